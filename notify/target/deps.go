@@ -5,16 +5,17 @@ import (
 	"time"
 )
 
-// Deps are the dependencies of a target, beside its configuration.
+// Deps are the dependencies of a target, in addition to its configuration.
 type Deps struct {
-	// Name is the target's name in the configuration; metrics and logs show it.
+	// Name is the target's name in the configuration, for metrics and logs.
 	Name string
-	// Version is darkmap's; targets tell it as User-Agent.
+	// Version is the version of darkmap. Targets send it as User-Agent.
 	Version string
-	// PublicURL is notify.public_url without a slash at its end; empty where none is configured.
+	// PublicURL is notify.public_url without a slash at its end; empty if it is not configured.
 	PublicURL string
 	// Now is the clock.
 	Now func() time.Time
-	// Logger gets events that the result of Send cannot carry, such as one of several servers being down.
+	// Logger takes events that the result of Send cannot report, such as a failure of one of
+	// several servers.
 	Logger *slog.Logger
 }

@@ -9,17 +9,18 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Fact is one line of a message beside its texts: "Seen by", "45 voters on 12 collectors". Both parts are plain text of one line.
+// Fact is one line of a message besides its texts: "Seen by", "45 voters on 12 collectors". Both
+// parts are plain text of one line.
 type Fact struct{ Name, Text string }
 
-// Key is the name as a key of a map: seen_by.
+// Key returns the name as a map key: seen_by.
 func (f Fact) Key() string { return strings.ReplaceAll(strings.ToLower(f.Name), " ", "_") }
 
-// maxMembers is how many members of watch lists a fact names.
+// maxMembers is the maximum number of watch list members in a fact.
 const maxMembers = 5
 
-// Facts lists the facts of the incident, in the order in which they are shown. A fact that does not apply or is not known is left
-// out. The figures are those of the widest event.
+// Facts returns the facts of the incident in display order. It leaves out facts that do not apply
+// or are unknown. The figures are those of the widest event.
 func (m *Message) Facts() []Fact {
 	var all []Fact
 	add := func(name, text string) {
@@ -45,14 +46,15 @@ func (m *Message) Facts() []Fact {
 	return all
 }
 
-// Heading is the headline, and before it that it is a test or an exercise, where it does not begin so. The headline itself mentions late news. It
-// has at most 150 graphemes.
+// Heading returns the headline. If the message is a test or an exercise and the headline does not
+// begin with that word, Heading adds it at the front. The headline itself mentions late news.
+// Heading has at most 150 graphemes.
 func (m *Message) Heading() string { return m.marked(m.Headline) }
 
-// MarkedPost is the post as Heading is the headline.
+// MarkedPost returns the post with the same marks as Heading.
 func (m *Message) MarkedPost() string { return m.marked(m.Post) }
 
-// marked puts the marks before a text.
+// marked adds the marks to the front of a text.
 func (m *Message) marked(text string) string {
 	var marks []string
 	if m.Kind == Test && !strings.HasPrefix(text, "Test") {
@@ -77,7 +79,7 @@ func (m *Message) exercise() string {
 	return "The data are not live: a reconstruction or a replay. Nothing of this happens now."
 }
 
-// since says when the incident began and, while it lasts, for how long it does.
+// since formats the start of the incident and, if it is open, its duration.
 func (m *Message) since() string {
 	if m.Start.IsZero() {
 		return ""
@@ -93,7 +95,8 @@ func (m *Message) since() string {
 	return s
 }
 
-// begin is when the widest event began, of which the texts tell; when the incident began where it has none, or where that is within a minute.
+// begin returns the start of the widest event, which the texts describe. It returns the start of
+// the incident if there is no event or the two starts are less than a minute apart.
 func (m *Message) begin() time.Time {
 	if m.Subject == SubjectOutage && len(m.Events) > 0 && m.Events[0].Start.Sub(m.Start) >= time.Minute {
 		return m.Events[0].Start
@@ -101,7 +104,7 @@ func (m *Message) begin() time.Time {
 	return m.Start
 }
 
-// ended says when and why it is over.
+// ended formats when and why the incident ended.
 func (m *Message) ended() string {
 	if m.Kind != Close && m.Kind != TakeBack {
 		return ""
@@ -146,7 +149,7 @@ func (m *Message) why() string {
 	return "The view changed and not the routes. Whether the routes are back is not known"
 }
 
-// lost is one loss of an outage, empty where there is none to tell.
+// lost formats one loss of an outage. It is empty if the loss is not to be shown.
 func lost(o *bgp.Outage, l bgp.Loss, tell bool) string {
 	if !tell || o.Kind == bgp.KindOrigin || o.Baseline.Prefixes == 0 {
 		return ""
@@ -159,7 +162,7 @@ func lost(o *bgp.Outage, l bgp.Loss, tell bool) string {
 		bgp.Count(o.Baseline.Prefixes, "prefix"), l.LossPercent)
 }
 
-// unexpected names the first unexpected routes of an event of the kind origin.
+// unexpected formats the first unexpected routes of an event of the kind origin.
 func unexpected(o *bgp.Outage) string {
 	const shown = 3
 	var all []string
@@ -201,7 +204,8 @@ func (m *Message) late() string {
 	return "Decided at " + Clock(m.Time) + " and told late"
 }
 
-// watched yields the members of watch lists that the incident is about: of a message that is not private those of public lists.
+// watched yields the members of watch lists in the incident's events. For a message that is not
+// private it yields only members of public lists.
 func (m *Message) watched() iter.Seq[*bgp.WatchMember] {
 	return func(yield func(*bgp.WatchMember) bool) {
 		for i := range m.Events {
@@ -214,7 +218,7 @@ func (m *Message) watched() iter.Seq[*bgp.WatchMember] {
 	}
 }
 
-// members names the members of watch lists that the incident is about, each once.
+// members formats the members of watch lists in the incident's events, without duplicates.
 func (m *Message) members() string {
 	var all []string
 	told := map[string]bool{}
@@ -234,5 +238,5 @@ func (m *Message) members() string {
 	return strings.Join(all, "; ")
 }
 
-// Clock writes a time for people: 22 Dec 2014 16:15 UTC.
+// Clock formats a time for people: 22 Dec 2014 16:15 UTC.
 func Clock(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 UTC") }

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// maxHosts is how many hosts a fact names.
+// maxHosts is the maximum number of hosts in a fact.
 const maxHosts = 3
 
-// hosts tells of the hosts of watch lists that the incident is about, each once.
+// hosts describes the hosts of watch lists in the incident's events, without duplicates.
 func (m *Message) hosts() string {
 	var all []string
 	told := map[string]bool{}

@@ -14,8 +14,8 @@ import (
 	"github.com/darkmap/darkmap/internal/plaintext"
 )
 
-// Event is the name of a message for programs: outage.opened (with the events of outages' records), blind.opened, blind.updated,
-// blind.closed, the same of storm, notice, test.
+// Event returns the name of a message for programs: outage.opened (with the events of outage
+// records), blind.opened, blind.updated, blind.closed, the same for storm, and notice and test.
 func (m *Message) Event() string {
 	switch m.Kind {
 	case Notice, Test:
@@ -30,7 +30,7 @@ func (m *Message) Event() string {
 	}[m.Kind])
 }
 
-// brief is a message that has no record, as targets of programs get it.
+// brief is the form of a message without a record for programs.
 type brief struct {
 	Incident         string        `json:"incident,omitempty"`
 	Kind             Kind          `json:"kind"`
@@ -46,9 +46,11 @@ type brief struct {
 	Summary          string        `json:"summary"`
 }
 
-// Data is the message as a JSON object: its record, as schemas/outage.schema.json describes it, or, of a message without one, its texts and times.
-// Strings hold no control or bidirectional characters. Where it would be longer than max octets it is cut: the previous record goes first, then
-// the longest lists lose their ends; the paths of the cut fields (lost_prefixes, evidence.voters), are returned.
+// Data returns the message as a JSON object: its record, as described by
+// schemas/outage.schema.json, or its texts and times if it has no record. Strings contain no
+// control or bidirectional characters. If the object is longer than maxOctets, it is cut: the
+// previous record is removed first, then the longest lists lose their ends. Data returns the paths
+// of the cut fields (lost_prefixes, evidence.voters).
 func (m *Message) Data(maxOctets int) (data []byte, truncated []string, err error) {
 	from := m.Record
 	if from == nil {
@@ -73,7 +75,7 @@ func (m *Message) Data(maxOctets int) (data []byte, truncated []string, err erro
 	return root.write(nil), truncated, nil
 }
 
-// known is nil for a time that is not.
+// known returns a pointer to t in UTC, or nil for a zero time.
 func known(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -82,7 +84,8 @@ func known(t time.Time) *time.Time {
 	return &t
 }
 
-// node is a JSON value: an object (its keys and their values, in order), an array (its values), or a text as it is written.
+// node is a JSON value: an object (its keys and values, in order), an array (its values), or the
+// encoded text of another value.
 type node struct {
 	open   byte // {, [ or 0
 	text   []byte
@@ -90,7 +93,7 @@ type node struct {
 	values []*node
 }
 
-// maxDepth is how deep values may lie in each other.
+// maxDepth is the maximum nesting depth of values.
 const maxDepth = 32
 
 var (
@@ -111,7 +114,7 @@ func parse(b []byte) (*node, error) {
 	return root, nil
 }
 
-// next reads one value that holds at most depth levels.
+// next reads one value with at most depth levels below it.
 func next(d *json.Decoder, depth int) (*node, error) {
 	t, err := d.Token()
 	if err != nil {
@@ -143,7 +146,7 @@ func next(d *json.Decoder, depth int) (*node, error) {
 		}
 		n.values = append(n.values, v)
 	}
-	_, err = d.Token() // the end
+	_, err = d.Token() // the closing bracket
 	return n, err
 }
 
@@ -163,13 +166,14 @@ func (n *node) write(b []byte) []byte {
 		}
 		b = v.write(b)
 	}
-	return append(b, n.open+2) // } and ] are two behind { and [
+	return append(b, n.open+2) // } and ] have the codes of { and [ plus 2
 }
 
-// size is how many octets write makes.
+// size returns the number of octets that write appends.
 func (n *node) size() int { return len(n.write(nil)) }
 
-// fit cuts until the object has at most maxOctets octets, and returns the paths of the cut fields.
+// fit cuts lists until the object has at most maxOctets octets, and returns the paths of the cut
+// fields.
 func (n *node) fit(maxOctets int) ([]string, error) {
 	var cut []string
 	if i := slices.Index(n.keys, "previous"); i >= 0 && n.size() > maxOctets {
@@ -189,7 +193,8 @@ func (n *node) fit(maxOctets int) ([]string, error) {
 	return cut, nil
 }
 
-// longest returns the non-empty list with most octets, and its path. Lists within lists are cut as entries of the outer one.
+// longest returns the non-empty list with the most octets, and its path. A list within a list is
+// cut as an entry of the outer one.
 func (n *node) longest(at []string) (path []string, list *node) {
 	if n.open == '[' && len(n.values) > 0 {
 		return slices.Clone(at), n

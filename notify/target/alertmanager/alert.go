@@ -12,7 +12,8 @@ import (
 	"github.com/darkmap/darkmap/notify/target/text"
 )
 
-// alert is one of the list that POST /api/v2/alerts takes (postableAlert of Alertmanager's OpenAPI document).
+// alert is an element of the list that POST /api/v2/alerts takes (postableAlert of Alertmanager's
+// OpenAPI document).
 type alert struct {
 	Labels       map[string]string `json:"labels"`
 	Annotations  map[string]string `json:"annotations,omitempty"`
@@ -21,26 +22,28 @@ type alert struct {
 	GeneratorURL string            `json:"generatorURL,omitempty"`
 }
 
-// repeatEnd is for how long the end of an alert that another severity took the place of is said again. It is said once more when the incident
-// ends, for an instance that was away for longer.
+// repeatEnd is how long the end of a replaced alert is repeated after a change of severity. The end
+// is repeated once more when the incident ends, for an instance that was down for longer.
 const repeatEnd = 15 * time.Minute
 
-// memory is the handle: which alerts of the incident were fired.
+// memory is the handle: the alerts of the incident that were fired.
 type memory struct {
-	// Severity is that of the alert that fires, or fired last.
+	// Severity is the severity of the alert that fires or fired last.
 	Severity bgp.Severity `json:"severity"`
-	// Ended are the alerts of other severities.
+	// Ended holds the alerts of other severities.
 	Ended map[bgp.Severity]ended `json:"ended,omitempty"`
 }
 
-// ended is an alert that another severity took the place of.
+// ended is an alert that was replaced by one of another severity.
 type ended struct {
-	// At is when that was decided. Said is when Alertmanager was first told, which is later where news is late.
+	// At is the time of the decision. Said is the time at which it was first sent to Alertmanager,
+	// which is later if the news is late.
 	At   time.Time `json:"at"`
 	Said time.Time `json:"said"`
 }
 
-// remember reads a handle. Where it was lost, which a first message has no need of, every other severity may be firing: all of them end now.
+// remember reads a handle. If a handle that should exist was lost, an alert of any other severity
+// may be firing, so all of them end now. A first message has no handle.
 func remember(h target.Handle, m *target.Message, now time.Time) (memory, error) {
 	var was memory
 	if len(h) > 0 {
@@ -65,7 +68,9 @@ func remember(h target.Handle, m *target.Message, now time.Time) (memory, error)
 // next returns the handle after the message was accepted.
 func (f memory) next(m *target.Message, now time.Time) memory {
 	is := memory{Severity: m.Severity, Ended: map[bgp.Severity]ended{}}
-	if over(m) { // the severity of a close is the highest that there was, not that of the alert that fires
+	// The severity of a close is the highest that the incident had. The alert that fires may have
+	// another one.
+	if over(m) {
 		is.Severity = f.Severity
 	}
 	for s, e := range f.Ended {
@@ -79,7 +84,8 @@ func (f memory) next(m *target.Message, now time.Time) memory {
 	return is
 }
 
-// alerts returns the alerts to post: the one that fires or ends, and those of severities that it replaces.
+// alerts returns the alerts to post: the one that fires or ends, and the ends of those that it
+// replaces.
 func (f memory) alerts(m *target.Message, resolveAfter time.Duration, now time.Time,
 	publicURL string) []alert {
 	start := m.Start
@@ -113,7 +119,8 @@ func (f memory) alerts(m *target.Message, resolveAfter time.Duration, now time.T
 // over reports whether the message ends the incident.
 func over(m *target.Message) bool { return m.Kind == target.Close || m.Kind == target.TakeBack }
 
-// between keeps t from lying before least or after most. An end in the future would be none: Alertmanager takes the latest end that lies there.
+// between limits t to the range from least to most. Alertmanager prefers the latest of several ends
+// if it lies in the future, so an end in the future would have no effect.
 func between(least, t, most time.Time) time.Time {
 	if t.After(most) {
 		t = most
@@ -124,13 +131,14 @@ func between(least, t, most time.Time) time.Time {
 	return t
 }
 
-// names are the alerts' names, by subject.
+// names holds the names of the alerts by subject.
 var names = map[target.Subject]string{
 	target.SubjectOutage: "DarkmapOutage", target.SubjectBlind: "DarkmapBlind",
 	target.SubjectStorm: "DarkmapStorm", target.SubjectNone: "DarkmapTest",
 }
 
-// labels are made of nothing that changes while the incident lasts, but for the severity.
+// labels returns the labels of an alert. Except the severity, none of them changes during an
+// incident.
 func labels(m *target.Message, s bgp.Severity) map[string]string {
 	l := map[string]string{"alertname": names[m.Subject], "severity": string(s), "outage_id": m.Incident,
 		"route": text.Line(m.Route)}
@@ -141,14 +149,15 @@ func labels(m *target.Message, s bgp.Severity) map[string]string {
 		l["entity_type"], l["code"], l["family"] = typ.String(), text.Line(code), family.String()
 	}
 	for name, value := range l {
-		if value == "" { // Alertmanager takes an empty label for none
+		if value == "" { // Alertmanager treats an empty label as none
 			delete(l, name)
 		}
 	}
 	return l
 }
 
-// annotations are for people. Alertmanager passes them on to chats and mails by templates that do not escape them.
+// annotations returns the texts for people. Alertmanager passes them on to chats and mails with
+// templates that do not escape them.
 func annotations(m *target.Message) map[string]string {
 	a := map[string]string{}
 	add := func(name, value string) {
@@ -166,7 +175,7 @@ func annotations(m *target.Message) map[string]string {
 	return a
 }
 
-// generator is a valid URI, or empty.
+// generator returns the first candidate that is a valid URI, or "".
 func generator(candidates ...string) string {
 	i := slices.IndexFunc(candidates, func(s string) bool {
 		u, err := url.Parse(s)

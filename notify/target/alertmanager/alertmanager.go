@@ -19,17 +19,17 @@ import (
 	"github.com/darkmap/darkmap/notify/target/httpclient"
 )
 
-// testLasts is for how long the alert of a test fires.
+// testLasts is how long the alert of a test fires.
 const testLasts = 5 * time.Minute
 
 // instance is one Alertmanager.
 type instance struct {
-	url    *url.URL // ends before /api/v2
-	failed bool     // at the last Send, which alone uses it
-	missed bool     // the last heartbeat; Beat alone uses it
+	url    *url.URL // without /api/v2
+	failed bool     // the result of the last Send, which alone uses it
+	missed bool     // the result of the last heartbeat; Beat alone uses it
 }
 
-// Alertmanager is a set of Alertmanagers that are told the same.
+// Alertmanager is a set of Alertmanagers that get the same alerts.
 type Alertmanager struct {
 	client       *httpclient.Client
 	instances    []*instance
@@ -64,7 +64,8 @@ func New(cfg Config, d target.Deps) (*Alertmanager, error) {
 	return a, nil
 }
 
-// Traits are those of a pager that is told again each minute what lasts. News of an open incident is never too late for it: its alerts are a state.
+// Traits returns the traits of a pager that repeats open incidents every minute. News of an open
+// incident is rarely too late, because its alerts are a state.
 func (a *Alertmanager) Traits() target.Traits {
 	return target.Traits{Style: target.Pager, Keyed: true, LiveOnly: true, MaxAge: 24 * time.Hour,
 		Resend: time.Minute, GroupWait: time.Minute, Retries: target.StateRetries()}
@@ -76,7 +77,7 @@ func (a *Alertmanager) Close() error {
 	return nil
 }
 
-// Check asks every instance for its status. It fails where none answers.
+// Check requests the status of every instance. It fails if no instance answers.
 func (a *Alertmanager) Check(ctx context.Context) error {
 	errs := a.each(func(i *instance) error {
 		_, err := a.client.Do(ctx,
@@ -89,7 +90,7 @@ func (a *Alertmanager) Check(ctx context.Context) error {
 	return worst(errs)
 }
 
-// Send posts the incident's alerts to every instance. It fails where none takes them.
+// Send posts the incident's alerts to every instance. It fails if no instance accepts them.
 func (a *Alertmanager) Send(ctx context.Context, m *target.Message, h target.Handle) (target.Handle, error) {
 	now := a.now()
 	var alerts []alert
@@ -97,7 +98,7 @@ func (a *Alertmanager) Send(ctx context.Context, m *target.Message, h target.Han
 	switch {
 	case m.Kind == target.Test:
 		alerts = a.test(m, now)
-	case m.Kind == target.Notice: // it is about no incident, and an alert is one
+	case m.Kind == target.Notice: // a notice is not about an incident, and an alert is
 		return nil, nil
 	case m.Exercise:
 		return nil, &target.Fault{
@@ -131,7 +132,7 @@ func (a *Alertmanager) post(ctx context.Context, i *instance, body []byte) error
 	return err
 }
 
-// test is an alert that ends by itself.
+// test returns an alert that ends by itself.
 func (a *Alertmanager) test(m *target.Message, now time.Time) []alert {
 	t := *m
 	t.Incident, t.Subject, t.Start = "", target.SubjectNone, now
@@ -149,7 +150,9 @@ func (a *Alertmanager) each(do func(*instance) error) []error {
 	return errs
 }
 
-// outcome is nil where one instance took it. That an instance fails, or takes it again, is logged once; failed is where an instance remembers that.
+// outcome returns nil if at least one instance accepted the request. It logs once that an instance
+// fails, and once that it accepts again. failed returns the flag of an instance that remembers
+// this.
 func (a *Alertmanager) outcome(errs []error, what string, failed func(*instance) *bool) error {
 	taken := slices.Contains(errs, nil)
 	for n, i := range a.instances {
@@ -170,14 +173,15 @@ func (a *Alertmanager) outcome(errs []error, what string, failed func(*instance)
 	return worst(errs)
 }
 
-// worst is the error of all instances. Only where every one refuses is it refused, and gone where all are.
+// worst joins the errors of all instances. The result is Refused only if all instances refuse, and
+// Gone only if all are gone.
 func worst(errs []error) error {
 	all := &target.Fault{Refused: true, Gone: true}
 	var texts []string
 	for _, err := range errs {
 		f := target.FaultOf(err)
 		if f == nil {
-			return err // it was cancelled
+			return err // the request was cancelled
 		}
 		texts = append(texts, f.Err.Error())
 		all.Status, all.Refused, all.Gone = f.Status, all.Refused && (f.Refused || f.Gone), all.Gone && f.Gone

@@ -25,12 +25,12 @@ type Config struct {
 	HTTP httpclient.Config `yaml:"http"`
 }
 
-// DefaultConfig is a target without an instance.
+// DefaultConfig returns a configuration without an instance.
 func DefaultConfig() Config {
 	return Config{ResolveAfter: usualResolveAfter, HTTP: httpclient.DefaultConfig()}
 }
 
-// heartbeatName is what a darkmap may be called.
+// heartbeatName matches the allowed names of a darkmap.
 var heartbeatName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,64}$`)
 
 // Faults are those that tags cannot say.

@@ -13,31 +13,35 @@ import (
 	"github.com/darkmap/darkmap/notify/target/httpclient"
 )
 
-// The names of the heartbeat's alerts. DarkmapHeartbeat fires while heartbeats come. DarkmapSilent always fires, and an inhibition rule of
-// Alertmanager's (examples/alertmanager/alertmanager.yml) keeps it quiet while DarkmapHeartbeat of the same darkmap and time fires.
+// The names of the heartbeat's alerts. DarkmapHeartbeat fires while heartbeats come. DarkmapSilent
+// always fires. An inhibition rule of Alertmanager (examples/alertmanager/alertmanager.yml) mutes
+// it while DarkmapHeartbeat of the same darkmap and time fires.
 const (
 	nameHeartbeat = "DarkmapHeartbeat"
 	nameSilent    = "DarkmapSilent"
 )
 
-// silentLasts is for how long DarkmapSilent fires after the last heartbeat.
+// silentLasts is how long DarkmapSilent fires after the last heartbeat.
 const silentLasts = 30 * 24 * time.Hour
 
-// heartbeat is what Beat remembers. Beat alone uses it.
+// heartbeat is the state of Beat, which alone uses it.
 type heartbeat struct {
-	name string // of this darkmap
-	// since is when heartbeats began to come without a pause: it is a label, so that what fired in an earlier pause is another alert, and can end.
+	name string // the name of this darkmap
+	// since is the start of the current run of heartbeats without a pause. It is a label, so that
+	// an alert that fired in an earlier pause is a different alert and can end.
 	since, last time.Time
 }
 
-// lasts is for how long DarkmapHeartbeat fires after a heartbeat: two may come late, or one be lost.
+// lasts returns how long DarkmapHeartbeat fires after a heartbeat. It tolerates a late or lost
+// heartbeat.
 func lasts(interval time.Duration) time.Duration { return interval * 5 / 2 }
 
-// Beats reports whether the target wants heartbeats.
+// Beats reports whether the target is configured to take heartbeats.
 func (a *Alertmanager) Beats() bool { return a.heart.name != "" }
 
-// Beat says that darkmap lives: every instance gets the two alerts of the heartbeat, and the ends of those that fired in earlier pauses. It fails
-// where no instance takes them. interval is the time until the next one. One call at a time.
+// Beat sends a heartbeat. Every instance gets the two alerts of the heartbeat, and the ends of
+// alerts that fired in earlier pauses. It fails if no instance accepts them. interval is the time
+// until the next heartbeat. Calls must not overlap.
 func (a *Alertmanager) Beat(ctx context.Context, interval time.Duration) error {
 	now := a.now()
 	h := &a.heart
@@ -47,7 +51,8 @@ func (a *Alertmanager) Beat(ctx context.Context, interval time.Duration) error {
 	alive, silent := h.alerts(now, interval, a.publicURL)
 	err := a.outcome(a.each(func(i *instance) error {
 		earlier, err := a.earlier(ctx, i, silent, now)
-		if err != nil { // the heartbeat goes out all the same; the next one asks again
+		// The heartbeat is sent despite this error. The next one asks again.
+		if err != nil {
 			a.log.Warn("an Alertmanager does not say which alerts of earlier pauses fire: they are not ended yet",
 				"target", a.name, "instance", i.url.Host, "err", err)
 		}
@@ -63,7 +68,7 @@ func (a *Alertmanager) Beat(ctx context.Context, interval time.Duration) error {
 	return err
 }
 
-// alerts are the two of a heartbeat.
+// alerts returns the two alerts of a heartbeat.
 func (h *heartbeat) alerts(now time.Time, interval time.Duration, publicURL string) (alive, silent alert) {
 	since := h.since.UTC().Format(time.RFC3339)
 	one := func(name, severity, summary, description string, end time.Time) alert {
@@ -81,7 +86,8 @@ func (h *heartbeat) alerts(now time.Time, interval time.Duration, publicURL stri
 	return alive, silent
 }
 
-// earlier are the ends of alerts DarkmapSilent of this darkmap that an instance has from before the last pause.
+// earlier returns the ends of DarkmapSilent alerts of this darkmap that an instance has from before
+// the last pause.
 func (a *Alertmanager) earlier(ctx context.Context, i *instance, own alert, now time.Time) ([]alert, error) {
 	u := i.url.JoinPath("api", "v2", "alerts")
 	u.RawQuery = url.Values{

@@ -19,19 +19,20 @@ import (
 )
 
 const (
-	// maxAge is after what time news is late, groupWait how long an incident waits for wider events.
+	// maxAge is the age from which news is late. groupWait is how long an incident waits for wider
+	// events.
 	maxAge    = 6 * time.Hour
 	groupWait = time.Minute
 )
 
-// atomTarget is the file. mu guards the entries, the newest first.
+// atomTarget is an Atom file. mu guards the entries, which are ordered from newest to oldest.
 type atomTarget struct {
 	cfg     Config
 	mu      sync.Mutex
 	entries []atomfeed.Entry
 }
 
-// New makes the target and reads the file where there is one.
+// New makes the target and reads the file if it exists.
 func New(cfg Config, _ target.Deps) (target.Target, error) {
 	if cfg.File == "" || cfg.ID == "" {
 		return nil, errors.New("a target of the type atom needs a file and an id")
@@ -58,12 +59,12 @@ func New(cfg Config, _ target.Deps) (target.Target, error) {
 	return t, nil
 }
 
-// Traits of a feed. An entry that is written twice is the same.
+// Traits returns the traits of a feed. It is keyed, as writing an entry twice gives the same entry.
 func (t *atomTarget) Traits() target.Traits {
 	return target.Traits{Style: target.Feed, Keyed: true, Public: true, MaxAge: maxAge, GroupWait: groupWait}
 }
 
-// Send puts the message's entry in the place of the incident's earlier one, and writes the file.
+// Send replaces the incident's entry by the message's entry and writes the file.
 func (t *atomTarget) Send(_ context.Context, m *target.Message, _ target.Handle) (target.Handle, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -92,7 +93,8 @@ func (t *atomTarget) Send(_ context.Context, m *target.Message, _ target.Handle)
 	return nil, nil
 }
 
-// id is the entry's: that of the incident, or of a message that is about none.
+// id returns the id of an entry: it depends on the incident, or on the message if there is no
+// incident.
 func (t *atomTarget) id(m *target.Message) string {
 	if m.Incident == "" {
 		return t.cfg.ID + "/message/" + url.PathEscape(m.ID)
@@ -100,7 +102,8 @@ func (t *atomTarget) id(m *target.Message) string {
 	return t.cfg.ID + "/" + url.PathEscape(m.Incident)
 }
 
-// trim takes the oldest entries out until no more than limit are left, first those that are over, never the one with the id kept.
+// trim removes the oldest entries above the limit: first those of incidents that are over, then
+// others. It keeps the entry with the id kept.
 func trim(entries []atomfeed.Entry, limit int, kept string) []atomfeed.Entry {
 	for _, over := range []bool{true, false} {
 		for i := len(entries) - 1; i >= 0 && len(entries) > limit; i-- {
@@ -112,7 +115,8 @@ func trim(entries []atomfeed.Entry, limit int, kept string) []atomfeed.Entry {
 	return entries
 }
 
-// write replaces the file. The feed was changed when its newest entry was; one that lost its only entry, at the time given.
+// write replaces the file. The feed's time of change is that of its newest entry, or now if there
+// is no entry.
 func (t *atomTarget) write(entries []atomfeed.Entry, now time.Time) error {
 	feed := &atomfeed.Feed{
 		Language: "en", ID: t.cfg.ID, Title: clean(cmp.Or(t.cfg.Title, "Internet outages")),
@@ -132,7 +136,7 @@ func (t *atomTarget) write(entries []atomfeed.Entry, now time.Time) error {
 	return atomicfile.WriteMode(t.cfg.File, b, 0o644)
 }
 
-// Check returns why the file could not be written.
+// Check returns an error if the file could not be written.
 func (t *atomTarget) Check(context.Context) error {
 	f, err := os.CreateTemp(filepath.Dir(t.cfg.File), "check-*.tmp")
 	if err != nil {
@@ -141,5 +145,5 @@ func (t *atomTarget) Check(context.Context) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// Close has nothing to end.
+// Close does nothing.
 func (t *atomTarget) Close() error { return nil }

@@ -24,12 +24,12 @@ type Config struct {
 	Entries int `yaml:"entries" min:"1" max:"10000"`
 }
 
-// DefaultConfig has everything but a file and an id.
+// DefaultConfig returns the defaults, without a file and an id.
 func DefaultConfig() Config {
 	return Config{Title: "Internet outages", Author: "darkmap", Entries: 100}
 }
 
-// Faults are those that tags cannot say.
+// Faults returns the faults that struct tags cannot express.
 func (c Config) Faults() []config.Fault {
 	var faults []config.Fault
 	if c.ID != "" && (!atomfeed.IsTag(c.ID) || strings.HasSuffix(c.ID, "/")) {

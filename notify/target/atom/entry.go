@@ -16,14 +16,14 @@ const (
 
 // The terms of an entry's category: the state of the incident.
 const (
-	termOpen   = "open"  // the incident lasts
+	termOpen   = "open"  // the incident is open
 	termBack   = "back"  // it is over, and the routes are back
-	termEnded  = "ended" // it is over, and the routes are not back, or that is not known
+	termEnded  = "ended" // it is over, and the routes are not back, or that is unknown
 	termTaken  = "taken-back"
-	termNotice = "notice" // it is about no incident
+	termNotice = "notice" // the message has no incident
 )
 
-// clean makes a text one line that is fit for XML.
+// clean makes a text one line that is valid in XML.
 func clean(s string) string { return text.XML(text.Line(s)) }
 
 // term returns the state of the incident after a message.
@@ -41,7 +41,7 @@ func term(m *target.Message) string {
 	return termNotice
 }
 
-// isOver reports whether an entry is about nothing that lasts.
+// isOver reports whether an entry has no open incident.
 func isOver(e atomfeed.Entry) bool {
 	return !slices.ContainsFunc(e.Categories, func(c atomfeed.Category) bool { return c.Term == termOpen })
 }
@@ -68,7 +68,7 @@ func (t *atomTarget) entry(m *target.Message, id string, published atomfeed.Time
 	return e
 }
 
-// body is the content: the summary in paragraphs and the facts as a list.
+// body returns the content of an entry: the summary in paragraphs and the facts as a list.
 func body(m *target.Message) string {
 	var b strings.Builder
 	for line := range strings.SplitSeq(text.Cut(text.Lines(m.Summary), maxSummary, 4*maxSummary), "\n") {

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// Namespace is that of CAP 1.2.
+// namespace is the XML namespace of CAP 1.2.
 const namespace = "urn:oasis:names:tc:emergency:cap:1.2"
 
-// Values of CAP that are used here (CAP-v1.2 §3.2).
+// Values of CAP that this package uses (CAP-v1.2 §3.2).
 const (
 	statusActual, statusTest, statusExercise = "Actual", "Test", "Exercise"
 	typeAlert, typeUpdate, typeCancel        = "Alert", "Update", "Cancel"
 )
 
-// alert is an alert of CAP 1.2; the order of its fields is that of the schema.
+// alert is an alert of CAP 1.2. Its fields have the order of the schema.
 type alert struct {
 	XMLName     xml.Name `xml:"urn:oasis:names:tc:emergency:cap:1.2 alert"`
 	Identifier  string   `xml:"identifier"`
@@ -27,13 +27,14 @@ type alert struct {
 	Scope       string   `xml:"scope"`
 	Restriction string   `xml:"restriction,omitempty"`
 	Note        string   `xml:"note,omitempty"`
-	// References are sender,identifier,sent of the chain's earlier messages, with spaces between.
+	// References is a list of sender,identifier,sent of the chain's earlier messages, separated by
+	// spaces.
 	References string `xml:"references,omitempty"`
 	Incidents  string `xml:"incidents,omitempty"`
 	Info       info   `xml:"info"`
 }
 
-// info is the one info of an alert, in English.
+// info is the only info of an alert, in English.
 type info struct {
 	Language     string  `xml:"language"`
 	Category     string  `xml:"category"`
@@ -59,36 +60,36 @@ type area struct {
 	Geocodes []named `xml:"geocode"`
 }
 
-// named is a value under a name.
+// named is a value with a name.
 type named struct {
 	Name  string `xml:"valueName"`
 	Value string `xml:"value"`
 }
 
-// moment is a time as CAP writes it: whole seconds, and -00:00 for UTC, never Z (CAP-v1.2 §3.3.2).
+// moment is a time in CAP's format: whole seconds, and -00:00 for UTC, never Z (CAP-v1.2 §3.3.2).
 type moment struct{ time.Time }
 
 const momentLayout = "2006-01-02T15:04:05"
 
 func at(t time.Time) moment { return moment{t.UTC().Truncate(time.Second)} }
 
-// String returns 2014-12-22T16:15:08-00:00.
+// String returns a time such as 2014-12-22T16:15:08-00:00.
 func (m moment) String() string { return m.UTC().Format(momentLayout) + "-00:00" }
 
-// MarshalText writes String.
+// MarshalText returns the text of String.
 func (m moment) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
-// UnmarshalText reads what MarshalText writes.
+// UnmarshalText parses the text of MarshalText.
 func (m *moment) UnmarshalText(b []byte) error {
 	t, err := time.Parse(time.RFC3339, string(b))
 	m.Time = t.UTC()
 	return err
 }
 
-// reference is how a later message names this one.
+// reference returns the text by which a later message refers to this one.
 func (a *alert) reference() string { return a.Sender + "," + a.Identifier + "," + a.Sent.String() }
 
-// parameter returns the value of a parameter, empty where there is none.
+// parameter returns the value of a parameter; empty if there is none.
 func (a *alert) parameter(name string) string {
 	for _, p := range a.Info.Parameters {
 		if p.Name == name {
@@ -100,16 +101,16 @@ func (a *alert) parameter(name string) string {
 
 // chain holds the references for the next message.
 type chain struct {
-	// References are those of the messages so far.
+	// References are the references to the messages so far.
 	References []string `json:"references"`
-	// Ended: the last message was a Cancel, or said that it is over.
+	// Ended means that the last message ended the incident.
 	Ended bool `json:"ended"`
 }
 
-// maxReferences bounds a chain's references: the first message and the newest.
+// maxReferences bounds a chain's references: the first message and the newest ones.
 const maxReferences = 20
 
-// chain is that of an alert and the messages before it.
+// chain returns the chain of an alert and the messages before it.
 func (a *alert) chain() *chain {
 	refs := append(strings.Fields(a.References), a.reference())
 	if n := len(refs); n > maxReferences {
@@ -127,7 +128,7 @@ func (a *alert) write() ([]byte, error) {
 	return append(append([]byte(xml.Header), b...), '\n'), nil
 }
 
-// readAlert reads what write made.
+// readAlert parses a document of write.
 func readAlert(b []byte) (*alert, error) {
 	var a alert
 	if err := xml.Unmarshal(b, &a); err != nil {

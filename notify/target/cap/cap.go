@@ -13,20 +13,20 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// maxAge is after what time news is late.
+// maxAge is the age from which news is late.
 const maxAge = 6 * time.Hour
 
 // groupWait is how long an incident waits for wider events.
 const groupWait = time.Minute
 
-// capTarget is the folder. mu guards it.
+// capTarget is a folder of CAP alerts. mu guards it.
 type capTarget struct {
 	cfg    Config
 	mu     sync.Mutex
 	folder folder
 }
 
-// New makes the target. An error says why the folder cannot be used.
+// New makes the target. It returns an error if the folder cannot be used.
 func New(cfg Config, d target.Deps) (target.Target, error) {
 	if cfg.Folder == "" || cfg.Sender == "" {
 		return nil, errors.New("a target of the type cap needs a folder and a sender")
@@ -41,14 +41,15 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 	return t, nil
 }
 
-// Traits of a feed. The file of a message that is sent twice is the same.
+// Traits returns the traits of a feed. It is keyed, as a message that is sent twice makes the same
+// file.
 func (t *capTarget) Traits() target.Traits {
 	return target.Traits{Style: target.Feed, Keyed: true, Public: t.cfg.Restriction == "", MaxAge: maxAge,
 		GroupWait: groupWait}
 }
 
-// Send writes the alert of the message, if it makes one, and the feed. The handle repeats the chain's references for the case that the
-// folder is lost.
+// Send writes the alert of the message, if there is one, and the feed. The handle repeats the
+// chain's references in case the folder is lost.
 func (t *capTarget) Send(_ context.Context, m *target.Message, h target.Handle) (target.Handle, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -59,7 +60,8 @@ func (t *capTarget) Send(_ context.Context, m *target.Message, h target.Handle) 
 	if m.Private && t.cfg.Restriction == "" {
 		return t.withdraw(m, before, newest)
 	}
-	if t.folder.has(identifier(m)) { // an attempt before this one wrote it, and perhaps not the feed
+	// An earlier attempt wrote the alert, and perhaps not the feed.
+	if t.folder.has(identifier(m)) {
 		return nil, t.folder.writeFeed(&t.cfg)
 	}
 	if before == nil && (m.Kind == target.Close || m.Kind == target.TakeBack) {
@@ -84,7 +86,8 @@ func (t *capTarget) put(a *alert) (target.Handle, error) {
 	return h, nil
 }
 
-// before is the chain that a message goes on from, nil where it begins one, and the incident's newest alert.
+// before returns the chain that a message continues, or nil if the message begins a chain, and the
+// incident's newest alert.
 func (t *capTarget) before(m *target.Message, h target.Handle) (*chain, *alert) {
 	if m.Incident == "" {
 		return nil, nil
@@ -103,7 +106,8 @@ func (t *capTarget) before(m *target.Message, h target.Handle) (*chain, *alert) 
 	return &c, newest
 }
 
-// withdraw cancels the chain of an incident that is private now. The Cancel says nothing that the alerts before it did not say.
+// withdraw cancels the chain of an incident that became private. The Cancel contains nothing that
+// earlier alerts did not contain.
 func (t *capTarget) withdraw(m *target.Message, before *chain, newest *alert) (target.Handle, error) {
 	if before == nil || newest == nil {
 		return nil, nil
@@ -120,7 +124,7 @@ func (t *capTarget) withdraw(m *target.Message, before *chain, newest *alert) (t
 	return t.put(&a)
 }
 
-// Check returns why an alert could not be written.
+// Check returns an error if an alert could not be written.
 func (t *capTarget) Check(context.Context) error {
 	f, err := os.CreateTemp(t.cfg.Folder, "check-*.tmp")
 	if err != nil {
@@ -129,5 +133,5 @@ func (t *capTarget) Check(context.Context) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// Close has nothing to end.
+// Close does nothing.
 func (t *capTarget) Close() error { return nil }

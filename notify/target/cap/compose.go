@@ -11,15 +11,16 @@ import (
 )
 
 const (
-	// parameterMessage says which kind of message of darkmap's it was, parameterNumber is its number.
+	// parameterMessage is the kind of darkmap's message, parameterNumber its number.
 	parameterMessage = "darkmap:message"
 	parameterNumber  = "darkmap:number"
 
-	// maxHeadline and maxDescription bound texts, in graphemes. Many receivers cut headlines at 160.
+	// maxHeadline and maxDescription bound texts, in graphemes. Many receivers cut headlines at
+	// 160.
 	maxHeadline, maxDescription = 160, 4000
 	// maxGeocodes and maxOutages bound lists.
 	maxGeocodes, maxOutages = 50, 20
-	// expiry is how long a message is shown that says that something is over.
+	// expiry is the time after which the last message of an incident expires.
 	expiry = 24 * time.Hour
 )
 
@@ -29,13 +30,14 @@ func ends(message string) bool {
 		message == string(target.Test)
 }
 
-// clean makes a text one line that is fit for XML.
+// clean makes a text one line that is valid in XML.
 func clean(s string) string { return text.XML(text.Line(s)) }
 
-// identifier is the alert's of a message. CAP forbids spaces, commas, < and &.
+// identifier returns the identifier of a message's alert. CAP forbids spaces, commas, < and &.
 func identifier(m *target.Message) string { return filePrefix + token(m.ID) }
 
-// token replaces in an id what CAP forbids in identifiers, and what file names and lists must not have.
+// token replaces the characters of an id that identifiers of CAP, file names or lists must not
+// contain.
 func token(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.~", r) {
@@ -45,7 +47,7 @@ func token(s string) string {
 	}, s)
 }
 
-// compose makes the alert of a message that goes on from before; nil begins a chain.
+// compose makes the alert of a message that continues before. If before is nil, it begins a chain.
 func (c *Config) compose(m *target.Message, before *chain, sent time.Time) *alert {
 	a := &alert{
 		Identifier: identifier(m), Sender: c.Sender, Sent: at(sent), Status: c.status(m), MsgType: typeAlert,
@@ -65,7 +67,7 @@ func (c *Config) compose(m *target.Message, before *chain, sent time.Time) *aler
 	return a
 }
 
-// status is Actual only if the configuration says so and the data are live.
+// status returns Actual only if the configuration has it and the data are live.
 func (c *Config) status(m *target.Message) string {
 	switch {
 	case m.Exercise:
@@ -114,7 +116,7 @@ func (c *Config) info(m *target.Message, sent time.Time) info {
 	return i
 }
 
-// event says in a few words what sort of event it is.
+// event describes the type of event in a few words.
 func event(m *target.Message) string {
 	switch {
 	case m.Kind == target.Test:
@@ -140,7 +142,7 @@ func event(m *target.Message) string {
 	return "Internet routes lost"
 }
 
-// urgency: of an end that is no recovery it is unknown whether something is to be done.
+// urgency returns Unknown for an end without recovery, as it is unknown whether action is needed.
 func urgency(m *target.Message) string {
 	switch {
 	case m.Back(), m.Kind == target.TakeBack, m.Kind == target.Test, m.Kind == target.Close &&
@@ -154,7 +156,7 @@ func urgency(m *target.Message) string {
 	return "Expected"
 }
 
-// severity is that of the incident while it lasts.
+// severity returns the incident's severity while the incident is open.
 func severity(m *target.Message) string {
 	switch {
 	case m.Back(), m.Kind == target.TakeBack, m.Kind == target.Test:
@@ -191,7 +193,7 @@ func certainty(m *target.Message) string {
 	return "Observed"
 }
 
-// description is the summary and the facts, one a line.
+// description returns the summary and the facts, one a line.
 func description(m *target.Message) string {
 	lines := []string{text.Lines(m.Summary)}
 	if m.Summary == "" {
@@ -203,7 +205,7 @@ func description(m *target.Message) string {
 	return strings.Join(lines, "\n")
 }
 
-// parameters are the figures for programs.
+// parameters returns the values for programs.
 func parameters(m *target.Message) []named {
 	all := []named{{parameterMessage, string(m.Kind)}, {parameterNumber, strconv.FormatUint(m.Number, 10)}}
 	add := func(name, value string) {
@@ -236,7 +238,7 @@ func parameters(m *target.Message) []named {
 	return all
 }
 
-// where says in words and codes what area the message is about.
+// where returns the area of the message in words and codes.
 func where(m *target.Message) area {
 	a := area{Desc: text.Cut(clean(m.Title), maxHeadline, 4*maxHeadline)}
 	told := map[named]bool{}
@@ -277,7 +279,7 @@ func where(m *target.Message) area {
 	return a
 }
 
-// countries names the first countries: " (North Korea, China)".
+// countries formats the first countries: " (North Korea, China)".
 func countries(codes []string) string {
 	const shown = 3
 	var names []string

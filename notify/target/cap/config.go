@@ -33,13 +33,14 @@ type Config struct {
 	Files int `yaml:"files" min:"1" max:"100000"`
 }
 
-// DefaultConfig has everything but a folder and a sender.
+// DefaultConfig returns the defaults, without a folder and a sender.
 func DefaultConfig() Config { return Config{Status: statusTest, Entries: 200, Files: 2000} }
 
-// sender is an address or a domain: none of CAP's forbidden characters, and usable in a tag URI.
+// sender matches an address or a domain without CAP's forbidden characters, which is also valid in
+// a tag URI.
 var sender = regexp.MustCompile(`^([A-Za-z0-9._+-]+@)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
 
-// Faults are those that tags cannot say.
+// Faults returns the faults that struct tags cannot express.
 func (c Config) Faults() []config.Fault {
 	var faults []config.Fault
 	if c.Sender != "" && !sender.MatchString(c.Sender) {

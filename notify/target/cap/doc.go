@@ -1,5 +1,6 @@
-// Package cap writes alerts of the Common Alerting Protocol, version 1.2 (OASIS CAP-v1.2, 1 July 2010), as files in a folder, and an Atom feed
-// beside them with the newest one of each incident. A web server, or a program that copies files, publishes them.
+// Package cap writes alerts of the Common Alerting Protocol, version 1.2 (OASIS CAP-v1.2, 1 July
+// 2010), as files in a folder. Beside them it writes an Atom feed with the newest alert of each
+// incident. A web server, or a program that copies files, publishes them.
 //
 //	message                      CAP message                      after it
 //	open                         Alert                            a chain begins
@@ -10,10 +11,12 @@
 //	test                         Alert with status Test           no chain
 //	notice                       nothing
 //
-// An update, close or take_back of an incident without a chain is an Alert or nothing: CAP has no Update without an earlier Alert. Each
-// message of a chain names the earlier ones in references.
+// An update, close or take_back of an incident without a chain becomes an Alert or nothing, as CAP
+// has no Update without an earlier Alert. Each message of a chain lists the earlier ones in
+// references.
 //
-// The folder is all the state: the target reads it when it starts, and the same message makes the same file. The status is Test unless
-// the configuration says Actual, and Exercise for data that are not live. Incidents about private watch lists are left out unless the scope is
-// Restricted. Several targets, and several processes, must not share a folder.
+// The folder is the whole state: the target reads it at the start, and the same message makes the
+// same file. The status is Exercise for data that are not live, Actual if the configuration has it,
+// and otherwise Test. Incidents about private watch lists are left out unless the scope is
+// Restricted. A folder must not be shared by several targets or processes.
 package cap

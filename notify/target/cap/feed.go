@@ -9,10 +9,10 @@ import (
 	"github.com/darkmap/darkmap/internal/atomicfile"
 )
 
-// mediaType is CAP's (CAP-v1.2 §4.5 names none; this is the one that feeds of CAP use).
+// mediaType is the media type in feeds of CAP alerts. CAP-v1.2 §4.5 names none; this one is usual.
 const mediaType = "application/cap+xml"
 
-// feedID is the feed's id.
+// feedID returns the feed's id.
 func (c *Config) feedID() string {
 	if c.FeedID != "" {
 		return c.FeedID
@@ -24,7 +24,7 @@ func (c *Config) feedID() string {
 	return "tag:" + domain + ",2026:darkmap-cap"
 }
 
-// link is where readers find a file of the folder.
+// link returns the address of a file of the folder for readers.
 func (c *Config) link(name string) string {
 	if c.URL == "" {
 		return name
@@ -32,7 +32,8 @@ func (c *Config) link(name string) string {
 	return strings.TrimSuffix(c.URL, "/") + "/" + name
 }
 
-// writeFeed writes the feed of the newest alert of each incident. It repeats the content of the alerts only.
+// writeFeed writes the feed of the newest alert of each incident. It only repeats the content of
+// the alerts.
 func (f *folder) writeFeed(c *Config) error {
 	all := f.sorted()
 	if len(all) == 0 {

@@ -17,19 +17,20 @@ import (
 )
 
 const (
-	// filePrefix begins the names of alerts, and their identifiers; fileSuffix ends the names.
+	// filePrefix starts the file names of alerts and their identifiers. fileSuffix ends the file
+	// names.
 	filePrefix, fileSuffix = "darkmap-", ".xml"
-	// feedName is the feed's.
+	// feedName is the file name of the feed.
 	feedName = "feed.atom"
 	// maxAlert bounds a file that is read, in octets.
 	maxAlert = 1 << 20
 )
 
-// folder holds the alerts. The newest of each incident is kept in memory.
+// folder holds the alerts. It keeps the newest alert of each incident in memory.
 type folder struct {
 	dir         string
 	file, below fs.FileMode
-	// newest has by incident the newest alert; older has the others.
+	// newest holds the newest alert by incident, older the others.
 	newest map[string]*alert
 	older  []older
 }
@@ -40,12 +41,13 @@ type older struct {
 	sent                 moment
 }
 
-// key names an incident among the newest: its id, or for a test the alert's.
+// key returns the key of an alert in newest: the incident's id, or the alert's own identifier for a
+// test.
 func (a *alert) key() string { return cmp.Or(a.Incidents, a.Identifier) }
 
-// number is the message's.
+// number returns the number of the alert's message.
 func (a *alert) number() uint64 {
-	n, _ := strconv.ParseUint(a.parameter(parameterNumber), 10, 64) // 0 where it says none
+	n, _ := strconv.ParseUint(a.parameter(parameterNumber), 10, 64) // 0 if there is no number
 	return n
 }
 
@@ -55,7 +57,8 @@ func (a *alert) after(b *alert) bool {
 		cmp.Compare(a.Identifier, b.Identifier)) > 0
 }
 
-// open reads the folder and makes it if it is missing. A file that cannot be read is logged, and stays.
+// open reads the folder and creates it if it is missing. It logs a file that cannot be read and
+// keeps it.
 func (f *folder) open(logger *slog.Logger) error {
 	if err := os.Mkdir(f.dir, f.below); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("making the folder of CAP alerts: %w", err)
@@ -92,7 +95,7 @@ func (f *folder) read(name string) (*alert, error) {
 	return readAlert(b)
 }
 
-// add takes an alert up.
+// add adds an alert to the folder's index.
 func (f *folder) add(a *alert) {
 	replaced := f.newest[a.key()]
 	if replaced != nil && !a.after(replaced) {
@@ -114,7 +117,7 @@ func (f *folder) path(identifier string) string {
 	return filepath.Join(f.dir, identifier+fileSuffix)
 }
 
-// write adds an alert, and the feed after it. Files that there is no room for go last.
+// write adds an alert and then writes the feed. It removes surplus files last.
 func (f *folder) write(a *alert, c *Config) error {
 	b, err := a.write()
 	if err != nil {
@@ -136,7 +139,8 @@ func (f *folder) write(a *alert, c *Config) error {
 	return nil
 }
 
-// trim forgets incidents and alerts above the limits, but none of the incident kept, and returns the identifiers of those that go.
+// trim removes incidents and alerts above the limits from the index, but none of the incident kept.
+// It returns the identifiers of the removed alerts.
 func (f *folder) trim(kept string, c *Config) (gone []string) {
 	all := f.sorted()
 	slices.SortStableFunc(all, func(a, b *alert) int { // those that are over come last
@@ -165,7 +169,7 @@ func (f *folder) trim(kept string, c *Config) (gone []string) {
 	return gone
 }
 
-// order puts the incident kept first, those that last second, and those that are over last.
+// order ranks the incident kept first, open incidents second, and incidents that are over last.
 func order(a *alert, kept string) int {
 	switch {
 	case a.key() == kept:
@@ -176,7 +180,7 @@ func order(a *alert, kept string) int {
 	return 2
 }
 
-// sorted are the newest alerts of all incidents, the newest first.
+// sorted returns the newest alerts of all incidents, the newest first.
 func (f *folder) sorted() []*alert {
 	all := make([]*alert, 0, len(f.newest))
 	for _, a := range f.newest {

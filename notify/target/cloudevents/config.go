@@ -22,7 +22,7 @@ type Event struct {
 	Source string `yaml:"source" want:"a URI such as https://darkmap.example.net or urn:darkmap"`
 }
 
-// Faults are those that tags cannot say.
+// Faults returns the faults that struct tags cannot express.
 func (e Event) Faults() []config.Fault {
 	if u, err := url.Parse(e.Source); e.Source != "" && (err != nil || u.Scheme == "" || u.User != nil) {
 		return []config.Fault{{Key: "source", Value: e.Source}}
@@ -38,12 +38,12 @@ type Config struct {
 	HTTP httpclient.Config `yaml:"http"`
 }
 
-// DefaultConfig is a target without an address.
+// DefaultConfig returns a configuration without an address.
 func DefaultConfig() Config {
 	return Config{Event: Event{Mode: structured}, HTTP: httpclient.DefaultConfig()}
 }
 
-// Faults are none: those of its parts are asked for themselves.
+// Faults returns nil: the faults of the parts are checked separately.
 func (c Config) Faults() []config.Fault { return nil }
 
 // TopicConfig is a target that takes CloudEvents on a Kafka topic.
@@ -59,10 +59,10 @@ type TopicConfig struct {
 	SASL kafka.SASL `yaml:"sasl"`
 }
 
-// DefaultTopicConfig is a target without a topic, on the pipeline's own brokers.
+// DefaultTopicConfig returns a configuration without a topic, on the pipeline's own brokers.
 func DefaultTopicConfig() TopicConfig { return TopicConfig{Event: Event{Mode: structured}} }
 
-// Faults are those that tags cannot say.
+// Faults returns the faults that struct tags cannot express.
 func (c TopicConfig) Faults() []config.Fault {
 	var faults []config.Fault
 	if !topicName.MatchString(c.Topic) || c.Topic == "." || c.Topic == ".." {

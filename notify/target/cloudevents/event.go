@@ -12,11 +12,12 @@ import (
 )
 
 const (
-	// maxEvent bounds an event, in octets: what every intermediary forwards (CloudEvents 1.0.2, Size Limits).
+	// maxEvent bounds an event, in octets. Every intermediary must forward events of this size
+	// (CloudEvents 1.0.2, Size Limits).
 	maxEvent = 64 << 10
-	// typePrefix comes before the name of an event: net.darkmap.outage.opened.
+	// typePrefix precedes the name of an event: net.darkmap.outage.opened.
 	typePrefix = "net.darkmap."
-	// schema names schemas/outage.schema.json.
+	// schema identifies schemas/outage.schema.json.
 	schema = "urn:darkmap:schema:outage:v1"
 
 	typeJSON  = "application/json"
@@ -26,7 +27,7 @@ const (
 // attribute is a context attribute: its name and its value as text.
 type attribute struct{ name, value string }
 
-// event is one event: its context attributes, without datacontenttype, and its data, which is JSON.
+// event is an event: its context attributes without datacontenttype, and its data in JSON.
 type event struct {
 	attributes []attribute
 	data       []byte
@@ -34,11 +35,11 @@ type event struct {
 	key string
 }
 
-// makeEvent makes the same event of the same message.
+// makeEvent makes the event of a message. The same message makes the same event.
 func makeEvent(m *target.Message, source string) (*event, error) {
 	e := &event{key: m.Incident}
 	add := func(name, value string) {
-		// the type String has no control characters (CloudEvents 1.0.2, Type System)
+		// The type String has no control characters (CloudEvents 1.0.2, Type System).
 		if value = text.Line(value); value != "" {
 			e.attributes = append(e.attributes, attribute{name, value})
 		}
@@ -56,7 +57,8 @@ func makeEvent(m *target.Message, source string) (*event, error) {
 	add("time", m.Time.UTC().Format(time.RFC3339))
 	add("subject", subject)
 	add("dataschema", dataSchema)
-	// Extensions: sequence and partitionkey are documented ones, the others are darkmap's.
+	// Extensions: sequence and partitionkey are documented extensions, the others are darkmap's
+	// own.
 	add("sequence", fmt.Sprintf("%010d", sequence))
 	add("partitionkey", e.key)
 	add("incident", m.Incident)
@@ -78,7 +80,7 @@ func makeEvent(m *target.Message, source string) (*event, error) {
 	return e, nil
 }
 
-// document is the event in structured mode.
+// document returns the event in structured mode.
 func (e *event) document() ([]byte, error) {
 	b := []byte(`{`)
 	for _, a := range e.attributes {
@@ -92,8 +94,8 @@ func (e *event) document() ([]byte, error) {
 	return append(append(b, e.data...), '}'), nil
 }
 
-// source is the attribute source of a target.
+// source returns the attribute source of a target.
 func (e Event) source(d target.Deps) string { return cmp.Or(e.Source, d.PublicURL, "urn:darkmap") }
 
-// mode is the content mode.
+// mode returns the content mode.
 func (e Event) mode() string { return cmp.Or(e.Mode, structured) }

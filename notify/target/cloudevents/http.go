@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target/httpclient"
 )
 
-// maxAge is after what time an event is given up.
+// maxAge is the age at which an event is given up.
 const maxAge = 76 * time.Hour
 
 // Server is a server that takes events by HTTP.
@@ -35,7 +35,7 @@ func New(cfg Config, d target.Deps) (*Server, error) {
 	return s, nil
 }
 
-// Traits are those of records; source and id tell a double.
+// Traits returns the traits of a target of records. Receivers recognise a double by source and id.
 func (s *Server) Traits() target.Traits {
 	return target.Traits{Style: target.Records, Keyed: true, MaxAge: maxAge}
 }
@@ -46,7 +46,7 @@ func (s *Server) Close() error {
 	return nil
 }
 
-// Send posts one event. There is no handle.
+// Send posts one event. It returns no handle.
 func (s *Server) Send(ctx context.Context, m *target.Message, _ target.Handle) (target.Handle, error) {
 	e, err := makeEvent(m, s.source)
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *Server) Send(ctx context.Context, m *target.Message, _ target.Handle) (
 	return nil, err
 }
 
-// headers are those of binary mode (HTTP protocol binding §3.1.3).
+// headers returns the headers of binary mode (HTTP protocol binding §3.1.3).
 func (e *event) headers() http.Header {
 	h := http.Header{"Content-Type": {typeJSON}}
 	for _, a := range e.attributes {
@@ -72,7 +72,8 @@ func (e *event) headers() http.Header {
 	return h
 }
 
-// percent encodes a value for a header: characters that are not visible ASCII, and blanks, " and % (HTTP protocol binding §3.1.3.2).
+// percent encodes a value for a header. It encodes characters that are not visible ASCII, spaces, "
+// and % (HTTP protocol binding §3.1.3.2).
 func percent(s string) string {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder

@@ -16,10 +16,10 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// topicName is what Kafka takes for a topic.
+// topicName matches the topic names that Kafka allows.
 var topicName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
 
-// delivery is how long the client tries to write one record. notify tries again after it.
+// delivery is how long the client tries to write one record. After that notify tries again.
 const delivery = 12 * time.Second
 
 // Topic is a Kafka topic that takes events.
@@ -27,11 +27,12 @@ type Topic struct {
 	client       *kgo.Client
 	topic        string
 	source, mode string
-	// missing: the topic may have to be made. Send alone uses it.
+	// missing means that the topic may have to be created. Send alone uses it.
 	missing bool
 }
 
-// NewTopic makes a target. own is the configuration of the pipeline's brokers, for a target that names none. It does not connect.
+// NewTopic makes a target. own is the configuration of the pipeline's brokers, for a target without
+// its own brokers. NewTopic does not connect.
 func NewTopic(cfg TopicConfig, own kafka.Config, d target.Deps) (*Topic, error) {
 	t := &Topic{topic: cfg.Topic, source: cfg.source(d), mode: cfg.mode()}
 	at := kafka.DefaultConfig()
@@ -48,18 +49,18 @@ func NewTopic(cfg TopicConfig, own kafka.Config, d target.Deps) (*Topic, error) 
 	return t, err
 }
 
-// Traits are those of records; source and id tell a double.
+// Traits returns the traits of a target of records. Receivers recognise a double by source and id.
 func (t *Topic) Traits() target.Traits {
 	return target.Traits{Style: target.Records, Keyed: true, MaxAge: maxAge}
 }
 
-// Close ends the client.
+// Close closes the client.
 func (t *Topic) Close() error {
 	t.client.Close()
 	return nil
 }
 
-// Send writes one event and waits until all replicas have it. There is no handle.
+// Send writes one event and waits until all replicas have it. It returns no handle.
 func (t *Topic) Send(ctx context.Context, m *target.Message, _ target.Handle) (target.Handle, error) {
 	e, err := makeEvent(m, t.source)
 	if err != nil {
@@ -78,7 +79,8 @@ func (t *Topic) Send(ctx context.Context, m *target.Message, _ target.Handle) (t
 	return nil, nil
 }
 
-// create makes the topic on the pipeline's own brokers, once: one partition, with the brokers' own settings.
+// create creates the topic on the pipeline's own brokers, once: with one partition and the brokers'
+// own settings.
 func (t *Topic) create(ctx context.Context) error {
 	if !t.missing {
 		return nil
@@ -91,7 +93,7 @@ func (t *Topic) create(ctx context.Context) error {
 	return nil
 }
 
-// fault classifies a failure.
+// fault classifies an error.
 func (t *Topic) fault(err error) error {
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -105,7 +107,7 @@ func (t *Topic) fault(err error) error {
 	return &target.Fault{Err: fmt.Errorf("writing to topic %s: %w", t.topic, neterror.Explain(err))}
 }
 
-// record is the event as a Kafka record (Kafka protocol binding §3).
+// record returns the event as a Kafka record (Kafka protocol binding §3).
 func (e *event) record(mode string) (*kgo.Record, error) {
 	rec := &kgo.Record{Key: []byte(e.key)}
 	header := func(key, value string) {

@@ -12,7 +12,8 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// Endpoint is the address of a target: exactly one of its fields is set. It is inlined into a target's configuration.
+// Endpoint is the address of a target. Exactly one of its fields is set. It is inlined into a
+// target's configuration.
 type Endpoint struct {
 	// The URL, where it is no secret.
 	URL string `yaml:"url,omitempty" form:"a URL of http or https"`
@@ -20,7 +21,7 @@ type Endpoint struct {
 	URLSecret config.Secret `yaml:"url_secret,omitempty"`
 }
 
-// Faults are those that tags cannot say.
+// Faults returns the faults that struct tags cannot express.
 func (e Endpoint) Faults() []config.Fault {
 	switch known := e.URLSecret != (config.Secret{}); {
 	case known == (e.URL != ""):
@@ -34,7 +35,7 @@ func (e Endpoint) Faults() []config.Fault {
 	return nil
 }
 
-// Read returns the URL. The error does not show it.
+// Read returns the URL. Its error does not contain the URL.
 func (e Endpoint) Read() (*url.URL, error) {
 	s := e.URL
 	if e.URLSecret != (config.Secret{}) {
@@ -50,10 +51,11 @@ func (e Endpoint) Read() (*url.URL, error) {
 	return u, nil
 }
 
-// errAddress does not repeat the address: it may be a secret.
+// errAddress does not repeat the address, which may be a secret.
 var errAddress = errors.New("want an absolute URL that begins with https:// or http:// and names a host")
 
-// ParseURL reads the address of a target, with blanks around it taken off. The error does not show it.
+// ParseURL parses the address of a target and ignores surrounding spaces. Its error does not
+// contain the address.
 func ParseURL(s string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSpace(s))
 	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" {
@@ -63,8 +65,8 @@ func ParseURL(s string) (*url.URL, error) {
 	return u, nil
 }
 
-// RetryAfter reads the header of this name (RFC 9110 §10.2.3): seconds, or a date, which is compared with now. It is 0 where it says nothing,
-// and at most a day.
+// RetryAfter parses the header of this name (RFC 9110 §10.2.3): seconds, or a date, which is
+// compared with now. The result is 0 for an invalid value, and at most a day.
 func RetryAfter(value string, now time.Time) time.Duration {
 	value = strings.TrimSpace(value)
 	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {

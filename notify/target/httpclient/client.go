@@ -21,26 +21,26 @@ import (
 )
 
 const (
-	// maxAnswer bounds how much of an answer's body is read, in octets.
+	// maxAnswer bounds the part of an answer's body that is read, in octets.
 	maxAnswer = 64 << 10
 	// maxHeader bounds an answer's header, in octets.
 	maxHeader = 64 << 10
-	// maxRetryAfter bounds how long a server can ask to be left alone.
+	// maxRetryAfter bounds the pause that a server can ask for.
 	maxRetryAfter = 24 * time.Hour
 )
 
-// Client sends requests. It may be used by several goroutines.
+// Client sends requests. It is safe for concurrent use.
 type Client struct {
 	http      *http.Client
 	transport *http.Transport
 	proxy     func(*http.Request) (*url.URL, error)
 	timeout   time.Duration
 	agent     string
-	auth      string // the header Authorization; a secret
+	auth      string // the value of the header Authorization; a secret
 	now       func() time.Time
 }
 
-// New makes a client. The proxies are those of the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY).
+// New makes a client. It uses the proxies of the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY).
 func New(cfg Config, d target.Deps) (*Client, error) {
 	return newClient(cfg, d, http.ProxyFromEnvironment)
 }
@@ -61,7 +61,7 @@ func newClient(cfg Config, d target.Deps, proxy func(*http.Request) (*url.URL, e
 		now: d.Now}
 	c.proxy = func(r *http.Request) (*url.URL, error) {
 		p, err := proxy(r)
-		if err != nil { // it would show the proxy's password
+		if err != nil { // err would show the proxy's password
 			return nil, errors.New("the proxy of the environment (HTTPS_PROXY, HTTP_PROXY) is no URL")
 		}
 		return p, nil
@@ -80,7 +80,8 @@ func newClient(cfg Config, d target.Deps, proxy func(*http.Request) (*url.URL, e
 // Close ends idle connections.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
-// LogProxy logs that a proxy carries the requests to u, where one does: the proxy decides then which addresses are reached.
+// LogProxy logs the proxy for requests to u, if there is one. The proxy then decides which
+// addresses are reached.
 func (c *Client) LogProxy(d target.Deps, u *url.URL) {
 	if p, err := c.proxy(&http.Request{URL: u}); err == nil && p != nil && d.Logger != nil {
 		d.Logger.Info("requests go through a proxy: the proxy decides which addresses they reach", "target",
@@ -88,27 +89,28 @@ func (c *Client) LogProxy(d target.Deps, u *url.URL) {
 	}
 }
 
-// Request is one request.
+// Request is an HTTP request.
 type Request struct {
-	// Method is POST where it is empty.
+	// Method is the HTTP method; empty is POST.
 	Method string
 	URL    *url.URL
 	Header http.Header
 	Body   []byte
-	// Gone are the statuses by which this server says that the key or the place is no more, beside 410.
+	// Gone lists statuses, in addition to 410, with which this server reports that the key or the
+	// place no longer exists.
 	Gone []int
 }
 
-// Answer is the response.
+// Answer is an HTTP response.
 type Answer struct {
 	Status int
 	Header http.Header
-	// Body is the first 64 KiB of the body, or less where the connection broke.
+	// Body is the first 64 KiB of the body, or less if the connection broke.
 	Body []byte
 }
 
-// Do makes one attempt. The error is nil if the status is 2xx. Otherwise it is a *target.Fault, or ctx's error where ctx was cancelled; the
-// answer is there where one came, also beside an error.
+// Do makes one attempt. The error is nil if the status is 2xx. Otherwise it is a *target.Fault, or
+// ctx's error if ctx was cancelled. If there was a response, Do returns it, even with an error.
 func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
 	within, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -121,7 +123,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
 		return nil, c.unreached(ctx, r.URL, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	// A body that breaks off changes nothing: the status has said what became of the message.
+	// A truncated body is no error: the status alone decides on the message.
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	a := &Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}
 	if fault := c.fault(r, a); fault != nil {
@@ -136,7 +138,7 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 		method = http.MethodPost
 	}
 	req, err := http.NewRequestWithContext(ctx, method, r.URL.String(), bytes.NewReader(r.Body))
-	if err != nil { // it would show the URL
+	if err != nil { // err would show the URL
 		return nil, errors.New("the request cannot be made: its method or URL is not valid")
 	}
 	if r.Header != nil {
@@ -149,7 +151,7 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 	return req, nil
 }
 
-// unreached says why no answer came, by the host alone.
+// unreached returns the reason why no answer came. It names only the host.
 func (c *Client) unreached(ctx context.Context, u *url.URL, err error) error {
 	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return fmt.Errorf("sending to %s: %w", u.Host, context.Canceled)
@@ -157,14 +159,14 @@ func (c *Client) unreached(ctx context.Context, u *url.URL, err error) error {
 	if m, ok := errors.AsType[*metadataError](err); ok {
 		return &target.Fault{Err: fmt.Errorf("%s: the address %w", u.Host, m), Refused: true}
 	}
-	why := neterror.Why(err) // of a URL it repeats the host alone
+	why := neterror.Why(err) // of a URL it repeats only the host
 	if !strings.Contains(why, u.Host) {
 		why = u.Host + ": " + why
 	}
 	return &target.Fault{Err: errors.New(why)}
 }
 
-// fault classifies a status; nil for success.
+// fault classifies a status. It returns nil for success.
 func (c *Client) fault(r Request, a *Answer) *target.Fault {
 	host := r.URL.Host
 	f := &target.Fault{Status: a.Status}
@@ -194,7 +196,7 @@ func (c *Client) fault(r Request, a *Answer) *target.Fault {
 	return f
 }
 
-// phrase is a status in words.
+// phrase returns the name of a status.
 func phrase(status int) string {
 	if s := http.StatusText(status); s != "" {
 		return s
@@ -202,7 +204,7 @@ func phrase(status int) string {
 	return "a status without a name"
 }
 
-// destination is the host that a redirect leads to: its path may be a secret.
+// destination returns the host of a redirect. The path may be a secret.
 func destination(from *url.URL, h http.Header) string {
 	to, err := from.Parse(h.Get("Location"))
 	switch {

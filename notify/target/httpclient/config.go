@@ -22,13 +22,14 @@ type Config struct {
 	KeyFile string `yaml:"key_file"`
 }
 
-// usualTimeout is how long an attempt may last unless the configuration says.
+// usualTimeout is the default timeout of an attempt.
 const usualTimeout = 15 * time.Second
 
-// DefaultConfig has a timeout of 15 s and the system's certificate authorities. The zero value is the same.
+// DefaultConfig returns a configuration with a timeout of 15 s and the system's certificate
+// authorities. The zero value is equivalent.
 func DefaultConfig() Config { return Config{Timeout: usualTimeout} }
 
-// Faults are those that tags cannot say.
+// Faults returns the faults that struct tags cannot express.
 func (c Config) Faults() []config.Fault {
 	if (c.CertFile == "") != (c.KeyFile == "") {
 		return []config.Fault{{Key: "key_file", Value: c.KeyFile, Want: "it together with cert_file"}}
@@ -36,7 +37,7 @@ func (c Config) Faults() []config.Fault {
 	return nil
 }
 
-// ReadToken reads the token that a target sends in a header. The error does not show it.
+// ReadToken reads the token that a target sends in a header. Its error does not contain the token.
 func ReadToken(s config.Secret) (string, error) {
 	token, err := s.Read()
 	if err != nil {

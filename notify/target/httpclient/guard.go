@@ -9,8 +9,9 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// Refuse returns a refusal if a host is, or has the name of, a metadata service. It is for libraries that connect by themselves; a Client looks at each
-// address that it connects to, and needs no such question. A name that cannot be looked up is not refused.
+// Refuse returns an error if a host is a metadata service, by its address or its name. It is for
+// libraries that connect by themselves; a Client checks each address to which it connects. A name
+// that cannot be resolved is not refused.
 func Refuse(ctx context.Context, host string) error {
 	addrs := []netip.Addr{}
 	if a, err := netip.ParseAddr(host); err == nil {

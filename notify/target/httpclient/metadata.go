@@ -7,11 +7,11 @@ import (
 	"syscall"
 )
 
-// errMetadata says why an address is not connected to.
+// errMetadata is the reason why a connection is refused.
 var errMetadata = errors.New(
 	"belongs to the metadata service of a cloud or to the local link, where secrets of this machine are told: no alert is sent there")
 
-// metadata are addresses at which clouds tell a machine its secrets.
+// metadata lists the addresses at which clouds serve secrets to their machines.
 var metadata = []netip.Prefix{
 	netip.MustParsePrefix("169.254.0.0/16"),         // link-local (RFC 3927): 169.254.169.254 of most clouds
 	netip.MustParsePrefix("fe80::/10"),              // link-local (RFC 4291 §2.5.6)
@@ -22,10 +22,11 @@ var metadata = []netip.Prefix{
 	netip.MustParsePrefix("168.63.129.16/32"),       // Azure
 }
 
-// nat64 holds IPv4 addresses in its last 32 bits (RFC 6052 §2.1).
+// nat64 embeds IPv4 addresses in the last 32 bits (RFC 6052 §2.1).
 var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
-// isMetadata reports whether an address is that of a metadata service, also where IPv6 wraps it.
+// isMetadata reports whether an address is that of a metadata service, even if it is embedded in
+// IPv6.
 func isMetadata(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	if nat64.Contains(a) {
@@ -40,7 +41,8 @@ func isMetadata(a netip.Addr) bool {
 	return false
 }
 
-// refuseMetadata is called with the address that a connection is about to be made to: the one that the name was resolved to.
+// refuseMetadata is called before a connection is made, with the address to which the name was
+// resolved.
 func refuseMetadata(_ context.Context, _, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {

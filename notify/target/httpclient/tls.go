@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// tls reads the files.
+// tls reads the files and returns the TLS settings.
 func (c Config) tls() (*tls.Config, error) {
 	t := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.CAFile != "" {

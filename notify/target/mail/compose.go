@@ -24,23 +24,24 @@ type thread struct {
 	Last  string `json:"last"`
 }
 
-// domain is the sender's.
+// domain returns the sender's domain.
 func (t *mailTarget) domain() string {
 	return t.from.Address[strings.LastIndexByte(t.from.Address, '@')+1:]
 }
 
-// messageID is the same for a message in all attempts.
+// messageID returns the Message-ID, which is the same in all attempts.
 func (t *mailTarget) messageID(m *target.Message) string {
 	return text.MailHeader(m.ID) + "@" + t.domain()
 }
 
-// root is the id that all mails of an incident refer to; no mail has it.
+// root returns the id to which all mails of an incident refer. No mail has this id.
 func (t *mailTarget) root(m *target.Message) string {
 	sum := sha256.Sum256([]byte(m.Incident))
 	return "incident." + hex.EncodeToString(sum[:16]) + "@" + t.domain()
 }
 
-// references are the ids of References, oldest first; none for a message that is about no incident.
+// references returns the ids for References, oldest first. It returns none for a message without an
+// incident.
 func (t *mailTarget) references(m *target.Message, before thread) []string {
 	if m.Incident == "" {
 		return nil
@@ -83,7 +84,7 @@ func (t *mailTarget) compose(m *target.Message, to *netmail.Address, before thre
 	return msg
 }
 
-// body is the summary, of bounded length.
+// body returns the summary, with bounded length.
 func body(m *target.Message) string {
 	s := m.Summary
 	if s == "" {
@@ -92,7 +93,7 @@ func body(m *target.Message) string {
 	return text.Cut(text.Lines(s), maxBody, 4*maxBody)
 }
 
-// why says at the end of a mail why one gets it.
+// why returns the last lines of a mail, which explain why the recipient gets it.
 func (t *mailTarget) why(m *target.Message) string {
 	return text.Line(
 		fmt.Sprintf(
@@ -100,7 +101,7 @@ func (t *mailTarget) why(m *target.Message) string {
 			m.Route, t.name, t.unsubscribe))
 }
 
-// plain is the part of plain text.
+// plain returns the plain text part.
 func (t *mailTarget) plain(m *target.Message) string {
 	var b strings.Builder
 	b.WriteString(body(m) + "\n\n")
@@ -114,7 +115,7 @@ func (t *mailTarget) plain(m *target.Message) string {
 	return b.String()
 }
 
-// html is the part of HTML. It asks for nothing from outside.
+// html returns the HTML part. It loads no external content.
 func (t *mailTarget) html(m *target.Message) string {
 	var b strings.Builder
 	b.WriteString(`<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>` +

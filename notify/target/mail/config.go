@@ -36,7 +36,7 @@ type Config struct {
 	Timeout time.Duration `yaml:"timeout" min:"1s" max:"2m"`
 }
 
-// DefaultConfig has everything but the server and the addresses.
+// DefaultConfig returns the defaults, without the server and the addresses.
 func DefaultConfig() Config { return Config{Timeout: 30 * time.Second} }
 
 // The values of Config.TLS.
@@ -46,7 +46,7 @@ const (
 	tlsWithout = "none"
 )
 
-// Faults are those that tags cannot say.
+// Faults returns the faults that struct tags cannot express.
 func (c Config) Faults() []config.Fault {
 	var faults []config.Fault
 	add := func(key string, value any, want string) {

@@ -24,13 +24,14 @@ import (
 )
 
 const (
-	// maxAge is after what time news is late, groupWait how long an incident waits for wider events, interval the least time between mails.
+	// maxAge is the age from which news is late. groupWait is how long an incident waits for wider
+	// events. interval is the minimum time between mails.
 	maxAge    = 6 * time.Hour
 	groupWait = time.Minute
 	interval  = time.Second
 )
 
-// mailTarget is a mail server and its recipients. mu guards the last two fields.
+// mailTarget is a mail server with its recipients. mu guards the last two fields.
 type mailTarget struct {
 	cfg         Config
 	name        string
@@ -44,11 +45,11 @@ type mailTarget struct {
 	logger      *slog.Logger
 
 	mu      sync.Mutex
-	message string          // the id of the message that is being sent
-	done    map[string]bool // by address: whether it was taken, or refused for good
+	message string          // the id of the message being sent
+	done    map[string]bool // by address: true if the mail was accepted, false if it was refused permanently
 }
 
-// New makes the target. It does not ask the server.
+// New makes the target. It does not contact the server.
 func New(cfg Config, d target.Deps) (target.Target, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err
@@ -90,12 +91,14 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 	return t, nil
 }
 
-// Traits of a chat: mails cannot be changed, so that each message of an incident is a mail of its thread.
+// Traits returns the traits of a chat. Mails cannot be edited, so each message of an incident is a
+// mail of its thread.
 func (t *mailTarget) Traits() target.Traits {
 	return target.Traits{Style: target.Chat, MaxAge: maxAge, Interval: interval, GroupWait: groupWait}
 }
 
-// client is a connection to be made, with a dialer where it is not encrypted from its beginning: there go-mail asks for one of its own.
+// client returns a client that is not connected yet. dial is used for connections that are not
+// encrypted from the start; for the others go-mail needs its own dialer.
 func (t *mailTarget) client(dial mail.DialContextFunc) (*mail.Client, error) {
 	options := []mail.Option{mail.WithPort(t.cfg.port()), mail.WithTimeout(t.cfg.Timeout),
 		mail.WithTLSConfig(t.tls)}
@@ -126,7 +129,7 @@ func (t *mailTarget) dial(ctx context.Context) (*mail.Client, error) {
 			Err: fmt.Errorf("%s: the settings of the mail server cannot be used: %w", t.cfg.Host, err), Refused: true}
 	}
 	if err := c.DialWithContext(ctx); err != nil {
-		if opened != nil { // go-mail leaves it open where the server takes no password
+		if opened != nil { // go-mail leaves the connection open if the server refuses the password
 			_ = opened.Close()
 		}
 		return nil, t.undialled(err)
@@ -139,7 +142,7 @@ func (t *mailTarget) Send(ctx context.Context, m *target.Message, h target.Handl
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var before thread
-	_ = json.Unmarshal(h, &before) // a handle that cannot be read begins a thread
+	_ = json.Unmarshal(h, &before) // an unreadable handle begins a thread
 	if t.message != m.ID {
 		t.message, t.done = m.ID, map[string]bool{}
 	}
@@ -147,7 +150,7 @@ func (t *mailTarget) Send(ctx context.Context, m *target.Message, h target.Handl
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = c.Close() }() // the mails are delivered or not
+	defer func() { _ = c.Close() }() // the mails are delivered or not by now
 	var last, refused error
 	taken := false
 	for _, to := range t.to {
@@ -169,7 +172,7 @@ func (t *mailTarget) Send(ctx context.Context, m *target.Message, h target.Handl
 		if ctx.Err() != nil {
 			last = ctx.Err()
 		}
-		if last != nil && (f == nil || f.Status == 0 || f.Throttle) { // the connection is of no more use
+		if last != nil && (f == nil || f.Status == 0 || f.Throttle) { // the connection cannot be used any more
 			break
 		}
 	}
@@ -201,7 +204,7 @@ func (t *mailTarget) sendOne(c *mail.Client, m *target.Message, to *netmail.Addr
 	return &target.Fault{Err: fmt.Errorf("sending a mail through %s: %s", t.cfg.Host, t.reason(err))}
 }
 
-// undialled says why there is no connection.
+// undialled returns the reason why there is no connection.
 func (t *mailTarget) undialled(err error) error {
 	if p, ok := errors.AsType[*textproto.Error](err); ok {
 		f := t.answered(p.Code, err)
@@ -211,7 +214,7 @@ func (t *mailTarget) undialled(err error) error {
 	return &target.Fault{Err: fmt.Errorf("connecting to the mail server %s: %s", t.cfg.Host, t.reason(err))}
 }
 
-// answered is an answer of the server.
+// answered returns the fault for an answer of the server.
 func (t *mailTarget) answered(code int, err error) *target.Fault {
 	f := &target.Fault{Err: fmt.Errorf("%s answers: %s", t.cfg.Host, t.reason(err)), Status: code,
 		Refused: code >= 500}
@@ -219,14 +222,14 @@ func (t *mailTarget) answered(code int, err error) *target.Fault {
 	return f
 }
 
-// reason is an error in one line of bounded length.
+// reason returns an error as one line of bounded length, without secrets.
 func (t *mailTarget) reason(err error) string {
-	coded := base64.StdEncoding.EncodeToString // AUTH sends them so (RFC 4616 and LOGIN)
+	coded := base64.StdEncoding.EncodeToString // the form in which AUTH sends them (RFC 4616 and LOGIN)
 	return target.Quote(neterror.Why(err), t.password, coded([]byte(t.password)),
 		coded([]byte("\x00"+t.cfg.User+"\x00"+t.password)))
 }
 
-// Check connects, names the user, and sends nothing.
+// Check connects and authenticates. It sends no mail.
 func (t *mailTarget) Check(ctx context.Context) error {
 	c, err := t.dial(ctx)
 	if err != nil {
@@ -235,5 +238,5 @@ func (t *mailTarget) Check(ctx context.Context) error {
 	return c.Close()
 }
 
-// Close has nothing to end: a connection lasts as long as a message.
+// Close does nothing: a connection is closed after each message.
 func (t *mailTarget) Close() error { return nil }

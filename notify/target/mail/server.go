@@ -1,6 +1,6 @@
 package mail
 
-// encryption is TLS with its default.
+// encryption returns TLS or its default.
 func (c Config) encryption() string {
 	switch {
 	case c.TLS != "":
@@ -11,7 +11,7 @@ func (c Config) encryption() string {
 	return tlsStart
 }
 
-// port is Port with its default.
+// port returns Port or its default.
 func (c Config) port() int {
 	if c.Port != 0 {
 		return c.Port

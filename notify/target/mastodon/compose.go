@@ -10,17 +10,18 @@ import (
 )
 
 const (
-	// maxCharacters is Mastodon's limit. linkCharacters is the length it counts for any link.
+	// maxCharacters is Mastodon's limit. linkCharacters is the length that Mastodon counts for any
+	// link.
 	maxCharacters  = 500
 	linkCharacters = 23
 	// maxPost bounds the text before the facts, in graphemes.
 	maxPost = 320
-	// maxFact bounds a fact.
+	// maxFact bounds a fact, in graphemes.
 	maxFact = 120
 )
 
-// shown are the facts that a post has where there is room and its text does not have them, the most important first. That it is late stands
-// in the text.
+// shown lists the facts of a post, the most important first. A fact is left out if there is no room
+// or the text contains it. The text itself mentions late news.
 var shown = []string{"Not measured", "Ended", "Still dark", "Lost now", "At worst", "Seen by"}
 
 // harmless makes a text one line without mentions, tags and links.

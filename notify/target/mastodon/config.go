@@ -19,12 +19,12 @@ type Config struct {
 	HTTP httpclient.Config `yaml:"http"`
 }
 
-// DefaultConfig has everything but the server and the token.
+// DefaultConfig returns the defaults, without the server and the token.
 func DefaultConfig() Config {
 	return Config{Visibility: "unlisted", Language: "en", HTTP: httpclient.DefaultConfig()}
 }
 
-// Faults are those that tags cannot say.
+// Faults returns the faults that struct tags cannot express.
 func (c Config) Faults() []config.Fault {
 	if (c.Token == config.Secret{}) {
 		return []config.Fault{{Key: "token", Value: "", Want: "a file or an environment variable"}}

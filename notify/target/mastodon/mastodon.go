@@ -15,16 +15,17 @@ import (
 )
 
 const (
-	// maxAge is after what time news is late, groupWait how long an incident waits for wider events. interval keeps far from Mastodon's limit of
-	// 300 posts in 3 hours.
+	// maxAge is the age from which news is late. groupWait is how long an incident waits for wider
+	// events. interval stays well below Mastodon's limit of 300 posts in 3 hours.
 	maxAge    = 6 * time.Hour
 	groupWait = time.Minute
 	interval  = 10 * time.Second
-	// maxRetry bounds how long a server can ask to be left alone: its limits are of 3 hours.
+	// maxRetry bounds the pause that a server can ask for. Mastodon's limits have periods of 3
+	// hours.
 	maxRetry = 3 * time.Hour
 )
 
-// mastodonTarget is an account. Its fields are not changed.
+// mastodonTarget is an account. Its fields do not change.
 type mastodonTarget struct {
 	cfg    Config
 	client *httpclient.Client
@@ -33,7 +34,7 @@ type mastodonTarget struct {
 	now    func() time.Time
 }
 
-// status is a post, as it is sent and as it is answered.
+// status is a post in a request or an answer.
 type status struct {
 	ID          string `json:"id,omitempty"`
 	Status      string `json:"status,omitempty"`
@@ -47,7 +48,7 @@ type handle struct {
 	ID string `json:"id"`
 }
 
-// New makes the target. It does not ask the server.
+// New makes the target. It does not contact the server.
 func New(cfg Config, d target.Deps) (target.Target, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err
@@ -67,13 +68,13 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 	return t, nil
 }
 
-// Traits of a chat with keys that last an hour.
+// Traits returns the traits of a chat with keys that expire after an hour.
 func (t *mastodonTarget) Traits() target.Traits {
 	return target.Traits{Style: target.Chat, Keyed: true, Public: true, MaxAge: maxAge,
 		GroupWait: groupWait, Interval: interval}
 }
 
-// Send makes the incident's post, or edits it; the end is an answer, too.
+// Send makes the incident's post or edits it. The end also gives an answer to the post.
 func (t *mastodonTarget) Send(ctx context.Context, m *target.Message,
 	h target.Handle) (target.Handle, error) {
 	if m.Private {
@@ -85,7 +86,7 @@ func (t *mastodonTarget) Send(ctx context.Context, m *target.Message,
 	}
 	edit := status{Status: compose(m), Language: t.cfg.Language}
 	got, err := t.do(ctx, http.MethodPut, t.statuses(before.ID), "", edit)
-	if got != nil && (got.Status == http.StatusNotFound || got.Status == http.StatusGone) { // it was deleted
+	if got != nil && (got.Status == http.StatusNotFound || got.Status == http.StatusGone) { // the post was deleted
 		return t.post(ctx, m, "", m.ID+"-anew")
 	}
 	if err != nil || m.Kind != target.Close && m.Kind != target.TakeBack {
@@ -114,7 +115,7 @@ func (t *mastodonTarget) post(ctx context.Context, m *target.Message, to, key st
 	return json.Marshal(handle{ID: made.ID})
 }
 
-// do sends a request. key is its Idempotency-Key, empty where it needs none.
+// do sends a request. key is its Idempotency-Key; empty if it needs none.
 func (t *mastodonTarget) do(ctx context.Context, method string, u *url.URL, key string,
 	body any) (*httpclient.Answer, error) {
 	b, err := json.Marshal(body)
@@ -136,7 +137,7 @@ func (t *mastodonTarget) do(ctx context.Context, method string, u *url.URL, key 
 	return got, err
 }
 
-// Check asks whether the token is valid.
+// Check checks that the token is valid.
 func (t *mastodonTarget) Check(ctx context.Context) error {
 	u := t.server.JoinPath("api/v1/accounts/verify_credentials")
 	header := http.Header{"Authorization": {"Bearer " + t.token}}

@@ -19,10 +19,10 @@ type Config struct {
 	HTTP httpclient.Config `yaml:"http"`
 }
 
-// DefaultConfig has everything but the server, the token and the room.
+// DefaultConfig returns the defaults, without the server, the token and the room.
 func DefaultConfig() Config { return Config{HTTP: httpclient.DefaultConfig()} }
 
-// Faults are those that tags cannot say.
+// Faults returns the faults that struct tags cannot express.
 func (c Config) Faults() []config.Fault {
 	var faults []config.Fault
 	if c.Room != "" && !strings.HasPrefix(c.Room, "!") {

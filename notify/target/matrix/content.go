@@ -7,7 +7,8 @@ import (
 	"github.com/darkmap/darkmap/notify/target/text"
 )
 
-// Bounds in octets before escapes, so that an edit, which holds everything twice, stays below maxEvent.
+// Bounds in octets before escaping, so that an edit, which holds all content twice, stays below the
+// limit of an event.
 const (
 	maxHeading = 160 // graphemes
 	maxSummary = 2000
@@ -15,7 +16,7 @@ const (
 	maxLink    = 1000
 )
 
-// content is that of m.room.message.
+// content is the content of m.room.message.
 type content struct {
 	MsgType       string    `json:"msgtype"`
 	Body          string    `json:"body"`
@@ -34,17 +35,17 @@ type relation struct {
 	InReplyTo     *answer `json:"m.in_reply_to,omitempty"`
 }
 
-// answer names an event; the server answers with one.
+// answer holds an event id. The server's answers have the same form.
 type answer struct {
 	EventID string `json:"event_id"`
 }
 
-// heading is the headline in one line.
+// heading returns the headline as one line.
 func heading(m *target.Message) string {
 	return text.Cut(text.Line(m.Heading()), maxHeading, 4*maxHeading)
 }
 
-// whole is the message with everything in it.
+// whole returns the complete message.
 func whole(m *target.Message) content {
 	plain, rich := []string{text.MatrixBody(heading(m))}, "<strong>"+text.HTML(heading(m))+"</strong>"
 	for line := range strings.SplitSeq(text.Cut(text.Lines(m.Summary), maxSummary, maxSummary), "\n") {
@@ -69,7 +70,8 @@ func whole(m *target.Message) content {
 		FormattedBody: rich}
 }
 
-// edit makes an event the newest state. Programs that know no edits show the body, which begins with a star.
+// edit turns an event into an edit to the newest state. Clients without support for edits show the
+// body, which begins with a star.
 func edit(c content, root string) content {
 	changed := c
 	c.Body, c.FormattedBody = "* "+c.Body, "* "+c.FormattedBody
@@ -77,7 +79,8 @@ func edit(c content, root string) content {
 	return c
 }
 
-// reply is the headline in the thread of an event. Programs that know no threads show it as a reply to the last one.
+// reply returns the headline for the thread of an event. Clients without support for threads show
+// it as a reply to the last event.
 func reply(m *target.Message, root, last string) content {
 	return content{
 		MsgType: "m.text", Body: text.MatrixBody(heading(m)),

@@ -14,15 +14,16 @@ import (
 )
 
 const (
-	// maxAge is after what time news is late, groupWait how long an incident waits for wider events, interval the least time between messages.
+	// maxAge is the age from which news is late. groupWait is how long an incident waits for wider
+	// events. interval is the minimum time between messages.
 	maxAge    = 6 * time.Hour
 	groupWait = time.Minute
 	interval  = time.Second
-	// maxRetry bounds how long a server can ask to be left alone.
+	// maxRetry bounds the pause that a server can ask for.
 	maxRetry = 24 * time.Hour
 )
 
-// matrixTarget is a room. Its fields are not changed.
+// matrixTarget is a room. Its fields do not change.
 type matrixTarget struct {
 	client *httpclient.Client
 	server *url.URL
@@ -30,13 +31,13 @@ type matrixTarget struct {
 	room   string
 }
 
-// handle identifies an incident's event, and the last one of its thread.
+// handle identifies an incident's event, and the last event of its thread.
 type handle struct {
 	Root string `json:"root"`
 	Last string `json:"last"`
 }
 
-// New makes the target. It does not ask the server.
+// New makes the target. It does not contact the server.
 func New(cfg Config, d target.Deps) (target.Target, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 	return t, nil
 }
 
-// Traits of a chat with transaction ids.
+// Traits returns the traits of a chat with transaction ids.
 func (t *matrixTarget) Traits() target.Traits {
 	return target.Traits{Style: target.Chat, Keyed: true, MaxAge: maxAge, GroupWait: groupWait,
 		Interval: interval}
@@ -82,7 +83,7 @@ func (t *matrixTarget) Send(ctx context.Context, m *target.Message, h target.Han
 	return json.Marshal(handle{Root: before.Root, Last: last})
 }
 
-// put sends an event under a transaction id and returns its id.
+// put sends an event under a transaction id and returns the event's id.
 func (t *matrixTarget) put(ctx context.Context, transaction string, c content) (string, error) {
 	b, err := json.Marshal(c)
 	if err != nil {
@@ -130,7 +131,7 @@ func (t *matrixTarget) do(ctx context.Context, method string, u *url.URL,
 	return got, f
 }
 
-// Check asks whether the token is valid.
+// Check checks that the token is valid.
 func (t *matrixTarget) Check(ctx context.Context) error {
 	_, err := t.do(ctx, http.MethodGet, t.server.JoinPath("_matrix/client/v3/account/whoami"), nil)
 	return err

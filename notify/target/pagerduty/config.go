@@ -7,7 +7,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target/httpclient"
 )
 
-// usualURL is where accounts in the US service region are.
+// usualURL is the server for accounts in the US service region.
 const usualURL = "https://events.pagerduty.com"
 
 // Config is a target that is a PagerDuty service.
@@ -20,10 +20,10 @@ type Config struct {
 	HTTP httpclient.Config `yaml:"http"`
 }
 
-// DefaultConfig is a target without a key.
+// DefaultConfig returns a configuration without a key.
 func DefaultConfig() Config { return Config{URL: usualURL, HTTP: httpclient.DefaultConfig()} }
 
-// Faults are those that tags cannot say.
+// Faults returns the faults that struct tags cannot express.
 func (c Config) Faults() []config.Fault {
 	var faults []config.Fault
 	if c.RoutingKey == (config.Secret{}) {

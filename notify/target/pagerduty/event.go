@@ -18,11 +18,11 @@ const (
 const (
 	// maxSummary bounds payload.summary, in characters.
 	maxSummary = 1024
-	// maxDetail bounds one of custom_details, in octets; an event has at most 512 KB.
+	// maxDetail bounds a value of custom_details, in octets. An event has at most 512 KB.
 	maxDetail = 4096
 )
 
-// event is what POST /v2/enqueue takes.
+// event is the body of POST /v2/enqueue.
 type event struct {
 	RoutingKey string  `json:"routing_key"`
 	Action     string  `json:"event_action"`
@@ -49,7 +49,7 @@ type payload struct {
 	CustomDetails map[string]any `json:"custom_details,omitempty"`
 }
 
-// severities are PagerDuty's words for darkmap's.
+// severities maps darkmap's severities to PagerDuty's.
 var severities = map[bgp.Severity]string{
 	bgp.SeverityTotal: "critical", bgp.SeverityMajor: "error", bgp.SeverityModerate: "warning",
 	bgp.SeverityMinor: "info",
@@ -88,10 +88,10 @@ func makeEvent(m *target.Message, publicURL string) event {
 	return e
 }
 
-// name makes a name harmless wherever PagerDuty passes it on to.
+// name makes a name harmless for the places to which PagerDuty passes it on.
 func name(s string) string { return text.Relay(text.Name(s)) }
 
-// source is where the event comes from: the host of public_url.
+// source returns the source of the event: the host of public_url.
 func source(publicURL string) string {
 	if u, err := url.Parse(publicURL); err == nil && u.Host != "" {
 		return u.Host
@@ -99,7 +99,7 @@ func source(publicURL string) string {
 	return "darkmap"
 }
 
-// details are for the one who is paged: the texts and facts of the message.
+// details returns the texts and facts of the message for the person who is paged.
 func details(m *target.Message) map[string]any {
 	d := map[string]any{}
 	add := func(key, value string) {

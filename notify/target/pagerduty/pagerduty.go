@@ -19,7 +19,7 @@ import (
 // routingKey matches an integration key.
 var routingKey = regexp.MustCompile(`^[A-Za-z0-9]{32}$`)
 
-// PagerDuty is one service.
+// PagerDuty is a PagerDuty service.
 type PagerDuty struct {
 	client    *httpclient.Client
 	url       *url.URL
@@ -48,7 +48,7 @@ func New(cfg Config, d target.Deps) (*PagerDuty, error) {
 	return p, nil
 }
 
-// Traits are those of a pager whose key is the incident's id.
+// Traits returns the traits of a pager whose key is the incident's id.
 func (p *PagerDuty) Traits() target.Traits {
 	return target.Traits{Style: target.Pager, Keyed: true, LiveOnly: true, MaxAge: 15 * time.Minute,
 		GroupWait: time.Minute, Retries: target.StateRetries()}
@@ -60,7 +60,8 @@ func (p *PagerDuty) Close() error {
 	return nil
 }
 
-// Send triggers or resolves. There is no handle. A test triggers an alert of severity info and resolves it at once.
+// Send triggers or resolves. It returns no handle. A test triggers an alert of severity info and
+// resolves it at once.
 func (p *PagerDuty) Send(ctx context.Context, m *target.Message, _ target.Handle) (target.Handle, error) {
 	e := makeEvent(m, p.publicURL)
 	switch {
@@ -94,8 +95,9 @@ func (p *PagerDuty) enqueue(ctx context.Context, e event) error {
 	return err
 }
 
-// explain adds what PagerDuty says to a fault. Only what is wrong with the event refuses it for good: other answers of 4xx, such as those of a proxy
-// on the way, are tried again, because a page must not be lost to them.
+// explain adds PagerDuty's message to a fault. Only a fault of the event itself refuses it
+// permanently. Other 4xx answers, such as those of a proxy on the way, are retried, because they
+// must not lose a page.
 func (p *PagerDuty) explain(f *target.Fault, a *httpclient.Answer) {
 	f.Refused = f.Refused && (a.Status == http.StatusBadRequest ||
 		a.Status == http.StatusRequestEntityTooLarge || a.Status == http.StatusUnprocessableEntity ||

@@ -14,12 +14,13 @@ import (
 // maxTitle bounds titles and headlines, in graphemes.
 const maxTitle = 160
 
-// title is the headline in one line.
+// title returns the headline as one line.
 func title(m *target.Message) string {
 	return text.Cut(text.Line(m.Heading()), maxTitle, 4*maxTitle)
 }
 
-// body is the message: the headline unless the service has a title, the summary, the facts, and the link, which is never cut.
+// body returns the text of a message: the headline unless the service has a title, the summary, the
+// facts, and the link. The link is never cut.
 func (s service) body(m *target.Message) string {
 	end := ""
 	if m.Link != "" && len(m.Link) < s.limit/2 {
@@ -40,7 +41,7 @@ func (s service) body(m *target.Message) string {
 	return text.Cut(out, s.limit-len(end), s.limit-len(end)) + end
 }
 
-// params are the library's parameters.
+// params returns the parameters for the library.
 func (s service) params(m *target.Message) types.Params {
 	p := types.Params{}
 	if s.title {
@@ -52,7 +53,7 @@ func (s service) params(m *target.Message) types.Params {
 	return p
 }
 
-// discordMessage is what Discord is sent: the library's own has no allowed_mentions.
+// discordMessage is the JSON for Discord. The library's own message type has no allowed_mentions.
 type discordMessage struct {
 	Content         string              `json:"content"`
 	Username        string              `json:"username,omitempty"`
@@ -61,7 +62,7 @@ type discordMessage struct {
 	Flags           int                 `json:"flags"`
 }
 
-// noPreviews is SUPPRESS_EMBEDS and, for exercises, silent is SUPPRESS_NOTIFICATIONS.
+// noPreviews is SUPPRESS_EMBEDS. silent is SUPPRESS_NOTIFICATIONS, for exercises.
 const (
 	noPreviews = 1 << 2
 	silent     = 1 << 12

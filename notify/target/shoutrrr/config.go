@@ -13,10 +13,10 @@ type Config struct {
 	HTTP httpclient.Config `yaml:"http"`
 }
 
-// DefaultConfig has everything but the URL.
+// DefaultConfig returns the defaults, without the URL.
 func DefaultConfig() Config { return Config{HTTP: httpclient.DefaultConfig()} }
 
-// Faults are those that tags cannot say.
+// Faults returns the faults that struct tags cannot express.
 func (c Config) Faults() []config.Fault {
 	if (c.URL == config.Secret{}) {
 		return []config.Fault{{Key: "url", Value: "", Want: "a file or an environment variable"}}

@@ -24,10 +24,12 @@ import (
 	"github.com/darkmap/darkmap/notify/target/httpclient"
 )
 
-// errStopped ends the library's attempt; the door holds the cause. It is no error that the library tries again.
+// errStopped ends the library's attempt. The door holds the cause. The library does not retry after
+// this error.
 var errStopped = errors.New("the request failed")
 
-// door is the way out of one attempt: the library's requests go through httpclient, and what becomes of them is kept. mu guards the last two.
+// door carries the requests of one attempt: the library's requests go through httpclient, and door
+// stores their outcome. mu guards the last two fields.
 type door struct {
 	client *httpclient.Client
 	gone   []int
@@ -35,11 +37,12 @@ type door struct {
 	proxied func(*url.URL)
 
 	mu     sync.Mutex
-	passed int   // requests that were answered with 2xx
-	fault  error // of the last one that was not
+	passed int   // number of requests answered with 2xx
+	fault  error // the fault of the last request without such an answer
 }
 
-// RoundTrip sends a request. After a failure no other one is sent: the library would try again by itself.
+// RoundTrip sends a request. After a failure it sends no further request, because the library would
+// retry by itself.
 func (d *door) RoundTrip(r *http.Request) (*http.Response, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -74,10 +77,10 @@ func (d *door) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// maxRetry bounds how long a service can ask to be left alone.
+// maxRetry bounds the pause that a service can ask for.
 const maxRetry = time.Hour
 
-// retryAfter reads how long Telegram asks to be left alone; 0 where it does not.
+// retryAfter returns the pause that Telegram asks for; 0 if it asks for none.
 func retryAfter(body []byte) time.Duration {
 	var said struct {
 		Parameters struct {
@@ -90,8 +93,9 @@ func retryAfter(body []byte) time.Duration {
 	return time.Duration(min(max(said.Parameters.RetryAfter, 0), maxRetry.Seconds()) * float64(time.Second))
 }
 
-// result is the outcome of the attempt: nil only if the service has answered with 2xx, whatever the library says. (Its Telegram calls a request that
-// got no answer a success.)
+// result returns the outcome of the attempt. It is nil only if the service answered with 2xx,
+// whatever the library returns: the library's Telegram reports success for a request without an
+// answer.
 func (d *door) result(err error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -101,22 +105,23 @@ func (d *door) result(err error) error {
 	case d.passed == 0:
 		return &target.Fault{
 			Err: errors.New("the library sent no request: its URL has a parameter that cannot be used"), Refused: true}
-	case err != nil: // the service answered 2xx and said no
+	case err != nil: // the service answered 2xx and reported an error
 		return &target.Fault{Err: errors.New("the service did not take the message"), Refused: true}
 	}
 	return nil
 }
 
-// awake is a sleep that is none: notify waits between attempts, not the library.
+// awake is a sleeper that does not sleep: notify waits between attempts, not the library.
 type awake struct{}
 
 // Sleep returns at once.
 func (awake) Sleep(time.Duration) {}
 
-// telegramMu is held while jsonclient.DefaultClient is another: the library's Telegram has no client of its own.
+// telegramMu is held while jsonclient.DefaultClient is replaced: the library's Telegram has no
+// client of its own.
 var telegramMu sync.Mutex
 
-// through makes a service send through the door, and returns how.
+// through makes a service send through the door, and returns its send function.
 func (d *door) through(s types.Service) func(string, *types.Params) error {
 	c := &http.Client{Transport: d}
 	switch s := s.(type) {

@@ -12,19 +12,20 @@ import (
 type service struct {
 	// escape makes a text harmless.
 	escape func(string) string
-	// limit bounds a message, in octets. Where the service counts characters it can hold more.
+	// limit bounds a message, in octets. A service that counts characters accepts more.
 	limit int
-	// guarded: its requests go through httpclient.
+	// guarded means that the requests go through httpclient.
 	guarded bool
-	// title: it has a title of its own.
+	// title means that messages have a separate title.
 	title bool
-	// gone are statuses that say that the key or the place is no more, beside 410.
+	// gone lists statuses, in addition to 410, with which the service reports that the key or the
+	// place no longer exists.
 	gone []int
-	// quiet are parameters for a silent message, for exercises.
+	// quiet holds the parameters of a silent message, for exercises.
 	quiet map[string]string
 }
 
-// services are those that can be used, by the scheme of their URL. It is never written.
+// services holds the usable services by the scheme of their URL. It is never modified.
 var services = map[string]service{
 	"discord": {escape: text.Discord, limit: 2000, guarded: true, gone: []int{401, 403, 404}},
 	"telegram": {escape: text.Telegram, limit: 4096, guarded: true, gone: []int{401, 403, 404},
@@ -53,13 +54,15 @@ var services = map[string]service{
 	"zulip":      {escape: text.Markdown, limit: 8000},
 }
 
-// own are services that have a target of their own, which does more, by its type.
+// own maps services that have a target of their own, which supports more, to the type of that
+// target.
 var own = map[string]string{"slack": "slack", "matrix": "matrix", "smtp": "mail", "pagerduty": "pagerduty"}
 
 // known lists the services for an error.
 func known() string { return strings.Join(slices.Sorted(maps.Keys(services)), ", ") }
 
-// withoutBrackets is for services that call somebody by <at ...> or <users/all> and have no escape for it.
+// withoutBrackets is for services that mention users with <at ...> or <users/all> and have no
+// escape for it.
 func withoutBrackets(s string) string {
 	return strings.NewReplacer("<", "(", ">", ")").Replace(text.Fediverse(s))
 }

@@ -24,14 +24,15 @@ import (
 )
 
 const (
-	// maxAge is after what time news is late, groupWait how long an incident waits for wider events, interval the least time between messages: what
-	// Discord allows a webhook.
+	// maxAge is the age from which news is late. groupWait is how long an incident waits for wider
+	// events. interval is the minimum time between messages: Discord's limit for a webhook.
 	maxAge    = 6 * time.Hour
 	groupWait = time.Minute
 	interval  = 2 * time.Second
-	// timeout is how long an attempt is waited for.
+	// timeout is how long Send waits for an attempt.
 	timeout = 15 * time.Second
-	// maxHanging is how many attempts may hang: services that are not guarded have no limit of time.
+	// maxHanging is the maximum number of hanging attempts: services that are not guarded have no
+	// time limit.
 	maxHanging = 4
 )
 
@@ -39,15 +40,15 @@ const (
 type shoutrrrTarget struct {
 	url     string // a secret
 	scheme  string
-	host    string // of a service that is not guarded; empty where its URL names none
+	host    string // of a service that is not guarded; empty if its URL contains none
 	service service
 	client  *httpclient.Client
-	hanging chan struct{} // has a place for each attempt that runs
+	hanging chan struct{} // one element for each running attempt
 	deps    target.Deps
-	proxied sync.Once // guards the line of the log that says that a proxy is used
+	proxied sync.Once // logs the use of a proxy once
 }
 
-// New makes the target. It does not ask the service.
+// New makes the target. It does not contact the service.
 func New(cfg Config, d target.Deps) (target.Target, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err
@@ -84,7 +85,7 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 	return t, nil
 }
 
-// hostOf is the host that the URL of a service names; empty where it names none.
+// hostOf returns the host in the URL of a service; empty if there is none.
 func hostOf(scheme string, u *url.URL) string {
 	switch scheme {
 	case "bark", "generic", "opsgenie", "signal", "zulip":
@@ -95,7 +96,7 @@ func hostOf(scheme string, u *url.URL) string {
 	return ""
 }
 
-// locate makes the library's service. Its errors show the URL and are not passed on.
+// locate makes the library's service. Errors of the library show the URL and are not passed on.
 func (t *shoutrrrTarget) locate() (types.Service, error) {
 	s, err := new(router.ServiceRouter).Locate(t.url)
 	if err != nil {
@@ -104,12 +105,13 @@ func (t *shoutrrrTarget) locate() (types.Service, error) {
 	return s, nil
 }
 
-// Traits of a chat without edits and keys.
+// Traits returns the traits of a chat without edits and keys.
 func (t *shoutrrrTarget) Traits() target.Traits {
 	return target.Traits{Style: target.Chat, MaxAge: maxAge, GroupWait: groupWait, Interval: interval}
 }
 
-// Send sends the message. The library knows no context: where an attempt hangs, Send returns and the attempt goes on.
+// Send sends the message. The library takes no context: if an attempt hangs, Send returns and the
+// attempt continues.
 func (t *shoutrrrTarget) Send(ctx context.Context, m *target.Message,
 	_ target.Handle) (target.Handle, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -163,13 +165,14 @@ func (t *shoutrrrTarget) attempt(s types.Service, m *target.Message) error {
 }
 
 var (
-	// urls are taken out of an error before a status is looked for.
+	// urls matches URLs, which are removed from an error before the search for a status.
 	urls = regexp.MustCompile(`\S*://\S*`)
-	// statuses are those of failures.
+	// statuses matches the statuses of failures.
 	statuses = regexp.MustCompile(`\b[45]\d\d\b`)
 )
 
-// understood makes a Fault of an error of the library. Its text is not repeated: it shows the URL.
+// understood turns an error of the library into a Fault. It does not repeat the error's text, which
+// shows the URL.
 func (t *shoutrrrTarget) understood(err error) error {
 	if err == nil {
 		return nil
@@ -177,7 +180,7 @@ func (t *shoutrrrTarget) understood(err error) error {
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return &target.Fault{Err: fmt.Errorf("%s: %s", t.scheme, neterror.Why(err))}
 	}
-	// 0 where it says none
+	// 0 if there is no status
 	status, _ := strconv.Atoi(statuses.FindString(urls.ReplaceAllString(err.Error(), " ")))
 	f := &target.Fault{Status: status, Err: fmt.Errorf("%s did not take the message", t.scheme)}
 	switch status {
@@ -191,7 +194,7 @@ func (t *shoutrrrTarget) understood(err error) error {
 	return f
 }
 
-// Close ends idle connections. Attempts that hang go on.
+// Close ends idle connections. Hanging attempts continue.
 func (t *shoutrrrTarget) Close() error {
 	t.client.Close()
 	return nil

@@ -7,7 +7,8 @@ import (
 	"github.com/darkmap/darkmap/notify/target/text"
 )
 
-// Limits of Block Kit, in characters, which Slack does not define: units of UTF-16 are the most that it can mean.
+// Limits of Block Kit in characters. Slack does not define characters; units of UTF-16 are the
+// strictest reading.
 const (
 	maxHeader  = 150
 	maxSection = 3000
@@ -44,12 +45,12 @@ func mrkdwn(s string, limit int) textObject {
 	return textObject{Type: "mrkdwn", Text: text.CutUnits(text.Slack(s), limit)}
 }
 
-// heading is the headline as plain text.
+// heading returns the headline as plain text.
 func heading(m *target.Message) string {
 	return text.CutUnits(text.Slack(text.Line(m.Heading())), maxHeader)
 }
 
-// blocks are the whole message.
+// blocks returns the complete message.
 func blocks(m *target.Message) []block {
 	all := []block{{Type: "header", Text: &textObject{Type: "plain_text", Text: heading(m)}}}
 	if s := text.Lines(m.Summary); s != "" {
@@ -74,7 +75,7 @@ func blocks(m *target.Message) []block {
 	return all
 }
 
-// fallback is what notifications show, and programs that show no blocks.
+// fallback returns the text for notifications and for clients without blocks.
 func fallback(m *target.Message) string {
 	s := heading(m)
 	if post := text.Line(m.Post); post != "" && !strings.HasPrefix(post, m.Headline) {

@@ -21,15 +21,15 @@ type Config struct {
 	HTTP httpclient.Config `yaml:"http"`
 }
 
-// channelID is the id of a channel, a private channel or a direct message.
+// channelID matches the id of a channel, a private channel or a direct message.
 var channelID = regexp.MustCompile(`^[CGD][A-Z0-9]{8,20}$`)
 
-// DefaultConfig has everything but the webhook or the token.
+// DefaultConfig returns the defaults, without the webhook or the token.
 func DefaultConfig() Config {
 	return Config{API: "https://slack.com/api/", HTTP: httpclient.DefaultConfig()}
 }
 
-// Faults are those that tags cannot say.
+// Faults returns the faults that struct tags cannot express.
 func (c Config) Faults() []config.Fault {
 	hook, token := c.URL != config.Secret{}, c.Token != config.Secret{}
 	var faults []config.Fault

@@ -11,7 +11,7 @@ import (
 // answerError is an answer with ok: false.
 type answerError struct{ method, code string }
 
-// Error names the method and Slack's word for the error.
+// Error returns the method and Slack's error code.
 func (e *answerError) Error() string {
 	s := fmt.Sprintf("Slack answers %s with %s", e.method, e.code)
 	if hint := hints[e.code]; hint != "" {
@@ -20,7 +20,7 @@ func (e *answerError) Error() string {
 	return s
 }
 
-// hints say what to do about errors that a wrong configuration makes.
+// hints gives advice for errors caused by a wrong configuration.
 var hints = map[string]string{
 	"channel_not_found": "there is no channel with this id, or the bot is not in it",
 	"not_in_channel":    "invite the bot into the channel",
@@ -33,20 +33,20 @@ var hints = map[string]string{
 var (
 	// lostMessage: the message is gone, or cannot be changed any more.
 	lostMessage = []string{"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"}
-	// goneErrors: the token is no more, or never was one.
+	// goneErrors: the token is no longer valid, or never was.
 	goneErrors = []string{"invalid_auth", "not_authed", "account_inactive", "token_revoked",
 		"token_expired", "org_login_required", "team_access_not_granted"}
-	// busyErrors: Slack asks to be left alone.
+	// busyErrors: Slack asks for a pause.
 	busyErrors = []string{"ratelimited", "rate_limited", "message_limit_exceeded"}
-	// passing: something failed at Slack.
+	// passing: a temporary failure at Slack.
 	passing = []string{"fatal_error", "internal_error", "service_unavailable", "request_timeout",
 		"accesslimited", "team_added_to_org"}
 )
 
-// busyWait is how long Slack is left alone where it does not say how long.
+// busyWait is the pause for Slack if its answer names none.
 const busyWait = 30 * time.Second
 
-// fault classifies an error of Slack. An error that is not known refuses the message.
+// fault classifies an error of Slack. An unknown error refuses the message.
 func fault(method, code string, retryAfter time.Duration) *target.Fault {
 	f := &target.Fault{Err: &answerError{method, code}}
 	switch {

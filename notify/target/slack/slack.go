@@ -17,13 +17,14 @@ import (
 )
 
 const (
-	// maxAge is after what time news is late, groupWait how long an incident waits for wider events. interval is Slack's limit for a channel.
+	// maxAge is the age from which news is late. groupWait is how long an incident waits for wider
+	// events. interval is Slack's limit for a channel.
 	maxAge    = 6 * time.Hour
 	groupWait = time.Minute
 	interval  = time.Second
 )
 
-// slackTarget is a channel. Its fields are not changed.
+// slackTarget is a channel. Its fields do not change.
 type slackTarget struct {
 	client  *httpclient.Client
 	hook    *url.URL // nil with a token
@@ -33,13 +34,13 @@ type slackTarget struct {
 	logger  *slog.Logger
 }
 
-// handle identifies an incident's message: the channel's id and the message's.
+// handle identifies an incident's message: the ids of the channel and the message.
 type handle struct {
 	Channel string `json:"channel"`
 	TS      string `json:"ts"`
 }
 
-// post is the body of a request. The fields that a method does not know are left empty.
+// post is the body of a request. Fields that a method does not use are empty.
 type post struct {
 	Channel     string  `json:"channel,omitempty"`
 	TS          string  `json:"ts,omitempty"`
@@ -51,7 +52,7 @@ type post struct {
 	UnfurlMedia *bool   `json:"unfurl_media,omitempty"`
 }
 
-// New makes the target. It does not ask Slack.
+// New makes the target. It does not contact Slack.
 func New(cfg Config, d target.Deps) (target.Target, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err
@@ -82,7 +83,7 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 	return t, nil
 }
 
-// Traits of a chat without keys.
+// Traits returns the traits of a chat without keys.
 func (t *slackTarget) Traits() target.Traits {
 	return target.Traits{Style: target.Chat, MaxAge: maxAge, GroupWait: groupWait, Interval: interval}
 }
@@ -115,7 +116,7 @@ func (t *slackTarget) Send(ctx context.Context, m *target.Message, h target.Hand
 	return nil, err
 }
 
-// begin makes a message of the channel.
+// begin posts a message to the channel.
 func (t *slackTarget) begin(ctx context.Context, p post) (target.Handle, error) {
 	p.Channel = t.channel
 	a, err := t.call(ctx, "chat.postMessage", p)
@@ -133,7 +134,8 @@ type answer struct {
 	TS      string `json:"ts"`
 }
 
-// call calls a method. An answer that is not ok is a *target.Fault around an *answerError.
+// call calls a method. It returns a *target.Fault around an *answerError for an answer that is not
+// ok.
 func (t *slackTarget) call(ctx context.Context, method string, body any) (*answer, error) {
 	got, err := t.send(ctx, t.api.JoinPath(method), body)
 	if err != nil {
@@ -150,7 +152,7 @@ func (t *slackTarget) call(ctx context.Context, method string, body any) (*answe
 	return &a, nil
 }
 
-// send sends a request. gone are statuses that say that the place is no more.
+// send sends a request. gone are statuses that mean that the place no longer exists.
 func (t *slackTarget) send(ctx context.Context, u *url.URL, body any,
 	gone ...int) (*httpclient.Answer, error) {
 	b, err := json.Marshal(body)
@@ -164,7 +166,7 @@ func (t *slackTarget) send(ctx context.Context, u *url.URL, body any,
 	return t.client.Do(ctx, httpclient.Request{URL: u, Header: header, Body: b, Gone: gone})
 }
 
-// Check asks whether the token is valid. A webhook cannot be asked.
+// Check checks that the token is valid. A webhook cannot be checked.
 func (t *slackTarget) Check(ctx context.Context) error {
 	if t.hook != nil {
 		return nil

@@ -1,2 +1,3 @@
-// Package targettest has messages to hold targets to: North Korea's day of December 2014, and one whose names are as hostile as can be.
+// Package targettest has messages for tests of targets: North Korea's day of December 2014, and a
+// message with names that are as hostile as possible.
 package targettest

@@ -13,7 +13,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// Deps returns dependencies for targets: a logger that writes to the test, and a clock that does not move.
+// Deps returns dependencies for targets: a logger that writes to the test, and a constant clock.
 func Deps(t testing.TB) target.Deps {
 	t.Helper()
 	return target.Deps{
@@ -23,13 +23,13 @@ func Deps(t testing.TB) target.Deps {
 	}
 }
 
-// Start is when North Korea went dark, Back when it was over.
+// Start is the start of North Korea's outage, Back its end.
 var (
 	Start = time.Date(2014, 12, 22, 16, 15, 8, 0, time.UTC)
 	Back  = time.Date(2014, 12, 23, 1, 46, 2, 0, time.UTC)
 )
 
-// Korea is an outage of North Korea as a record says it: open, or closed with a reason.
+// Korea returns an outage of North Korea as in a record: open, or closed with a reason.
 func Korea(reason bgp.EndReason) bgp.Outage {
 	o := bgp.Outage{
 		ID: "country-KP-ipv4-20141222T1615Z", Sequence: 3, Kind: bgp.KindOutage, State: bgp.StateOpen,
@@ -50,7 +50,7 @@ func Korea(reason bgp.EndReason) bgp.Outage {
 	return o
 }
 
-// Message is the message of a number about North Korea's outage.
+// Message returns the message with the given number about North Korea's outage.
 func Message(number uint64, kind target.Kind, at time.Time) *target.Message {
 	m := &target.Message{
 		ID: ID(fmt.Sprint("Korea", number)), Incident: "country-KP-ipv4-20141222T1615Z", Number: number,
@@ -65,7 +65,8 @@ func Message(number uint64, kind target.Kind, at time.Time) *target.Message {
 	return m
 }
 
-// Day are the messages of that day: open, an update, and the close for a reason; TakeBack takes the reason NotEnded.
+// Day returns the messages of that day: open, an update, and the close with a reason. For the
+// reason NotEnded the last one is a TakeBack.
 func Day(reason bgp.EndReason) []*target.Message {
 	open := Message(1, target.Open, Start.Add(5*time.Minute))
 	update := Message(2, target.Update, Start.Add(time.Hour))
@@ -81,18 +82,19 @@ func Day(reason bgp.EndReason) []*target.Message {
 	return []*target.Message{open, update, end}
 }
 
-// ID makes an id of a message: 32 hex digits.
+// ID makes a message id: 32 hex digits.
 func ID(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:16])
 }
 
-// Evil is a name that a stranger wrote: calls, markup, a formula, line ends, another header, bidirectional marks, terminal escapes, 300 characters.
+// Evil is a hostile name: mentions, markup, a formula, line ends, another header, bidirectional
+// marks, terminal escapes, and 300 more characters.
 var Evil = "<!channel> @everyone @room #tag =cmd|'/C calc'!A0 \r\nBcc: evil@example.org\r\n\u202etxt.exe\u202c \x1b[31mred\x07 <script>alert(1)</script> " +
 	"[text](https://evil.example) <https://evil.example|text> &lt; ]]> \u200b\ufeff\x00" +
 	strings.Repeat("Ä", 300)
 
-// Hostile is a message in which each text holds the name, as no text should that the engine makes.
+// Hostile returns a message in which each text contains Evil. The engine makes no such texts.
 func Hostile(kind target.Kind) *target.Message {
 	m := Message(1, kind, Start.Add(time.Minute))
 	m.ID = ID("hostile" + string(kind))

@@ -1,7 +1,7 @@
-// Package text is the one table of escapes: how a name that a stranger wrote (an AS name, a sysName, a community), or a text that holds
-// such names, is put into a message of each protocol so that it stays a name. Name and Line come first: they take out what cannot be
-// seen. The function of the protocol comes second, and a text with a limit is cut after it, because escapes make a text
-// longer. Nothing is to be escaped twice.
+// Package text escapes texts for the protocols of the targets: names that strangers wrote (an AS
+// name, a sysName, a community), and texts with such names, stay plain text in a message. Call Name
+// or Line first: they remove invisible characters. Call the function of the protocol second. Cut a
+// text with a limit after that, because escapes make a text longer. Escape no text twice.
 //
 //	protocol               function        what a name can no longer do
 //	Slack                  Slack           <!channel>, <@U1>, <https://...|text>, &lt;
@@ -18,5 +18,6 @@
 //	CSV                    plaintext.Cell  a formula
 //	terminals              terminal.Clean  escape sequences
 //
-// The last two have other users too and are in internal/plaintext and internal/terminal; the test of this package holds them too.
+// The last two have other users too and are in internal/plaintext and internal/terminal. The test
+// of this package covers them too.
 package text

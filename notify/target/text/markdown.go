@@ -2,8 +2,10 @@ package text
 
 import "strings"
 
-// Markdown escapes a text for Markdown (CommonMark 0.31 §2.4, and what GitHub, Mattermost and others add): nothing in it is markup, a link,
-// an emoji or a table. @ and # get a space behind them, as in Fediverse, because a backslash does not keep all programs from calling @channel.
+// Markdown escapes a text for Markdown (CommonMark 0.31 §2.4, and the additions of GitHub,
+// Mattermost and others): it contains no markup, link, emoji or table afterwards. It adds a space
+// after @ and #, as Fediverse does, because a backslash does not stop all programs from mentioning
+// @channel.
 func Markdown(s string) string {
 	lines := strings.Split(lineEnds.Replace(s), "\n")
 	for i, line := range lines {
@@ -12,12 +14,13 @@ func Markdown(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// lineEnds are those of CommonMark (§2.1).
+// lineEnds replaces the line ends of CommonMark (§2.1).
 var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
-// markdownLine escapes characters that are markup everywhere, and those that are markup at the beginning of a line.
+// markdownLine escapes characters that are markup everywhere, and those that are markup at the
+// start of a line.
 func markdownLine(s string) string {
-	body := strings.TrimLeft(s, " \t") // four blanks would begin a block of code
+	body := strings.TrimLeft(s, " \t") // four spaces would begin a code block
 	switch digits := strings.TrimLeft(body, "0123456789"); {
 	case body == "":
 		return ""
@@ -29,7 +32,7 @@ func markdownLine(s string) string {
 	return calm(escapeAny(body, inline))
 }
 
-// inline is what begins or ends markup within a line.
+// inline lists the characters that begin or end markup within a line.
 const inline = "\\`*_{}[]()<>#!|~&$:^"
 
 // escapeAny puts a backslash before each of the characters.

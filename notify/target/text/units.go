@@ -1,6 +1,7 @@
 package text
 
-// CutUnits is Cut for protocols that count the code units of UTF-16: the result has at most so many.
+// CutUnits shortens a text to at most the given number of UTF-16 code units, for protocols that
+// count these.
 func CutUnits(s string, units int) string {
 	for n := units; n > 0; {
 		cut := Cut(s, n, 4*n)
@@ -13,7 +14,7 @@ func CutUnits(s string, units int) string {
 	return ""
 }
 
-// Units counts the code units of UTF-16 that a text has.
+// Units returns the number of UTF-16 code units of a text.
 func Units(s string) int {
 	n := 0
 	for _, r := range s {

@@ -15,5 +15,5 @@ type Config struct {
 	HTTP httpclient.Config `yaml:"http"`
 }
 
-// DefaultConfig is a target without an address.
+// DefaultConfig returns a configuration without an address.
 func DefaultConfig() Config { return Config{HTTP: httpclient.DefaultConfig()} }

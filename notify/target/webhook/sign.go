@@ -17,10 +17,10 @@ const (
 	maxKey = 64
 )
 
-// errSecret shows nothing of the secret.
+// errSecret contains nothing of the secret.
 var errSecret = errors.New(`want "whsec_" and 24 to 64 octets in base64`)
 
-// readKey reads a secret.
+// readKey decodes a secret.
 func readKey(secret string) ([]byte, error) {
 	text, ok := strings.CutPrefix(strings.TrimSpace(secret), "whsec_")
 	key, err := base64.StdEncoding.DecodeString(text)
@@ -30,17 +30,17 @@ func readKey(secret string) ([]byte, error) {
 	return key, nil
 }
 
-// sign makes the header webhook-signature: one signature of each key.
+// sign makes the header webhook-signature: one signature for each key.
 func sign(keys [][]byte, id string, at time.Time, body []byte) string {
 	all := make([]string, len(keys))
 	for i, key := range keys {
 		mac := hmac.New(sha256.New, key)
-		_, _ = fmt.Fprintf(mac, "%s.%s.", id, seconds(at)) // a hash takes everything
+		_, _ = fmt.Fprintf(mac, "%s.%s.", id, seconds(at)) // a hash returns no error
 		_, _ = mac.Write(body)
 		all[i] = "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 	}
 	return strings.Join(all, " ")
 }
 
-// seconds is a time as webhook-timestamp has it.
+// seconds formats a time for webhook-timestamp.
 func seconds(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }

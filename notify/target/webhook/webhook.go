@@ -16,7 +16,8 @@ import (
 // MaxBody bounds a body, in octets. Standard Webhooks asks for less than 20 kB.
 const MaxBody = 20_000 - 1
 
-// retries are the waits that Standard Webhooks gives as an example, up to 24 hours; the last attempt is 75 h 35 min after the first.
+// retries are the example waits of Standard Webhooks, up to 24 hours. The last attempt is 75 h 35
+// min after the first.
 var retries = []time.Duration{
 	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour,
 	14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
@@ -58,7 +59,8 @@ func New(cfg Config, d target.Deps) (*Webhook, error) {
 	return w, nil
 }
 
-// Traits are those of records, each with an id by which a receiver knows it again.
+// Traits returns the traits of a target of records. Each record has an id by which a receiver
+// recognises it.
 func (w *Webhook) Traits() target.Traits {
 	return target.Traits{Style: target.Records, Keyed: true, MaxAge: 76 * time.Hour, Retries: retries}
 }
@@ -69,7 +71,7 @@ func (w *Webhook) Close() error {
 	return nil
 }
 
-// Send posts one message. There is no handle.
+// Send posts one message. It returns no handle.
 func (w *Webhook) Send(ctx context.Context, m *target.Message, _ target.Handle) (target.Handle, error) {
 	body, err := payload(m)
 	if err != nil {
@@ -85,22 +87,22 @@ func (w *Webhook) Send(ctx context.Context, m *target.Message, _ target.Handle) 
 	return nil, err
 }
 
-// envelope is a body but for its data.
+// envelope is a body except its data.
 type envelope struct {
 	Type      string    `json:"type"`
 	Timestamp time.Time `json:"timestamp"`
-	// Incident, Number and Route say which message it is and why it was sent.
+	// Incident and Route identify the incident and the route that matched.
 	Incident string `json:"incident,omitempty"`
 	Route    string `json:"route,omitempty"`
 	Link     string `json:"link,omitempty"`
-	// Exercise: the data are not live.
+	// Exercise means that the data are not live.
 	Exercise bool `json:"exercise,omitempty"`
-	// Truncated names the fields of data that were cut to keep the body below 20 kB.
+	// Truncated lists the fields of data that were cut to keep the body below 20 kB.
 	Truncated []string        `json:"truncated,omitempty"`
 	Data      json.RawMessage `json:"data"`
 }
 
-// payload makes the body: the same octets for the same message.
+// payload makes the body. The same message makes the same octets.
 func payload(m *target.Message) ([]byte, error) {
 	const truncated = 2000 // room for the names of cut fields
 	e := envelope{

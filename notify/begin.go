@@ -86,11 +86,11 @@ func (x *session) recall(book *ledger.Book) error {
 // restore builds the engine from the ledger, or without one:
 //
 //   - At a first run one notice lists the open outages. Reading continues after them.
-//   - If the ledger was lost, restore builds it from the outages up to the group's committed offset,
-//     as if all of them had been told. Messages that may not have been sent are sent again
+//   - If the ledger was lost, restore builds it from the outages up to the group's committed
+//     offset, as if all messages had been sent. Messages that may not have been sent are sent again
 //     (incident.Rebuild), and open incidents are closed when they are over.
-//   - If the group's offsets were lost, restore reads again from shortly before the newest record of the
-//     ledger. A record that was read before changes nothing.
+//   - If the group's offsets were lost, restore reads again from shortly before the newest record
+//     of the ledger. A record that was read before changes nothing.
 func (x *session) restore(ctx context.Context, book *ledger.Book, committed bool,
 	from map[int32]int64) (err error) {
 	switch {

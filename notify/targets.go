@@ -26,7 +26,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target/webhook"
 )
 
-// Target is an entry of notify.targets: one of its sections says of which kind it is.
+// Target is an entry of notify.targets: exactly one of its sections is set, which gives its kind.
 type Target struct {
 	// After what time news is late: pagers and chats then hear less or nothing, records are given up. 0 is what the kind has.
 	MaxAge time.Duration `yaml:"max_age,omitempty" min:"0" max:"720h"`

@@ -1,7 +1,7 @@
 // Package sink writes the topics into ClickHouse, with each row stored once.
 //
-//	bgp.routes      route_change_log  route changes only: ticks, states, gaps and tables make no rows
-//	                                  (route_changes is a view of it)
+//	bgp.routes      route_change_log  route changes only: ticks, states, gaps and tables make no
+//	                                  rows (route_changes is a view of it)
 //	bgp.visibility  visibility
 //	bgp.prefixes    prefix_states
 //	bgp.outages     outage_events   (outages is a view of it)

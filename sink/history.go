@@ -77,7 +77,7 @@ func (n *newest) others(s source) int64 {
 	return n.at
 }
 
-// history holds what a part knows of the rows of one collector.
+// history holds the knowledge of a part about the rows of one collector.
 type history struct {
 	// from is the time (microseconds) from which on peers is complete. It is unknown before the
 	// table was read.
@@ -125,7 +125,7 @@ func (h *history) peer(p bgp.Peer) *newest {
 	return n
 }
 
-// past holds what a part of route changes knows of earlier rows. Stage.mu guards it.
+// past holds the knowledge of a part of route changes about earlier rows. Stage.mu guards it.
 type past struct {
 	collectors map[string]*history
 	lanes      map[bgp.Lane]bgp.Lane // interned names

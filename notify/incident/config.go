@@ -2,7 +2,7 @@ package incident
 
 import "time"
 
-// Config is the part of the section notify that decides what is told.
+// Config is the part of the section notify that decides on messages.
 type Config struct {
 	// Where darkmap's pages are: a message links to <public_url>/outages/<id>. Empty: messages have no link.
 	PublicURL string `yaml:"public_url" form:"a URL of http or https"`
@@ -40,7 +40,8 @@ type Route struct {
 	GroupWait string `yaml:"group_wait" want:"a duration such as 60s, or 0, at most 1h"`
 }
 
-// Match is what an outage has to be. Of each list one entry has to fit; an empty list asks nothing.
+// Match holds the conditions on an outage. Of each list one entry must match; an empty list matches
+// all.
 type Match struct {
 	// Types of entities: prefix, as, country, region, world, watch.
 	Types []string `yaml:"types" oneof:"prefix as country region world watch"`

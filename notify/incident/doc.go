@@ -10,23 +10,25 @@
 //
 // Design decisions:
 //
-//   - A target hears of an event once, through the first route that matches it. An incident belongs to one
-//     route and one dataset.
-//   - Events belong to one incident if they are of one entity, in any family, or if they name each other or
-//     the same wider event among their parents. Watch lists do not count as such parents. So the ASes of a
-//     country are one incident even before the country itself opens.
-//   - If two incidents that a target knows turn out to be one, the older continues. The later one is closed
-//     with the reason superseded and a text that refers to the older. It is not taken back.
-//   - An incident that is still dark is not old news: a pager gets a late page, which is marked as late.
-//     If an incident began and ended before a target could be told, only chats are told, in a notice of one
-//     line, within max_age.
+//   - A target hears of an event once, through the first route that matches it. An incident
+//     belongs to one route and one dataset.
+//   - Events belong to one incident if they are of one entity, in any family, or if they name each
+//     other or the same wider event among their parents. Watch lists do not count as such parents.
+//     So the ASes of a country are one incident even before the country itself opens.
+//   - If two incidents that a target knows turn out to be one, the older continues. The later one
+//     is closed with the reason superseded and a text that refers to the older. It is not taken
+//     back.
+//   - An incident that is still dark is not old news: a pager gets a late page, which is marked as
+//     late. If an incident began and ended before a target could be told, only chats are told, in
+//     a notice of one line, within max_age.
 //   - An attempt without an answer may have reached the target, so the close is sent in any case.
-//   - After an event was superseded, the incident waits 3 minutes for its successor. The successor stays in
-//     the incident even if the route does not match it.
-//   - Storms take incidents that the target does not know yet. Feeds have no storms. Records that are read
-//     close together are decided together, even without group_wait: 1,000 outages of a minute are one page.
-//   - A delivery is kept for 7 days after its end. If a target is removed from the configuration, its
-//     deliveries are kept until it is back.
+//   - After an event was superseded, the incident waits 3 minutes for its successor. The successor
+//     stays in the incident even if the route does not match it.
+//   - Storms take incidents that the target does not know yet. Feeds have no storms. Records that
+//     are read close together are decided together, even without group_wait: 1,000 outages of a
+//     minute are one page.
+//   - A delivery is kept for 7 days after its end. If a target is removed from the configuration,
+//     its deliveries are kept until it is back.
 //
 // The methods must not run concurrently.
 package incident

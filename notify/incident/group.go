@@ -76,8 +76,8 @@ func (p *place) takes(o *bgp.Outage) *route {
 	return nil
 }
 
-// refuses returns the reason why the target takes no outages of a dataset, whatever the routes;
-// empty if it does.
+// refuses returns the reason why the target takes no outages of a dataset, independent of the
+// routes; empty if it does.
 func (p *place) refuses(o *bgp.Outage) string {
 	if p.info.Traits.LiveOnly && o.Dataset != live && o.Dataset != "" {
 		return "the data are not live (dataset " + line(o.Dataset) + "), and this target is told of live data alone"

@@ -8,8 +8,9 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// A delegation is a line of "RIR statistics exchange format": registry|cc|type|start|value|date|status[|opaque-id[|...]].
-// Version lines begin with a digit, summaries have an asterisk for a country.
+// A delegation is a line of the "RIR statistics exchange format":
+// registry|cc|type|start|value|date|status[|opaque-id[|...]]. A version line begins with a digit. A
+// summary has an asterisk as its country.
 
 func isDelegated(lines [][]byte) bool {
 	return most(lines, func(line []byte) bool { return bytes.Count(line, []byte("|")) >= 5 })

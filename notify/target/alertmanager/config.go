@@ -33,7 +33,7 @@ func DefaultConfig() Config {
 // heartbeatName matches the allowed names of a darkmap.
 var heartbeatName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,64}$`)
 
-// Faults are those that tags cannot say.
+// Faults returns the faults that struct tags cannot express.
 func (c Config) Faults() []config.Fault {
 	if c.Heartbeat != "" && !heartbeatName.MatchString(c.Heartbeat) {
 		return []config.Fault{{Key: "heartbeat", Value: c.Heartbeat}}

@@ -12,5 +12,5 @@
 //
 // Services have no edits, threads or keys here: each message of an incident is a separate message,
 // and after a crash a message can come twice. Names are escaped for each service: Discord gets
-// allowed_mentions that mention nobody, Telegram no parse_mode.
+// allowed_mentions without a mention, Telegram no parse_mode.
 package shoutrrr

@@ -94,8 +94,8 @@ func retryAfter(body []byte) time.Duration {
 }
 
 // result returns the outcome of the attempt. It is nil only if the service answered with 2xx,
-// whatever the library returns: the library's Telegram reports success for a request without an
-// answer.
+// independent of the library's result: the library's Telegram reports success for a request without
+// an answer.
 func (d *door) result(err error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

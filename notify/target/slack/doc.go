@@ -9,6 +9,6 @@
 //
 // A message consists of Block Kit blocks within their limits: a header of 150 characters, sections
 // of 3,000, fields of 2,000, and a button with the link. Every text is escaped, so that names in it
-// mention nobody. Links are not unfurled. Neither protocol has a key: after a crash between the
+// mention no user. Links are not unfurled. Neither protocol has a key: after a crash between the
 // request and its answer a message can come twice.
 package slack

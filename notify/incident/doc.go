@@ -19,8 +19,8 @@
 //     is closed with the reason superseded and a text that refers to the older. It is not taken
 //     back.
 //   - An incident that is still dark is not old news: a pager gets a late page, which is marked as
-//     late. If an incident began and ended before a target could be told, only chats are told, in
-//     a notice of one line, within max_age.
+//     late. If an incident began and ended before its first message, only chats get a message: a
+//     notice of one line, within max_age.
 //   - An attempt without an answer may have reached the target, so the close is sent in any case.
 //   - After an event was superseded, the incident waits 3 minutes for its successor. The successor
 //     stays in the incident even if the route does not match it.

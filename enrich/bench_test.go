@@ -20,7 +20,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// archiveRecords returns up to limit records as file ingest makes them of an archive, and how many route changes they hold.
+// archiveRecords returns up to limit records of an archive in the form of the file ingest, and the
+// number of their route changes.
 func archiveRecords(tb testing.TB, name string, limit int) (values [][]byte, changes int) {
 	tb.Helper()
 	f, err := os.Open(datatest.Path(tb, "mrt", name))
@@ -73,7 +74,7 @@ func archiveRecords(tb testing.TB, name string, limit int) (values [][]byte, cha
 	return values, changes
 }
 
-// worldSources know a whole table: origins of 2014, names, and countries of 2022.
+// worldSources returns sources of a whole table: origins of 2014, names, and countries of 2022.
 func worldSources(tb testing.TB) *Sources {
 	tb.Helper()
 	s, err := OpenSources(Config{

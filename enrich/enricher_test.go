@@ -73,7 +73,8 @@ func TestTransformUpdate(t *testing.T) {
 		{"End-of-RIB of IPv4", updateBody(nil, nil, nil), &pb.RouteChanges{EndOfRib: []pb.Family{pb.Family_FAMILY_IPV4}}},
 		{"End-of-RIB of IPv6", updateBody(nil, mp(15, []byte{0, 2, 1}, nil), nil), &pb.RouteChanges{EndOfRib: []pb.Family{pb.Family_FAMILY_IPV6}}},
 	}
-	e := NewEnricher(testSources(t)) // one for all, twice: nothing of a record may stay for the next
+	// One Enricher serves all records, twice: no state of a record may remain for the next.
+	e := NewEnricher(testSources(t))
 	for range 2 {
 		for _, test := range tests {
 			in := record(message(wire.MessageUpdate, test.body))
@@ -152,7 +153,8 @@ func TestTransformPassesOn(t *testing.T) {
 	}
 }
 
-// TestTransformWatch: watch lists and addresses are passed on as they are, in the fields of the other topic, between other records.
+// TestTransformWatch checks that watch lists and addresses pass unchanged, in the fields of the
+// other topic, between other records.
 func TestTransformWatch(t *testing.T) {
 	t.Parallel()
 	e := NewEnricher(testSources(t))
@@ -161,7 +163,7 @@ func TestTransformWatch(t *testing.T) {
 	}}
 	host := &pb.HostAddresses{List: "mine", Host: "www.example.net", Addresses: [][]byte{{192, 0, 2, 1}}, ResolvedAtUs: 5}
 	pos := &pb.Position{Collector: "watch/mine", Lane: "watch", Epoch: 7, Sequence: 9}
-	transform(t, e, record(message(wire.MessageUpdate, updateBody(nil, nil, nil)))) // leaves something behind
+	transform(t, e, record(message(wire.MessageUpdate, updateBody(nil, nil, nil)))) // leaves state behind
 	for _, tt := range []struct {
 		in   *pb.UpdateRecord
 		want *pb.RouteRecord
@@ -179,7 +181,8 @@ func TestTransformWatch(t *testing.T) {
 	}
 }
 
-// TestTransformAddsGeography: the beginnings of collectors, gaps and checks say how much space the location files give each place.
+// TestTransformAddsGeography checks that the begin records of collectors, gaps and checks contain
+// the address space of each place.
 func TestTransformAddsGeography(t *testing.T) {
 	t.Parallel()
 	want := &pb.Geography{Places: []*pb.PlaceSpace{
@@ -284,7 +287,7 @@ func TestTransformMalformed(t *testing.T) {
 		got, err := e.Transform(nil, encode(t, test.in))
 		want := 0
 		if raw := test.in.GetBgpMessage(); raw != nil && !errors.Is(test.cause, codec.ErrInvalid) && !errors.Is(test.cause, wire.ErrUnsupported) {
-			want = 1 // it says what of the message counts, see TestTransformSalvages
+			want = 1 // it marks the part of the message that counts, see TestTransformSalvages
 		}
 		if !errors.Is(err, test.cause) || len(got) != want {
 			t.Errorf("%s: Transform = %d records, %v; want %d, %v", test.name, len(got), err, want, test.cause)

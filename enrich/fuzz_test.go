@@ -10,8 +10,9 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// FuzzTransform: no input makes it panic; what comes out decodes, stands under the position of what went in, is never
-// above the limit, and its shares point to places and stay within their prefix. The used Enricher answers as a new one.
+// FuzzTransform checks for any input: Transform does not panic, its records decode, have the
+// position of the input and are not above the limit, and their shares refer to places and stay
+// within their prefix. A used Enricher gives the same answer as a new one.
 func FuzzTransform(f *testing.F) {
 	s := testSources(f)
 	for _, in := range []*pb.UpdateRecord{

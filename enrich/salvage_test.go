@@ -14,7 +14,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// showChanges says what a record of bgp.routes says of routes.
+// showChanges formats the routes in a record of bgp.routes.
 func showChanges(tb testing.TB, c *pb.RouteChanges) string {
 	tb.Helper()
 	var parts []string
@@ -46,7 +46,8 @@ func showChanges(tb testing.TB, c *pb.RouteChanges) string {
 	return strings.Join(parts, "; ")
 }
 
-// TestTransformSalvages: of a message that cannot be decoded the records say what counts and what is lost.
+// TestTransformSalvages checks that the records of a message that cannot be decoded contain the
+// valid part and mark the lost part.
 func TestTransformSalvages(t *testing.T) {
 	t.Parallel()
 	e := NewEnricher(testSources(t))
@@ -84,7 +85,7 @@ func TestTransformSalvages(t *testing.T) {
 	}
 }
 
-// TestTransformSalvagesInParts: what is lost stands in the first of several records.
+// TestTransformSalvagesInParts checks that the first of several records marks the lost part.
 func TestTransformSalvagesInParts(t *testing.T) {
 	t.Parallel()
 	e := NewEnricher(testSources(t))
@@ -114,7 +115,8 @@ func TestTransformSalvagesInParts(t *testing.T) {
 	}
 }
 
-// TestTransformRefresh reads the marks of an enhanced route refresh (RFC 7313); a request says nothing.
+// TestTransformRefresh reads the marks of an enhanced route refresh (RFC 7313). A request gives no
+// record.
 func TestTransformRefresh(t *testing.T) {
 	t.Parallel()
 	e := NewEnricher(testSources(t))
@@ -132,8 +134,9 @@ func TestTransformRefresh(t *testing.T) {
 	}
 }
 
-// TestTreatAsWithdraw: announcements that count as withdrawals (RFC 7606) are said to be malformed, and where the fault may hide prefixes
-// of any family, that these are lost.
+// TestTreatAsWithdraw checks that announcements that count as withdrawals (RFC 7606) are reported
+// as malformed, and that all families are marked as lost if the fault may hide prefixes of any
+// family.
 func TestTreatAsWithdraw(t *testing.T) {
 	t.Parallel()
 	e := NewEnricher(testSources(t))

@@ -11,13 +11,14 @@ import (
 	"github.com/darkmap/darkmap/enrich/geo"
 )
 
-// countryOf is the country of an address in the sources; empty is unknown.
+// countryOf returns the country of an address in the sources; empty if unknown.
 func countryOf(s *Sources, address string) string {
 	place, _ := s.geo.Snapshot().Lookup(netip.MustParseAddr(address))
 	return place.Country
 }
 
-// TestFollow: other files are taken up by the next Reload; where none can be chosen, or what is chosen cannot be read, the old ones stay.
+// TestFollow checks that the next Reload uses other files. If the choice fails, or the chosen files
+// cannot be read, the old ones stay.
 func TestFollow(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -49,7 +50,7 @@ func TestFollow(t *testing.T) {
 	step("it is told once", false, false, "UA")
 }
 
-// TestOriginsApart: origins of another time decide no place, and still name owners.
+// TestOriginsApart checks that origins of another time decide no place but still name owners.
 func TestOriginsApart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

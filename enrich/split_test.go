@@ -21,7 +21,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// patchwork are sources in which every /20 of 10.0.0.0/8 lies in several places.
+// patchwork returns sources in which every /20 of 10.0.0.0/8 lies in several places.
 func patchwork(tb testing.TB) *Sources {
 	tb.Helper()
 	codes := []string{"AD", "BE", "CH", "DE", "EG", "FR", "GB", "HU", "IS", "JP", "KE", "LU", "MC", "NL", "OM", "PL", "QA", "RO"}
@@ -43,7 +43,7 @@ func patchwork(tb testing.TB) *Sources {
 	return s
 }
 
-// assemble puts the changes of all parts together, as one part would say it, with places spelled out.
+// assemble merges the changes of all parts into one part, with places spelled out.
 func assemble(t *testing.T, parts []*pb.RouteRecord, limit int) (withdrawn, announced []string) {
 	t.Helper()
 	for i, r := range parts {
@@ -100,7 +100,7 @@ func spellShares(t *testing.T, p netip.Prefix, places []*pb.Place, shares []uint
 	return out.String()
 }
 
-// bigUpdate is an extended message (RFC 8654) with n withdrawals and n announcements of /20s.
+// bigUpdate returns an extended message (RFC 8654) with n withdrawals and n announcements of /20s.
 func bigUpdate(n int) []byte {
 	twenties := func(from int) []byte {
 		var b []byte
@@ -202,7 +202,8 @@ func TestSplitTable(t *testing.T) {
 	}
 }
 
-// A stream of records of all kinds: whatever stood in memory before, a record gives the same octets as from a new Enricher.
+// The test runs a stream of records of all kinds: a used Enricher must give the same octets as a
+// new one.
 func TestEnricherKeepsNothing(t *testing.T) {
 	t.Parallel()
 	s := testSources(t)

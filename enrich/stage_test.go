@@ -39,8 +39,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// The whole stage on an embedded broker: every record comes out once, in its partition, in order; what cannot be decoded
-// stands in the dead-letter topic with the reason.
+// The test runs the whole stage on an embedded broker. Every record must come out once, in its
+// partition and in order. Records that cannot be decoded must be in the dead-letter topic with the
+// reason.
 func TestStage(t *testing.T) {
 	t.Parallel()
 	cfg := kafkatest.New(t, 3)
@@ -73,7 +74,7 @@ func TestStage(t *testing.T) {
 		}
 		c := string(r.Key)
 		if next[c]++; next[c] == 100 {
-			next[c]++ // was not decodable
+			next[c]++ // could not be decoded
 		}
 		if out.GetPosition().GetCollector() != c || out.GetPosition().GetSequence() != next[c] || r.Partition != kafka.PartitionOf(c, 3) {
 			t.Fatalf("partition %d, key %s: got %v, want sequence %d", r.Partition, c, out.GetPosition(), next[c])
@@ -117,7 +118,8 @@ func TestStage(t *testing.T) {
 	}
 }
 
-// produce writes three collectors' streams: changes at odd sequences, ticks between them, and at 100 what does not decode.
+// produce writes the streams of three collectors: changes at odd sequences, ticks between them, and
+// an undecodable record at 100.
 func produce(t *testing.T, cfg kafka.Config, records int) {
 	t.Helper()
 	p, err := kafka.NewProducer(t.Context(), cfg, schemas.TopicUpdates, kafkatest.Log(), nil)
@@ -159,7 +161,8 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// A file that changes is read again within the interval; a bad one leaves the old content, and is reported once.
+// A changed file must be read again within the interval. A bad file must leave the old content and
+// be reported once.
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -212,7 +215,7 @@ func TestWatch(t *testing.T) {
 	})
 }
 
-// Without any file nothing has a country or an owner, and everything else is there.
+// Without any file no route has a country or an owner; the rest must be complete.
 func TestNoData(t *testing.T) {
 	t.Parallel()
 	s, err := OpenSources(Config{
@@ -229,8 +232,9 @@ func TestNoData(t *testing.T) {
 	}
 }
 
-// Real messages of an archive: as many changes come out as the decoder finds, also of the one whose path holds AS 0 (RFC 7607), and the four real routes of North Korea have
-// their country and owner.
+// The test uses real messages of an archive. The number of changes must be that of the decoder,
+// including a message with AS 0 in its path (RFC 7607). The four real routes of North Korea must
+// have their country and owner.
 func TestRealMessages(t *testing.T) {
 	t.Parallel()
 	s, err := OpenSources(Config{
@@ -277,7 +281,7 @@ func TestRealMessages(t *testing.T) {
 	}
 }
 
-// A small message costs no more than the memory of its record.
+// A small message must cost no more than the memory of its record.
 func TestTransformAllocations(t *testing.T) {
 	s := testSources(t)
 	e := NewEnricher(s)

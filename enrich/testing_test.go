@@ -19,8 +19,9 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// testConfig knows the documentation networks: 192.0.2.0/24 is half Andorran, half Monegasque; 198.51.100.0/24 lies in
-// North Korea's first region; a quarter of 203.0.113.0/24 is French; 2001:db8::/33 is Iranian.
+// testConfig knows the documentation networks: 192.0.2.0/24 is half Andorran, half Monegasque;
+// 198.51.100.0/24 lies in North Korea's first region; a quarter of 203.0.113.0/24 is French;
+// 2001:db8::/33 is Iranian.
 func testConfig(tb testing.TB) Config {
 	tb.Helper()
 	dir := tb.TempDir()
@@ -72,7 +73,8 @@ func attribute(flags, code byte, value []byte) []byte {
 	return append(binary.BigEndian.AppendUint16([]byte{flags | 0x10, code}, uint16(len(value))), value...)
 }
 
-// pathAttributes are those that announcements need, with 4-octet AS numbers. ORIGIN comes first and has 5 octets.
+// pathAttributes returns the attributes that announcements need, with 4-octet AS numbers. ORIGIN
+// comes first and has 5 octets.
 func pathAttributes(asns ...uint32) []byte {
 	var path []byte
 	if len(asns) > 0 {

@@ -17,16 +17,17 @@ import (
 	"github.com/darkmap/darkmap/notify/target/httpclient"
 )
 
-// watchdog drives a real Alertmanager by the engine, whose clock is the test's own: it began some hours ago, and minutes pass at once.
+// watchdog drives a real Alertmanager by the engine. The engine's clock belongs to the test: it
+// starts some hours ago, and minutes pass at once.
 type watchdog struct {
 	t      *testing.T
 	am     *alertmanager.Alertmanager
 	engine *incident.Engine
 	now    time.Time
 	offset int64
-	// still: detect decides nothing.
+	// still means that detect decides nothing.
 	still bool
-	// sent counts what was sent, and what of it was said again.
+	// sent counts the messages, and the repetitions among them.
 	sent, again int
 }
 
@@ -41,7 +42,7 @@ func (w *watchdog) start(saved []incident.Delivery) {
 	w.engine = e
 }
 
-// restart is notify that ends, is away for a time, and starts with its ledger.
+// restart stops notify, keeps it down for a time, and starts it with its ledger.
 func (w *watchdog) restart(away time.Duration) {
 	w.t.Helper()
 	var saved []incident.Delivery
@@ -96,9 +97,11 @@ func (w *watchdog) run(minutes int) {
 	}
 }
 
-// TestAlertmanager: the engine tells a real Alertmanager (group_wait 0.5 s, group_interval 1 s) of an outage that opens, rises twice, and ends ten hours later by
-// the engine's clock; between them notify is away for 30 minutes, and Kafka for as long. One notification of each severity fires, one resolves. In Alertmanager's time
-// these absences last as long as an alert of which nobody says anything takes to be resolved there (the control: 1 s).
+// TestAlertmanager sends a real Alertmanager (group_wait 0.5 s, group_interval 1 s) an outage that
+// opens, rises twice, and ends ten hours later by the engine's clock. In between, notify is down
+// for 30 minutes, and Kafka for as long. One notification of each severity fires, and one resolves.
+// In Alertmanager's time these pauses last as long as an alert without repetitions takes to resolve
+// (the control: 1 s).
 func TestAlertmanager(t *testing.T) {
 	t.Parallel()
 	s := alertmanagertest.Start(t)
@@ -130,7 +133,7 @@ func TestAlertmanager(t *testing.T) {
 	settle(t, s, "country-TO-ipv4-20260302T1000Z")
 	w.run(30)
 	w.record(replayed(o))
-	w.still = true // Kafka is away: nothing is decided, nothing comes
+	w.still = true // Kafka is down: nothing is decided, no record comes
 	w.run(30)
 	w.still = false
 	settle(t, s, "country-SY-ipv4-20260302T1000Z")
@@ -178,7 +181,8 @@ func replayed(o bgp.Outage) bgp.Outage {
 	return o
 }
 
-// settle waits until an alert of which nobody says anything any more has resolved by itself: what another one has to survive.
+// settle waits until an alert without repetitions has resolved by itself. Another alert must
+// survive that time.
 func settle(t *testing.T, s *alertmanagertest.Server, id string) {
 	t.Helper()
 	short, err := alertmanager.New(alertmanager.Config{Instances: []httpclient.Endpoint{{URL: s.URL}}, ResolveAfter: time.Second},

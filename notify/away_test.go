@@ -22,7 +22,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// ear is a pager in this process that takes heartbeats. It keeps what it hears, with the times.
+// ear is a pager in this process that takes heartbeats. It stores messages and heartbeats with
+// their times.
 type ear struct {
 	mu    sync.Mutex
 	heard []received
@@ -49,7 +50,7 @@ func (e *ear) Send(_ context.Context, m *target.Message, h target.Handle) (targe
 	return h, nil
 }
 
-// lastBeat is when the last heartbeat came.
+// lastBeat returns the time of the last heartbeat.
 func (e *ear) lastBeat() time.Time {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -59,7 +60,7 @@ func (e *ear) lastBeat() time.Time {
 	return e.beats[len(e.beats)-1]
 }
 
-// first is the first message of a kind and subject; nil where none came.
+// first returns the first message of a kind and subject; nil if there is none.
 func (e *ear) first(kind target.Kind, subject target.Subject) *received {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -70,7 +71,8 @@ func (e *ear) first(kind target.Kind, subject target.Subject) *received {
 	return &e.heard[i]
 }
 
-// observatory is a stage on a broker of its own, in virtual time, beside a detect that says that it decides.
+// observatory is a stage on its own broker, in virtual time, with a simulated detect that commits
+// decided minutes.
 type observatory struct {
 	t    *testing.T
 	bc   kafka.BrokerConfig
@@ -84,7 +86,7 @@ type observatory struct {
 	still bool // detect decides nothing
 }
 
-// newObservatory starts all, and tells the ear of one outage.
+// newObservatory starts everything and sends the ear one outage.
 func newObservatory(t *testing.T) *observatory {
 	t.Helper()
 	o := &observatory{t: t, bc: kafka.BrokerConfig{Network: &kfake.VirtualNetwork{}, Dir: t.TempDir(), Open: true}}
@@ -140,7 +142,8 @@ func (o *observatory) startStage() {
 	o.stop = start(o.t, s)
 }
 
-// panel says of both families whether verdicts are possible: what detect writes when too few voters are heard.
+// panel writes for both families whether verdicts are possible, as detect does if too few voters
+// are heard.
 func (o *observatory) panel(possible bool) {
 	o.t.Helper()
 	for _, f := range []pb.Family{pb.Family_FAMILY_IPV4, pb.Family_FAMILY_IPV6} {
@@ -156,22 +159,24 @@ func (o *observatory) panel(possible bool) {
 	}
 }
 
-// The bar: somebody knows within six minutes that nothing is measured. A watchdog that waits for two and a half heartbeats, and looks every 30 seconds,
-// takes three of them.
+// The requirement: a missing measurement is reported within six minutes. A watchdog that waits for
+// two and a half heartbeats, and checks every 30 seconds, takes three of these minutes.
 const (
 	knownWithin   = 6 * time.Minute
 	watchdogTakes = 3 * time.Minute
 )
 
-// TestAway, in virtual time and with the real stage on the embedded broker: voters fall below the minimum, detect stops, Kafka stops, notify stops.
-// Each is known within six minutes by a blind incident or by the heartbeat that does not come, and no end is told although half an hour passes.
+// TestAway runs the real stage on the embedded broker in virtual time. In turn, voters fall below
+// the minimum, detect stops, Kafka stops, and notify stops. Each must be reported within six
+// minutes, by a blind incident or by a missing heartbeat. No close may be sent although half an
+// hour passes.
 func TestAway(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
-		// end begins what is tried; again ends it.
+		// end starts the failure; again ends it.
 		end, again func(o *observatory)
-		// blind: a blind incident is told, for the reason.
+		// blind means that a blind incident is sent, for the reason.
 		blind string
 	}{
 		{"voters", func(o *observatory) { o.panel(false) }, func(o *observatory) { o.panel(true) }, "IPv4: 4 networks on 12 collectors can vote, and a verdict needs 20 on 3; IPv6: "},

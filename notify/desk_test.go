@@ -7,7 +7,8 @@ import (
 	"github.com/darkmap/darkmap/notify/incident"
 )
 
-// TestUnknown: a silence of a list or a route that is not in the configuration holds nothing back, and that is said.
+// TestUnknown checks that a silence of a list or a route that is not in the configuration gives a
+// warning.
 func TestUnknown(t *testing.T) {
 	t.Parallel()
 	c := DefaultConfig()

@@ -13,7 +13,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target/httpclient"
 )
 
-// said takes what a logger says: one value for each line.
+// said collects the output of a logger: one value for each line.
 type said chan string
 
 func (s said) Enabled(context.Context, slog.Level) bool { return true }
@@ -30,8 +30,9 @@ func (s said) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// TestHeart: the URL is asked for while windows are decided, and not otherwise: nothing is known yet, detect decides nothing, Kafka does not answer.
-// What is not asked for raises the alarm, also where notify itself has ended.
+// TestHeart checks that the URL is requested only while windows are decided: not at the start, not
+// while detect decides nothing, and not while Kafka does not answer. A missing request raises the
+// alarm, also after notify itself has ended.
 func TestHeart(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

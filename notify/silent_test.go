@@ -22,13 +22,14 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// beatEvery is the heartbeat's interval in TestSilent; it is a minute in life. DarkmapSilent fires after two and a half of them.
+// beatEvery is the heartbeat's interval in TestSilent; in production it is a minute. DarkmapSilent
+// fires after two and a half intervals.
 const beatEvery = 2 * time.Second
 
-// watched is what a child of TestSilent is told.
+// watched is the configuration of a child of TestSilent.
 type watched struct{ Instance, Alertmanager, Beats string }
 
-// runWatched runs a stage that tells an Alertmanager.
+// runWatched runs a stage with an Alertmanager as its target.
 func runWatched(ctx context.Context, cfg kafka.Config, text string) error {
 	var w watched
 	if err := json.Unmarshal([]byte(text), &w); err != nil {
@@ -70,15 +71,16 @@ func runBroker(ctx context.Context, cfg kafka.Config, folder string) error {
 	return b.Close()
 }
 
-// TestSilent has real things die: the embedded broker and notify, each by SIGKILL, beside a real Alertmanager that was told of an outage. Each time the
-// heartbeat's alert fires and is resolved when they are back, and of the outage nothing is told before it ends.
+// TestSilent kills the embedded broker and notify by SIGKILL, with a real Alertmanager that has an
+// outage. Each time the heartbeat's alert must fire, and resolve after the restart. No message on
+// the outage may be sent before it ends.
 func TestSilent(t *testing.T) {
 	t.Parallel()
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = ln.Close() // its port is the broker's
+	_ = ln.Close() // the broker uses its port
 	cfg := kafka.DefaultConfig()
 	cfg.Brokers = []string{ln.Addr().String()}
 	folder := filepath.Join(t.TempDir(), "kafka")
@@ -111,7 +113,7 @@ func waitForBroker(t *testing.T, cfg kafka.Config) {
 	})
 }
 
-// testSilent has Kafka killed and started again, and notify.
+// testSilent stops and restarts Kafka, and then notify.
 func testSilent(t *testing.T, cfg kafka.Config, killKafka, startKafka func()) {
 	t.Helper()
 	am, r := alertmanagertest.Start(t), newReceiver(t)
@@ -159,7 +161,8 @@ func testSilent(t *testing.T, cfg kafka.Config, killKafka, startKafka func()) {
 	p.Stop()
 }
 
-// decideWhile commits again and again, as detect does, that the minute before this one is decided, while on says so and until the test ends.
+// decideWhile repeatedly commits the last minute as decided, as detect does, while on returns true
+// and until the test ends.
 func decideWhile(t *testing.T, cfg kafka.Config, every time.Duration, on func() bool) {
 	t.Helper()
 	adm, err := kafka.NewAdmin(cfg, kafkatest.Log())
@@ -171,7 +174,7 @@ func decideWhile(t *testing.T, cfg kafka.Config, every time.Duration, on func() 
 		defer cancel()
 		offsets := kadm.Offsets{}
 		offsets.Add(kadm.Offset{Topic: cfg.Topic(schemas.TopicRoutes), At: 1, LeaderEpoch: -1, Metadata: kafka.WindowMetadata(time.Now().Add(-time.Minute).Truncate(time.Minute).Unix())})
-		_, _ = adm.CommitOffsets(within, cfg.Group("detect"), offsets) // Kafka may be away
+		_, _ = adm.CommitOffsets(within, cfg.Group("detect"), offsets) // Kafka may be down
 	}
 	ended := make(chan struct{})
 	go func() { // ends with the test's context

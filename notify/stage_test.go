@@ -40,7 +40,7 @@ var (
 	stops = flag.Duration("stops", 12*time.Second, "for how long TestStopped stops the stage; the published bar is 60s")
 )
 
-// receiverEnv tells a child where the receiver listens.
+// receiverEnv gives a child the address of the receiver.
 const receiverEnv = "DARKMAP_NOTIFY_RECEIVER"
 
 func TestMain(m *testing.M) {
@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// runChild runs a stage whose targets are at the receiver of the parent.
+// runChild runs a stage whose targets are at the parent's receiver.
 func runChild(ctx context.Context, cfg kafka.Config, instance string) error {
 	s, err := newStage(cfg, instance, os.Getenv(receiverEnv), nil)
 	if err != nil {
@@ -59,7 +59,7 @@ func runChild(ctx context.Context, cfg kafka.Config, instance string) error {
 	return s.Run(ctx)
 }
 
-// places are the targets of these tests: the name says what they are.
+// places returns the targets of these tests. The name determines the type.
 var places = map[string]target.Traits{
 	"keyed":   {Style: target.Chat, Keyed: true, MaxAge: time.Hour, Retries: []time.Duration{time.Second, time.Second, time.Minute}},
 	"unkeyed": {Style: target.Chat, MaxAge: time.Hour, Retries: []time.Duration{time.Second, time.Second, time.Minute}},
@@ -71,7 +71,8 @@ func newStage(cfg kafka.Config, instance, receiver string, reg prometheus.Regist
 	return newStageOf(cfg, instance, receiver, reg, places, 1000, "0")
 }
 
-// newStageOf makes a stage with targets at a receiver. Of more incidents than moreThan it makes a storm; new ones wait for groupWait.
+// newStageOf makes a stage with targets at a receiver. More incidents than moreThan are a storm.
+// New incidents wait for groupWait.
 func newStageOf(cfg kafka.Config, instance, receiver string, reg prometheus.Registerer, places map[string]target.Traits, moreThan int, groupWait string) (*notify.Stage, error) {
 	c := notify.DefaultConfig()
 	c.Storm.MoreThan = moreThan
@@ -114,12 +115,12 @@ func (p *poster) Send(ctx context.Context, m *target.Message, h target.Handle) (
 	return append(h, 'x'), nil
 }
 
-// receiver takes messages. What it takes it remembers; what it holds back it answers late or never.
+// receiver takes messages. It stores those that it accepts. It answers held messages late or never.
 type receiver struct {
 	*httptest.Server
 	mu   sync.Mutex
 	got  map[string][]received // by target
-	hold func(name string) int // status of an answer; 0 never answers
+	hold func(name string) int // returns the status of an answer; 0 never answers
 }
 
 type received struct {
@@ -163,14 +164,14 @@ func (r *receiver) take(w http.ResponseWriter, req *http.Request) {
 	w.WriteHeader(status)
 }
 
-// of are the messages of incidents that a target was sent.
+// of returns the messages of incidents to a target.
 func (r *receiver) of(name string) []received {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(r.got[name]), func(m received) bool { return m.Kind == target.Notice })
 }
 
-// notices counts the messages to a target that are about no incident.
+// notices counts the messages to a target without an incident.
 func (r *receiver) notices(name string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -183,7 +184,7 @@ func (r *receiver) holds(f func(name string) int) {
 	r.hold = f
 }
 
-// told are the messages of a target as words, in order.
+// told returns the messages to a target as words, in order.
 func (r *receiver) told(name string) (out []string) {
 	for _, m := range r.of(name) {
 		out = append(out, string(m.Kind)+" "+m.Incident)
@@ -191,7 +192,7 @@ func (r *receiver) told(name string) (out []string) {
 	return out
 }
 
-// toldOnce is told without messages whose id came before.
+// toldOnce returns told without messages of an id that occurred before.
 func (r *receiver) toldOnce(name string) (out []string) {
 	seen := map[string]bool{}
 	for _, m := range r.of(name) {
@@ -232,7 +233,7 @@ func (w *world) say(asn int, state bgp.State) string {
 	return id
 }
 
-// produce is say without waiting for the broker.
+// produce writes the record as say does, without waiting for the broker.
 func (w *world) produce(asn int, state bgp.State) string {
 	w.t.Helper()
 	id := fmt.Sprintf("as-AS%d-ipv4-20261130T0000Z", asn)
@@ -263,7 +264,8 @@ func (w *world) produce(asn int, state bgp.State) string {
 	return id
 }
 
-// decide says that detect decides, so that nobody is blind: a panel of each family, and a commit that names the present minute.
+// decide plays detect, so that no target is blind: it writes a panel of each family, and a commit
+// with the current minute.
 func (w *world) decide() {
 	w.t.Helper()
 	for _, f := range []pb.Family{pb.Family_FAMILY_IPV4, pb.Family_FAMILY_IPV6} {
@@ -310,8 +312,9 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	waittest.Until(t, time.Minute, what, ok)
 }
 
-// TestStage: an outage is told, updated and closed; a restart tells nothing again; what was told stands in the ledger; a lost ledger is
-// concluded from the outages, what was told a moment ago is told again under the same ids, and what was open is closed.
+// TestStage checks that an outage is opened, updated and closed, that a restart sends nothing
+// again, and that the ledger holds the sent states. A lost ledger is rebuilt from the outages:
+// recent messages are sent again under the same ids, and open incidents are closed.
 func TestStage(t *testing.T) {
 	t.Parallel()
 	cfg, r := kafkatest.New(t, 1), newReceiver(t)
@@ -362,7 +365,7 @@ func TestStage(t *testing.T) {
 	}
 }
 
-// loseLedger deletes bgp.notify.v1, and makes it anew.
+// loseLedger deletes bgp.notify.v1 and creates it again.
 func loseLedger(t *testing.T, cfg kafka.Config) {
 	t.Helper()
 	adm, err := kafka.NewAdmin(cfg, kafkatest.Log())
@@ -378,7 +381,7 @@ func loseLedger(t *testing.T, cfg kafka.Config) {
 	}
 }
 
-// TestDeadTarget: a target that never answers delays no other.
+// TestDeadTarget checks that a target that never answers delays no other.
 func TestDeadTarget(t *testing.T) {
 	t.Parallel()
 	cfg, r := kafkatest.New(t, 1), newReceiver(t)
@@ -399,7 +402,7 @@ func TestDeadTarget(t *testing.T) {
 		for _, name := range []string{"keyed", "records"} {
 			eventually(t, name+" hears", func() bool { return len(r.of(name)) == i+4 })
 		}
-		if took := time.Since(began); took > 5*time.Second { // the bar, 2 s, is measured elsewhere: a busy machine is slow
+		if took := time.Since(began); took > 5*time.Second { // the limit, 2 s, is measured elsewhere: a busy machine is slow
 			t.Errorf("outages %d to %d took %v", i, i+3, took)
 		}
 	}
@@ -407,8 +410,8 @@ func TestDeadTarget(t *testing.T) {
 	r.CloseClientConnections()
 }
 
-// check looks at what the targets were told of outages that are all over: opens and closes are as many, each state once for those with a
-// key, and no more doubles than there may be.
+// check checks the messages about outages that are all over: as many closes as opens, each state
+// once for keyed targets, and no more doubles than allowed.
 func (r *receiver) check(t *testing.T, ids []string, doubles int) {
 	t.Helper()
 	for name, traits := range places {
@@ -434,7 +437,7 @@ func (r *receiver) check(t *testing.T, ids []string, doubles int) {
 	}
 }
 
-// over waits until every target has heard that all outages are over.
+// over waits until every target has the closes of all outages.
 func (r *receiver) over(t *testing.T, ids []string) {
 	t.Helper()
 	for name := range places {
@@ -469,7 +472,7 @@ func testKilled(t *testing.T, cfg kafka.Config) {
 	w := newWorld(t, cfg)
 	w.decide()
 	var ids []string
-	doubles := *kills // one for each kill, and after the loss of the ledger what was told in the minute before
+	doubles := *kills // one for each kill, and the messages of the minute before the loss of the ledger
 	p := kafkatest.Start(t, "notify", cfg, "0")
 	eventually(t, "the first run is told of", func() bool { return r.notices("unkeyed") > 0 })
 	for i := range *kills {
@@ -483,7 +486,7 @@ func testKilled(t *testing.T, cfg kafka.Config) {
 			loseLedger(t, cfg)
 			<-time.After(rand.N(300 * time.Millisecond))
 			for _, m := range r.of("unkeyed") {
-				if time.Since(m.at) < 65*time.Second { // the minute counts from the last record, which was a moment ago
+				if time.Since(m.at) < 65*time.Second { // the minute counts from the last record, which is recent
 					doubles++
 				}
 			}
@@ -500,8 +503,8 @@ func testKilled(t *testing.T, cfg kafka.Config) {
 	r.check(t, ids, doubles)
 }
 
-// TestStopped stops the active one of two replicas for longer than the group waits: the other goes on, and the first sends nothing when it
-// wakes.
+// TestStopped stops the active one of two replicas for longer than the group waits. The other
+// continues, and the first sends nothing when it wakes up.
 func TestStopped(t *testing.T) { //nolint:paralleltest // it sets the environment of children
 	cfg, r := kafkatest.New(t, 1), newReceiver(t)
 	t.Setenv(receiverEnv, r.URL)

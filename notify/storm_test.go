@@ -29,13 +29,13 @@ var (
 	last    = flag.Duration("outages.last", 0, "how long they last, while a target is dead; the published bar is 10m")
 )
 
-// heapEnv tells a child where it reports its memory.
+// heapEnv gives a child the address for reports of its memory.
 const heapEnv = "DARKMAP_NOTIFY_HEAP"
 
-// maxHeap is by how much many outages may let the memory of notify grow, in octets.
+// maxHeap bounds the growth of notify's memory through many outages, in octets.
 const maxHeap = 50e6
 
-// stormPlaces are the targets of TestManyOutages. The pager does not wait for wider events.
+// stormPlaces returns the targets of TestManyOutages. The pager does not wait for wider events.
 func stormPlaces() map[string]target.Traits {
 	quick := []time.Duration{time.Second, time.Minute, time.Minute, time.Minute, time.Minute, time.Minute, time.Minute, time.Minute, time.Minute, time.Minute, time.Minute}
 	return map[string]target.Traits{
@@ -46,7 +46,8 @@ func stormPlaces() map[string]target.Traits {
 	}
 }
 
-// runStorm runs a stage with the targets of TestManyOutages, and reports how much memory the process has in use twice a second.
+// runStorm runs a stage with the targets of TestManyOutages, and reports the memory of the process
+// twice a second.
 func runStorm(ctx context.Context, cfg kafka.Config, instance string) error {
 	s, err := newStageOf(cfg, instance, os.Getenv(receiverEnv), nil, stormPlaces(), 20, "0")
 	if err != nil {
@@ -68,10 +69,10 @@ func runStorm(ctx context.Context, cfg kafka.Config, instance string) error {
 	return g.Wait()
 }
 
-// memory is what a process has in use, in octets: its heap, and all that is resident.
+// memory is the memory of a process in octets: its heap, and all resident memory.
 type memory struct{ Heap, Resident int64 }
 
-// report sends what this process has in use.
+// report sends the memory of this process.
 func report(ctx context.Context) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -91,7 +92,7 @@ func report(ctx context.Context) {
 	}
 }
 
-// meter takes the reports of a child.
+// meter collects the reports of a child.
 type meter struct {
 	*httptest.Server
 	mu       sync.Mutex
@@ -118,9 +119,10 @@ func (m *meter) read() (now, top memory) {
 	return m.now, m.top
 }
 
-// TestManyOutages begins many outages in one minute, and ends them. One target takes records, another is asked at most once a second, another is
-// dead. Chats and pagers hear of one storm, also one that does not wait for wider events, and each record is told once, in the order of its outage.
-// The memory of notify, in a process of its own, is bounded.
+// TestManyOutages begins many outages in one minute, and ends them. One target takes records, one
+// gets at most one message a second, and one is down. Chats and pagers must get one storm, even
+// those that do not wait for wider events. Each record must be sent once, in the order of its
+// outage. The memory of notify, in a separate process, must be bounded.
 func TestManyOutages(t *testing.T) { //nolint:paralleltest // it sets the environment of a child
 	cfg, r, m := kafkatest.New(t, 1), newReceiver(t), newMeter(t)
 	r.holds(func(name string) int {
@@ -152,7 +154,7 @@ func TestManyOutages(t *testing.T) { //nolint:paralleltest // it sets the enviro
 		n := len(want) * len(want[fmt.Sprintf("as-AS%d-ipv4-20261130T0000Z", 64500)])
 		eventually(t, "each record is told", func() bool { return len(r.of("records")) >= n })
 		t.Logf("%d records written after %v and told after %v", n, written.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
-		for _, name := range []string{"pager", "slow"} { // what is over before that is not told
+		for _, name := range []string{"pager", "slow"} { // an incident that is over before that is not sent
 			eventually(t, name+" hears of the storm", func() bool { return len(r.of(name)) > 0 })
 		}
 		if state == bgp.StateOpen {
@@ -175,7 +177,7 @@ func TestManyOutages(t *testing.T) { //nolint:paralleltest // it sets the enviro
 	for _, name := range []string{"pager", "slow"} {
 		r.heardOfOneStorm(t, name)
 	}
-	p.Kill() // to end in order it would wait for the dead target
+	p.Kill() // a normal end would wait for the dead target
 	r.CloseClientConnections()
 	_, top := m.read()
 	heap, resident := top.Heap-before.Heap, top.Resident-before.Resident
@@ -185,7 +187,8 @@ func TestManyOutages(t *testing.T) { //nolint:paralleltest // it sets the enviro
 	}
 }
 
-// heardOfOneStorm waits until a target was told that the storm is over, and counts what it was told before.
+// heardOfOneStorm waits until a target got the end of the storm, and counts its messages before
+// that.
 func (r *receiver) heardOfOneStorm(t *testing.T, name string) {
 	t.Helper()
 	eventually(t, name+" hears that the storm is over", func() bool {

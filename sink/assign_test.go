@@ -18,7 +18,8 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// idleStage is a stage with a client that is no member of a group: the test assigns partitions and takes steps.
+// idleStage returns a stage whose client is no member of a group: the test assigns partitions and
+// makes steps.
 func idleStage(t *testing.T, k kafka.Config, s clickhouse.Server) *Stage {
 	t.Helper()
 	stage, err := New(DefaultConfig(), Deps{Log: slog.New(slog.DiscardHandler), Kafka: k, ClickHouse: s, Dataset: "test", Instance: "sink-0"})
@@ -32,7 +33,8 @@ func idleStage(t *testing.T, k kafka.Config, s clickhouse.Server) *Stage {
 	return stage
 }
 
-// TestReassignedIsNotPaused: a partition that was paused when it was taken away is read when it comes back.
+// TestReassignedIsNotPaused checks that a partition that was paused when it was revoked is read
+// after it is assigned again.
 func TestReassignedIsNotPaused(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.New(t, 2)
@@ -54,10 +56,11 @@ func TestReassignedIsNotPaused(t *testing.T) {
 	}
 }
 
-// TestSilentStore: a ClickHouse that does not answer costs one time-out for all parts, not one for each.
+// TestSilentStore checks that a ClickHouse that does not answer costs one time-out for all parts,
+// not one for each.
 func TestSilentStore(t *testing.T) {
 	t.Parallel()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // nobody accepts
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // accepts no connection
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +93,8 @@ func TestSilentStore(t *testing.T) {
 	}
 }
 
-// TestReadyAgain: a fault of ClickHouse ends with a look-up that works, or with the last partition.
+// TestReadyAgain checks that a fault of ClickHouse ends with a successful look-up, or with the last
+// partition.
 func TestReadyAgain(t *testing.T) {
 	t.Parallel()
 	server := clickhousetest.Server(t)
@@ -118,7 +122,7 @@ func TestReadyAgain(t *testing.T) {
 	}
 }
 
-// TestDeadLetterCountedOnce: attempts that fail are not counted.
+// TestDeadLetterCountedOnce checks that failed attempts are not counted.
 func TestDeadLetterCountedOnce(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.New(t, 1)

@@ -25,8 +25,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// world draws route records as they are on a busy day: 30 peers on 3 collectors, a million prefixes, 70,000 origins, one
-// withdrawal in ten.
+// world draws route records as on a busy day: 30 peers on 3 collectors, a million prefixes, 70,000
+// origins, one withdrawal in ten.
 type world struct {
 	r     *rand.Rand
 	paths [][]uint32
@@ -73,7 +73,7 @@ func (w *world) record() (collector string, rec *pb.RouteRecord, rows int) {
 	return collector, &pb.RouteRecord{Position: codec.Position(pos), TimestampUs: now - 300_000, ReceivedAtUs: now, Body: &pb.RouteRecord_Changes{Changes: c}}, rows
 }
 
-// fill produces records until there are rows of them.
+// fill produces records until they have the given number of rows.
 func (w *world) fill(t testing.TB, k kafka.Config, rows int) int {
 	t.Helper()
 	cl, err := kafka.NewClient(k, kafkatest.Log(), kgo.MaxBufferedRecords(100_000))
@@ -97,7 +97,7 @@ func (w *world) fill(t testing.TB, k kafka.Config, rows int) int {
 	return total
 }
 
-// cpu is the user and system time of a process so far.
+// cpu returns the user and system time of a process so far.
 func cpu(t testing.TB, pid int) time.Duration {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
@@ -172,8 +172,8 @@ func BenchmarkRows(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(total), "ns/row")
 }
 
-// BenchmarkFill writes what three collectors sent in ten minutes, and then a fill that says all of
-// it again: what a row costs in one and in the other, in CPU time of the sink and the engine.
+// BenchmarkFill writes ten minutes of three collectors, and then a fill that repeats all of it. It
+// measures the cost of a row in both, in CPU time of the sink and the engine.
 func BenchmarkFill(b *testing.B) {
 	const rows, perSecond = 300_000, 500
 	for b.Loop() {

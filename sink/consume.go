@@ -123,8 +123,8 @@ func (s *Stage) consume(ctx context.Context, p *part, now time.Time) {
 	s.metrics.in.Add(float64(n))
 }
 
-// record adds one record to the open batch. An error means that the record's earlier rows could not
-// be looked up, or that its dead letter could not be written.
+// record adds one record to the open batch. An error means that the record must wait: rows before
+// it are not inserted yet or could not be looked up, or its dead letter could not be written.
 func (s *Stage) record(ctx context.Context, p *part, rec *kgo.Record, now time.Time) error {
 	period := p.table.period(rec.Timestamp.UTC())
 	if p.open != nil && p.open.period != period {

@@ -7,8 +7,8 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 )
 
-// TestRefill: an insert that was cut short is in a table and not in its copies. What is from its offset on is copied again; a row that is
-// copied twice is one row.
+// TestRefill checks an insert that was cut short: it is in a table but not in its copies. Rows from
+// its offset on are copied again. A row that is copied twice must be one row.
 func TestRefill(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)

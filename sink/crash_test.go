@@ -19,7 +19,7 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// childEnv makes the test's program a sink of its own, to be killed.
+// childEnv makes the test binary run as a sink that can be killed.
 const childEnv = "SINK_TEST_CHILD"
 
 type childConfig struct {
@@ -29,7 +29,7 @@ type childConfig struct {
 	ClickHouse clickhouse.Server
 }
 
-// child runs a sink until it is killed; returning is a failure.
+// child runs a sink until it is killed. Returning is a failure.
 func child() error {
 	var c childConfig
 	if err := json.Unmarshal([]byte(os.Getenv(childEnv)), &c); err != nil {
@@ -59,7 +59,8 @@ func startChild(t *testing.T, c childConfig) *exec.Cmd {
 	return cmd
 }
 
-// TestKilled kills sinks and engines at random moments, again and again: every row is there once in the end.
+// TestKilled kills sinks and engines at random moments, again and again. Every row must be stored
+// once in the end.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	const rounds = 14
@@ -79,7 +80,7 @@ func TestKilled(t *testing.T) {
 		cmd := startChild(t, c)
 		time.Sleep(time.Duration(200+r.IntN(500)) * time.Millisecond)
 		victim := "sink"
-		if round%2 == 1 { // the engine dies under the sink, and both are killed while it is started again
+		if round%2 == 1 { // the engine dies under the sink, and both are killed while the engine restarts
 			victim = "engine"
 			kill(t, e.PID())
 			time.Sleep(time.Duration(r.IntN(200)) * time.Millisecond)
@@ -101,7 +102,8 @@ func TestKilled(t *testing.T) {
 		t.Errorf("%d different rows, want %d", n, total)
 	}
 
-	// The same again from new topics: nothing is added, and not even the table's parts change.
+	// The same records come again from new topics: no row may be added, and even the table's parts
+	// must not change.
 	again, _ := childKafka(t)
 	if n := newWorldOf(t, again, total); n != total {
 		t.Fatalf("drew %d rows, want the same %d", n, total)
@@ -112,7 +114,7 @@ func TestKilled(t *testing.T) {
 	exact(t, conn, "route_change_log", total)
 }
 
-// newWorldOf fills topics with what TestKilled filled them with.
+// newWorldOf fills topics with the records of TestKilled.
 func newWorldOf(t *testing.T, k kafka.Config, total int) int {
 	t.Helper()
 	w, n := newWorld(), 0

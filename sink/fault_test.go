@@ -24,7 +24,7 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// proxy passes connections on and, while it breaks, cuts each after so many answers.
+// proxy passes connections on. While it breaks, it cuts each after a number of answers.
 type proxy struct {
 	after   atomic.Int64 // answers of the server until a connection is cut; 0 never
 	refuses atomic.Bool
@@ -58,7 +58,7 @@ func (p *proxy) pass(client, server net.Conn) {
 	}
 }
 
-// freeAddress is an address of loopback that nothing listens on.
+// freeAddress returns an address of loopback on which no process listens.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -69,7 +69,8 @@ func freeAddress(t testing.TB) string {
 	return l.Addr().String()
 }
 
-// TestOutcomeUnknown loses answers: whether an insert arrived is found out, and every row is there once.
+// TestOutcomeUnknown loses answers. The sink must find out whether an insert arrived, and every row
+// must be stored once.
 func TestOutcomeUnknown(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
@@ -103,8 +104,8 @@ func TestOutcomeUnknown(t *testing.T) {
 	})
 	p.after.Store(7)
 	p.refuses.Store(false)
-	// Look-ups are cut, too, over connections of their own: they alone may be ten.
-	// Where all rows arrive before that, more follow: an insert's connection is cut by chance.
+	// Look-ups are cut too, over connections of their own: they alone may be ten. If all rows
+	// arrive before that, more follow: an insert's connection is cut by chance.
 	waittest.Until(t, time.Minute, "ten cuts, and one of an insert", func() bool {
 		if value(t, stage.metrics.rows["route_change_log"]) == float64(total) {
 			total += w.fill(t, k, 6_000)
@@ -166,7 +167,8 @@ func TestRebalance(t *testing.T) {
 	exact(t, conn, "route_change_log", total)
 }
 
-// TestDeadLetter: what cannot be decoded is passed over, and found in the table of dead letters.
+// TestDeadLetter checks that records that cannot be decoded are skipped and stored in the table of
+// dead letters.
 func TestDeadLetter(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
@@ -192,7 +194,8 @@ func TestDeadLetter(t *testing.T) {
 	}
 }
 
-// TestTransactionsAndIdle: the group's lag becomes 0 although markers of transactions end the log, and soon.
+// TestTransactionsAndIdle checks that the group's lag soon becomes 0 although the log ends with
+// transaction markers.
 func TestTransactionsAndIdle(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
@@ -230,7 +233,8 @@ func TestTransactionsAndIdle(t *testing.T) {
 	}
 }
 
-// TestPartitionOfTable: a batch ends where the table's partition changes, so that each insert is one part.
+// TestPartitionOfTable checks that a batch ends where the table's partition changes, so that each
+// insert is one part.
 func TestPartitionOfTable(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)

@@ -11,7 +11,8 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// FuzzRows reads values of every topic as every table does: no crash, and as many rows as were said.
+// FuzzRows reads values of every topic with every table. Nothing may crash, and the number of rows
+// must be the announced one.
 func FuzzRows(f *testing.F) {
 	golden, err := filepath.Glob(filepath.Join(datatest.Root(f), "schemas", "testdata", "golden", "*.binpb"))
 	if err != nil || len(golden) == 0 {

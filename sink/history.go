@@ -35,8 +35,8 @@ const (
 	// windowSlack is the time from the start of a window to its record: the times of a source are
 	// not strictly in order.
 	windowSlack = int64(5 * time.Second / time.Microsecond)
-	// reach is the time from the start of a collector's history to its first record. A row that is
-	// later by more than reach is compared anyway.
+	// reach is the time from the start of a collector's history to its first record. A row with a
+	// time before that start is compared anyway.
 	reach = int64(time.Minute / time.Microsecond)
 )
 

@@ -33,13 +33,13 @@ func (s *said) String() string {
 	return s.b.String()
 }
 
-// spoilt are changes by hand that make every row of a topic impossible to look up or to insert.
+// spoilt are manual changes that make every row of a topic impossible to look up or to insert.
 var spoilt = []struct{ name, sql string }{
 	{"a table that is missing", "DROP TABLE darkmap.outage_events SYNC"},
 	{"a column that is missing", "ALTER TABLE darkmap.outage_events DROP COLUMN duration_seconds"},
 }
 
-// TestHopelessEnds: what waiting does not cure ends the stage, with words that say what to do.
+// TestHopelessEnds checks that an error that retries do not fix ends the stage, with advice.
 func TestHopelessEnds(t *testing.T) {
 	t.Parallel()
 	for _, tt := range spoilt {
@@ -63,7 +63,8 @@ func TestHopelessEnds(t *testing.T) {
 	}
 }
 
-// TestHopelessIsCured: with Persist the stage goes on, says so once, is not ready, and brings every row when the schema is mended.
+// TestHopelessIsCured checks Persist: the stage continues, logs the error once, is not ready, and
+// stores every row once the schema is fixed.
 func TestHopelessIsCured(t *testing.T) {
 	t.Parallel()
 	for _, tt := range spoilt {

@@ -91,7 +91,7 @@ func BenchmarkInsert(b *testing.B) {
 	b.ReportMetric(ratios[len(ratios)-1], "highest-ratio")
 }
 
-// benchBlock is a full batch of route changes.
+// benchBlock returns a full batch of route changes.
 func benchBlock(b *testing.B) rows {
 	b.Helper()
 	w, block := newWorld(), newRouteRows("bench")
@@ -105,7 +105,7 @@ func benchBlock(b *testing.B) rows {
 	return block
 }
 
-// ask runs a statement whose answer does not matter.
+// ask runs a statement and ignores its answer.
 func ask(b *testing.B, s clickhouse.Server, sql string) {
 	b.Helper()
 	body, err := s.HTTP(b.Context(), clickhouse.Query{SQL: sql})

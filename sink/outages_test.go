@@ -10,8 +10,8 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// TestOutageColumns: why an outage ended, its neighbours in time, its texts, its parents and what a watch list has to do with it have columns
-// of their own.
+// TestOutageColumns checks that these have columns of their own: the end reason of an outage, its
+// predecessor and successor, its texts, its parents, its watch lists and its unexpected origins.
 func TestOutageColumns(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)

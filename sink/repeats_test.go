@@ -45,10 +45,10 @@ func (m *sent) changes() []string {
 
 const peers = 4
 
-// drawSent draws what peers send within a time: few prefixes and paths, so that many messages are
-// alike, some of them within a second. Two that are alike are 50 ms apart: with the same time in
-// RIS Live they could be one that was heard twice. None comes right after a whole second: RIS Live
-// may have rounded it up, so it could be of the second before.
+// drawSent draws the messages of peers within a time: few prefixes and paths, so that many messages
+// are equal, some of them within a second. Two equal messages are 50 ms apart: with the same time
+// in RIS Live they could be one message that was heard twice. No message comes right after a whole
+// second: RIS Live may have rounded its time up, so it could belong to the second before.
 func drawSent(r *rand.Rand, n int, within time.Duration) []sent {
 	var all []sent
 	last := map[string]time.Duration{}
@@ -79,7 +79,7 @@ func drawSent(r *rand.Rand, n int, within time.Duration) []sent {
 	})
 }
 
-// feedLog writes what a collector's stream of bgp.routes holds, in order.
+// feedLog writes the records of a collector's stream of bgp.routes, in order.
 type feedLog struct {
 	collector string
 	start     time.Time
@@ -124,7 +124,7 @@ func between(all []sent, from, to time.Duration) []sent {
 	return slices.DeleteFunc(slices.Clone(all), func(m sent) bool { return m.at < from || m.at >= to })
 }
 
-// fill is what an archive answers a gap with that begins at since: from a second before up to a
+// fill returns the answer of an archive to a gap that begins at since: from a second before until a
 // second after each peer's first message of after, by the archive's times.
 func (l *feedLog) fill(all, after []sent, since, until time.Duration) []sent {
 	first := map[int]time.Duration{}
@@ -146,35 +146,34 @@ func (l *feedLog) fill(all, after []sent, since, until time.Duration) []sent {
 	})
 }
 
-// drawLog draws the log of a collector that is cut off, taken over while its former owner still
-// writes, misses single messages, and starts anew on an empty broker.
+// drawLog draws the log of a collector that is cut off, is taken over while its former owner still
+// writes, loses single messages, and starts again on an empty broker.
 func drawLog(r *rand.Rand, collector string, start time.Time, all []sent, seconds bool) *feedLog {
 	const s = time.Second
 	l := &feedLog{collector: collector, start: start, seconds: seconds, sequence: map[source]uint64{}}
 	l.say(bgp.LaneLive, 1<<40, between(all, 0, 20*s)...)
-	// Both connections are cut for four seconds; the fill comes while the stream runs on.
+	// Both connections are cut for four seconds. The fill arrives while the stream continues.
 	heard := between(all, 24*s, 30*s)
 	l.say(bgp.LaneLive, 1<<40, heard...)
 	l.say(bgp.FillLane("1-1"), 0, l.fill(all, heard, 20*s, 26*s)...)
-	// Another process takes over; the former one was not yet gone.
+	// Another process takes over while the former one still runs.
 	l.say(bgp.LaneLive, 2<<40, between(all, 29*s+700*time.Millisecond, 33*s)...)
-	// Single messages are left out of a second; what begins with them is a gap that the fill says
-	// again.
+	// Single messages of a second are lost. A gap begins at the first of them, and its fill repeats
+	// the rest.
 	since, gapAt := 33*s+time.Duration(r.Int64N(int64(s))), 36*s
 	after := between(all, gapAt, 42*s)
 	l.say(bgp.LaneLive, 2<<40, slices.DeleteFunc(between(all, 33*s, gapAt), func(m sent) bool { return m.at >= since && m.at < since+s && r.IntN(3) == 0 })...)
 	l.say(bgp.LaneLive, 2<<40, after[:len(after)/2]...)
 	l.say(bgp.FillLane("2-1"), 0, l.fill(all, after, since, 38*s)...)
 	l.say(bgp.LaneLive, 2<<40, after[len(after)/2:]...)
-	// Killed while an answer is being said, and taken over: the next answer says it again.
+	// The process is killed during an answer, and another takes over: the next answer repeats it.
 	again := between(all, 45*s, 50*s)
 	l.say(bgp.LaneLive, 3<<40, again[:len(again)/2]...)
 	answer := l.fill(all, again, 42*s, 47*s)
 	l.say(bgp.FillLane("3-1"), 0, answer[:r.IntN(len(answer))]...)
 	l.say(bgp.FillLane("3-2"), 0, answer...)
 	l.say(bgp.LaneLive, 3<<40, again[len(again)/2:]...)
-	// The broker's log is gone: everything since the newest table comes again, and some of it is
-	// heard late.
+	// The broker's log is lost: everything since the newest table comes again, some of it late.
 	last := between(all, 53*s, 60*s)
 	late := between(all, 53*s, 54*s)
 	l.say(bgp.LaneLive, 4<<40, last[len(late):]...)
@@ -183,9 +182,9 @@ func drawLog(r *rand.Rand, collector string, start time.Time, all []sent, second
 	return l
 }
 
-// TestRowsOnce writes the logs of collectors, with all that comes more than once in them, and finds
-// each message once in route_changes, each record once in route_change_log, and the same rows
-// wherever the sink is started again.
+// TestRowsOnce writes the logs of collectors with all their repetitions. Each message must be in
+// route_changes once, each record in route_change_log once, and the rows must be the same at
+// whichever place the sink restarts.
 func TestRowsOnce(t *testing.T) {
 	t.Parallel()
 	for _, seconds := range []bool{false, true} {
@@ -238,7 +237,7 @@ func TestRowsOnce(t *testing.T) {
 	}
 }
 
-// interleave merges the logs of collectors into one partition's.
+// interleave merges the logs of collectors into the log of one partition.
 func interleave(r *rand.Rand, logs []*feedLog) []*pb.RouteRecord {
 	var all []*pb.RouteRecord
 	for len(logs) > 0 {
@@ -252,7 +251,7 @@ func interleave(r *rand.Rand, logs []*feedLog) []*pb.RouteRecord {
 	return all
 }
 
-// play has a sink read the records from a broker of their own.
+// play runs a sink on the records, with a separate broker.
 func play(t *testing.T, cfg Config, s clickhouse.Server, records []*pb.RouteRecord) {
 	t.Helper()
 	k := kafkatest.New(t, 1)
@@ -266,7 +265,7 @@ func play(t *testing.T, cfg Config, s clickhouse.Server, records []*pb.RouteReco
 	stop()
 }
 
-// once compares the view with what was sent.
+// once compares the view with the sent messages.
 func once(t *testing.T, conn driver.Conn, want map[string][]int64, seconds bool) {
 	t.Helper()
 	got := map[string][]int64{}
@@ -306,15 +305,15 @@ func once(t *testing.T, conn driver.Conn, want map[string][]int64, seconds bool)
 	}
 }
 
-// marks is a hash of what each row repeats.
+// marks returns a hash of the rows that each row repeats.
 func marks(t *testing.T, conn driver.Conn) string {
 	t.Helper()
 	return one[string](t, conn, "SELECT toString(sum(cityHash64(collector, lane, epoch, sequence, idx, repeats))) || ' ' || toString(countIf(repeats != 0)) FROM darkmap.route_change_log")
 }
 
-// TestStreamsRunOn: streams that run on side by side are not compared with the table, whole hours
-// of a fill that nobody said before are read in few steps, and one that says all again is left out
-// of the view, to the last row.
+// TestStreamsRunOn checks that uninterrupted parallel streams are not compared with the table, that
+// hours of a fill without repetitions are read in few steps, and that the view leaves out every row
+// of a fill that repeats everything.
 func TestStreamsRunOn(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
@@ -367,7 +366,7 @@ func TestStreamsRunOn(t *testing.T) {
 	if n := value(t, stage.metrics.repeats); n != float64(rows/2) {
 		t.Errorf("rows_repeated_total: %v, want %d", n, rows/2)
 	}
-	// What a row repeats is named by a hash of its position, which SQL can find.
+	// The column repeats holds a hash of the repeated row's position, which SQL can compute.
 	if n := one[uint64](t, conn, `SELECT count() FROM darkmap.route_change_log WHERE repeats != 0 AND repeats NOT IN (SELECT reinterpretAsUInt64(reverse(substring(SHA256(concat(
 		collector, '\n', lane, '\n', toString(epoch), '\n', toString(sequence), '\n', toString(idx))), 1, 8))) FROM darkmap.route_changes)`); n != 0 {
 		t.Errorf("%d rows repeat rows that are not shown", n)

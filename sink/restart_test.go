@@ -15,8 +15,8 @@ import (
 	"github.com/darkmap/darkmap/internal/waittest"
 )
 
-// TestEngineDies kills the engine under a sink that goes on: it comes back, and every row is there
-// once.
+// TestEngineDies kills the engine under a running sink. The engine must restart, and every row must
+// be stored once.
 func TestEngineDies(t *testing.T) {
 	t.Parallel()
 	e := clickhousetest.StartMigrated(t, clickhouse.EngineConfig{Dir: filepath.Join(t.TempDir(), "clickhouse")})
@@ -43,7 +43,7 @@ func TestEngineDies(t *testing.T) {
 }
 
 // TestResets resets connections to the port of an engine without a network of its own, in the two
-// ways that end it when mixed.
+// ways that end the engine if mixed.
 func TestResets(t *testing.T) {
 	t.Parallel()
 	e := clickhousetest.StartMigrated(t, clickhouse.EngineConfig{Dir: filepath.Join(t.TempDir(), "clickhouse"), SharedNetwork: true})
@@ -53,7 +53,7 @@ func TestResets(t *testing.T) {
 	stop := start(t, cfg, k, e.Server(), "test")
 	w := newWorld()
 	total, sent := 0, 0
-	for sent < 200 && e.State().Restarts < 3 { // each end takes longer to come back from
+	for sent < 200 && e.State().Restarts < 3 { // each restart takes longer
 		if sent%20 == 0 {
 			total += w.fill(t, k, 5_000)
 		}
@@ -74,8 +74,8 @@ func TestResets(t *testing.T) {
 	}
 }
 
-// reset connects to the port, asks in whole or in part, and resets the connection. It reports
-// whether it got that far.
+// reset connects to the port, sends a whole or partial request, and resets the connection. It
+// reports whether it got that far.
 func reset(port int, whole bool) bool {
 	conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), time.Second)
 	if err != nil {

@@ -92,7 +92,7 @@ func record(t testing.TB, cfg kafka.Config, topic, key string, m message) *kgo.R
 	return &kgo.Record{Topic: cfg.Topic(topic), Key: []byte(key), Value: encode(t, m)}
 }
 
-// start runs a sink until the returned function, or the test's end, stops it.
+// start runs a sink until the returned function or the end of the test stops it.
 func start(t testing.TB, cfg Config, k kafka.Config, s clickhouse.Server, dataset string) (stop func()) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
@@ -176,7 +176,7 @@ func outageRecord(t testing.TB, seq uint64, dataset string) *pb.OutageRecord {
 	}
 }
 
-// everything makes records of every topic; the rows that they make are in want.
+// everything makes records of every topic, with the number of their rows in want.
 func everything(t testing.TB, k kafka.Config) (records []*kgo.Record, want map[string]int) {
 	t.Helper()
 	want = map[string]int{}
@@ -188,7 +188,7 @@ func everything(t testing.TB, k kafka.Config) (records []*kgo.Record, want map[s
 			record(t, k, schemas.TopicRoutes, "ris/rrc00", tick(live(2*seq+2))))
 		want["route_change_log"] += int(seq%3 + seq%5)
 	}
-	// One message in two parts shares a position.
+	// Two parts of one message share a position.
 	first, second := routeRecord(live(500), 0, 10), routeRecord(live(500), 0, 4)
 	first.MoreParts, second.Part, second.GetChanges().FirstIndex = true, 1, 10
 	records = append(records, record(t, k, schemas.TopicRoutes, "ris/rrc00", first), record(t, k, schemas.TopicRoutes, "ris/rrc00", second))

@@ -47,7 +47,7 @@ func TestNear(t *testing.T) {
 	}
 }
 
-// TestTake pairs a row with one row, and no row with two.
+// TestTake checks that a row is paired with at most one row, and no row with two.
 func TestTake(t *testing.T) {
 	t.Parallel()
 	const second = int64(1_000_000)
@@ -63,12 +63,12 @@ func TestTake(t *testing.T) {
 		want uint64
 	}{
 		{2, 5*second + 1, 0},        // another change
-		{1, 5*second + 403_000, 12}, // its own time, not the earliest
-		{1, 5*second + 1, 11},       // the earliest of two that are as near
+		{1, 5*second + 403_000, 12}, // its own time, not the earliest one
+		{1, 5*second + 1, 11},       // the earliest of two that are equally near
 		{1, 5*second + 2, 13},
 		{1, 5*second + 3, 0},      // all are taken
 		{1, 7*second + 5_000, 0},  // taken before the window was read
-		{1, 20*second + 5_000, 0}, // nothing is near
+		{1, 20*second + 5_000, 0}, // no row is near
 	} {
 		if got := w.take(tt.key, tt.at); got != tt.want {
 			t.Errorf("row %d at %d: took %d, want %d", i, tt.at, got, tt.want)
@@ -76,7 +76,8 @@ func TestTake(t *testing.T) {
 	}
 }
 
-// TestWindowEnds at the newest row, where that is known, and is forgotten where a stream fills it.
+// TestWindowEnds checks that a window ends at the newest row, if it is known, and is dropped if a
+// stream fills it.
 func TestWindowEnds(t *testing.T) {
 	t.Parallel()
 	p := newPast()
@@ -105,7 +106,7 @@ func TestWindowEnds(t *testing.T) {
 	}
 }
 
-// TestNewest: two sources are enough to know the newest row of another one.
+// TestNewest checks that two sources are enough to find the newest row of another one.
 func TestNewest(t *testing.T) {
 	t.Parallel()
 	a, b, c := source{bgp.LaneLive, 1}, source{bgp.LaneLive, 2}, source{bgp.FillLane("1-1"), 0}
@@ -134,7 +135,7 @@ func TestNewest(t *testing.T) {
 	}
 }
 
-// TestPastIsBounded names more peers and lanes than have a place.
+// TestPastIsBounded uses more peers and lanes than the limits.
 func TestPastIsBounded(t *testing.T) {
 	t.Parallel()
 	p := newPast()

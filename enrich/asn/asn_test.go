@@ -17,7 +17,7 @@ import (
 
 func write(t *testing.T, path, content string) string {
 	t.Helper()
-	// A new file under the old name, as fetching tools do it.
+	// Replaces the file by a new one under the same name, as fetching tools do.
 	if err := os.WriteFile(path+".new", []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestLookup(t *testing.T) {
 	for a, want := range map[bgp.ASN]Owner{
 		64496: {"ONE", "First Org", "KP"},            // name from the names, organisation from the first file, country from the registry
 		64497: {"Second Org", "Second Org", ""},      // no short name
-		64498: {"THREE", "", "DE"},                   // a country behind a name is better than none
+		64498: {"THREE", "", "DE"},                   // the country in a name is used if there is no better one
 		64500: {"", "", "CN"}, 64501: {"", "", "CN"}, // delegated and nothing else
 		64499: {},
 	} {
@@ -146,7 +146,8 @@ func TestRealData(t *testing.T) {
 	}
 }
 
-// TestCover: the nearest less-specific of the prefix's own origin, or where it has none, any.
+// TestCover checks that Cover finds the longest less-specific prefix of the prefix's own origin, or
+// of any origin if the prefix has none.
 func TestCover(t *testing.T) {
 	t.Parallel()
 	rows := "192.0.0.0/16 64496\n192.0.0.0/20 64497\n192.0.2.0/24 64496\n198.51.0.0/16 64498\n203.0.113.0/24 64499\n"
@@ -159,7 +160,7 @@ func TestCover(t *testing.T) {
 		t.Fatal(err)
 	}
 	for p, want := range map[string]string{
-		"192.0.2.0/24":    "192.0.0.0/16 AS64496", // not the nearer one of another origin
+		"192.0.2.0/24":    "192.0.0.0/16 AS64496", // not the longer one of another origin
 		"192.0.3.0/24":    "192.0.0.0/20 AS64497",
 		"192.0.0.0/20":    "",
 		"198.51.100.0/24": "198.51.0.0/16 AS64498",

@@ -42,7 +42,7 @@ func at(text string) time.Time {
 	return t
 }
 
-// chosen is a choice as text: day and base names of both kinds.
+// chosen formats a choice: day and base names of both kinds.
 func chosen(c Choice) string {
 	text := func(s Set, paths ...string) string {
 		for i := range paths {
@@ -143,7 +143,7 @@ func TestSays(t *testing.T) {
 	}
 }
 
-// TestApart: origins of a later time decide no place.
+// TestApart checks that origins of a later time decide no place.
 func TestApart(t *testing.T) {
 	t.Parallel()
 	in := Inputs{Dir: tree(t, map[string]string{"2022-02-24/delegated": delegated, "2026-01-10/names": names}), Configured: true}
@@ -180,7 +180,7 @@ func TestWrongSnapshots(t *testing.T) {
 	if _, err := Choose(Inputs{Dir: t.TempDir(), Configured: true}, time.Time{}); !errors.Is(err, ErrEmpty) || !strings.Contains(err.Error(), "the folder is empty") {
 		t.Errorf("an empty folder of snapshots: got %v", err)
 	}
-	// A snapshot that is damaged, and not in force, is told and passed over.
+	// A damaged snapshot that is not in force is reported and skipped.
 	in := Inputs{Dir: tree(t, map[string]string{"2022-02-24/delegated": delegated, "2021-01-01/x": "<html>", "2020-01-01/names": names}), Configured: true}
 	c, err := Choose(in, at("2022-02-24"))
 	if err != nil || dayText(c.Owners.Day) != "2020-01-01" || !strings.Contains(strings.Join(c.Notes, "\n"), "2021-01-01/x") {
@@ -188,7 +188,8 @@ func TestWrongSnapshots(t *testing.T) {
 	}
 }
 
-// TestFuture: for the present, a snapshot of a day to come is told and left out until the day has come; a replay does not look at the clock.
+// TestFuture checks a choice for the present: a snapshot of a future day is reported and left out
+// until that day. A replay does not read the clock.
 func TestFuture(t *testing.T) {
 	t.Parallel()
 	now := at("2026-01-01")
@@ -214,7 +215,7 @@ func TestFuture(t *testing.T) {
 	}
 }
 
-// TestFollow: the newest snapshot is taken up once it is there; one that cannot be used is told once.
+// TestFollow checks that a new newest snapshot is used, and that an unusable one is reported once.
 func TestFollow(t *testing.T) {
 	t.Parallel()
 	dir := tree(t, map[string]string{"2022-02-24/delegated": delegated, "2022-02-24/names": names})
@@ -245,7 +246,8 @@ func TestFollow(t *testing.T) {
 	step("2026-01-01", false)
 	step("2026-01-01", true)
 	step("2026-01-01", false)
-	// The bad file is replaced, and a folder is filled file by file: it is taken up once no more come.
+	// The bad file is replaced, and a folder is filled file by file. It is used once no more files
+	// arrive.
 	write("delegated-20260102", delegated)
 	step("2026-01-01", false)
 	step("2026-01-02", false)
@@ -268,7 +270,8 @@ func TestFollow(t *testing.T) {
 	step("2026-01-03", false)
 }
 
-// TestBring: the file of each source, of the day or a day before; all or nothing; once.
+// TestBring checks that Bring fetches one file of each source, of the day or an earlier day,
+// completely or not at all, and only once.
 func TestBring(t *testing.T) {
 	t.Parallel()
 	server := map[string]string{

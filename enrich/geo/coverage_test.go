@@ -17,8 +17,9 @@ import (
 	"github.com/darkmap/darkmap/internal/fetch"
 )
 
-// TestDefaultCoverage holds the default data to IPFire's table of October 2022, which is independent of both: almost no routed
-// space is without a country. Run it with -v for the figures that docs/enrichment.md gives.
+// TestDefaultCoverage compares the default data with IPFire's table of October 2022, which is
+// independent of both sources: almost all routed space has a country. Run it with -v for the
+// figures in docs/enrichment.md.
 func TestDefaultCoverage(t *testing.T) {
 	t.Parallel()
 	b := newBuilder()
@@ -53,7 +54,7 @@ func TestDefaultCoverage(t *testing.T) {
 	}
 }
 
-// The ways in which an answer stands to the table's.
+// The possible results of comparing an answer with the table.
 const (
 	none = iota
 	same
@@ -61,14 +62,14 @@ const (
 	answers
 )
 
-// coverage is how much of a country is located by the origin's seat, by the delegations, and by both as the default data has them.
-// Units are IPv4 addresses and IPv6 prefixes.
+// coverage is the space of a country that is located by the origin's registration, by the
+// delegations, and by both as in the default data. Units are IPv4 addresses and IPv6 prefixes.
 type coverage struct {
 	total                    uint64
 	seats, delegations, both [answers]uint64
 }
 
-// coverages are by the country that the table names, and "world" together.
+// coverages holds the coverage by the country in the table, and the total under "world".
 type coverages map[string]*coverage
 
 // compare walks the layers together.
@@ -140,7 +141,7 @@ func (c coverages) print(t *testing.T, f bgp.Family) {
 	}
 }
 
-// routedRows writes the rows of IPFire's table that name an origin into a file.
+// routedRows writes the rows of IPFire's table that have an origin into a file.
 func routedRows(t *testing.T) string {
 	t.Helper()
 	f, err := os.Open(datatest.Path(t, "enrich", "ipfire-20221029.prefix-asn-cc.tsv.gz"))

@@ -51,7 +51,7 @@ func open(tb testing.TB, cfg Config, asns asn.Config) *DB {
 func shares(db *DB, p string) string {
 	l := NewLocator(db)
 	var out []string
-	for range 2 { // the second answer comes from memory, where there is one
+	for range 2 { // the second answer comes from the cache, if the prefix is in it
 		out = nil
 		for _, s := range l.AppendPlaces(nil, netip.MustParsePrefix(p)) {
 			place := db.Snapshot().Place(s.Place)
@@ -65,7 +65,7 @@ func shares(db *DB, p string) string {
 	return strings.Join(out, ", ")
 }
 
-// TestPrecedence is doc.go's "Which country wins", case by case.
+// TestPrecedence checks the rules of doc.go, "Which country wins", case by case.
 func TestPrecedence(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -82,14 +82,14 @@ func TestPrecedence(t *testing.T) {
 	for p, want := range map[string]string{
 		"192.0.2.0/27":      "DE 32",    // the delegation outranks whois
 		"192.0.2.32/27":     "DE 32",    // the origin's registration outranks whois
-		"192.0.2.64/26":     "FR 64",    // so does it where another file speaks
-		"192.0.2.128/25":    "SY 128",   // the second whois file, where nobody knows better
+		"192.0.2.64/26":     "FR 64",    // also if another file has the address
+		"192.0.2.128/25":    "SY 128",   // the second whois file, if no other file knows the address
 		"198.51.100.0/26":   "DE 64",    // no origin known
-		"198.51.100.64/26":  "KP 64",    // whois and the origin agree against the delegation
+		"198.51.100.64/26":  "KP 64",    // whois and the origin's registration agree against the delegation
 		"198.51.100.128/26": "DE 64",    // all differ: the delegation
 		"203.0.113.0/26":    "FR 64",    // geolocation outranks all
 		"203.0.113.64/26":   "IR-07 64", // its gaps are filled; whois names the region
-		"203.0.113.128/25":  "",         // nobody knows
+		"203.0.113.128/25":  "",         // no file knows the address
 	} {
 		if got := shares(db, p); got != want {
 			t.Errorf("%s lies in %q, want %q", p, got, want)
@@ -108,17 +108,17 @@ func TestPlaces(t *testing.T) {
 		"192.0.2.0,192.0.2.127,MC\n192.0.2.128,192.0.2.255,AD\n2001:db8::,2001:db8:0:3:ffff:ffff:ffff:ffff,KP\n"+
 		"198.51.100.0,198.51.100.255,DE\n198.51.100.16,198.51.100.31,FR\n")}}}, asn.Config{})
 	for p, want := range map[string]string{
-		"192.0.2.0/24":       "AD 128, MC 128", // as much of either: by code
+		"192.0.2.0/24":       "AD 128, MC 128", // equal amounts: by code
 		"192.0.2.0/25":       "MC 128",
 		"192.0.2.1/32":       "MC 1",
-		"198.51.100.0/24":    "DE 240, FR 16", // the narrower range counts
+		"198.51.100.0/24":    "DE 240, FR 16", // the narrower range takes precedence
 		"2001:db8::/48":      "KP 4",
 		"2001:db8::/62":      "KP 4",
 		"2001:db8::/65":      "KP 1", // a part of a /64 counts as one
 		"2001:db8::8/128":    "KP 1",
 		"2001:db8:0:4::/64":  "",
 		"172.16.0.0/12":      "",
-		"192.0.0.0/7":        "", // shorter than anything that is counted
+		"192.0.0.0/7":        "", // shorter than any counted prefix
 		"2001::/15":          "",
 		"203.0.113.0/24":     "",
 		"2001:db8:ffff::/48": "",
@@ -132,7 +132,8 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// TestSharesSumUp: the shares of a prefix are those of its halves together, and never more than its space.
+// TestSharesSumUp checks that the shares of a prefix equal the sum of the shares of its halves, and
+// never exceed its space.
 func TestSharesSumUp(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -225,7 +226,7 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// section is a configuration with a Config in it.
+// section is a configuration that contains a Config.
 type section struct {
 	Geo Config `yaml:"geo"`
 }
@@ -264,8 +265,8 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// A part of the published location database of 2022, some 60,000 nested prefixes: the table answers as walking up from an
-// address, one bit at a time, does.
+// The test uses a part of the published location database of 2022, some 60,000 nested prefixes. The
+// table must give the same answer as a walk up from the address, one bit at a time.
 func TestRealData(t *testing.T) {
 	t.Parallel()
 	part, countries := readCountries(t, datatest.Path(t, "enrich", "ipfire-20221029.prefix-asn-cc.tsv.gz"),

@@ -20,7 +20,7 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// data reads files of these contents; an empty one is no file.
+// data opens files with these contents; empty content makes no file.
 func data(t *testing.T, places, owners string) (*geo.Snapshot, *asn.Snapshot) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
@@ -49,7 +49,7 @@ func data(t *testing.T, places, owners string) (*geo.Snapshot, *asn.Snapshot) {
 	return g.Snapshot(), a.Snapshot()
 }
 
-// TestCountries: every country of the program lies in one continent, and a border has two sides.
+// TestCountries checks that every country lies in one continent, and that borders are symmetric.
 func TestCountries(t *testing.T) {
 	t.Parallel()
 	all := map[string]clickhouse.LookupCountry{}
@@ -102,7 +102,8 @@ func TestCountries(t *testing.T) {
 	}
 }
 
-// TestRegions: every line is a region of a country and has a name; the geography's own regions come beside them.
+// TestRegions checks that every line is a region of a country and has a name, and that the regions
+// of the geography are added.
 func TestRegions(t *testing.T) {
 	t.Parallel()
 	lines := 0
@@ -138,7 +139,7 @@ func TestPrefixes(t *testing.T) {
 		got = append(got, fmt.Sprint(r.Prefix, " ", r.Origin, " ", r.Country))
 	}
 	want := []string{
-		"192.0.2.0/24 0 DE", "198.51.100.0/24 64500 KP", // most of it lies in KP, and so does the first half: one row
+		"192.0.2.0/24 0 DE", "198.51.100.0/24 64500 KP", // most of it lies in KP, as does the first half: one row
 		"198.51.100.64/26 64501 KP", "198.51.100.128/26 64500 CN", "203.0.113.0/24 64502 ", "2001:db8::/48 0 KP", "2001:db8:0:1::/64 64503 KP",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -146,7 +147,8 @@ func TestPrefixes(t *testing.T) {
 	}
 }
 
-// TestPrefixesAnswer: the longest row that holds an address says of it what both tables say.
+// TestPrefixesAnswer checks that the longest row for an address gives the same answer as both
+// tables.
 func TestPrefixesAnswer(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 4))
@@ -179,7 +181,8 @@ func TestPrefixesAnswer(t *testing.T) {
 	}
 }
 
-// TestOf: names of snapshots follow the data, and what the data know nothing of has none.
+// TestOf checks that the names of snapshots change with the data, and that a lookup without data
+// has none.
 func TestOf(t *testing.T) {
 	t.Parallel()
 	none := Of(data2(t, "", ""))
@@ -198,7 +201,7 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// data2 are the arguments of Of.
+// data2 returns the arguments of Of.
 func data2(t *testing.T, places, owners string) (*geo.Snapshot, *asn.Snapshot, bool) {
 	t.Helper()
 	p, o := data(t, places, owners)

@@ -10,11 +10,12 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// soon is a route of everything that does not wait for wider events.
+// soon is a route that matches everything and does not wait for wider events.
 func soon(names ...string) []Route { return []Route{{Name: "all", To: names, GroupWait: "0"}} }
 
-// TestBurst: 1,000 outages of a minute that are read in polls of 7 records are one incident of a pager that does not wait, also where it is killed at any
-// of these polls. A single outage is told half a second after it was read, and two seconds after it where records come without a pause.
+// TestBurst reads 1,000 outages of a minute in polls of 7 records. They must be one incident for a
+// pager that does not wait, even if notify is killed at any of these polls. A single outage must be
+// sent half a second after it was read, or two seconds after it if records come without a pause.
 func TestBurst(t *testing.T) {
 	t.Parallel()
 	for _, killed := range []int{0, 1, 2, 60, 140} {
@@ -58,7 +59,8 @@ func TestBurstOfOne(t *testing.T) {
 	s.want("pager", "open AS64496")
 }
 
-// TestBurstWider: an AS is read before its country, out of another partition: one page names the country.
+// TestBurstWider reads an AS before its country, from another partition. One page must name the
+// country.
 func TestBurstWider(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, soon("pager"), pager("pager"))
@@ -69,7 +71,8 @@ func TestBurstWider(t *testing.T) {
 	s.want("pager", "open North Korea")
 }
 
-// TestStormAfterRestart: incidents wait for wider events when notify is killed. They are one storm after it.
+// TestStormAfterRestart kills notify while incidents wait for wider events. After the restart they
+// must be one storm.
 func TestStormAfterRestart(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, to("pager", "chat"), pager("pager"), chat("chat"))
@@ -83,7 +86,8 @@ func TestStormAfterRestart(t *testing.T) {
 	s.want("chat", "open 100 outages within 5 min")
 }
 
-// TestStormOfMinMinutes: outages that began in the course of a minute and have lasted min_minutes are one storm.
+// TestStormOfMinMinutes checks that outages that began within a minute and have lasted min_minutes
+// are one storm.
 func TestStormOfMinMinutes(t *testing.T) {
 	t.Parallel()
 	routes := soon("pager", "records")
@@ -102,7 +106,8 @@ func TestStormOfMinMinutes(t *testing.T) {
 	}
 }
 
-// TestRests: a record that is older than max_age and whose attempts go on leads to no turn of the loop of its own.
+// TestRests checks that a record that is older than max_age and still retried causes no extra turn
+// of the loop.
 func TestRests(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, to("records"), recordsTarget("records"))

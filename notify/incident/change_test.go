@@ -14,7 +14,8 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// TestFirstRun: what is open is said once, and closed for those that were told and for those with a key.
+// TestFirstRun checks that open outages are sent once in a notice, and closed for targets that got
+// the notice and for keyed targets.
 func TestFirstRun(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, to("chat", "pager", "hook"), chat("chat"), pager("pager"), recordsTarget("hook"))
@@ -40,14 +41,14 @@ func TestFirstRun(t *testing.T) {
 	}
 	closed := s.ended(kp, bgp.EndRecovered)
 	closed.Sequence = 4
-	never := s.ended(as, bgp.EndRecovered) // nobody told that it was open
+	never := s.ended(as, bgp.EndRecovered) // no message of its opening was sent
 	s.give(closed, never)
 	s.run(time.Hour)
 	s.want("chat", "notice Alerts begin; close North Korea")
 	s.want("pager", "close AS64496; close North Korea")
 }
 
-// TestChangedRoutes: a close follows the ledger, and not the routes.
+// TestChangedRoutes checks that a close follows the ledger, not the routes.
 func TestChangedRoutes(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, to("chat", "gone"), chat("chat"), chat("gone"))
@@ -70,13 +71,14 @@ func TestChangedRoutes(t *testing.T) {
 	}) {
 		t.Errorf("got %+v", v)
 	}
-	s.targets = append(s.targets, chat("gone")) // it is back
+	s.targets = append(s.targets, chat("gone")) // the target is back in the configuration
 	s.restart()
 	s.run(time.Hour)
 	s.want("gone", "open AS64496; close AS64496")
 }
 
-// TestResend: what is open is told again each minute with the severity that was told, its end for a quarter of an hour, and nothing is written for it.
+// TestResend checks that an open incident is repeated each minute with the last sent severity, and
+// its end for a quarter of an hour, without a delivery to write.
 func TestResend(t *testing.T) {
 	t.Parallel()
 	am := pager("am")
@@ -96,7 +98,7 @@ func TestResend(t *testing.T) {
 	}
 }
 
-// TestDatasets: a demo is told only by routes that ask for it, as an exercise.
+// TestDatasets checks that a demo is sent only by routes that name it, as an exercise.
 func TestDatasets(t *testing.T) {
 	t.Parallel()
 	demo := func(o *bgp.Outage) { o.Dataset = "demo" }
@@ -136,7 +138,7 @@ func TestTemplate(t *testing.T) {
 	}
 }
 
-// TestHostileName: a name is a name on one line in each text.
+// TestHostileName checks that a name is one line in each text.
 func TestHostileName(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, to("chat"), chat("chat"))
@@ -190,7 +192,8 @@ func TestPast(t *testing.T) {
 	if want := "hook open 10:05; chat open 10:05; chat close 10:30; hook close 10:30; "; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	e, err := New(cfg, []TargetInfo{chat("chat"), recordsTarget("hook")}, after, t0.Add(2*time.Hour)) // a ledger that was lost
+	// The ledger was lost.
+	e, err := New(cfg, []TargetInfo{chat("chat"), recordsTarget("hook")}, after, t0.Add(2*time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,8 +231,9 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// TestPublicTarget: a target that anybody can read hears of a country that a private list has as a member, without the list's name, and of
-// nothing that is there only because of a private list. Others hear of all of it.
+// TestPublicTarget checks a public target. It gets an outage of a country that is a member of a
+// private list, without the list's name. It gets no outage that exists only because of a private
+// list. Other targets get everything.
 func TestPublicTarget(t *testing.T) {
 	t.Parallel()
 	public := chat("public")
@@ -269,8 +273,9 @@ func TestPublicTarget(t *testing.T) {
 	}
 }
 
-// TestRebuild: of a ledger that was lost, what was sent shortly before the last record goes out again under the id that it had. Of what is older and open,
-// targets with a key get the last message again, and chats a notice. What is over is not told again.
+// TestRebuild checks the rebuild of a lost ledger. Messages sent shortly before the last record are
+// sent again under the same id. For older open incidents keyed targets get the last message again,
+// and chats a notice. Incidents that are over are not sent again.
 func TestRebuild(t *testing.T) {
 	t.Parallel()
 	gone, early, late := an(bgp.EntityAS, "AS64498"), an(bgp.EntityAS, "AS64500"), an(bgp.EntityAS, "AS64496")
@@ -291,7 +296,7 @@ func TestRebuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]bool{} // target, incident and id of what is sent again
+	want := map[string]bool{} // target, incident and id of the messages to be repeated
 	for _, a := range sent {
 		if id := a.Message.Incident; id == late.ID || id == early.ID && a.Target != "chat" {
 			want[a.Target+" "+id+" "+a.Message.ID] = true

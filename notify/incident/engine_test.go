@@ -27,7 +27,7 @@ func TestDualStack(t *testing.T) {
 	}
 }
 
-// TestFamilyStays: one family is back and the other is not.
+// TestFamilyStays checks an incident in which one family is back and the other is not.
 func TestFamilyStays(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, to("chat"), chat("chat"))
@@ -44,7 +44,7 @@ func TestFamilyStays(t *testing.T) {
 	}
 }
 
-// TestGrowing: prefixes first, then their AS, then the country, over 20 minutes.
+// TestGrowing opens prefixes first, then their AS, then the country, over 20 minutes.
 func TestGrowing(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, to("chat"), chat("chat"))
@@ -86,7 +86,8 @@ func TestGrowing(t *testing.T) {
 	s.want("chat", "open 192.0.2.0/26; update AS64496; update North Korea; update North Korea; close North Korea")
 }
 
-// TestLargeCountry: its ASes open after 5 minutes and name the country, which is pending; it opens after 15.
+// TestLargeCountry checks a pending country: its ASes open after 5 minutes and name it; it opens
+// after 15 minutes.
 func TestLargeCountry(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, to("chat", "pager"), chat("chat"), pager("pager"))
@@ -102,7 +103,7 @@ func TestLargeCountry(t *testing.T) {
 	s.want("pager", "open AS64500; update North Korea")
 }
 
-// TestFolded: two that were told turn out to be one.
+// TestFolded checks two known incidents that turn out to be one.
 func TestFolded(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, to("chat"), chat("chat"))
@@ -126,7 +127,7 @@ func TestFolded(t *testing.T) {
 	s.want("chat", "open AS64496; open AS64497; update North Korea; close AS64497; close North Korea")
 }
 
-// TestMovedAS: an AS of 200 prefixes whose prefixes are originated by others.
+// TestMovedAS checks an AS with 200 prefixes that other ASes originate.
 func TestMovedAS(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, to("chat"), chat("chat"))
@@ -150,7 +151,7 @@ func TestMovedAS(t *testing.T) {
 	s.want("chat", "open AS64496; close AS64496")
 }
 
-// TestLifeCycle drives by what was told and the new state.
+// TestLifeCycle checks all combinations of the last sent state and the new state.
 func TestLifeCycle(t *testing.T) {
 	t.Parallel()
 	early := []Route{{Name: "all", To: []string{"chat"}, Match: Match{States: []string{"suspected", "open", "closed"}}, GroupWait: "0"}}
@@ -176,7 +177,7 @@ func TestLifeCycle(t *testing.T) {
 	s.give(s.retracted(as))
 	s.run(time.Hour)
 	s.want("chat", "")
-	s.give(as) // reopened, never opened
+	s.give(as) // reopened; its opening was never sent
 	s.run(time.Hour)
 	s.give(s.ended(as, bgp.EndRecovered))
 	s.run(time.Minute)
@@ -188,7 +189,8 @@ func TestLifeCycle(t *testing.T) {
 	}
 }
 
-// TestSuperseded: what goes on as another event is not back, whether the successor has an id already or not.
+// TestSuperseded checks that an event that continues as another event is not back, whether or not
+// its successor has an id already.
 func TestSuperseded(t *testing.T) {
 	t.Parallel()
 	for _, named := range []bool{true, false} {
@@ -215,7 +217,7 @@ func TestSuperseded(t *testing.T) {
 			t.Errorf("got %s %s", m.Reason, m.Incident)
 		}
 	}
-	s := newSim(t, to("chat"), chat("chat")) // and the one that never comes
+	s := newSim(t, to("chat"), chat("chat")) // the successor never comes
 	s.give(kp)
 	s.run(10 * time.Minute)
 	s.give(s.ended(kp, bgp.EndSuperseded))
@@ -247,7 +249,8 @@ func TestUpdates(t *testing.T) {
 	}
 }
 
-// TestMinMinutes: what does not last that long is told nowhere, and what does is told at that minute, without a record.
+// TestMinMinutes checks that a shorter outage is not sent, and that a longer one is sent at
+// min_minutes without a new record.
 func TestMinMinutes(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, []Route{{Name: "all", To: []string{"chat", "records"}, Match: Match{MinMinutes: 10}}}, chat("chat"), recordsTarget("records"))

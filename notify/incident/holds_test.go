@@ -67,7 +67,7 @@ func TestDigest(t *testing.T) {
 	if got := s.sent["chat"]; len(got) != 3 || !strings.Contains(got[1].Headline, "1 outage ended") || !strings.Contains(got[2].Headline, "0 outages began, 0 outages ended") {
 		t.Errorf("got %s", s.told("chat"))
 	}
-	s.now = s.now.Add(72 * time.Hour) // nobody was there
+	s.now = s.now.Add(72 * time.Hour) // notify was down
 	s.restart()
 	s.run(time.Hour)
 	if got := len(s.sent["chat"]); got != 4 {
@@ -97,7 +97,7 @@ func TestSilence(t *testing.T) {
 	}
 	d := s.e.Silence(Silence{Types: []string{"country"}, Until: s.now.Add(time.Hour)}, s.now)
 	s.write(d)
-	s.give(kp) // AS64496 lies in it, and is not silenced
+	s.give(kp) // AS64496 lies in the country and is not silenced
 	s.run(time.Minute)
 	s.want("chat", "open AS64498; open AS64496; update North Korea")
 	if s.e.EndSilence(d.Silence.ID, s.now) == nil || s.e.EndSilence("none", s.now) != nil {
@@ -134,7 +134,8 @@ func TestLate(t *testing.T) {
 	}
 }
 
-// TestCatchUp: notify was away. What began and ended meanwhile is told in one line to chats, what lasts is told.
+// TestCatchUp checks a restart after a pause. Chats get one line for an incident that began and
+// ended in the pause. An incident that is still open is sent.
 func TestCatchUp(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, to("chat", "pager"), chat("chat"), pager("pager"))
@@ -195,7 +196,8 @@ func TestStorm(t *testing.T) {
 	}
 }
 
-// TestStormSlow: the first are told singly, those above the limit together.
+// TestStormSlow checks that the first incidents are sent one by one, and those above the limit
+// together.
 func TestStormSlow(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, to("chat"), chat("chat"))
@@ -216,7 +218,7 @@ func TestStormSlow(t *testing.T) {
 	balance(t, s, "chat")
 }
 
-// balance checks that a target was told of as many ends as beginnings, for each incident.
+// balance checks that a target got as many closes as opens for each incident.
 func balance(t testing.TB, s *sim, name string) {
 	t.Helper()
 	open := map[string]bool{}
@@ -350,7 +352,8 @@ func TestAnswers(t *testing.T) {
 	s.want("ok", "open AS64496; close AS64496; open AS64497; open AS64498; open AS64499")
 }
 
-// TestGivenUp: after the last attempt the message is parked, and what comes later is told.
+// TestGivenUp checks that the message is parked after the last attempt, and that later news is
+// sent.
 func TestGivenUp(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, to("chat", "records"), chat("chat"), recordsTarget("records"))
@@ -365,13 +368,14 @@ func TestGivenUp(t *testing.T) {
 		t.Errorf("got %v attempts, want 10 each", n)
 	}
 	s.fail = nil
-	s.give(s.ended(as, bgp.EndRecovered)) // an attempt had no answer: the chat may have been told
+	s.give(s.ended(as, bgp.EndRecovered)) // an attempt had no answer: the chat may know the incident
 	s.run(time.Hour)
 	s.want("chat", "close AS64496")
 	s.want("records", "close AS64496")
 }
 
-// TestCrash: an intent without a result is sent again under its id, and said to be doubtful.
+// TestCrash checks that an intent without a result is sent again under its id and marked as
+// doubtful.
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, to("chat"), chat("chat"))

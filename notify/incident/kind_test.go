@@ -10,8 +10,8 @@ import (
 
 func kind(k bgp.Kind) func(*bgp.Outage) { return func(o *bgp.Outage) { o.Kind = k } }
 
-// TestKindChanges: that an intermittent loss has become an outage is the news of the day. It is told at once, also where no severity, entity or family is
-// another one.
+// TestKindChanges checks that the change from an intermittent loss to an outage is sent at once,
+// even if severity, entity and families stay the same.
 func TestKindChanges(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, to("c"), chat("c"))
@@ -31,7 +31,8 @@ func TestKindChanges(t *testing.T) {
 	s.want("c", "open North Korea; update North Korea; close North Korea")
 }
 
-// TestLiveOnly: a target of live data alone is told of no exercise, and explain says so.
+// TestLiveOnly checks that a target of live data gets no exercise, and that Explain gives this
+// reason.
 func TestLiveOnly(t *testing.T) {
 	t.Parallel()
 	only := pager("p")
@@ -51,7 +52,8 @@ func TestLiveOnly(t *testing.T) {
 	}
 }
 
-// TestPendingParents: ASes whose country is pending are one incident, which the country takes over when it opens.
+// TestPendingParents checks that ASes of a pending country are one incident, which the country
+// joins when it opens.
 func TestPendingParents(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, to("c"), chat("c"))

@@ -11,8 +11,9 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// TestOpensAreCloses: any legal lives of a country, its ASes and their prefixes in both families, with restarts from what was saved, targets that fail for
-// a while, silences and time between: for each target and incident every beginning has one end, and when all is over nothing is open.
+// TestOpensAreCloses runs random event histories of a country, its ASes and their prefixes in both
+// families, with restarts, targets that fail for a while, silences and pauses. Every open must have
+// one close for each target and incident, and nothing may be open at the end.
 func TestOpensAreCloses(t *testing.T) {
 	t.Parallel()
 	const runs = 25
@@ -36,7 +37,7 @@ type walk struct {
 	dead  map[string]bool
 }
 
-// life is an event that goes through its states.
+// life is an event with its current state.
 type life struct {
 	outage  bgp.Outage
 	parents []*life
@@ -81,7 +82,7 @@ func newWalk(t *testing.T, seed uint64) *walk {
 	return w
 }
 
-// step does one thing.
+// step makes one random action.
 func (w *walk) step() {
 	switch w.r.IntN(20) {
 	case 0:
@@ -100,7 +101,8 @@ func (w *walk) step() {
 	}
 }
 
-// crash begins a send whose result is lost, of targets with a key: what it told is done again and has the effect of one.
+// crash starts a send whose result is lost, for keyed targets: the repeated message has the effect
+// of one.
 func (w *walk) crash() {
 	w.write(w.e.Advance(w.now)...)
 	for _, a := range w.e.Ready(w.now) {
@@ -142,7 +144,7 @@ func (w *walk) tell(l *life) {
 	w.give(record)
 }
 
-// finish ends everything and checks.
+// finish ends all events and checks the results.
 func (w *walk) finish() {
 	clear(w.dead)
 	for _, l := range w.lives {

@@ -11,7 +11,8 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// TestRecords: each record, in order for each outage, through failures and a restart, under one id each.
+// TestRecords checks that each record is sent under one id, in order for each outage, through
+// failures and a restart.
 func TestRecords(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, []Route{{Name: "all", To: []string{"hook"}, Match: Match{Types: []string{"as"}}}}, recordsTarget("hook"))
@@ -52,7 +53,8 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// TestRecordsBound: of too many records that wait the oldest are parked, and that is said.
+// TestRecordsBound checks that the oldest of too many waiting records are parked, and that the log
+// contains it.
 func TestRecordsBound(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, to("hook"), recordsTarget("hook"))
@@ -70,7 +72,7 @@ func TestRecordsBound(t *testing.T) {
 	}
 }
 
-// TestRawsBound: what is kept of records does not grow, neither while they wait nor after.
+// TestRawsBound checks that the memory of records is bounded, both while they wait and after.
 func TestRawsBound(t *testing.T) {
 	t.Parallel()
 	r := newRaws()
@@ -85,7 +87,8 @@ func TestRawsBound(t *testing.T) {
 	}
 }
 
-// TestMemory: 1,000 outages in a minute, each with 50 prefixes lost, for four targets, one of which is dead for ten minutes.
+// TestMemory runs 1,000 outages in a minute, each with 50 lost prefixes, for four targets, one of
+// which is down for ten minutes.
 func TestMemory(t *testing.T) {
 	s := newSim(t, to("chat", "pager", "hook", "dead"), chat("chat"), pager("pager"), recordsTarget("hook"), recordsTarget("dead"))
 	s.fail = func(m *target.Message, name string) error {
@@ -134,7 +137,8 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestSize: no delivery is larger than a record of the topic may be, whatever its events hold.
+// TestSize checks that no delivery exceeds the size of a record of the topic, independent of its
+// events.
 func TestSize(t *testing.T) {
 	t.Parallel()
 	s := newSim(t, to("chat"), chat("chat"))

@@ -8,7 +8,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TestShortenHosts: a record with many hosts is kept within its bound, and still names hosts with their first addresses. The record itself is not changed.
+// TestShortenHosts checks that a record with many hosts is kept within its bound and still names
+// hosts with their first addresses. The record itself does not change.
 func TestShortenHosts(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, 2, 30} {

@@ -12,10 +12,10 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// t0 is when the simulations begin.
+// t0 is the start of the simulations.
 var t0 = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 
-// sim is an engine with its ledger, and targets that note what they are sent.
+// sim is an engine with its ledger, and targets that store the messages they get.
 type sim struct {
 	t       testing.TB
 	cfg     Config
@@ -25,7 +25,7 @@ type sim struct {
 	ledger  map[string][]byte
 	offset  int64
 	sent    map[string][]*target.Message
-	// fail answers a message; nil is ok.
+	// fail returns the answer to a message; nil is ok.
 	fail    func(*target.Message, string) error
 	repeats int
 	largest int
@@ -55,7 +55,7 @@ func newSim(t testing.TB, routes []Route, targets ...TargetInfo) *sim {
 	return s
 }
 
-// to is a route of everything.
+// to is a route that matches everything.
 func to(names ...string) []Route { return []Route{{Name: "all", To: names}} }
 
 func (s *sim) start(saved []Delivery) {
@@ -110,7 +110,7 @@ func (s *sim) write(all ...*Delivery) {
 	}
 }
 
-// put gives a record without deciding.
+// put passes a record to the engine without a decision.
 func (s *sim) put(o bgp.Outage) {
 	s.t.Helper()
 	if o.Sequence == 0 {
@@ -126,7 +126,7 @@ func (s *sim) put(o bgp.Outage) {
 	s.e.Record(&o, raw, RecordRef{Offset: s.offset}, s.now)
 }
 
-// give gives records of a window and sends what is to be sent.
+// give passes the records of a window to the engine and sends the due messages.
 func (s *sim) give(all ...bgp.Outage) {
 	s.t.Helper()
 	for _, o := range all {
@@ -135,7 +135,7 @@ func (s *sim) give(all ...bgp.Outage) {
 	s.pump()
 }
 
-// pump sends all that may be sent now.
+// pump sends all messages that may be sent now.
 func (s *sim) pump() {
 	s.t.Helper()
 	for range 100_000 {
@@ -177,7 +177,7 @@ func (s *sim) send(a Attempt) {
 	s.write(s.e.Done(a, target.Handle("h"), err, s.now)...)
 }
 
-// check holds what is true of every message.
+// check checks the properties of every message.
 func (s *sim) check(m *target.Message) {
 	s.t.Helper()
 	switch {
@@ -214,7 +214,7 @@ func (s *sim) run(d time.Duration) {
 	s.t.Fatal("it never comes to rest")
 }
 
-// told is what a target was sent, as one line each.
+// told returns the messages to a target, one line each.
 func (s *sim) told(name string) string {
 	var out []string
 	for _, m := range s.sent[name] {

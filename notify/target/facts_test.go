@@ -63,7 +63,9 @@ func TestFacts(t *testing.T) {
 	if got, want := find(over, "Ended"), "23 Dec 2014 01:46 UTC, after 9 h 31 min. The routes are back"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	over.Start = over.Start.Add(-16 * time.Hour) // an intermittent loss went before: figures are those of the outage that the texts tell of
+	// An intermittent loss came before. The figures are those of the outage that the texts
+	// describe.
+	over.Start = over.Start.Add(-16 * time.Hour)
 	if got, want := find(over, "Ended"), "23 Dec 2014 01:46 UTC, after 9 h 31 min. The routes are back"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -78,7 +80,7 @@ func TestFacts(t *testing.T) {
 	}
 }
 
-// TestBack: of all reasons recovered alone is good news.
+// TestBack checks that only the reason recovered counts as back.
 func TestBack(t *testing.T) {
 	t.Parallel()
 	for _, reason := range []bgp.EndReason{bgp.EndRecovered, bgp.EndSuperseded, bgp.EndNewNormal, bgp.EndLeftTable, bgp.EndCovered, bgp.EndRemoved, bgp.EndLostSight} {

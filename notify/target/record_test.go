@@ -11,7 +11,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TestData: a record that fits stays as it is; a longer one loses its previous record first, then the ends of its lists, and says so.
+// TestData checks that a record that fits is unchanged. A longer one must lose its previous record
+// first, then the ends of its lists, and list the cut fields.
 func TestData(t *testing.T) {
 	t.Parallel()
 	const small = `{"id":"a","sequence":18446744073709551615,"loss":99.50,"previous":{"state":"open"},"x":null,"y":true,"evidence":{"pattern":["p"]},"z":[]}`

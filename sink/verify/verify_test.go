@@ -69,7 +69,8 @@ func fill(t *testing.T, k kafka.Config) {
 	}
 }
 
-// TestVerify stores a log, finds the tables equal to it, and then each thing that is done to the tables.
+// TestVerify stores a log and finds the tables equal to it. It then finds each change that is made
+// to the tables.
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)

@@ -25,7 +25,7 @@ func TestDateInName(t *testing.T) {
 	}
 }
 
-// packed is a delegation of 192.0.2.0/24 to KP, packed by bzip2 1.0.8.
+// packed is a delegation of 192.0.2.0/24 to KP, compressed by bzip2 1.0.8.
 const packed = "QlpoOTFBWSZTWTenLIkAABVfgAAQAAl/4AAIQAAuJdVEIABUNU9I000NND0Q9TeoNBGSDagAGn0rOEDOryVSGNzTDkcKikwQAwl8KLHODpgKcorMHD02BEGOYQ4ZK+GNWm79eFR9qm4u5IpwoSBvTlkS"
 
 func TestLook(t *testing.T) {

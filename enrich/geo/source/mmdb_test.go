@@ -9,10 +9,11 @@ import (
 	"testing"
 )
 
-// mmdb writes a database of the MaxMind DB format 2.0: a tree of 32-bit records over IPv6 addresses, IPv4 below ::/96,
-// then the data section and the metadata. It knows texts, numbers, maps and lists, and no pointers.
+// mmdb writes a database of the MaxMind DB format 2.0: a tree of 32-bit records over IPv6
+// addresses, with IPv4 below ::/96, then the data section and the metadata. It supports texts,
+// numbers, maps and lists, but no pointers.
 type mmdb struct {
-	nodes [][2]uint32 // below base a node; from base on a record; 0 is nothing
+	nodes [][2]uint32 // a value below base is a node, one from base on a record; 0 is empty
 	data  []byte
 }
 
@@ -151,7 +152,8 @@ func TestMMDB(t *testing.T) {
 	}
 }
 
-// A tree in which both sides of every node are the next one has 2^96 networks in a few hundred octets.
+// A tree in which both records of every node refer to the next node has 2^96 networks in a few
+// hundred octets.
 func TestMMDBRefusesATreeThatIsNone(t *testing.T) {
 	t.Parallel()
 	bomb := newMMDB()

@@ -223,7 +223,7 @@ func TestEachPrefix(t *testing.T) {
 	}
 }
 
-// FuzzRead feeds every text form; what is read must be sound, and no row may come from nowhere.
+// FuzzRead reads every text format. The rows must be valid, and every row must come from the input.
 func FuzzRead(f *testing.F) {
 	for _, s := range []string{
 		"192.0.2.0,192.0.2.255,KP\n", "3221225984,3221226239,64496,\"Docs, Inc.\"\n", "; c\n192.0.2.0/24\t64496\n",

@@ -31,7 +31,7 @@ func message(kind target.Kind, s bgp.Severity, at time.Time) *target.Message {
 	}
 }
 
-// server keeps what is posted to it.
+// server stores the requests that are posted to it.
 type server struct {
 	*httptest.Server
 
@@ -61,7 +61,7 @@ func serve(t *testing.T, status int) *server {
 	return s
 }
 
-// last is the newest post: status, severity and end of each alert.
+// last returns the newest post: status, severity and end of each alert.
 func (s *server) last(now time.Time) (all []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,7 +82,7 @@ func deps(log io.Writer) target.Deps {
 	return target.Deps{Name: "am", Version: "1", PublicURL: "https://darkmap.example.net", Now: time.Now, Logger: slog.New(slog.NewTextHandler(log, nil))}
 }
 
-// to makes a target, with a clock that the test sets.
+// to makes a target with a clock that the test sets.
 func to(t *testing.T, now *time.Time, log io.Writer, servers ...*server) *Alertmanager {
 	t.Helper()
 	var cfg Config
@@ -99,7 +99,7 @@ func to(t *testing.T, now *time.Time, log io.Writer, servers ...*server) *Alertm
 	return a
 }
 
-// TestLife: what is posted while an incident opens, rises, is said again, falls back and closes.
+// TestLife checks the posts while an incident opens, rises, is repeated, falls back and closes.
 func TestLife(t *testing.T) {
 	t.Parallel()
 	s, now := serve(t, 200), start
@@ -142,7 +142,8 @@ func TestLife(t *testing.T) {
 	}
 }
 
-// TestLost: without a handle a close ends every alert that may fire, and a first message fires one.
+// TestLost checks a lost handle: a close ends every alert that may fire, and a first message fires
+// one.
 func TestLost(t *testing.T) {
 	t.Parallel()
 	s, now := serve(t, 200), start.Add(time.Hour)
@@ -157,7 +158,8 @@ func TestLost(t *testing.T) {
 	}
 }
 
-// TestAlert: labels come of the incident alone; no end lies before its start; the URL is one, or absent; nobody is called by a name.
+// TestAlert checks that labels depend on the incident alone, that no end is before its start, that
+// the URL is valid or absent, and that names mention no user.
 func TestAlert(t *testing.T) {
 	t.Parallel()
 	now := start.Add(time.Hour)
@@ -183,7 +185,8 @@ func TestAlert(t *testing.T) {
 	}
 }
 
-// TestInstances: one instance that is down is said once and is no failure; all of them are one. Exercises and notices are not told.
+// TestInstances checks that one instance that is down is logged once and is no failure, and that it
+// is a failure if all are down. Exercises and notices are not sent.
 func TestInstances(t *testing.T) {
 	t.Parallel()
 	good, bad, now := serve(t, 200), serve(t, 503), start.Add(time.Hour)

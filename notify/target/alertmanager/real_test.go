@@ -32,7 +32,8 @@ func begin(t *testing.T, s *alertmanagertest.Server, incident string, resolveAft
 	return &life{t: t, a: a, incident: incident, began: time.Now().Add(-time.Hour)}
 }
 
-// say sends a message. repeat is one of those that the engine sends each minute: the handle stays.
+// say sends a message. repeat marks one of the engine's repetitions each minute, for which the
+// handle stays.
 func (l *life) say(kind target.Kind, s bgp.Severity, repeat bool) {
 	l.t.Helper()
 	m := message(kind, s, time.Now())
@@ -49,10 +50,11 @@ func (l *life) say(kind target.Kind, s bgp.Severity, repeat bool) {
 	}
 }
 
-// TestReal: a real Alertmanager, whose group_wait is 0.5 s and group_interval 1 s, is told of an outage that opens, rises twice, is said again many
-// times in between, and closes: one notification of each severity that fires, one that all is resolved. While nobody says anything, nothing
-// resolves: 24 h of resolve_after stand against 30 minutes of silence as here an hour against the time in which the control resolves, whose
-// resolve_after is 2 s and of which nobody says anything either.
+// TestReal sends a real Alertmanager (group_wait 0.5 s, group_interval 1 s) an outage that opens,
+// rises twice, is repeated many times in between, and closes. Each severity that fires must give
+// one notification, and the end one. Nothing may resolve during a pause. The ratio of 24 h of
+// resolve_after to 30 minutes of pause is like that of an hour to the time in which the control
+// resolves. The control has a resolve_after of 2 s and gets no repetitions.
 func TestReal(t *testing.T) {
 	t.Parallel()
 	s := alertmanagertest.Start(t)
@@ -90,7 +92,8 @@ func TestReal(t *testing.T) {
 	for range 3 {
 		korea.say(target.Close, bgp.SeverityTotal, true)
 	}
-	// Another life in the same Alertmanager is how long nothing more may come of the first.
+	// After the time of another life in the same Alertmanager no further notification of the first
+	// life may come.
 	const later = "country-IR-ipv4-20141222T1615Z"
 	other := begin(t, s, later, time.Hour)
 	other.say(target.Open, bgp.SeverityMajor, false)
@@ -98,7 +101,7 @@ func TestReal(t *testing.T) {
 	other.say(target.Close, bgp.SeverityMajor, false)
 	waittest.Until(t, time.Minute, "the end of another incident", func() bool { return len(s.Told(later)) > 1 })
 
-	want := []string{"moderate", "major", "total", ""} // the one severity that fires in each notification
+	want := []string{"moderate", "major", "total", ""} // the single severity that fires in each notification
 	all := s.Told(incident)
 	if len(all) != len(want) {
 		t.Fatalf("got %d notifications: %+v", len(all), all)
@@ -119,12 +122,14 @@ func TestReal(t *testing.T) {
 	}
 }
 
-// TestHeartbeat: a real Alertmanager, whose group_interval is 1 s, tells nobody anything while heartbeats come. When none comes any more DarkmapSilent
-// fires; when they come again, from another process, it is resolved. A second darkmap at the same Alertmanager changes nothing of it.
+// TestHeartbeat checks that a real Alertmanager (group_interval 1 s) sends no notification while
+// heartbeats come. After the last heartbeat DarkmapSilent must fire. When heartbeats come again,
+// from another process, it must resolve. A second darkmap at the same Alertmanager must have no
+// influence.
 func TestHeartbeat(t *testing.T) {
 	t.Parallel()
 	s := alertmanagertest.Start(t)
-	const interval = 2 * time.Second // two and a half of them are until DarkmapSilent fires
+	const interval = 2 * time.Second // DarkmapSilent fires after two and a half intervals
 	open := func(name string) *Alertmanager {
 		a, err := New(Config{Instances: []httpclient.Endpoint{{URL: s.URL}}, Heartbeat: name}, deps(io.Discard))
 		if err != nil {
@@ -157,7 +162,7 @@ func TestHeartbeat(t *testing.T) {
 		}
 	}
 	waittest.Until(t, time.Minute, "DarkmapSilent fires", told("firing"))
-	if took := time.Since(last); took < lasts(interval)-time.Second { // it is told in whole intervals
+	if took := time.Since(last); took < lasts(interval)-time.Second { // it is sent in whole intervals
 		t.Errorf("DarkmapSilent fired %v after the last heartbeat", took)
 	}
 	again := open("first")

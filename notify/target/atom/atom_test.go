@@ -18,7 +18,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target/targettest"
 )
 
-// parsed is what the tests read of a feed, by a decoder of their own.
+// parsed is the part of a feed that the tests check, read by a separate decoder.
 type parsed struct {
 	ID      string    `xml:"id"`
 	Title   string    `xml:"title"`
@@ -71,7 +71,7 @@ func send(t *testing.T, tg target.Target, messages ...*target.Message) {
 	}
 }
 
-// read reads the feed and holds it to what the RFC asks for and no schema says.
+// read reads the feed and checks the rules of the RFC that no schema expresses.
 func read(t *testing.T, cfg atom.Config) (parsed, string) {
 	t.Helper()
 	b, err := os.ReadFile(cfg.File)
@@ -92,13 +92,14 @@ func read(t *testing.T, cfg atom.Config) (parsed, string) {
 		}
 		ids[e.ID] = true
 	}
-	t.Run("schema", func(t *testing.T) { // of its own: a machine without xmllint skips this alone
+	t.Run("schema", func(t *testing.T) { // a separate subtest, as a machine without xmllint skips only this one
 		schematest.Validate(t, schematest.Atom, cfg.File)
 	})
 	return f, string(b)
 }
 
-// TestIncident: one entry holds the newest state; its id and its first time stay.
+// TestIncident checks that one entry holds the newest state, and that its id and its first time
+// stay.
 func TestIncident(t *testing.T) {
 	t.Parallel()
 	for reason, want := range map[bgp.EndReason]string{bgp.EndRecovered: "back", bgp.EndLostSight: "ended", bgp.NotEnded: "taken-back"} {
@@ -126,7 +127,8 @@ func TestIncident(t *testing.T) {
 	}
 }
 
-// TestRestart: a process that starts anew between any two messages, and one that sends each of them twice, writes the same file.
+// TestRestart checks that the file is the same if the process restarts between any two messages, or
+// sends each message twice.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	whole, restarted := settings(t), settings(t)
@@ -163,7 +165,7 @@ func TestPrivate(t *testing.T) {
 	}
 }
 
-// TestBounds: what is over goes before what lasts.
+// TestBounds checks that entries of closed incidents are removed before those of open ones.
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	cfg := settings(t)

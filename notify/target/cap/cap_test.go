@@ -20,7 +20,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target/targettest"
 )
 
-// parsed is what the tests read of an alert, by a decoder of their own.
+// parsed is the part of an alert that the tests check, read by a separate decoder.
 type parsed struct {
 	Identifier string `xml:"identifier"`
 	Sender     string `xml:"sender"`
@@ -85,7 +85,7 @@ func send(t *testing.T, tg target.Target, h target.Handle, messages ...*target.M
 	return h
 }
 
-// alerts are those of the folder in the order in which they were sent.
+// alerts returns the alerts of the folder in the order of sending.
 func alerts(t *testing.T, dir string) []parsed {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.xml"))
@@ -108,7 +108,7 @@ func alerts(t *testing.T, dir string) []parsed {
 	return all
 }
 
-// contents are the folder's files by name.
+// contents returns the contents of the folder's files by name.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -132,13 +132,14 @@ func validate(t *testing.T, dir string) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("got %v, %v", files, err)
 	}
-	t.Run("schema", func(t *testing.T) { // of its own: a machine without xmllint skips this alone
+	t.Run("schema", func(t *testing.T) { // a separate subtest, as a machine without xmllint skips only this one
 		schematest.Validate(t, schematest.CAP, files...)
 		schematest.Validate(t, schematest.Atom, filepath.Join(dir, "feed.atom"))
 	})
 }
 
-// TestChain: Alert, Update and the end, by reason; each message refers to those before it.
+// TestChain checks Alert, Update and the end, by reason. Each message must refer to the earlier
+// ones.
 func TestChain(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -190,7 +191,7 @@ func TestChain(t *testing.T) {
 	}
 }
 
-// TestNewChain: after an end, be it a Cancel, an opening begins a chain.
+// TestNewChain checks that an opening after an end, including a Cancel, begins a chain.
 func TestNewChain(t *testing.T) {
 	t.Parallel()
 	for _, reason := range []bgp.EndReason{bgp.NotEnded, bgp.EndRecovered} {
@@ -206,8 +207,9 @@ func TestNewChain(t *testing.T) {
 	}
 }
 
-// TestRestart: a process that starts between any two messages makes the same files, and so does a message that is sent twice. Where the folder
-// is lost, the handle carries the references on; where the handle is lost, the folder does.
+// TestRestart checks that the files are the same if the process restarts between any two messages,
+// and if a message is sent twice. The references must survive the loss of the folder, through the
+// handle, and the loss of the handle, through the folder.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	whole, restarted, forgot := settings(t), settings(t), settings(t)
@@ -242,7 +244,7 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// TestUntold: what nobody was told is not taken back, and an update of it is an Alert.
+// TestUntold checks that an unknown incident is not taken back, and that its update is an Alert.
 func TestUntold(t *testing.T) {
 	t.Parallel()
 	cfg := settings(t)
@@ -260,7 +262,8 @@ func TestUntold(t *testing.T) {
 	}
 }
 
-// TestStatus: Actual only where the configuration says so, the data are live, and it is no test.
+// TestStatus checks that the status is Actual only if the configuration has it, the data are live,
+// and the message is no test.
 func TestStatus(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -290,7 +293,8 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// TestPrivate: incidents of private lists stand only in folders that are not for everybody, and one that becomes private is withdrawn.
+// TestPrivate checks that incidents of private lists are written only to restricted folders, and
+// that an incident that becomes private is withdrawn.
 func TestPrivate(t *testing.T) {
 	t.Parallel()
 	cfg := settings(t)
@@ -322,7 +326,8 @@ func TestPrivate(t *testing.T) {
 	}
 }
 
-// TestBounds: the folder and the feed stay within their limits; what is over goes before what lasts, and the newest of each incident stays.
+// TestBounds checks the limits of the folder and the feed. Closed incidents must be removed before
+// open ones, and the newest alert of each incident must stay.
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	cfg := settings(t)
@@ -346,7 +351,7 @@ func TestBounds(t *testing.T) {
 	}
 	validate(t, cfg.Folder)
 	feed := contents(t, cfg.Folder)["feed.atom"]
-	for _, i := range []string{"b", "d", "f"} { // the three that last
+	for _, i := range []string{"b", "d", "f"} { // the three open incidents
 		if !strings.Contains(feed, targettest.ID(i)) {
 			t.Errorf("incident %s has left the feed though it lasts", i)
 		}
@@ -356,7 +361,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestLongChain: the references of a chain stay bounded, and keep the first.
+// TestLongChain checks that the references of a chain stay bounded and keep the first one.
 func TestLongChain(t *testing.T) {
 	t.Parallel()
 	cfg := settings(t)

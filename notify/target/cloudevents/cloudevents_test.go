@@ -32,7 +32,8 @@ func deps() target.Deps {
 	return target.Deps{Name: "events", Version: "1", PublicURL: "https://darkmap.example.net", Now: time.Now, Logger: slog.New(slog.DiscardHandler)}
 }
 
-// messages are an outage with hostile names in what becomes headers, a large one, and a message that has no record.
+// messages returns an outage with hostile names in header fields, a large one, and a message
+// without a record.
 func messages(t *testing.T) []*target.Message {
 	t.Helper()
 	var all []*target.Message
@@ -56,7 +57,7 @@ func messages(t *testing.T) []*target.Message {
 	return append(all, &target.Message{ID: "4567", Kind: target.Test, Subject: target.SubjectNone, Time: time.Unix(0, 0), Headline: "a test"})
 }
 
-// check holds an event that the SDK has read to the message that it was made of.
+// check compares an event that the SDK has read with its message.
 func check(t *testing.T, what string, e *cloudevents.Event, m *target.Message) {
 	t.Helper()
 	if err := e.Validate(); err != nil {
@@ -88,7 +89,7 @@ func check(t *testing.T, what string, e *cloudevents.Event, m *target.Message) {
 	}
 }
 
-// TestHTTP: the SDK reads what is posted, in both content modes.
+// TestHTTP checks that the SDK reads the posted events, in both content modes.
 func TestHTTP(t *testing.T) {
 	t.Parallel()
 	got := make(chan *cloudevents.Event, 1)
@@ -98,7 +99,7 @@ func TestHTTP(t *testing.T) {
 				t.Errorf("header %s: %q", name, values[0])
 			}
 		}
-		for name, values := range r.Header { // the SDK does not decode what the protocol binding has encoded
+		for name, values := range r.Header { // the SDK does not decode the encoding of the protocol binding
 			if plain, err := url.PathUnescape(values[0]); err == nil && strings.HasPrefix(name, "Ce-") {
 				r.Header.Set(name, plain)
 			}
@@ -131,7 +132,8 @@ func TestHTTP(t *testing.T) {
 	}
 }
 
-// kafkaMessage is a record as the SDK reads it, written as its own protocols of Kafka are (Kafka protocol binding §3).
+// kafkaMessage is a record for the SDK, written like the SDK's own Kafka protocols (Kafka protocol
+// binding §3).
 type kafkaMessage struct{ *kgo.Record }
 
 var specs = spec.WithPrefix("ce_")
@@ -188,7 +190,8 @@ func (m kafkaMessage) GetExtension(name string) any { return m.header("ce_" + na
 
 func (m kafkaMessage) Finish(error) error { return nil }
 
-// TestTopic: the SDK reads what stands on the topic, in both content modes, in the order of sending, on the pipeline's own brokers and on others.
+// TestTopic checks that the SDK reads the events on the topic, in both content modes, in the order
+// of sending, on the pipeline's own brokers and on others.
 func TestTopic(t *testing.T) {
 	t.Parallel()
 	own := kafkatest.Open(t, 1)
@@ -228,7 +231,7 @@ func TestTopic(t *testing.T) {
 	}
 }
 
-// read reads so many records of a topic.
+// read reads the given number of records of a topic.
 func read(t *testing.T, cfg kafka.Config, topic string, count int) (all []*kgo.Record) {
 	t.Helper()
 	cl, err := kafka.NewClient(cfg, kafkatest.Log(), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
@@ -248,7 +251,8 @@ func read(t *testing.T, cfg kafka.Config, topic string, count int) (all []*kgo.R
 	return all
 }
 
-// TestMissingTopic: a topic on other brokers is not made; the error names it.
+// TestMissingTopic checks that a topic on other brokers is not created, and that the error names
+// it.
 func TestMissingTopic(t *testing.T) {
 	t.Parallel()
 	own := kafkatest.Open(t, 1)

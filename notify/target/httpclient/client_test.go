@@ -19,7 +19,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// secret stands in every URL and in the body of answers; no error may show it.
+// secret is part of every URL and of the bodies of answers. No error may contain it.
 const secret = "T0PSECRET"
 
 var now = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
@@ -45,7 +45,7 @@ func address(t *testing.T, s string) *url.URL {
 	return u
 }
 
-// TestStatuses: what a target is to do after each answer.
+// TestStatuses checks the fault for each answer.
 func TestStatuses(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -59,7 +59,7 @@ func TestStatuses(t *testing.T) {
 		{307, "Location: /" + secret, target.Fault{Refused: true}},
 		{308, "", target.Fault{Refused: true}},
 		{400, "", target.Fault{Refused: true}},
-		{401, "", target.Fault{Gone: true}}, // this request says so
+		{401, "", target.Fault{Gone: true}}, // this request lists the status as gone
 		{403, "", target.Fault{Refused: true}},
 		{404, "", target.Fault{Refused: true}},
 		{408, "", target.Fault{}},
@@ -109,7 +109,7 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
-// TestBounds: an answer without end is read no further than it is of use.
+// TestBounds checks that an endless answer is read only up to the limit.
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -126,7 +126,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestUnreached: no way in which a server cannot be reached tells its URL, and each is tried again.
+// TestUnreached checks that no connection error contains the URL, and that each one is retried.
 func TestUnreached(t *testing.T) {
 	t.Parallel()
 	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
@@ -172,7 +172,8 @@ func TestUnreached(t *testing.T) {
 	}
 }
 
-// TestMetadata: the addresses at which a cloud tells its secrets are not connected to, however they are written.
+// TestMetadata checks that no connection is made to the addresses of metadata services, in any
+// notation.
 func TestMetadata(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[string]bool{
@@ -192,7 +193,8 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-// TestProxy: with a proxy it is the proxy that decides what is reached, and that is said. A proxy that is no URL is not shown.
+// TestProxy checks that with a proxy the proxy decides which addresses are reached, and that this
+// is logged. An invalid proxy URL must not be shown.
 func TestProxy(t *testing.T) {
 	t.Parallel()
 	asked := make(chan string, 1)
@@ -221,7 +223,7 @@ func TestProxy(t *testing.T) {
 	}
 }
 
-// TestCertificates: ca_file makes a server trusted.
+// TestCertificates checks that ca_file makes a server trusted.
 func TestCertificates(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
@@ -256,7 +258,8 @@ func TestParseURL(t *testing.T) {
 	}
 }
 
-// TestEndpoint: exactly one of the two says where a target is, and the header Authorization is a secret that is sent.
+// TestEndpoint checks that exactly one of the two fields sets the address, and that the header
+// Authorization is sent and is a secret.
 func TestEndpoint(t *testing.T) {
 	t.Parallel()
 	file := func(s string) config.Secret {

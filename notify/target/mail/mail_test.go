@@ -49,7 +49,7 @@ func start(t *testing.T, cfg mail.Config) target.Target {
 	return tg
 }
 
-// letter is a mail that a reader takes apart.
+// letter is a parsed mail.
 type letter struct {
 	header      netmail.Header
 	subject     string
@@ -99,7 +99,7 @@ func open(t *testing.T, r received) letter {
 	return l
 }
 
-// TestThread: an encrypted connection, a user, and mails that make a thread.
+// TestThread checks an encrypted connection, a login, and mails that form a thread.
 func TestThread(t *testing.T) {
 	t.Parallel()
 	for _, whole := range []bool{false, true} {
@@ -155,7 +155,7 @@ func TestThread(t *testing.T) {
 	}
 }
 
-// TestAnswers: what the server says decides what becomes of the message.
+// TestAnswers checks the outcome of a message for each answer of the server.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -193,7 +193,8 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestRecipients: each has a mail of his own; who has it gets no other while the rest is tried again, and who does not exist keeps nobody from it.
+// TestRecipients checks that each recipient gets a separate mail. A recipient that has it gets no
+// second one while the others are retried. An unknown recipient must not block the others.
 func TestRecipients(t *testing.T) {
 	t.Parallel()
 	s := serve(t, false)
@@ -225,7 +226,7 @@ func TestUnreached(t *testing.T) {
 	t.Parallel()
 	s := serve(t, false)
 	cfg := settings(t, s)
-	cfg.CAFile = "" // the certificate is nobody's that the system knows
+	cfg.CAFile = "" // the system does not know the authority of the certificate
 	m := targettest.Message(1, target.Open, targettest.Start)
 	if _, err := start(t, cfg).Send(t.Context(), m, nil); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("got %v", err)
@@ -264,7 +265,7 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// TestNotice: what is about no incident is in no thread.
+// TestNotice checks that a message without an incident is in no thread.
 func TestNotice(t *testing.T) {
 	t.Parallel()
 	s := serve(t, false)

@@ -22,13 +22,13 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// server is a real SMTP server that keeps what it takes. mu guards the rest.
+// server is a real SMTP server that stores the mails that it accepts. mu guards the other fields.
 type server struct {
 	port int
 	ca   string // file
 
 	mu      sync.Mutex
-	answers map[string][]*smtp.SMTPError // by recipient, and by "password": what is said next, nil for yes
+	answers map[string][]*smtp.SMTPError // by recipient, and by "password": the next answers, nil for yes
 	mails   []received
 	users   []string
 	clear   bool // a mail came without encryption
@@ -76,7 +76,7 @@ type quiet struct{}
 func (quiet) Printf(string, ...any) {}
 func (quiet) Println(...any)        {}
 
-// certificate makes one for 127.0.0.1 and localhost.
+// certificate makes a certificate for 127.0.0.1 and localhost.
 func (s *server) certificate(t *testing.T) *tls.Config {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -96,7 +96,7 @@ func (s *server) certificate(t *testing.T) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}
 }
 
-// answer is what the server says next at a place; nil for yes.
+// answer returns the next answer of the server at a place; nil for yes.
 func (s *server) answer(place string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,7 +124,7 @@ func (s *server) say(place string, codes ...int) {
 	}
 }
 
-// got are the mails so far.
+// got returns the mails so far.
 func (s *server) got() []received {
 	s.mu.Lock()
 	defer s.mu.Unlock()

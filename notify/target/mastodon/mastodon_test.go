@@ -26,7 +26,8 @@ import (
 
 const token = "mastodon-secret"
 
-// server keeps to the API of posts: idempotency keys, edits, answers, and the count of characters. mu guards the rest.
+// server implements the API of posts: idempotency keys, edits, answers, and the count of
+// characters. mu guards the other fields.
 type server struct {
 	t *testing.T
 	*httptest.Server
@@ -96,10 +97,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, `{"id":%q}`, id)
 }
 
-// link is what Mastodon counts as 23 characters.
+// link matches the links that Mastodon counts as 23 characters.
 var link = regexp.MustCompile(`[a-z]+://\S+`)
 
-// check counts as Mastodon does, and looks for calls and tags.
+// check counts as Mastodon does, and looks for mentions and tags.
 func (s *server) check(status string) {
 	n := uniseg.GraphemeClusterCount(link.ReplaceAllString(status, strings.Repeat("x", 23)))
 	if n == 0 || n > 500 || regexp.MustCompile(`[@#＠＃]\S`).MatchString(status) || strings.ContainsAny(status, "\u202e\x1b\x00\r") || len(link.FindAllString(status, -1)) > 1 {
@@ -151,7 +152,8 @@ func send(t *testing.T, tg target.Target, h target.Handle, messages ...*target.M
 	return h
 }
 
-// TestIncident: one post, an edit for each later message, and an answer at the end. Nothing is doubled.
+// TestIncident checks that an incident is one post, with an edit for each later message and an
+// answer at the end. Nothing may be doubled.
 func TestIncident(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
@@ -195,7 +197,7 @@ func TestMarks(t *testing.T) {
 	}
 }
 
-// TestPrivate: private incidents are never posted, and watch lists never named.
+// TestPrivate checks that private incidents are never posted, and watch lists never named.
 func TestPrivate(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
@@ -238,7 +240,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestHostileNames: the server counts, and looks for calls, tags and links.
+// TestHostileNames lets the server count and look for mentions, tags and links.
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	s := serve(t)

@@ -25,7 +25,8 @@ const (
 	room  = "!a/b c:example.net"
 )
 
-// server keeps to the client-server API as far as it is used here: events by transaction id. mu guards the rest.
+// server implements the part of the client-server API that is used here: events by transaction id.
+// mu guards the other fields.
 type server struct {
 	t *testing.T
 	*httptest.Server
@@ -93,7 +94,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, `{"event_id":%q}`, id)
 }
 
-// check holds a content to the specification.
+// check checks a content against the specification.
 func (s *server) check(c map[string]any) {
 	mentions, ok := c["m.mentions"].(map[string]any)
 	body, _ := c["body"].(string)
@@ -141,7 +142,8 @@ func start(t *testing.T, s *server) target.Target {
 	return tg
 }
 
-// TestIncident: one event, edits of it, and a thread; a message that is sent twice makes nothing new.
+// TestIncident checks that an incident is one event, edits of it, and a thread. A message that is
+// sent twice must make no new event.
 func TestIncident(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
@@ -215,7 +217,8 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestHostileNames: the server holds bodies to having no calls, and events to their size, also an edit of quotes alone.
+// TestHostileNames lets the server check that bodies contain no mentions and that events keep their
+// size, including an edit of quotes alone.
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	s := serve(t)

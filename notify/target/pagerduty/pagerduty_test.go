@@ -22,12 +22,13 @@ import (
 
 const key = "0123456789abcdef0123456789ABCDEF"
 
-// service does what PagerDuty's documentation says of /v2/enqueue: it holds events to the contract, and alerts to their keys.
+// service implements PagerDuty's documentation of /v2/enqueue: it checks events against the
+// contract, and groups alerts by their keys.
 type service struct {
 	*httptest.Server
 
 	mu     sync.Mutex
-	answer func(http.ResponseWriter) // in place of the contract's
+	answer func(http.ResponseWriter) // replaces the contract's answer
 	events []event
 	open   map[string]bool
 	opened int
@@ -66,7 +67,7 @@ func serve(t *testing.T) *service {
 	return s
 }
 
-// wrong is what the contract does not permit of an event.
+// wrong returns the violations of the contract in an event.
 func (s *service) wrong(e event) (all []string) {
 	for why, bad := range map[string]bool{
 		"routing_key":  e.RoutingKey != key,
@@ -115,7 +116,8 @@ func message(kind target.Kind, s bgp.Severity) *target.Message {
 	}
 }
 
-// TestLife: one alert an incident through changes and doubles; resolved once it is over; another one when it opens again.
+// TestLife checks that an incident is one alert through changes and doubles. It must be resolved at
+// the end, and be a new alert when it opens again.
 func TestLife(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
@@ -161,7 +163,7 @@ func TestLife(t *testing.T) {
 	}
 }
 
-// TestHostile: names of strangers are bounded and call nobody.
+// TestHostile checks that names of strangers are bounded and mention no user.
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
@@ -191,7 +193,7 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// TestAnswers: what PagerDuty says is passed on, without the key.
+// TestAnswers checks that PagerDuty's message is passed on without the key.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
@@ -229,7 +231,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestConfig: a key that is none is not shown.
+// TestConfig checks that an invalid key is not shown.
 func TestConfig(t *testing.T) {
 	t.Setenv("DARKMAP_TEST_KEY", "TOPSECRET")
 	bad := Config{RoutingKey: config.Secret{Env: "DARKMAP_TEST_KEY"}}

@@ -21,10 +21,11 @@ import (
 	"time"
 )
 
-// The names of services that the library always connects to by TLS. Requests to them come to the test by the proxy of the environment.
+// The names of services to which the library always connects by TLS. Requests to them reach the
+// test through the proxy of the environment.
 var names = []string{"discord.com", "api.telegram.org", "api.pushover.net", "chat.example.net"}
 
-// outside is what requests by the proxy come to. It is set once, before any test.
+// outside receives the requests through the proxy. It is set once, before any test.
 var outside struct {
 	ca string // file
 
@@ -32,7 +33,7 @@ var outside struct {
 	server map[string]*server // by a key in the path or body
 }
 
-// server keeps requests and answers them. mu guards the rest.
+// server stores requests and answers them. mu guards the other fields.
 type server struct {
 	mu       sync.Mutex
 	requests []request
@@ -156,7 +157,7 @@ func tunnel(w http.ResponseWriter, address string) {
 	_ = in.Close()
 }
 
-// certificate makes one for the names.
+// certificate makes a certificate for the names.
 func certificate(path string) (*tls.Config, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -172,7 +173,7 @@ func certificate(path string) (*tls.Config, error) {
 	return settings, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600)
 }
 
-// named is the server of a name. Tests that use one do not run in parallel with each other.
+// named returns the server of a name. Tests that use one do not run in parallel with each other.
 func named(t *testing.T, host string) *server {
 	t.Helper()
 	s := &server{}
@@ -182,7 +183,7 @@ func named(t *testing.T, host string) *server {
 	return s
 }
 
-// local is a server on loopback.
+// local returns a server on loopback.
 func local(t *testing.T) (s *server, address string) {
 	t.Helper()
 	s = &server{}

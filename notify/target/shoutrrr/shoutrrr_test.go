@@ -18,12 +18,12 @@ import (
 	"github.com/darkmap/darkmap/notify/target/targettest"
 )
 
-// place is a service, and a server of the test that stands for it.
+// place is a service with a test server in its place.
 type place struct {
 	name, url string
 	s         *server
 	limit     int
-	// read takes the texts out of a request: title, message.
+	// read returns the texts of a request: title and message.
 	read func(t *testing.T, r request) (title, message string)
 }
 
@@ -40,7 +40,7 @@ func field(name string) func(t *testing.T, r request) (string, string) {
 	}
 }
 
-// places are the services that the tests try.
+// places lists the services that the tests cover.
 func places(t *testing.T) []place {
 	t.Helper()
 	ntfy, ntfyAt := local(t)
@@ -66,7 +66,7 @@ func places(t *testing.T) []place {
 	}
 }
 
-// unquote reads a JSON string; another text is itself.
+// unquote decodes a JSON string; it returns any other text unchanged.
 func unquote(s string) string {
 	var text string
 	if json.Unmarshal([]byte(s), &text) != nil {
@@ -96,7 +96,8 @@ func create(t *testing.T, u string) (target.Target, error) {
 	return shoutrrr.New(cfg, targettest.Deps(t))
 }
 
-// TestServices: each message is one request that holds what is to be known, within the limit.
+// TestServices checks that each message is one request with the necessary content, within the
+// limit.
 func TestServices(t *testing.T) {
 	for _, p := range places(t) {
 		t.Run(p.name, func(t *testing.T) {
@@ -127,7 +128,8 @@ func TestServices(t *testing.T) {
 	}
 }
 
-// TestHostileNames: within the limit nothing in a name calls anybody or changes the text around it.
+// TestHostileNames checks that no name mentions a user or changes the text around it, within the
+// limit.
 func TestHostileNames(t *testing.T) {
 	for _, p := range places(t) {
 		t.Run(p.name, func(t *testing.T) {
@@ -151,7 +153,7 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// TestDiscord: nobody is called, and links have no previews.
+// TestDiscord checks that no user is mentioned, and that links have no previews.
 func TestDiscord(t *testing.T) {
 	s := named(t, "discord.com")
 	m := targettest.Message(1, target.Open, targettest.Start)
@@ -171,7 +173,8 @@ func TestDiscord(t *testing.T) {
 	}
 }
 
-// TestTelegram: no parse_mode, whatever the URL says; and a request that fails is no success, as it is to the library.
+// TestTelegram checks that there is no parse_mode, independent of the URL, and that a failed
+// request is an error, although the library reports success.
 func TestTelegram(t *testing.T) {
 	s := named(t, "api.telegram.org")
 	tg := start(t, "telegram://1234:secret-key@telegram?chats=-100&parsemode=HTML&title=x")
@@ -196,7 +199,8 @@ func TestTelegram(t *testing.T) {
 	}
 }
 
-// TestAnswers: one request an attempt, a Fault that says what to do, and no secret in it.
+// TestAnswers checks that an attempt makes one request, and that the Fault is right and contains no
+// secret.
 func TestAnswers(t *testing.T) {
 	for _, p := range places(t) {
 		t.Run(p.name, func(t *testing.T) {
@@ -214,7 +218,7 @@ func TestAnswers(t *testing.T) {
 				{reply{302, "", ""}, true, false, false, 0},
 			} {
 				if p.name == "generic" && (tt.reply.status == 302 || tt.wait != 0) {
-					continue // it follows redirects, and Retry-After is not known
+					continue // it follows redirects, and its Retry-After is unknown
 				}
 				before := len(p.s.got())
 				p.s.say(tt.reply)
@@ -234,7 +238,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestHanging: attempts that hang are bounded, and Send ends with its context.
+// TestHanging checks that hanging attempts are bounded, and that Send ends with its context.
 func TestHanging(t *testing.T) {
 	t.Parallel()
 	s, address := local(t)

@@ -17,14 +17,15 @@ const (
 	hookPath = "/services/T0/B0/secret"
 )
 
-// server holds requests to what Slack documents of chat.postMessage, chat.update, incoming webhooks and Block Kit. mu guards the rest.
+// server checks requests against Slack's documentation of chat.postMessage, chat.update, incoming
+// webhooks and Block Kit. mu guards the other fields.
 type server struct {
 	t *testing.T
 	*httptest.Server
 
 	mu       sync.Mutex
 	requests []request
-	next     []reply // what is answered instead of yes
+	next     []reply // the next answers instead of yes
 	messages map[string]bool
 }
 
@@ -47,14 +48,14 @@ func serve(t *testing.T) *server {
 	return s
 }
 
-// say sets what is answered next.
+// say sets the next answers.
 func (s *server) say(all ...reply) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.next = append(s.next, all...)
 }
 
-// got are the requests so far.
+// got returns the requests so far.
 func (s *server) got() []request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,7 +122,7 @@ func (s *server) method(w io.Writer, method string, body map[string]any, known m
 	_, _ = fmt.Fprintf(w, `{"ok":true,"channel":"C0123456789","ts":%q}`, ts)
 }
 
-// check holds a message to the limits.
+// check checks the limits of a message.
 func (s *server) check(body map[string]any, known map[string]bool) {
 	for key := range body {
 		if !known[key] {
@@ -172,7 +173,7 @@ func (s *server) object(o any, kind string, limit int) {
 	s.text(m["text"], limit)
 }
 
-// text holds a text to its length and to having no < or >: all that calls somebody has them.
+// text checks that a text keeps its length and has no < or >, which every mention needs.
 func (s *server) text(o any, limit int) {
 	text, ok := o.(string)
 	if n := len(utf16.Encode([]rune(text))); !ok || n == 0 || n > limit || strings.ContainsAny(text, "<>\u202e\x1b\x00\r") {

@@ -47,7 +47,8 @@ func start(t *testing.T, cfg slack.Config) target.Target {
 	return tg
 }
 
-// TestBot: one message an incident, changed in place; what is new stands in its thread, and the end in the channel too.
+// TestBot checks that an incident is one message, edited in place. News must appear in its thread,
+// and the end in the channel too.
 func TestBot(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
@@ -83,7 +84,8 @@ func TestBot(t *testing.T) {
 	}
 }
 
-// TestLost: a message that is gone is made anew, and a reopened incident has a new one.
+// TestLost checks that a deleted message is posted again, and that a reopened incident has a new
+// one.
 func TestLost(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
@@ -137,7 +139,8 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestWebhook: no edits; each message is one of the channel. Its URL is never shown.
+// TestWebhook checks that each message is a separate message in the channel, without edits. The URL
+// must never be shown.
 func TestWebhook(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
@@ -163,7 +166,7 @@ func TestWebhook(t *testing.T) {
 	}
 }
 
-// TestHostileNames: the server holds each text to the limits and to having no < or >.
+// TestHostileNames lets the server check the limits of each text and the absence of < and >.
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	s := serve(t)

@@ -19,7 +19,8 @@ import (
 	"github.com/darkmap/darkmap/notify/target/text"
 )
 
-// hostile is one name with everything that a stranger may try; the ends hold what matters at the beginning of a text.
+// hostile is one name with all known tricks. Its ends hold the tricks that work only at the
+// beginning of a text.
 var hostile = []string{
 	"=cmd|' /C calc'!A0 <!channel> <@U0123> <https://evil.example|a bank> &lt;b&gt; @everyone <@1> #tag ＃tag ＠all /start [x](http://evil.example) **b** `c` :tada: <b>",
 	"@everyone", "@channel and @room", "#tag", "/start", "-rf", "+1", "＝1+1", "1. one", "- one", "=== x", "    code",
@@ -64,11 +65,11 @@ var (
 	command   = regexp.MustCompile(`(^|[^\w])/[a-z]`)
 	bareMark  = regexp.MustCompile("(^|[^\\\\])[*_`<>\\[\\]|~]")
 	bareBegin = regexp.MustCompile(`^(\s|[-+=#>]|\d+[.)] )`)
-	// control is what a terminal acts on.
+	// control matches the characters on which a terminal acts.
 	control = regexp.MustCompile(`[\x00-\x1f\x7f-\x9f]`)
 )
 
-// TestEveryProtocol: no hostile name is more than a name in any protocol.
+// TestEveryProtocol checks that a hostile name is only a name in every protocol.
 func TestEveryProtocol(t *testing.T) {
 	t.Parallel()
 	for _, s := range hostile {
@@ -109,7 +110,8 @@ func TestEveryProtocol(t *testing.T) {
 	}
 }
 
-// checkHeader: a mail with the name as its subject has no other header, and the subject is the name.
+// checkHeader checks that a mail with the name as its subject has no other header, and that the
+// subject is the name.
 func checkHeader(t *testing.T, name string) {
 	t.Helper()
 	got := text.MailHeader(name)
@@ -119,7 +121,7 @@ func checkHeader(t *testing.T, name string) {
 	}
 }
 
-// checkXML: what is written is read back.
+// checkXML checks that the text is read back unchanged.
 func checkXML(t *testing.T, name string) {
 	t.Helper()
 	got := text.XML(name)
@@ -136,7 +138,7 @@ func checkXML(t *testing.T, name string) {
 	}
 }
 
-// checkCell: a spreadsheet finds one cell, and no formula.
+// checkCell checks that a spreadsheet finds one cell and no formula.
 func checkCell(t *testing.T, name string) {
 	t.Helper()
 	var b strings.Builder
@@ -154,7 +156,7 @@ func checkCell(t *testing.T, name string) {
 	}
 }
 
-// TestWords: what is no trick stays readable.
+// TestWords checks that harmless text stays readable.
 func TestWords(t *testing.T) {
 	t.Parallel()
 	const plain = "North Korea: all 4 IPv4 prefixes lost since 16:15 UTC, 22 Dec 2014. 175.45.176.0/24 of AS131279; 95.5 % of it."

@@ -31,7 +31,7 @@ type received struct {
 	body   []byte
 }
 
-// receiver answers with one status after the other, the last one for ever.
+// receiver answers with one status after the other, and repeats the last one.
 type receiver struct {
 	*httptest.Server
 
@@ -45,7 +45,7 @@ func (r *receiver) all() []received {
 	return r.requests
 }
 
-// token stands in the receiver's URL; no error may show it.
+// token is part of the receiver's URL. No error may contain it.
 const token = "T0KEN"
 
 func receive(t *testing.T, answers ...func(http.ResponseWriter, *http.Request)) *receiver {
@@ -88,7 +88,8 @@ func file(t *testing.T, text string) config.Secret {
 	return config.Secret{File: path}
 }
 
-// to makes a webhook to the receiver. The clock is the wall's: the reference library checks that an attempt is of the present.
+// to makes a webhook to the receiver with the wall clock, because the reference library checks that
+// an attempt is recent.
 func to(t *testing.T, r *receiver, secrets ...string) *Webhook {
 	t.Helper()
 	cfg := Config{Endpoint: httpclient.Endpoint{URLSecret: file(t, r.URL+"/"+token)}}
@@ -103,7 +104,7 @@ func to(t *testing.T, r *receiver, secrets ...string) *Webhook {
 	return w
 }
 
-// message is that of one record with so many lost prefixes.
+// message returns a message of one record with the given number of lost prefixes.
 func message(t *testing.T, prefixes int) *target.Message {
 	t.Helper()
 	before := json.RawMessage(`{"state":"suspected"}`)
@@ -124,7 +125,7 @@ func message(t *testing.T, prefixes int) *target.Message {
 	}
 }
 
-// verify holds a request to the reference library.
+// verify checks a request with the reference library.
 func verify(t *testing.T, secret string, r received) error {
 	t.Helper()
 	wh, err := standardwebhooks.NewWebhook(secret)
@@ -134,7 +135,8 @@ func verify(t *testing.T, secret string, r received) error {
 	return wh.Verify(r.body, r.header)
 }
 
-// TestRetries: through 500, 500, 200 the id and the body stay, each attempt is signed for its own time, and every signature is good.
+// TestRetries checks that through 500, 500, 200 the id and the body stay, each attempt is signed
+// for its own time, and every signature is valid.
 func TestRetries(t *testing.T) {
 	t.Parallel()
 	r := receive(t, status(500), status(500), status(200))
@@ -169,7 +171,8 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-// TestRotation: with two secrets both kinds of receivers verify; with the new one alone only the new kind.
+// TestRotation checks that with two secrets receivers of both verify, and with the new one alone
+// only those of the new one.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	r := receive(t, status(204))
@@ -184,7 +187,8 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// TestAnswers: 410 switches off, 429 waits as told, a redirect is refused and not followed, a server that hangs is tried again.
+// TestAnswers checks that 410 switches off, 429 waits for the given time, a redirect is refused and
+// not followed, and a hanging server is retried.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	elsewhere := receive(t, status(200))
@@ -215,7 +219,8 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestLarge: 20,000 lost prefixes fit into 20 kB, and the body says what was cut and how many there are.
+// TestLarge checks that 20,000 lost prefixes fit into 20 kB, and that the body lists the cut fields
+// and the number of prefixes.
 func TestLarge(t *testing.T) {
 	t.Parallel()
 	r := receive(t, status(200))
@@ -238,7 +243,7 @@ func TestLarge(t *testing.T) {
 	}
 }
 
-// TestOthers: messages without a record have their texts for data.
+// TestOthers checks that messages without a record have their texts as data.
 func TestOthers(t *testing.T) {
 	t.Parallel()
 	for _, m := range []*target.Message{
@@ -252,7 +257,7 @@ func TestOthers(t *testing.T) {
 	}
 }
 
-// TestSecrets: what is no secret is not shown.
+// TestSecrets checks that an invalid secret is not shown.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	short := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("s", 23)))

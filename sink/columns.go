@@ -103,7 +103,8 @@ func fill[S ~[]E, E any](s *S, v E, n int) {
 	}
 }
 
-// origin is the place in Kafka from which a record was read. Every table has its columns.
+// origin is the topic, partition and offset of a record, with its append time. Every table has its
+// columns.
 type origin struct {
 	topic      string // the name in the registry
 	partition  int32

@@ -23,15 +23,15 @@
 //
 // How a message is shown once. The log can hold a message several times: a fill repeats messages of
 // the live stream near its gap, a new owner repeats messages that its predecessor still wrote, and
-// a consumer of an empty log reads everything since the newest table. All records of a collector
-// are in one Kafka partition, in order, so the first copy is in the table before the second one
-// arrives. A source (a lane, or an epoch of lane live) holds each message once. If another source
-// may already have stored a row, the new row is compared with that source's rows of the same peer,
-// type, prefix, path id, SAFI and path, and of nearly the same time, that repeat no other row. A
-// row is paired with at most one such row, and that row with at most one row of the source, because
-// a peer may send the same message twice. The row then stores the name of its partner in the column
-// repeats, and the view route_changes leaves it out. As the partners are in the table, a sink that
-// restarts in the middle of a fill decides as if it had not stopped.
+// with an empty log the ingest writes everything since the newest table again. All records of a
+// collector are in one Kafka partition, in order, so the first copy is in the table before the
+// second one arrives. A source (a lane, or an epoch of lane live) holds each message once. If
+// another source may already have stored a row, the new row is compared with that source's rows of
+// the same peer, type, prefix, path id, SAFI and path, and of nearly the same time, that repeat no
+// other row. A row is paired with at most one such row, and that row with at most one row of the
+// source, because a peer may send the same message twice. The row then stores the name of its
+// partner in the column repeats, and the view route_changes leaves it out. As the partners are in
+// the table, a sink that restarts in the middle of a fill decides as if it had not stopped.
 //
 // Rows are compared in windows. A window is a span of event time of one collector. It is read from
 // the table in one query of bounded length, after all earlier rows of the part were inserted. An

@@ -101,8 +101,8 @@ func (s *Stage) Ready() error {
 }
 
 // Run reads and inserts until ctx ends. It then inserts and commits the records that it has
-// processed, within Deps.Drain, and returns nil. It fails if another process has taken its place in
-// the group, or with an error that retries do not fix.
+// processed, within Deps.Drain, and returns nil. It fails if another process has joined the group
+// under its instance name, or with an error that retries do not fix.
 func (s *Stage) Run(ctx context.Context) error {
 	if err := s.connect(); err != nil {
 		return err

@@ -129,8 +129,8 @@ func tableOf(topic string) (*table, error) {
 	return tables[i], nil
 }
 
-// deadLetterPosition returns the place of a dead letter as a position: the lane is its partition,
-// the sequence its offset.
+// deadLetterPosition returns a position for a dead letter: the lane is its partition, the sequence
+// its offset.
 func deadLetterPosition(topic string, partition int32, offset int64) bgp.Position {
 	return bgp.Position{Collector: topic, Lane: bgp.Lane(strconv.Itoa(int(partition))), Sequence: uint64(offset)}
 }

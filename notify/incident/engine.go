@@ -187,9 +187,9 @@ func (e *Engine) Said() []string {
 // bgp.outages.v1 to its end, passes the open outages to Adopt, and continues from there.
 func (e *Engine) First() bool { return e.first }
 
-// Record processes a record of bgp.outages.v1, in order. raw is its JSON. ref holds its place
-// (Partition and Offset) and the time of its publication (At; a zero time means now). Records that
-// were processed before change nothing.
+// Record processes a record of bgp.outages.v1, in order. raw is its JSON. ref holds its Partition
+// and Offset and the time of its publication (At; a zero time means now). Records that were
+// processed before change nothing.
 func (e *Engine) Record(o *bgp.Outage, raw []byte, ref RecordRef, now time.Time) {
 	if ref.At.IsZero() {
 		ref.At = now

@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// PastRecord is a record with its time of publication and its place. A record without a place
+// PastRecord is a record with its time of publication, partition and offset. A record without these
 // cannot be sent again.
 type PastRecord struct {
 	Outage    *bgp.Outage

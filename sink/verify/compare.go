@@ -25,8 +25,8 @@ type comparison struct {
 	position string
 }
 
-// fromLog holds the columns for the place in the log from which a row was read, and repeats, which
-// is derived from the table.
+// fromLog holds the columns for the source of a row in the log, and repeats, which is derived from
+// the table.
 var fromLog = []string{"dataset", "topic", "partition", "offset", "appended_at", "received_at", "repeats"}
 
 func newComparison(ctx context.Context, d *Deps, topic, table string) (*comparison, error) {
@@ -73,7 +73,7 @@ func named(columns []string) string {
 // expected is the name of the table of the rows made from the log.
 const expected = "expected"
 
-// stored returns SQL for the rows of the table that have a place in the piece.
+// stored returns SQL for the rows of the table with a key in the piece.
 func (c *comparison) stored() string {
 	return fmt.Sprintf("FROM %s WHERE dataset = %s AND (%s) IN (SELECT %s FROM %s)", c.table,
 		clickhouse.QuoteText(c.d.Dataset), c.key, c.key, expected)

@@ -77,7 +77,7 @@ type Fault struct {
 	Places []Place `json:"places,omitempty"`
 }
 
-// Place is the place of a row in the log.
+// Place is the partition, offset and position of a row in the log.
 type Place struct {
 	Partition int32 `json:"partition"`
 	Offset    int64 `json:"offset"`

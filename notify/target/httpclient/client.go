@@ -97,7 +97,7 @@ type Request struct {
 	Header http.Header
 	Body   []byte
 	// Gone lists statuses, in addition to 410, with which this server reports that the key or the
-	// place no longer exists.
+	// destination no longer exists.
 	Gone []int
 }
 

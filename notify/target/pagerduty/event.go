@@ -88,7 +88,7 @@ func makeEvent(m *target.Message, publicURL string) event {
 	return e
 }
 
-// name makes a name harmless for the places to which PagerDuty passes it on.
+// name makes a name harmless for the destinations to which PagerDuty passes it on.
 func name(s string) string { return text.Relay(text.Name(s)) }
 
 // source returns the source of the event: the host of public_url.

@@ -19,7 +19,7 @@ type service struct {
 	// title means that messages have a separate title.
 	title bool
 	// gone lists statuses, in addition to 410, with which the service reports that the key or the
-	// place no longer exists.
+	// destination no longer exists.
 	gone []int
 	// quiet holds the parameters of a silent message, for exercises.
 	quiet map[string]string

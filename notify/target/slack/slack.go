@@ -152,7 +152,7 @@ func (t *slackTarget) call(ctx context.Context, method string, body any) (*answe
 	return &a, nil
 }
 
-// send sends a request. gone are statuses that mean that the place no longer exists.
+// send sends a request. gone are statuses that mean that the destination no longer exists.
 func (t *slackTarget) send(ctx context.Context, u *url.URL, body any,
 	gone ...int) (*httpclient.Answer, error) {
 	b, err := json.Marshal(body)

@@ -42,9 +42,9 @@ func Fediverse(s string) string { return calm(s) }
 // @room.
 func MatrixBody(s string) string { return calm(s) }
 
-// Relay makes a text harmless for a program that passes it on to unknown places, such as
-// Alertmanager. It adds a space after each @, # and <, so that none of these places sees a mention
-// or markup.
+// Relay makes a text harmless for a program that passes it on to unknown destinations, such as
+// Alertmanager. It adds a space after each @, # and <, so that none of them sees a mention or
+// markup.
 func Relay(s string) string { return spaced(s, "@#＠＃<") }
 
 // HTML escapes a text for HTML, both in elements and in quoted attributes, and for Matrix's

@@ -29,14 +29,22 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m := &metrics{
 		announced: changes.WithLabelValues("announce"),
 		withdrawn: changes.WithLabelValues("withdraw"),
-		unlocated: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_enrich_unlocated_routes_total",
-			Help: "Route changes of prefixes without a location."}),
-		empty: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_enrich_empty_messages_total",
-			Help: "BGP messages without a route of IPv4 or IPv6 unicast."}),
-		treatedAsWithdraw: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_enrich_treated_as_withdraw_total",
-			Help: "Malformed UPDATEs treated as withdrawals (RFC 7606)."}),
-		split: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_enrich_split_records_total",
-			Help: "Records split into several, because one would be too large."}),
+		unlocated: f.NewCounter(prometheus.CounterOpts{
+			Name: "darkmap_enrich_unlocated_routes_total",
+			Help: "Route changes of prefixes without a location.",
+		}),
+		empty: f.NewCounter(prometheus.CounterOpts{
+			Name: "darkmap_enrich_empty_messages_total",
+			Help: "BGP messages without a route of IPv4 or IPv6 unicast.",
+		}),
+		treatedAsWithdraw: f.NewCounter(prometheus.CounterOpts{
+			Name: "darkmap_enrich_treated_as_withdraw_total",
+			Help: "Malformed UPDATEs treated as withdrawals (RFC 7606).",
+		}),
+		split: f.NewCounter(prometheus.CounterOpts{
+			Name: "darkmap_enrich_split_records_total",
+			Help: "Records split into several, because one would be too large.",
+		}),
 		reloaded: reloads.WithLabelValues("loaded"),
 		kept:     reloads.WithLabelValues("kept_old"),
 	}

@@ -84,7 +84,8 @@ func (x *session) revoked(_ context.Context, _ *kgo.Client, m map[string][]int32
 // from returns the offsets at which reading begins. Without a committed offset reading begins at
 // the end of the log.
 func (x *session) from(ctx context.Context,
-	offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	offsets map[string]map[int32]kgo.Offset,
+) (map[string]map[int32]kgo.Offset, error) {
 	if len(offsets[x.topic]) == 0 {
 		return offsets, nil
 	}

@@ -92,7 +92,8 @@ func (x *session) recall(book *ledger.Book) error {
 //   - If the group's offsets were lost, restore reads again from shortly before the newest record
 //     of the ledger. A record that was read before changes nothing.
 func (x *session) restore(ctx context.Context, book *ledger.Book, committed bool,
-	from map[int32]int64) (err error) {
+	from map[int32]int64,
+) (err error) {
 	switch {
 	case !book.Begun && !committed:
 		return x.firstRun(ctx, book, from)
@@ -210,6 +211,8 @@ func (x *session) apply(rec *kgo.Record, now time.Time) {
 		x.d.Log.Warn("an outage cannot be read: nobody is told of it", "err", err)
 		return
 	}
-	x.engine.Record(&e.Outage, e.JSON, incident.RecordRef{Partition: rec.Partition, Offset: rec.Offset,
-		Sequence: e.Outage.Sequence, State: e.Outage.State, At: now}, now)
+	x.engine.Record(&e.Outage, e.JSON, incident.RecordRef{
+		Partition: rec.Partition, Offset: rec.Offset,
+		Sequence: e.Outage.Sequence, State: e.Outage.State, At: now,
+	}, now)
 }

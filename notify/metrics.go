@@ -27,18 +27,26 @@ type targetMetrics struct {
 func newMetrics(reg prometheus.Registerer, targets map[string]*Place) *metrics {
 	f := promauto.With(reg)
 	m := &metrics{
-		in: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_notify_records_in_total",
-			Help: "Records of bgp.outages read from Kafka."}),
-		undecodable: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_notify_records_undecodable_total",
-			Help: "Records of bgp.outages that could not be decoded: nobody is told of them."}),
-		aborts: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_notify_transactions_aborted_total",
-			Help: "Transactions that the broker aborted and that were tried again."}),
+		in: f.NewCounter(prometheus.CounterOpts{
+			Name: "darkmap_notify_records_in_total",
+			Help: "Records of bgp.outages read from Kafka.",
+		}),
+		undecodable: f.NewCounter(prometheus.CounterOpts{
+			Name: "darkmap_notify_records_undecodable_total",
+			Help: "Records of bgp.outages that could not be decoded: nobody is told of them.",
+		}),
+		aborts: f.NewCounter(prometheus.CounterOpts{
+			Name: "darkmap_notify_transactions_aborted_total",
+			Help: "Transactions that the broker aborted and that were tried again.",
+		}),
 		beats: f.NewCounter(
 			prometheus.CounterOpts{Name: "darkmap_notify_heartbeats_total", Help: "Heartbeats that were answered."}),
 		missed: f.NewCounter(
 			prometheus.CounterOpts{Name: "darkmap_notify_heartbeats_failed_total", Help: "Heartbeats that failed."}),
-		success: f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_notify_last_success_timestamp_seconds",
-			Help: "Wall-clock time of the last committed transaction, Unix seconds."}),
+		success: f.NewGauge(prometheus.GaugeOpts{
+			Name: "darkmap_notify_last_success_timestamp_seconds",
+			Help: "Wall-clock time of the last committed transaction, Unix seconds.",
+		}),
 		targets: map[string]*targetMetrics{},
 	}
 	label := []string{"target"}
@@ -47,20 +55,30 @@ func newMetrics(reg prometheus.Registerer, targets map[string]*Place) *metrics {
 	failed := f.NewCounterVec(
 		prometheus.CounterOpts{Name: "darkmap_notify_failed_total", Help: "Attempts that a target has not taken."},
 		label)
-	doubled := f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_notify_maybe_doubled_total",
-		Help: "Messages sent again although an earlier attempt may have come through, to targets without keys."},
+	doubled := f.NewCounterVec(prometheus.CounterOpts{
+		Name: "darkmap_notify_maybe_doubled_total",
+		Help: "Messages sent again although an earlier attempt may have come through, to targets without keys.",
+	},
 		label)
-	open := f.NewGaugeVec(prometheus.GaugeOpts{Name: "darkmap_notify_open_incidents",
-		Help: "Incidents that a target was told of and that last."}, label)
+	open := f.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "darkmap_notify_open_incidents",
+		Help: "Incidents that a target was told of and that last.",
+	}, label)
 	waiting := f.NewGaugeVec(
 		prometheus.GaugeOpts{Name: "darkmap_notify_waiting_messages", Help: "Messages that wait for a target."},
 		label)
-	parked := f.NewGaugeVec(prometheus.GaugeOpts{Name: "darkmap_notify_parked_messages",
-		Help: "Messages for a target that were given up."}, label)
-	oldest := f.NewGaugeVec(prometheus.GaugeOpts{Name: "darkmap_notify_oldest_waiting_seconds",
-		Help: "Since when the oldest message waits for a target; 0 where none waits."}, label)
-	on := f.NewGaugeVec(prometheus.GaugeOpts{Name: "darkmap_notify_target_on",
-		Help: "Whether messages are sent to a target: 0 where it was switched off because it is gone or refuses its key."},
+	parked := f.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "darkmap_notify_parked_messages",
+		Help: "Messages for a target that were given up.",
+	}, label)
+	oldest := f.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "darkmap_notify_oldest_waiting_seconds",
+		Help: "Since when the oldest message waits for a target; 0 where none waits.",
+	}, label)
+	on := f.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "darkmap_notify_target_on",
+		Help: "Whether messages are sent to a target: 0 where it was switched off because it is gone or refuses its key.",
+	},
 		label)
 	for name := range targets {
 		m.targets[name] = &targetMetrics{

@@ -115,7 +115,8 @@ func Exercise(ctx context.Context, cfg Config, d Deps) (*Told, error) {
 
 // practise sends one message, with a few attempts.
 func practise(ctx context.Context, p *Place, m *target.Message,
-	h target.Handle) (_ target.Handle, err error) {
+	h target.Handle,
+) (_ target.Handle, err error) {
 	var wait retry.Backoff
 	for range exerciseTries {
 		limited, cancel := context.WithTimeout(ctx, sendTimeout)

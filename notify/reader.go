@@ -82,7 +82,8 @@ func (r *reader) open(partition int32, offset int64) error {
 	cl, err := kafka.NewClient(r.cfg, r.log, append(kafka.FetchBounds(),
 		kgo.ConsumePartitions(
 			map[string]map[int32]kgo.Offset{
-				r.cfg.Topic(schemas.TopicOutages): {partition: kgo.NewOffset().At(offset)}}),
+				r.cfg.Topic(schemas.TopicOutages): {partition: kgo.NewOffset().At(offset)},
+			}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())...)
 	if err != nil {
 		return err

@@ -78,7 +78,8 @@ func orNil[T target.Target](t T, err error) (target.Target, error) {
 
 // section builds a kind from the functions of a package.
 func section[C any, T target.Target](name string, at func(*Target) **C, usual func() C,
-	open func(C, target.Deps) (T, error)) kind {
+	open func(C, target.Deps) (T, error),
+) kind {
 	return kind{
 		name:    name,
 		present: func(t *Target) bool { return *at(t) != nil },
@@ -234,8 +235,10 @@ func (c Config) open(name string, d OpenDeps) (*Place, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened, err := k.open(t, d, target.Deps{Name: name, Version: d.Version,
-		PublicURL: strings.TrimRight(c.PublicURL, "/"), Now: d.Now, Logger: d.Log.With("target", name)})
+	opened, err := k.open(t, d, target.Deps{
+		Name: name, Version: d.Version,
+		PublicURL: strings.TrimRight(c.PublicURL, "/"), Now: d.Now, Logger: d.Log.With("target", name),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -136,9 +136,11 @@ func (s *Stage) record(ctx context.Context, p *part, rec *kgo.Record, now time.T
 	}
 	w := s.writers[p.kafkaTopic]
 	if p.open == nil {
-		p.open = &batch{part: p, rows: w.block(), period: period, since: now, first: rec.Offset,
+		p.open = &batch{
+			part: p, rows: w.block(), period: period, since: now, first: rec.Offset,
 			appended: rec.Timestamp, next: kgo.EpochOffset{Epoch: rec.LeaderEpoch, Offset: rec.Offset},
-			finished: make(chan struct{})}
+			finished: make(chan struct{}),
+		}
 	}
 	b := p.open
 	if l, ok := kafka.ParseLost(rec); ok {
@@ -184,8 +186,10 @@ func (s *Stage) add(ctx context.Context, b *batch, rec *kgo.Record) error {
 			return err
 		}
 	}
-	o := origin{topic: p.table.topic, partition: rec.Partition, offset: rec.Offset,
-		appendedAt: uint32(rec.Timestamp.Unix())}
+	o := origin{
+		topic: p.table.topic, partition: rec.Partition, offset: rec.Offset,
+		appendedAt: uint32(rec.Timestamp.Unix()),
+	}
 	after := b.rows.add(&o, *at)
 	if after == *at {
 		s.metrics.duplicate.Inc()

@@ -38,8 +38,10 @@ type feedRows struct {
 }
 
 func newFeedRows(dataset string) rows {
-	return &feedRows{originColumns: originColumns{name: dataset}, timestamp: micros(), gapBegin: micros(),
-		gapEnd: micros(), lastGap: micros(), gapPeers: new(proto.ColStr).Array()}
+	return &feedRows{
+		originColumns: originColumns{name: dataset}, timestamp: micros(), gapBegin: micros(),
+		gapEnd: micros(), lastGap: micros(), gapPeers: new(proto.ColStr).Array(),
+	}
 }
 
 func (r *feedRows) count() int { return len(r.table) }

@@ -135,8 +135,10 @@ type past struct {
 }
 
 func newPast() *past {
-	return &past{collectors: map[string]*history{}, lanes: map[bgp.Lane]bgp.Lane{},
-		key: changeKey{seed: maphash.MakeSeed()}}
+	return &past{
+		collectors: map[string]*history{}, lanes: map[bgp.Lane]bgp.Lane{},
+		key: changeKey{seed: maphash.MakeSeed()},
+	}
 }
 
 // of returns the history of a collector. It does not keep the name's memory.
@@ -190,7 +192,8 @@ func (s *Stage) prepare(ctx context.Context, p *part, r *routeRows) error {
 // window returns the window of a source that covers at. If there is none, it reads one from the
 // table; all rows of the part must be inserted by then.
 func (s *Stage) window(ctx context.Context, p *part, h *history, collector string, src source,
-	at int64) (*window, error) {
+	at int64,
+) (*window, error) {
 	p.past.uses++
 	for _, w := range p.past.windows {
 		if w.source == src && w.collector == collector && w.covers(at) {

@@ -58,8 +58,10 @@ func (l *Loader) Add(ctx context.Context, rec *kgo.Record) error {
 		}
 	}
 	l.period = period
-	l.rows.add(&origin{topic: l.table.topic, partition: rec.Partition, offset: rec.Offset,
-		appendedAt: uint32(rec.Timestamp.Unix())}, mark{})
+	l.rows.add(&origin{
+		topic: l.table.topic, partition: rec.Partition, offset: rec.Offset,
+		appendedAt: uint32(rec.Timestamp.Unix()),
+	}, mark{})
 	return nil
 }
 

@@ -69,8 +69,10 @@ type batch struct {
 }
 
 func newPart(ctx context.Context, t *table, topic string, partition int32) *part {
-	p := &part{table: t, kafkaTopic: topic, partition: partition, marks: map[bgp.LaneKey]*mark{},
-		past: newPast()}
+	p := &part{
+		table: t, kafkaTopic: topic, partition: partition, marks: map[bgp.LaneKey]*mark{},
+		past: newPast(),
+	}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	return p
 }

@@ -157,9 +157,13 @@ type placesColumn struct {
 }
 
 func (c *placesColumn) column() tuples {
-	return tuples{&c.offsets,
-		proto.ColTuple{proto.Named(&c.country, "country"), proto.Named(&c.region, "region"),
-			proto.Named(&c.space, "space")}}
+	return tuples{
+		&c.offsets,
+		proto.ColTuple{
+			proto.Named(&c.country, "country"), proto.Named(&c.region, "region"),
+			proto.Named(&c.space, "space"),
+		},
+	}
 }
 
 // add appends a row. unit is the space of a /24 or /48.

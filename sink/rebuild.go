@@ -41,8 +41,10 @@ func (b *Rebuilder) Add(rec *kgo.Record) (again bool, err error) {
 		at = &mark{}
 		b.marks[laneOf(pos)] = at
 	}
-	after := b.rows.add(&origin{topic: b.table.topic, partition: rec.Partition, offset: rec.Offset,
-		appendedAt: uint32(rec.Timestamp.Unix())}, *at)
+	after := b.rows.add(&origin{
+		topic: b.table.topic, partition: rec.Partition, offset: rec.Offset,
+		appendedAt: uint32(rec.Timestamp.Unix()),
+	}, *at)
 	again = after == *at
 	*at = after
 	return again, nil

@@ -62,8 +62,10 @@ type routeRows struct {
 }
 
 func newRouteRows(dataset string) rows {
-	return &routeRows{originColumns: originColumns{name: dataset}, timestamp: micros(), received: micros(),
-		shares: map[string]uint64{}}
+	return &routeRows{
+		originColumns: originColumns{name: dataset}, timestamp: micros(), received: micros(),
+		shares: map[string]uint64{},
+	}
 }
 
 func (r *routeRows) count() int { return len(r.idx) }

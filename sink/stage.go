@@ -76,8 +76,10 @@ func New(cfg Config, d Deps) (*Stage, error) {
 		parts:     map[string]map[int32]*part{}, writers: map[string]*writer{},
 	}
 	for _, t := range tables {
-		s.writers[d.Kafka.Topic(t.topic)] = &writer{stage: s, table: t, jobs: make(chan *batch, 1),
-			inserter: clickhouse.NewInserter(d.ClickHouse)}
+		s.writers[d.Kafka.Topic(t.topic)] = &writer{
+			stage: s, table: t, jobs: make(chan *batch, 1),
+			inserter: clickhouse.NewInserter(d.ClickHouse),
+		}
 	}
 	s.kafkaReady.Set(errors.New("not started"))
 	return s, nil

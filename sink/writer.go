@@ -114,8 +114,10 @@ func (w *writer) try(ctx context.Context, b *batch, again bool) error {
 // partitions of event time, and a block of a replay may fall into many of those. A block has no
 // double rows, so ClickHouse need not look for them.
 func insertSettings(s clickhouse.Server) map[string]string {
-	settings := map[string]string{"async_insert": "0", "optimize_on_insert": "0",
-		"max_partitions_per_insert_block": "0"}
+	settings := map[string]string{
+		"async_insert": "0", "optimize_on_insert": "0",
+		"max_partitions_per_insert_block": "0",
+	}
 	// Positions are read from any replica.
 	if s.Cluster != "" {
 		settings["insert_quorum"], settings["insert_quorum_parallel"] = "auto", "0"

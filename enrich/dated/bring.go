@@ -30,7 +30,8 @@ type Get func(ctx context.Context, url string) (path string, discard func(), err
 // fails, Bring fails, and get can find the files of the other sources again. If dir already has a
 // snapshot of the day, Bring leaves it as it is.
 func Bring(ctx context.Context, dir string, day time.Time, sources []Source, get Get,
-	say func(string)) (string, error) {
+	say func(string),
+) (string, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return "", fmt.Errorf("making the folder of snapshots: %w", err)
 	}
@@ -81,7 +82,8 @@ func Bring(ctx context.Context, dir string, day time.Time, sources []Source, get
 // bring copies the source's file to a path that begins with prefix. The prefixes keep the order of
 // the sources, in which files are read.
 func (s Source) bring(ctx context.Context, prefix string, day time.Time, get Get,
-	say func(string)) (discard func(), err error) {
+	say func(string),
+) (discard func(), err error) {
 	for back := range maxBack + 1 {
 		at := day.AddDate(0, 0, -back)
 		for _, pattern := range s.URLs {

@@ -97,8 +97,10 @@ func Choose(in Inputs, at time.Time) (Choice, error) {
 		set      *Set
 		defaults func() Data
 	}{{places, &c.Places, in.DefaultPlaces}, {owners, &c.Owners, in.DefaultOwners}} {
-		defaults := candidate{day: in.DefaultDay, from: "the default data",
-			read: func() (Data, error) { return k.defaults(), nil }}
+		defaults := candidate{
+			day: in.DefaultDay, from: "the default data",
+			read: func() (Data, error) { return k.defaults(), nil },
+		}
 		var all []candidate
 		listed := k.has(in.Listed)
 		if in.Configured || !listed {
@@ -106,8 +108,10 @@ func Choose(in Inputs, at time.Time) (Choice, error) {
 		}
 		if listed {
 			all = append(all,
-				candidate{day: in.listedDay(k.kind, at, len(all) > 0), from: k.key,
-					read: func() (Data, error) { return in.Listed, nil }})
+				candidate{
+					day: in.listedDay(k.kind, at, len(all) > 0), from: k.key,
+					read: func() (Data, error) { return in.Listed, nil },
+				})
 		}
 		last := []candidate(nil)
 		switch {
@@ -247,8 +251,10 @@ func (c *Choice) first(k kind, all []candidate) (Set, error) {
 				c.Notes = append(c.Notes, note)
 			}
 		case k.has(d):
-			return Set{Day: x.day, From: x.from, Snapshot: x.snapshot,
-				Data: Data{Places: slices.Clone(d.Places), Owners: slices.Clone(d.Owners)}}, nil
+			return Set{
+				Day: x.day, From: x.from, Snapshot: x.snapshot,
+				Data: Data{Places: slices.Clone(d.Places), Owners: slices.Clone(d.Owners)},
+			}, nil
 		}
 	}
 	return Set{}, nil

@@ -19,20 +19,28 @@ func (c Config) Fetched() []Source {
 // folder of the year and some outside.
 func RIRs() []Source {
 	return []Source{
-		{Name: "afrinic",
+		{
+			Name: "afrinic",
 			URLs: both("https://ftp.afrinic.net/pub/stats/afrinic/{yyyy}/delegated-afrinic-extended-{yyyymmdd}",
-				"https://ftp.afrinic.net/pub/stats/afrinic/delegated-afrinic-extended-{yyyymmdd}")},
-		{Name: "apnic",
+				"https://ftp.afrinic.net/pub/stats/afrinic/delegated-afrinic-extended-{yyyymmdd}"),
+		},
+		{
+			Name: "apnic",
 			URLs: both("https://ftp.apnic.net/stats/apnic/{yyyy}/delegated-apnic-extended-{yyyymmdd}.gz",
-				"https://ftp.apnic.net/stats/apnic/delegated-apnic-extended-{yyyymmdd}")},
-		{Name: "arin",
+				"https://ftp.apnic.net/stats/apnic/delegated-apnic-extended-{yyyymmdd}"),
+		},
+		{
+			Name: "arin",
 			URLs: both("https://ftp.arin.net/pub/stats/arin/archive/{yyyy}/delegated-arin-extended-{yyyymmdd}.gz",
 				"https://ftp.arin.net/pub/stats/arin/archive/{yyyy}/delegated-arin-extended-{yyyymmdd}",
-				"https://ftp.arin.net/pub/stats/arin/delegated-arin-extended-{yyyymmdd}")},
+				"https://ftp.arin.net/pub/stats/arin/delegated-arin-extended-{yyyymmdd}"),
+		},
 		{Name: "lacnic", URLs: both("https://ftp.lacnic.net/pub/stats/lacnic/delegated-lacnic-extended-{yyyymmdd}",
 			"https://ftp.lacnic.net/pub/stats/lacnic/archive/{yyyy}/delegated-lacnic-extended-{yyyymmdd}")},
-		{Name: "ripencc",
-			URLs: both("https://ftp.ripe.net/pub/stats/ripencc/{yyyy}/delegated-ripencc-extended-{yyyymmdd}.bz2")},
+		{
+			Name: "ripencc",
+			URLs: both("https://ftp.ripe.net/pub/stats/ripencc/{yyyy}/delegated-ripencc-extended-{yyyymmdd}.bz2"),
+		},
 	}
 }
 

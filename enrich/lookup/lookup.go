@@ -21,7 +21,8 @@ const edition = 1
 // Countries returns the rows that need no data files.
 func Countries() clickhouse.Lookups {
 	return clickhouse.Lookups{Countries: clickhouse.Lookup[clickhouse.LookupCountry]{
-		Snapshot: snapshot("countries", fmt.Sprint(countries())), Rows: slices.Values(countries())}}
+		Snapshot: snapshot("countries", fmt.Sprint(countries())), Rows: slices.Values(countries()),
+	}}
 }
 
 // Of returns the rows of the geography and the owners. If the data have no AS or no prefix, the
@@ -34,8 +35,10 @@ func Of(places *geo.Snapshot, owners *asn.Snapshot, simulated bool) clickhouse.L
 	}
 	ases, origins := owners.Size()
 	if ases > 0 {
-		l.ASes = clickhouse.Lookup[clickhouse.LookupAS]{Snapshot: snapshot("ases", owners.Fingerprint()),
-			Simulated: simulated, Rows: asRows(owners)}
+		l.ASes = clickhouse.Lookup[clickhouse.LookupAS]{
+			Snapshot:  snapshot("ases", owners.Fingerprint()),
+			Simulated: simulated, Rows: asRows(owners),
+		}
 	}
 	if origins > 0 || places.Prefixes() > 0 {
 		l.Prefixes = clickhouse.Lookup[clickhouse.LookupPrefix]{
@@ -56,8 +59,10 @@ func snapshot(lookup string, parts ...string) string {
 func asRows(owners *asn.Snapshot) func(yield func(clickhouse.LookupAS) bool) {
 	return func(yield func(clickhouse.LookupAS) bool) {
 		for a, o := range owners.Owners() {
-			if !yield(clickhouse.LookupAS{ASN: uint32(a), Name: o.Name, Organisation: o.Organisation,
-				Country: o.Country}) {
+			if !yield(clickhouse.LookupAS{
+				ASN: uint32(a), Name: o.Name, Organisation: o.Organisation,
+				Country: o.Country,
+			}) {
 				return
 			}
 		}
@@ -68,8 +73,10 @@ func asRows(owners *asn.Snapshot) func(yield func(clickhouse.LookupAS) bool) {
 func countries() []clickhouse.LookupCountry {
 	var all []clickhouse.LookupCountry
 	for _, code := range bgp.CountryCodes() {
-		all = append(all, clickhouse.LookupCountry{Code: code, Name: bgp.CountryName(code),
-			Continent: continentOf()[code], Neighbours: neighboursOf()[code]})
+		all = append(all, clickhouse.LookupCountry{
+			Code: code, Name: bgp.CountryName(code),
+			Continent: continentOf()[code], Neighbours: neighboursOf()[code],
+		})
 	}
 	return all
 }

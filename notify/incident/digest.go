@@ -116,8 +116,10 @@ func (e *Engine) ofRoute(p *place, name string) []*Delivery {
 func (e *Engine) notice(p *place, r *route, id string, n Notice, news, now time.Time) {
 	n.Title, n.Headline, n.Summary = headlineSize.Cut(n.Title), headlineSize.Cut(n.Headline),
 		summarySize.Cut(n.Summary)
-	d := &Delivery{Target: p.info.Name, Incident: id, Route: r.Name, Subject: target.SubjectNone,
-		Began: now, News: news, Notice: &n}
+	d := &Delivery{
+		Target: p.info.Name, Incident: id, Route: r.Name, Subject: target.SubjectNone,
+		Began: now, News: news, Notice: &n,
+	}
 	d.place = p
 	if e.all[d.Key()] != nil {
 		return

@@ -25,12 +25,16 @@ const (
 var codeSize = plaintext.Size{Graphemes: 100, Octets: 200}
 
 // ranks orders entity types by size. A watch list is no wider than an AS.
-var ranks = map[bgp.EntityType]int{bgp.EntityPrefix: 1, bgp.EntityWatch: 2, bgp.EntityAS: 3,
-	bgp.EntityRegion: 4, bgp.EntityCountry: 5, bgp.EntityWorld: 6}
+var ranks = map[bgp.EntityType]int{
+	bgp.EntityPrefix: 1, bgp.EntityWatch: 2, bgp.EntityAS: 3,
+	bgp.EntityRegion: 4, bgp.EntityCountry: 5, bgp.EntityWorld: 6,
+}
 
 // severities orders severities.
-var severities = map[bgp.Severity]int{bgp.SeverityMinor: 1, bgp.SeverityModerate: 2,
-	bgp.SeverityMajor: 3, bgp.SeverityTotal: 4}
+var severities = map[bgp.Severity]int{
+	bgp.SeverityMinor: 1, bgp.SeverityModerate: 2,
+	bgp.SeverityMajor: 3, bgp.SeverityTotal: 4,
+}
 
 // eventOf returns the event of a record for an incident. All incidents share body.
 func eventOf(o *bgp.Outage, body json.RawMessage, at time.Time) Event {

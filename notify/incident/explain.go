@@ -237,8 +237,10 @@ func (e *Engine) Parked() []Parked {
 		if d.Parked == "" && d.RecordsParked == 0 {
 			continue
 		}
-		x := Parked{Target: d.Target, Incident: d.Incident, Subject: d.Subject, Why: d.Parked,
-			Records: d.RecordsParked, Since: d.News}
+		x := Parked{
+			Target: d.Target, Incident: d.Incident, Subject: d.Subject, Why: d.Parked,
+			Records: d.RecordsParked, Since: d.News,
+		}
 		if n := len(d.Log); x.Why == "" && n > 0 {
 			x.Why = d.Log[n-1].Answer
 		}

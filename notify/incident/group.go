@@ -118,8 +118,10 @@ func (p *place) before(o *bgp.Outage) *Delivery {
 
 // begin makes a delivery with its first event.
 func (e *Engine) begin(p *place, r *route, ev *Event, in *incoming) {
-	d := &Delivery{Target: p.info.Name, Incident: ev.ID, Route: r.Name, Dataset: in.Dataset,
-		Subject: target.SubjectOutage, Began: in.now, First: in.Sequence}
+	d := &Delivery{
+		Target: p.info.Name, Incident: ev.ID, Route: r.Name, Dataset: in.Dataset,
+		Subject: target.SubjectOutage, Began: in.now, First: in.Sequence,
+	}
 	d.place = p
 	// The incident began with this event, which was dropped or moved to another incident.
 	if old := e.all[d.Key()]; old != nil {

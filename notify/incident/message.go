@@ -229,8 +229,10 @@ func (d *Delivery) end() time.Time {
 // recordMessage makes the message for one record. fetch is the record to be read if the engine no
 // longer holds it.
 func (e *Engine) recordMessage(d *Delivery, ref *RecordRef) (m *target.Message, fetch *RecordRef) {
-	kind := map[bgp.State]target.Kind{bgp.StateClosed: target.Close,
-		bgp.StateRetracted: target.TakeBack}[ref.State]
+	kind := map[bgp.State]target.Kind{
+		bgp.StateClosed:    target.Close,
+		bgp.StateRetracted: target.TakeBack,
+	}[ref.State]
 	if kind == "" {
 		if kind = target.Update; d.Told.State != bgp.StateOpen && d.Told.State != bgp.StateSuspected {
 			kind = target.Open

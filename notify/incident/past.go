@@ -24,7 +24,8 @@ type PastRecord struct {
 // had answered at once, and the deliveries after them. It ends with the state at until. If there
 // are more than maxPast messages, it returns the first of them and ErrTooMany.
 func Past(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord],
-	until time.Time) (sent []Attempt, after []Delivery, err error) {
+	until time.Time,
+) (sent []Attempt, after []Delivery, err error) {
 	cut := false
 	r := rehearsal{cfg: cfg, targets: targets, answered: func(a *Attempt, _ *Delivery, _ time.Time) {
 		if cut = cut || len(sent) >= maxPast; !cut {
@@ -44,10 +45,13 @@ func Past(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord],
 // feeds and targets of records the last message of each open incident, because the target may have
 // been down for longer. Chats get one notice that lists the other open incidents.
 func Rebuild(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord],
-	until time.Time) ([]Delivery, error) {
+	until time.Time,
+) ([]Delivery, error) {
 	u := unsure{all: map[string]*doubt{}}
-	r := rehearsal{cfg: cfg, targets: targets, answered: u.note,
-		took: func(at time.Time) { u.since = at.Add(-unsureFor) }}
+	r := rehearsal{
+		cfg: cfg, targets: targets, answered: u.note,
+		took: func(at time.Time) { u.since = at.Add(-unsureFor) },
+	}
 	if err := r.run(records, until); err != nil || r.e == nil {
 		return nil, err
 	}
@@ -101,8 +105,10 @@ func (r *rehearsal) run(records iter.Seq[PastRecord], until time.Time) (err erro
 			r.took(rec.At)
 		}
 		raw, _ := json.Marshal(rec.Outage)
-		r.e.Record(rec.Outage, raw, RecordRef{Partition: rec.Partition, Offset: rec.Offset,
-			Sequence: rec.Outage.Sequence, State: rec.Outage.State, At: rec.At}, r.now)
+		r.e.Record(rec.Outage, raw, RecordRef{
+			Partition: rec.Partition, Offset: rec.Offset,
+			Sequence: rec.Outage.Sequence, State: rec.Outage.State, At: rec.At,
+		}, r.now)
 	}
 	if r.e != nil {
 		r.step(until)

@@ -54,8 +54,10 @@ type fleeting struct {
 }
 
 func newPlace(info TargetInfo, known bool) *place {
-	return &place{info: info, known: known, byEvent: map[string]*Delivery{},
-		links: map[string]map[*Delivery]bool{}, members: map[string]map[*Delivery]bool{}}
+	return &place{
+		info: info, known: known, byEvent: map[string]*Delivery{},
+		links: map[string]map[*Delivery]bool{}, members: map[string]map[*Delivery]bool{},
+	}
 }
 
 // records reports whether the target takes each record.

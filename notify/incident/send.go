@@ -116,8 +116,10 @@ func (e *Engine) Begin(a Attempt, now time.Time) *Delivery {
 		return nil
 	}
 	d.Attempts++
-	d.Intent = &Intent{MessageID: a.Message.ID, Number: a.Message.Number, Attempt: d.Attempts,
-		Kind: a.Message.Kind, At: now, Said: a.told}
+	d.Intent = &Intent{
+		MessageID: a.Message.ID, Number: a.Message.Number, Attempt: d.Attempts,
+		Kind: a.Message.Kind, At: now, Said: a.told,
+	}
 	if len(d.Records) > 0 && d.Waiting == nil {
 		d.Intent.Record = &d.Records[0]
 	}

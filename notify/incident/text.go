@@ -223,8 +223,10 @@ func fit(s string) string {
 	if postSize.Holds(s + " " + caveat) {
 		return s + " " + caveat
 	}
-	short := plaintext.Size{Graphemes: postSize.Graphemes - len(caveat) - 1,
-		Octets: postSize.Octets - len(caveat) - 1}
+	short := plaintext.Size{
+		Graphemes: postSize.Graphemes - len(caveat) - 1,
+		Octets:    postSize.Octets - len(caveat) - 1,
+	}
 	return short.Cut(s) + " " + caveat
 }
 

@@ -194,8 +194,10 @@ func (c Config) FaultsWith(known Known) []config.Fault {
 				faults = append(faults,
 					config.Fault{Key: at, Value: name, Want: "a chat, mail or feed: a target of this type takes no digests"})
 			case r.Template != "" && t.Traits.Style == target.Records:
-				faults = append(faults, config.Fault{Key: at, Value: name,
-					Want: "a target that is sent texts: this one is sent records, which the template does not change"})
+				faults = append(faults, config.Fault{
+					Key: at, Value: name,
+					Want: "a target that is sent texts: this one is sent records, which the template does not change",
+				})
 			case slices.Index(r.To, name) != j:
 				faults = append(faults, config.Fault{Key: at, Value: name, Want: "each target once"})
 			}
@@ -205,8 +207,10 @@ func (c Config) FaultsWith(known Known) []config.Fault {
 		}
 		for j, list := range r.Match.Watch {
 			if !slices.Contains(known.WatchLists, list) {
-				faults = append(faults, config.Fault{Key: key + "match.watch[" + strconv.Itoa(j) + "]", Value: list,
-					Want: "the name of a watch list of the section watch"})
+				faults = append(faults, config.Fault{
+					Key: key + "match.watch[" + strconv.Itoa(j) + "]", Value: list,
+					Want: "the name of a watch list of the section watch",
+				})
 			}
 		}
 	}

@@ -100,13 +100,16 @@ func Status(w io.Writer, all []incident.Status, f Form) error {
 	if f.JSON {
 		out := make([]statusObject, len(all))
 		for i, s := range all {
-			out[i] = statusObject{s.Target, stateOf(s), s.Off, s.Open, s.Waiting, s.Parked, s.Oldest, s.LastSent,
-				s.LastError}
+			out[i] = statusObject{
+				s.Target, stateOf(s), s.Off, s.Open, s.Waiting, s.Parked, s.Oldest, s.LastSent,
+				s.LastError,
+			}
 		}
 		return objects(w, out)
 	}
 	t := terminal.Table{
-		Columns: columns("TARGET", "STATE", "OPEN", "WAITING", "OLDEST WAITS", "PARKED", "LAST SENT (UTC)")}
+		Columns: columns("TARGET", "STATE", "OPEN", "WAITING", "OLDEST WAITS", "PARKED", "LAST SENT (UTC)"),
+	}
 	for _, s := range all {
 		oldest := "-"
 		if !s.Oldest.IsZero() {
@@ -191,8 +194,10 @@ func Messages(w io.Writer, all []incident.Attempt, f Form) error {
 		out := make([]messageObject, len(all))
 		for i, a := range all {
 			m := a.Message
-			out[i] = messageObject{m.Time, a.Target, string(m.Kind), m.Route, m.Incident, m.Severity, m.Late,
-				m.Headline}
+			out[i] = messageObject{
+				m.Time, a.Target, string(m.Kind), m.Route, m.Incident, m.Severity, m.Late,
+				m.Headline,
+			}
 		}
 		return objects(w, out)
 	}

@@ -100,7 +100,8 @@ func settings() map[string]string {
 // compare compares a piece and adds the faults to out. It returns the number of the table's rows
 // that come from these records.
 func (c *comparison) compare(ctx context.Context, rows proto.Input, partition int32,
-	out *TableReport) (own uint64, err error) {
+	out *TableReport,
+) (own uint64, err error) {
 	var n struct{ Want, WantHash, WantAll, Have, HaveHash, HaveAll uint64 }
 	const side = "SELECT count() AS n, sum(h) AS s, sum(cityHash64(h, topic, partition, offset, appended_at)) AS a FROM (SELECT %s AS h, topic, partition, offset, appended_at %s)"
 	sql := fmt.Sprintf(
@@ -135,7 +136,8 @@ type found struct {
 
 // nameFaults names the rows of a piece that are missing, doubled or different.
 func (c *comparison) nameFaults(ctx context.Context, rows proto.Input, partition int32,
-	out *TableReport) error {
+	out *TableReport,
+) error {
 	var values, differing []string
 	for _, col := range c.schema.Columns {
 		if slices.Contains(fromLog, col.Name) || slices.Contains(c.schema.Key, col.Name) {
@@ -191,7 +193,8 @@ func (c *comparison) inPiece(partition int32, from, to int64, first, last time.T
 // countByPiece counts, by a piece's first offset, the rows whose columns name the records of the
 // piece as their origin.
 func (c *comparison) countByPiece(ctx context.Context, partition int32, pieces []piece, end int64,
-	first, last time.Time) (map[int64]uint64, error) {
+	first, last time.Time,
+) (map[int64]uint64, error) {
 	froms := make([]string, len(pieces))
 	for i, p := range pieces {
 		froms[i] = fmt.Sprintf("toInt64(%d)", p.from)
@@ -214,7 +217,8 @@ func (c *comparison) countByPiece(ctx context.Context, partition int32, pieces [
 // nameStrangers names the rows whose columns name the records as their origin but that are not
 // among rows.
 func (c *comparison) nameStrangers(ctx context.Context, rows proto.Input, partition int32,
-	from, to int64, first, last time.Time, out *TableReport) error {
+	from, to int64, first, last time.Time, out *TableReport,
+) error {
 	sql := fmt.Sprintf(`SELECT 'strange' AS State, count() AS Rows, 0 AS More, groupArray(%d)(CAST((offset, %s, ''), 'Tuple(Offset Int64, Position String, Note String)')) AS Places FROM (
 		SELECT * %s AND (%s) NOT IN (SELECT %s FROM %s) ORDER BY offset)`, maxPlaces, c.position, c.inPiece(partition, from, to, first, last), c.key, c.key, expected)
 	return c.d.ClickHouse.AskRows(ctx, c.query(sql, rows), func(d *json.Decoder) error {

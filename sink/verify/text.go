@@ -111,12 +111,15 @@ func (c *CopyReport) lines() []string {
 		verdict = "DOES NOT EQUAL its source"
 	}
 	all := []string{
-		fmt.Sprintf("%s: %s: %s as the view %s makes them", c.Table, verdict, bgp.Count(c.Rows, "row"), c.View)}
+		fmt.Sprintf("%s: %s: %s as the view %s makes them", c.Table, verdict, bgp.Count(c.Rows, "row"), c.View),
+	}
 	for _, f := range []struct {
 		fault Fault
 		text  string
-	}{{c.Missing, "missing or different in the table:"},
-		{c.Strange, "in the table that the source does not make:"}} {
+	}{
+		{c.Missing, "missing or different in the table:"},
+		{c.Strange, "in the table that the source does not make:"},
+	} {
 		if f.fault.Rows == 0 {
 			continue
 		}

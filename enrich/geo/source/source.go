@@ -49,8 +49,10 @@ const (
 
 // String returns mmdb, ranges, delegated or names.
 func (f Format) String() string {
-	names := [...]string{FormatMMDB: "mmdb", FormatRanges: "ranges", FormatDelegated: "delegated",
-		FormatNames: "names"}
+	names := [...]string{
+		FormatMMDB: "mmdb", FormatRanges: "ranges", FormatDelegated: "delegated",
+		FormatNames: "names",
+	}
 	if int(f) < len(names) && f != 0 {
 		return names[f]
 	}

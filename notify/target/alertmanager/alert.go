@@ -87,7 +87,8 @@ func (f memory) next(m *target.Message, now time.Time) memory {
 // alerts returns the alerts to post: the one that fires or ends, and the ends of those that it
 // replaces.
 func (f memory) alerts(m *target.Message, resolveAfter time.Duration, now time.Time,
-	publicURL string) []alert {
+	publicURL string,
+) []alert {
 	start := m.Start
 	if start.IsZero() || start.After(now) {
 		start = now
@@ -140,8 +141,10 @@ var names = map[target.Subject]string{
 // labels returns the labels of an alert. Except the severity, none of them changes during an
 // incident.
 func labels(m *target.Message, s bgp.Severity) map[string]string {
-	l := map[string]string{"alertname": names[m.Subject], "severity": string(s), "outage_id": m.Incident,
-		"route": text.Line(m.Route)}
+	l := map[string]string{
+		"alertname": names[m.Subject], "severity": string(s), "outage_id": m.Incident,
+		"route": text.Line(m.Route),
+	}
 	if m.Incident == "" {
 		l["outage_id"] = m.ID
 	}

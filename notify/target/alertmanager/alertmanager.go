@@ -43,8 +43,10 @@ type Alertmanager struct {
 
 // New makes a target. It does not connect.
 func New(cfg Config, d target.Deps) (*Alertmanager, error) {
-	a := &Alertmanager{resolveAfter: cmp.Or(cfg.ResolveAfter, usualResolveAfter), publicURL: d.PublicURL,
-		name: d.Name, now: d.Now, log: d.Logger}
+	a := &Alertmanager{
+		resolveAfter: cmp.Or(cfg.ResolveAfter, usualResolveAfter), publicURL: d.PublicURL,
+		name: d.Name, now: d.Now, log: d.Logger,
+	}
 	a.heart.name = cfg.Heartbeat
 	if len(cfg.Instances) == 0 {
 		return nil, errors.New("instances: want at least one Alertmanager")
@@ -67,8 +69,10 @@ func New(cfg Config, d target.Deps) (*Alertmanager, error) {
 // Traits returns the traits of a pager that repeats open incidents every minute. News of an open
 // incident is rarely too late, because its alerts are a state.
 func (a *Alertmanager) Traits() target.Traits {
-	return target.Traits{Style: target.Pager, Keyed: true, LiveOnly: true, MaxAge: 24 * time.Hour,
-		Resend: time.Minute, GroupWait: time.Minute, Retries: target.StateRetries()}
+	return target.Traits{
+		Style: target.Pager, Keyed: true, LiveOnly: true, MaxAge: 24 * time.Hour,
+		Resend: time.Minute, GroupWait: time.Minute, Retries: target.StateRetries(),
+	}
 }
 
 // Close ends idle connections.
@@ -103,7 +107,8 @@ func (a *Alertmanager) Send(ctx context.Context, m *target.Message, h target.Han
 	case m.Exercise:
 		return nil, &target.Fault{
 			Err:     errors.New("the data are not live: an Alertmanager is not told of exercises"),
-			Refused: true}
+			Refused: true,
+		}
 	default:
 		was, err := remember(h, m, now)
 		if err != nil {
@@ -127,8 +132,10 @@ func (a *Alertmanager) Send(ctx context.Context, m *target.Message, h target.Han
 
 // post posts a list of alerts to an instance.
 func (a *Alertmanager) post(ctx context.Context, i *instance, body []byte) error {
-	_, err := a.client.Do(ctx, httpclient.Request{URL: i.url.JoinPath("api", "v2", "alerts"),
-		Header: http.Header{"Content-Type": {"application/json"}}, Body: body})
+	_, err := a.client.Do(ctx, httpclient.Request{
+		URL:    i.url.JoinPath("api", "v2", "alerts"),
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: body,
+	})
 	return err
 }
 

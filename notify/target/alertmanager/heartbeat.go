@@ -91,7 +91,8 @@ func (h *heartbeat) alerts(now time.Time, interval time.Duration, publicURL stri
 func (a *Alertmanager) earlier(ctx context.Context, i *instance, own alert, now time.Time) ([]alert, error) {
 	u := i.url.JoinPath("api", "v2", "alerts")
 	u.RawQuery = url.Values{
-		"filter": {`alertname="` + nameSilent + `"`, `darkmap="` + a.heart.name + `"`}}.Encode()
+		"filter": {`alertname="` + nameSilent + `"`, `darkmap="` + a.heart.name + `"`},
+	}.Encode()
 	answer, err := a.client.Do(ctx, httpclient.Request{Method: http.MethodGet, URL: u})
 	if err != nil {
 		return nil, err

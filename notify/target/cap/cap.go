@@ -44,8 +44,10 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 // Traits returns the traits of a feed. It is keyed, as a message that is sent twice makes the same
 // file.
 func (t *capTarget) Traits() target.Traits {
-	return target.Traits{Style: target.Feed, Keyed: true, Public: t.cfg.Restriction == "", MaxAge: maxAge,
-		GroupWait: groupWait}
+	return target.Traits{
+		Style: target.Feed, Keyed: true, Public: t.cfg.Restriction == "", MaxAge: maxAge,
+		GroupWait: groupWait,
+	}
 }
 
 // Send writes the alert of the message, if there is one, and the feed. The handle repeats the
@@ -119,8 +121,10 @@ func (t *capTarget) withdraw(m *target.Message, before *chain, newest *alert) (t
 	}
 	a.References = strings.Join(before.References, " ")
 	a.Info.ResponseType, a.Info.Urgency, a.Info.Certainty = "", "Unknown", "Unknown"
-	a.Info.Parameters = []named{{parameterMessage, string(target.TakeBack)},
-		{parameterNumber, fmt.Sprint(m.Number)}}
+	a.Info.Parameters = []named{
+		{parameterMessage, string(target.TakeBack)},
+		{parameterNumber, fmt.Sprint(m.Number)},
+	}
 	return t.put(&a)
 }
 

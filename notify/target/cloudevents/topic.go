@@ -101,8 +101,10 @@ func (t *Topic) fault(err error) error {
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		return &target.Fault{Err: fmt.Errorf("topic %s does not exist on these brokers: create it", t.topic)}
 	case errors.Is(err, kerr.MessageTooLarge):
-		return &target.Fault{Err: fmt.Errorf("topic %s takes no records as large as this one", t.topic),
-			Refused: true}
+		return &target.Fault{
+			Err:     fmt.Errorf("topic %s takes no records as large as this one", t.topic),
+			Refused: true,
+		}
 	}
 	return &target.Fault{Err: fmt.Errorf("writing to topic %s: %w", t.topic, neterror.Explain(err))}
 }

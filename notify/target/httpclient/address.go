@@ -29,7 +29,8 @@ func (e Endpoint) Faults() []config.Fault {
 	case strings.Contains(e.URL, "@"):
 		if u, err := url.Parse(e.URL); err != nil || u.User != nil {
 			return []config.Fault{
-				{Key: "url", Value: e.URL, Want: "a URL without a password here: such a one belongs into url_secret"}}
+				{Key: "url", Value: e.URL, Want: "a URL without a password here: such a one belongs into url_secret"},
+			}
 		}
 	}
 	return nil

@@ -57,8 +57,10 @@ func newClient(cfg Config, d target.Deps, proxy func(*http.Request) (*url.URL, e
 	if !httpguts.ValidHeaderFieldValue(auth) {
 		return nil, errors.New("authorization: the secret has characters that a header cannot hold")
 	}
-	c := &Client{timeout: cmp.Or(cfg.Timeout, usualTimeout), agent: "darkmap/" + d.Version, auth: auth,
-		now: d.Now}
+	c := &Client{
+		timeout: cmp.Or(cfg.Timeout, usualTimeout), agent: "darkmap/" + d.Version, auth: auth,
+		now: d.Now,
+	}
 	c.proxy = func(r *http.Request) (*url.URL, error) {
 		p, err := proxy(r)
 		if err != nil { // err would show the proxy's password

@@ -73,8 +73,12 @@ func (t *mailTarget) compose(m *target.Message, to *netmail.Address, before thre
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	msg.SetGenHeader("X-Auto-Response-Suppress", "All")
 	msg.SetListUnsubscribe(t.unsubscribe)
-	for _, h := range [][2]string{{"Incident", m.Incident}, {"Message", string(m.Kind)},
-		{"Severity", string(m.Severity)}, {"Route", m.Route}} {
+	for _, h := range [][2]string{
+		{"Incident", m.Incident},
+		{"Message", string(m.Kind)},
+		{"Severity", string(m.Severity)},
+		{"Route", m.Route},
+	} {
 		if h[1] != "" {
 			msg.SetGenHeader(mail.Header("X-Darkmap-"+h[0]), text.Cut(text.MailHeader(h[1]), 255, 255))
 		}

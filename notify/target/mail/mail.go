@@ -54,8 +54,10 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
-	t := &mailTarget{cfg: cfg, name: d.Name, now: d.Now, logger: d.Logger, unsubscribe: cfg.Unsubscribe,
-		tls: &tls.Config{MinVersion: tls.VersionTLS12, ServerName: cfg.Host}}
+	t := &mailTarget{
+		cfg: cfg, name: d.Name, now: d.Now, logger: d.Logger, unsubscribe: cfg.Unsubscribe,
+		tls: &tls.Config{MinVersion: tls.VersionTLS12, ServerName: cfg.Host},
+	}
 	var err error
 	if t.password, err = cfg.Password.Read(); err != nil {
 		return nil, err
@@ -100,8 +102,10 @@ func (t *mailTarget) Traits() target.Traits {
 // client returns a client that is not connected yet. dial is used for connections that are not
 // encrypted from the start; for the others go-mail needs its own dialer.
 func (t *mailTarget) client(dial mail.DialContextFunc) (*mail.Client, error) {
-	options := []mail.Option{mail.WithPort(t.cfg.port()), mail.WithTimeout(t.cfg.Timeout),
-		mail.WithTLSConfig(t.tls)}
+	options := []mail.Option{
+		mail.WithPort(t.cfg.port()), mail.WithTimeout(t.cfg.Timeout),
+		mail.WithTLSConfig(t.tls),
+	}
 	switch t.cfg.encryption() {
 	case tlsWhole:
 		options = append(options, mail.WithSSL())
@@ -126,7 +130,8 @@ func (t *mailTarget) dial(ctx context.Context) (*mail.Client, error) {
 	})
 	if err != nil {
 		return nil, &target.Fault{
-			Err: fmt.Errorf("%s: the settings of the mail server cannot be used: %w", t.cfg.Host, err), Refused: true}
+			Err: fmt.Errorf("%s: the settings of the mail server cannot be used: %w", t.cfg.Host, err), Refused: true,
+		}
 	}
 	if err := c.DialWithContext(ctx); err != nil {
 		if opened != nil { // go-mail leaves the connection open if the server refuses the password
@@ -216,8 +221,10 @@ func (t *mailTarget) undialled(err error) error {
 
 // answered returns the fault for an answer of the server.
 func (t *mailTarget) answered(code int, err error) *target.Fault {
-	f := &target.Fault{Err: fmt.Errorf("%s answers: %s", t.cfg.Host, t.reason(err)), Status: code,
-		Refused: code >= 500}
+	f := &target.Fault{
+		Err: fmt.Errorf("%s answers: %s", t.cfg.Host, t.reason(err)), Status: code,
+		Refused: code >= 500,
+	}
 	f.Throttle = code == 421
 	return f
 }

@@ -70,13 +70,16 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 
 // Traits returns the traits of a chat with keys that expire after an hour.
 func (t *mastodonTarget) Traits() target.Traits {
-	return target.Traits{Style: target.Chat, Keyed: true, Public: true, MaxAge: maxAge,
-		GroupWait: groupWait, Interval: interval}
+	return target.Traits{
+		Style: target.Chat, Keyed: true, Public: true, MaxAge: maxAge,
+		GroupWait: groupWait, Interval: interval,
+	}
 }
 
 // Send makes the incident's post or edits it. The end also gives an answer to the post.
 func (t *mastodonTarget) Send(ctx context.Context, m *target.Message,
-	h target.Handle) (target.Handle, error) {
+	h target.Handle,
+) (target.Handle, error) {
 	if m.Private {
 		return nil, nil
 	}
@@ -117,7 +120,8 @@ func (t *mastodonTarget) post(ctx context.Context, m *target.Message, to, key st
 
 // do sends a request. key is its Idempotency-Key; empty if it needs none.
 func (t *mastodonTarget) do(ctx context.Context, method string, u *url.URL, key string,
-	body any) (*httpclient.Answer, error) {
+	body any,
+) (*httpclient.Answer, error) {
 	b, err := json.Marshal(body)
 	if err != nil {
 		return nil, fmt.Errorf("writing a post: %w", err)
@@ -126,8 +130,10 @@ func (t *mastodonTarget) do(ctx context.Context, method string, u *url.URL, key 
 	if key != "" {
 		header.Set("Idempotency-Key", key)
 	}
-	got, err := t.client.Do(ctx, httpclient.Request{Method: method, URL: u, Header: header, Body: b,
-		Gone: []int{http.StatusUnauthorized, http.StatusForbidden}})
+	got, err := t.client.Do(ctx, httpclient.Request{
+		Method: method, URL: u, Header: header, Body: b,
+		Gone: []int{http.StatusUnauthorized, http.StatusForbidden},
+	})
 	if f := target.FaultOf(err); f != nil && got != nil && got.Status == http.StatusTooManyRequests &&
 		f.RetryAfter == 0 {
 		if reset, err := time.Parse(time.RFC3339, got.Header.Get("X-RateLimit-Reset")); err == nil {
@@ -141,8 +147,10 @@ func (t *mastodonTarget) do(ctx context.Context, method string, u *url.URL, key 
 func (t *mastodonTarget) Check(ctx context.Context) error {
 	u := t.server.JoinPath("api/v1/accounts/verify_credentials")
 	header := http.Header{"Authorization": {"Bearer " + t.token}}
-	_, err := t.client.Do(ctx, httpclient.Request{Method: http.MethodGet, URL: u, Header: header,
-		Gone: []int{http.StatusUnauthorized, http.StatusForbidden}})
+	_, err := t.client.Do(ctx, httpclient.Request{
+		Method: http.MethodGet, URL: u, Header: header,
+		Gone: []int{http.StatusUnauthorized, http.StatusForbidden},
+	})
 	return err
 }
 

@@ -66,8 +66,10 @@ func whole(m *target.Message) content {
 	if m.Link != "" && len(m.Link) <= maxLink {
 		plain, rich = append(plain, m.Link), rich+`<p><a href="`+text.HTML(m.Link)+`">`+text.HTML(m.Link)+"</a></p>"
 	}
-	return content{MsgType: "m.text", Body: strings.Join(plain, "\n"), Format: "org.matrix.custom.html",
-		FormattedBody: rich}
+	return content{
+		MsgType: "m.text", Body: strings.Join(plain, "\n"), Format: "org.matrix.custom.html",
+		FormattedBody: rich,
+	}
 }
 
 // edit turns an event into an edit to the newest state. Clients without support for edits show the
@@ -84,7 +86,9 @@ func edit(c content, root string) content {
 func reply(m *target.Message, root, last string) content {
 	return content{
 		MsgType: "m.text", Body: text.MatrixBody(heading(m)),
-		RelatesTo: &relation{RelType: "m.thread", EventID: root, IsFallingBack: true,
-			InReplyTo: &answer{EventID: last}},
+		RelatesTo: &relation{
+			RelType: "m.thread", EventID: root, IsFallingBack: true,
+			InReplyTo: &answer{EventID: last},
+		},
 	}
 }

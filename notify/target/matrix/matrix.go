@@ -59,8 +59,10 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 
 // Traits returns the traits of a chat with transaction ids.
 func (t *matrixTarget) Traits() target.Traits {
-	return target.Traits{Style: target.Chat, Keyed: true, MaxAge: maxAge, GroupWait: groupWait,
-		Interval: interval}
+	return target.Traits{
+		Style: target.Chat, Keyed: true, MaxAge: maxAge, GroupWait: groupWait,
+		Interval: interval,
+	}
 }
 
 // Send creates the incident's event, or edits it and adds the news to its thread.
@@ -104,11 +106,14 @@ func (t *matrixTarget) put(ctx context.Context, transaction string, c content) (
 
 // do sends a request and decodes the error of an answer.
 func (t *matrixTarget) do(ctx context.Context, method string, u *url.URL,
-	body []byte) (*httpclient.Answer, error) {
+	body []byte,
+) (*httpclient.Answer, error) {
 	header := http.Header{"Authorization": {"Bearer " + t.token}, "Content-Type": {"application/json"}}
 	got, err := t.client.Do(ctx,
-		httpclient.Request{Method: method, URL: u, Header: header, Body: body,
-			Gone: []int{http.StatusUnauthorized}})
+		httpclient.Request{
+			Method: method, URL: u, Header: header, Body: body,
+			Gone: []int{http.StatusUnauthorized},
+		})
 	f := target.FaultOf(err)
 	if f == nil || got == nil {
 		return got, err

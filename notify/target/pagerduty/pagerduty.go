@@ -50,8 +50,10 @@ func New(cfg Config, d target.Deps) (*PagerDuty, error) {
 
 // Traits returns the traits of a pager whose key is the incident's id.
 func (p *PagerDuty) Traits() target.Traits {
-	return target.Traits{Style: target.Pager, Keyed: true, LiveOnly: true, MaxAge: 15 * time.Minute,
-		GroupWait: time.Minute, Retries: target.StateRetries()}
+	return target.Traits{
+		Style: target.Pager, Keyed: true, LiveOnly: true, MaxAge: 15 * time.Minute,
+		GroupWait: time.Minute, Retries: target.StateRetries(),
+	}
 }
 
 // Close ends idle connections.
@@ -74,8 +76,10 @@ func (p *PagerDuty) Send(ctx context.Context, m *target.Message, _ target.Handle
 		}
 		e.Action = resolve
 	case m.Exercise:
-		return nil, &target.Fault{Err: errors.New("the data are not live: nobody is paged for an exercise"),
-			Refused: true}
+		return nil, &target.Fault{
+			Err:     errors.New("the data are not live: nobody is paged for an exercise"),
+			Refused: true,
+		}
 	}
 	return nil, p.enqueue(ctx, e)
 }

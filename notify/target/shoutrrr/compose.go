@@ -70,8 +70,10 @@ const (
 
 // discord makes the JSON for Discord.
 func (s service) discord(m *target.Message, username, avatar string) (string, error) {
-	d := discordMessage{Content: s.body(m), Username: username, AvatarURL: avatar,
-		AllowedMentions: map[string][]string{"parse": {}}, Flags: noPreviews}
+	d := discordMessage{
+		Content: s.body(m), Username: username, AvatarURL: avatar,
+		AllowedMentions: map[string][]string{"parse": {}}, Flags: noPreviews,
+	}
 	if m.Exercise {
 		d.Flags |= silent
 	}

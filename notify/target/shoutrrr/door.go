@@ -104,7 +104,8 @@ func (d *door) result(err error) error {
 		return d.fault
 	case d.passed == 0:
 		return &target.Fault{
-			Err: errors.New("the library sent no request: its URL has a parameter that cannot be used"), Refused: true}
+			Err: errors.New("the library sent no request: its URL has a parameter that cannot be used"), Refused: true,
+		}
 	case err != nil: // the service answered 2xx and reported an error
 		return &target.Fault{Err: errors.New("the service did not take the message"), Refused: true}
 	}

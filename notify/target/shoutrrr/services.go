@@ -28,14 +28,22 @@ type service struct {
 // services holds the usable services by the scheme of their URL. It is never modified.
 var services = map[string]service{
 	"discord": {escape: text.Discord, limit: 2000, guarded: true, gone: []int{401, 403, 404}},
-	"telegram": {escape: text.Telegram, limit: 4096, guarded: true, gone: []int{401, 403, 404},
-		quiet: map[string]string{"notification": "No"}},
-	"ntfy": {escape: text.Fediverse, limit: 4000, guarded: true, title: true, gone: []int{401, 403},
-		quiet: map[string]string{"priority": "min"}},
-	"gotify": {escape: text.Fediverse, limit: 8000, guarded: true, title: true, gone: []int{401, 403},
-		quiet: map[string]string{"priority": "1"}},
-	"pushover": {escape: text.Fediverse, limit: 1024, guarded: true, title: true, gone: []int{401, 403},
-		quiet: map[string]string{"priority": "-1"}},
+	"telegram": {
+		escape: text.Telegram, limit: 4096, guarded: true, gone: []int{401, 403, 404},
+		quiet: map[string]string{"notification": "No"},
+	},
+	"ntfy": {
+		escape: text.Fediverse, limit: 4000, guarded: true, title: true, gone: []int{401, 403},
+		quiet: map[string]string{"priority": "min"},
+	},
+	"gotify": {
+		escape: text.Fediverse, limit: 8000, guarded: true, title: true, gone: []int{401, 403},
+		quiet: map[string]string{"priority": "1"},
+	},
+	"pushover": {
+		escape: text.Fediverse, limit: 1024, guarded: true, title: true, gone: []int{401, 403},
+		quiet: map[string]string{"priority": "-1"},
+	},
 	"mattermost": {escape: text.Markdown, limit: 4000, guarded: true, gone: []int{401, 403}},
 	"rocketchat": {escape: text.Markdown, limit: 4000, guarded: true, gone: []int{401, 403}},
 

@@ -113,7 +113,8 @@ func (t *shoutrrrTarget) Traits() target.Traits {
 // Send sends the message. The library takes no context: if an attempt hangs, Send returns and the
 // attempt continues.
 func (t *shoutrrrTarget) Send(ctx context.Context, m *target.Message,
-	_ target.Handle) (target.Handle, error) {
+	_ target.Handle,
+) (target.Handle, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	s, err := t.locate()
@@ -159,8 +160,10 @@ func (t *shoutrrrTarget) attempt(s types.Service, m *target.Message) error {
 	if !t.service.guarded {
 		return t.understood(s.Send(message, &params))
 	}
-	d := &door{client: t.client, gone: t.service.gone,
-		proxied: func(u *url.URL) { t.proxied.Do(func() { t.client.LogProxy(t.deps, u) }) }}
+	d := &door{
+		client: t.client, gone: t.service.gone,
+		proxied: func(u *url.URL) { t.proxied.Do(func() { t.client.LogProxy(t.deps, u) }) },
+	}
 	return d.result(d.through(s)(message, &params))
 }
 

@@ -68,9 +68,13 @@ func blocks(m *target.Message) []block {
 		all = append(all, block{Type: "section", Fields: fields})
 	}
 	if m.Link != "" && text.Units(m.Link) <= maxURL {
-		all = append(all, block{Type: "actions",
-			Elements: []button{{Type: "button", Text: textObject{Type: "plain_text", Text: "Open in darkmap"},
-				URL: m.Link, ActionID: "open-in-darkmap"}}})
+		all = append(all, block{
+			Type: "actions",
+			Elements: []button{{
+				Type: "button", Text: textObject{Type: "plain_text", Text: "Open in darkmap"},
+				URL: m.Link, ActionID: "open-in-darkmap",
+			}},
+		})
 	}
 	return all
 }

@@ -34,13 +34,17 @@ var (
 	// lostMessage: the message is gone, or cannot be changed any more.
 	lostMessage = []string{"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"}
 	// goneErrors: the token is no longer valid, or never was.
-	goneErrors = []string{"invalid_auth", "not_authed", "account_inactive", "token_revoked",
-		"token_expired", "org_login_required", "team_access_not_granted"}
+	goneErrors = []string{
+		"invalid_auth", "not_authed", "account_inactive", "token_revoked",
+		"token_expired", "org_login_required", "team_access_not_granted",
+	}
 	// busyErrors: Slack asks for a pause.
 	busyErrors = []string{"ratelimited", "rate_limited", "message_limit_exceeded"}
 	// passing: a temporary failure at Slack.
-	passing = []string{"fatal_error", "internal_error", "service_unavailable", "request_timeout",
-		"accesslimited", "team_added_to_org"}
+	passing = []string{
+		"fatal_error", "internal_error", "service_unavailable", "request_timeout",
+		"accesslimited", "team_added_to_org",
+	}
 )
 
 // busyWait is the pause for Slack if its answer names none.

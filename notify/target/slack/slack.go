@@ -111,8 +111,10 @@ func (t *slackTarget) Send(ctx context.Context, m *target.Message, h target.Hand
 	}
 	over := m.Kind == target.Close || m.Kind == target.TakeBack
 	_, err = t.call(ctx, "chat.postMessage",
-		post{Channel: first.Channel, ThreadTS: first.TS, Broadcast: over, Text: p.Text, UnfurlLinks: &no,
-			UnfurlMedia: &no})
+		post{
+			Channel: first.Channel, ThreadTS: first.TS, Broadcast: over, Text: p.Text, UnfurlLinks: &no,
+			UnfurlMedia: &no,
+		})
 	return nil, err
 }
 
@@ -154,7 +156,8 @@ func (t *slackTarget) call(ctx context.Context, method string, body any) (*answe
 
 // send sends a request. gone are statuses that mean that the destination no longer exists.
 func (t *slackTarget) send(ctx context.Context, u *url.URL, body any,
-	gone ...int) (*httpclient.Answer, error) {
+	gone ...int,
+) (*httpclient.Answer, error) {
 	b, err := json.Marshal(body)
 	if err != nil {
 		return nil, fmt.Errorf("writing a message of Slack: %w", err)

@@ -89,7 +89,7 @@ func (t *mastodonTarget) Send(ctx context.Context, m *target.Message,
 	}
 	edit := status{Status: compose(m), Language: t.cfg.Language}
 	got, err := t.do(ctx, http.MethodPut, t.statuses(before.ID), "", edit)
-	if got != nil && (got.Status == http.StatusNotFound || got.Status == http.StatusGone) { // the post was deleted
+	if got != nil && (got.Status == http.StatusNotFound || got.Status == http.StatusGone) { // deleted
 		return t.post(ctx, m, "", m.ID+"-anew")
 	}
 	if err != nil || m.Kind != target.Close && m.Kind != target.TakeBack {

@@ -19,12 +19,12 @@ import (
 	"github.com/darkmap/darkmap/internal/mrt"
 )
 
-// File is one file of an export. Collector is empty where it is not MRT.
+// File is one file of an export. Collector is empty for files that are not MRT.
 type File struct {
 	Collector string
-	// Name is relative to the export's folder.
+	// Name is the path of the file relative to the export's folder.
 	Name string
-	// Records counts MRT records.
+	// Records is the number of MRT records.
 	Records int
 	Bytes   int64
 }
@@ -32,10 +32,10 @@ type File struct {
 // ConfigFile is the name of the export's configuration file.
 const ConfigFile = "darkmap.yaml"
 
-// localASN is the collectors' own AS number, of documentation space (RFC 5398).
+// localASN is the collectors' own AS number, from documentation space (RFC 5398).
 const localASN bgp.ASN = 64496
 
-// Arguments returns the export's MRT files as `darkmap replay` takes them, NAME=FILE, in the folder.
+// Arguments returns the export's MRT files in dir as arguments of `darkmap replay`: NAME=FILE.
 func Arguments(dir string, files []File) []string {
 	var out []string
 	for _, f := range files {
@@ -46,9 +46,13 @@ func Arguments(dir string, files []File) []string {
 	return out
 }
 
-// Export writes the world into dir, which it makes: per collector the table at the start (<name>.rib.mrt.gz) and the
-// messages after it (<name>.updates.mrt.gz), what `replay` needs to know of the world (geo.csv, asn.csv, darkmap.yaml), and
-// README.txt. Files that are there are overwritten. The same world gives the same octets.
+// Export writes the world into dir, and makes dir if needed. It overwrites existing files. The same
+// world gives the same octets. The files are:
+//   - <name>.rib.mrt.gz for each collector: the table at the start;
+//   - <name>.updates.mrt.gz for each collector: the messages after the table;
+//   - geo.csv, asn.csv and darkmap.yaml: the data about the world that `replay` needs;
+//   - truth.json and truth.txt: the true events;
+//   - README.txt.
 func (w *World) Export(dir string) ([]File, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // public by purpose
 		return nil, fmt.Errorf("making the export's folder: %w", err)
@@ -56,11 +60,15 @@ func (w *World) Export(dir string) ([]File, error) {
 	var files []File
 	for _, collector := range w.Collectors() {
 		r := w.record(collector)
-		rib, err := writeMRT(dir, collector, ".rib.mrt.gz", func(m *mrt.Writer) error { return w.writeTable(m, collector, r) })
+		rib, err := writeMRT(dir, collector, ".rib.mrt.gz", func(m *mrt.Writer) error {
+			return w.writeTable(m, collector, r)
+		})
 		if err != nil {
 			return nil, err
 		}
-		updates, err := writeMRT(dir, collector, ".updates.mrt.gz", func(m *mrt.Writer) error { return w.writeRecords(m, r.records) })
+		updates, err := writeMRT(dir, collector, ".updates.mrt.gz", func(m *mrt.Writer) error {
+			return w.writeRecords(m, r.records)
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -76,10 +84,16 @@ func (w *World) Export(dir string) ([]File, error) {
 		{"truth.txt", w.truthText()},
 		{"geo.csv", geo},
 		{"asn.csv", asn},
-		{ConfigFile, "# " + w.Label() + "\nenrich:\n  geo:\n    files: [{path: geo.csv, kind: geolocation}]\n  asn:\n    files: [asn.csv]\ndetect:\n  outage:\n    label: " + w.shortLabel() + "\n"},
+		{
+			ConfigFile, "# " + w.Label() +
+				"\nenrich:\n  geo:\n    files: [{path: geo.csv, kind: geolocation}]\n  asn:\n    files: [asn.csv]\ndetect:\n  outage:\n    label: " +
+				w.shortLabel() + "\n",
+		},
 		{"README.txt", w.readme(files)},
 	} {
-		if err := os.WriteFile(filepath.Join(dir, f.name), []byte(f.text), 0o644); err != nil { //nolint:gosec // public by purpose
+		if err := os.WriteFile( //nolint:gosec // public by purpose
+			filepath.Join(dir, f.name), []byte(f.text), 0o644,
+		); err != nil {
 			return nil, fmt.Errorf("writing the export: %w", err)
 		}
 		files = append(files, File{Name: f.name, Bytes: int64(len(f.text))})
@@ -87,7 +101,7 @@ func (w *World) Export(dir string) ([]File, error) {
 	return files, nil
 }
 
-// writeMRT writes one gzipped file.
+// writeMRT creates one gzipped MRT file. fill writes its records.
 func writeMRT(dir, collector, suffix string, fill func(*mrt.Writer) error) (file File, err error) {
 	file = File{Collector: collector, Name: collector + suffix}
 	out, err := os.Create(filepath.Join(dir, file.Name)) //nolint:gosec // the name is of the committed table
@@ -116,7 +130,7 @@ func writeMRT(dir, collector, suffix string, fill func(*mrt.Writer) error) (file
 	return file, nil
 }
 
-// writeTable writes the peer index table and every prefix that anybody holds, sorted, IPv4 first.
+// writeTable writes the peer index table and every prefix that a peer holds, sorted, IPv4 first.
 func (w *World) writeTable(m *mrt.Writer, collector string, r recording) error {
 	start := time.UnixMicro(r.start).UTC()
 	index := map[*session]uint16{}
@@ -146,24 +160,30 @@ func (w *World) writeTable(m *mrt.Writer, collector string, r recording) error {
 	for i, t := range table {
 		var entries []mrt.Entry
 		for _, h := range r.table[t.group][t.prefix] {
-			entries = append(entries, mrt.Entry{Peer: index[h.session], Originated: originated(r.start, t.group, h.session), Attributes: w.attributes(h.session, t.group, h.path)})
+			entries = append(entries, mrt.Entry{
+				Peer: index[h.session], Originated: originated(r.start, t.group, h.session),
+				Attributes: w.attributes(h.session, t.group, h.path),
+			})
 		}
 		m.RIB(start, uint32(i), prefix(t), entries)
 	}
 	return nil
 }
 
-// comparePrefixes orders IPv4 before IPv6, then by address, shorter first.
+// comparePrefixes orders IPv4 before IPv6, then by address, then shorter prefixes first.
 func comparePrefixes(a, b netip.Prefix) int {
 	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 }
 
-// writeRecords writes the messages and states.
+// writeRecords writes the messages and the state changes.
 func (w *World) writeRecords(m *mrt.Writer, records []record) error {
 	var message []byte
 	var prefixes []netip.Prefix
 	for _, r := range records {
-		session := mrt.Session{PeerASN: r.session.peer.asn, LocalASN: localASN, PeerAddress: r.session.address, LocalAddress: r.session.local}
+		session := mrt.Session{
+			PeerASN: r.session.peer.asn, LocalASN: localASN, PeerAddress: r.session.address,
+			LocalAddress: r.session.local,
+		}
 		switch {
 		case r.to != 0:
 			m.StateChange(r.at, session, r.from, r.to)
@@ -191,10 +211,13 @@ func (w *World) writeRecords(m *mrt.Writer, records []record) error {
 	return nil
 }
 
-// attributes are what the session's peer says of the group when it uses its k-th path.
+// attributes returns the path attributes with which the session's peer announces group g over its
+// k-th path.
 func (w *World) attributes(s *session, g int, k int8) wire.PlainAttributes {
 	network := w.groups[g].network
-	a := wire.PlainAttributes{Path: w.path(w.peerIndex(s.peer), network, int(k)), NextHop: s.next, NextHop6: s.next6}
+	a := wire.PlainAttributes{
+		Path: w.path(w.peerIndex(s.peer), network, int(k)), NextHop: s.next, NextHop6: s.next6,
+	}
 	if w.topo.networks[network].Country == "KP" || g%9 == 4 {
 		a.Origin = 2
 	}
@@ -202,14 +225,18 @@ func (w *World) attributes(s *session, g int, k int8) wire.PlainAttributes {
 		a.MED, a.HasMED = uint32(network%50), true
 	}
 	if s.index%3 != 0 && s.peer.asn < 1<<16 {
-		a.Communities = []uint32{uint32(s.peer.asn)<<16 | uint32(1000+int(k)), uint32(s.peer.asn)<<16 | uint32(2000+network%30)}
+		a.Communities = []uint32{
+			uint32(s.peer.asn)<<16 | uint32(1000+int(k)),
+			uint32(s.peer.asn)<<16 | uint32(2000+network%30),
+		}
 	}
 	return a
 }
 
 func (w *World) peerIndex(p *peer) int { return slices.Index(w.peers, p) }
 
-// ranges returns where the world's space lies and whose it is, as range CSV, sorted, nested prefixes left out.
+// ranges returns the country (geo) and the AS (asn) of each range of the world's address space, as
+// range CSV, sorted. A prefix inside an earlier one is left out.
 func (w *World) ranges() (geo, asn string) {
 	type owned struct {
 		prefix  netip.Prefix
@@ -236,7 +263,7 @@ func (w *World) ranges() (geo, asn string) {
 	return g.String(), a.String()
 }
 
-// quoted quotes a CSV field if it has to be.
+// quoted quotes a CSV field if the field needs quotes.
 func quoted(s string) string {
 	if strings.ContainsAny(s, ",\"") {
 		return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
@@ -257,8 +284,11 @@ func (w *World) readme(files []File) string {
 	var b strings.Builder
 	all, full := w.Peers()
 	fmt.Fprintf(&b, "%s\n\n", w.Label())
-	fmt.Fprintf(&b, "%d collectors, %d peers (%d full feeds), %d networks; %s to %s.\n", len(w.Collectors()), all, full, len(w.topo.networks), w.Start().Format(time.RFC3339), w.End().Format(time.RFC3339))
-	b.WriteString("These are MRT files (RFC 6396): `bgpdump -m FILE` reads them. No message in them is real data.\nWhat happens in them, and when, stands in truth.txt and, for programs, in truth.json.\n\nTo find the outages in them, in this folder:\n\n    darkmap replay --config darkmap.yaml")
+	fmt.Fprintf(&b, "%d collectors, %d peers (%d full feeds), %d networks; %s to %s.\n",
+		len(w.Collectors()), all, full, len(w.topo.networks), w.Start().Format(time.RFC3339),
+		w.End().Format(time.RFC3339))
+	b.WriteString(
+		"These are MRT files (RFC 6396): `bgpdump -m FILE` reads them. No message in them is real data.\nWhat happens in them, and when, stands in truth.txt and, for programs, in truth.json.\n\nTo find the outages in them, in this folder:\n\n    darkmap replay --config darkmap.yaml")
 	for _, a := range Arguments("", files) {
 		b.WriteString(" \\\n        " + a)
 	}

@@ -9,8 +9,9 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// networksTSV lists the networks of the world: AS number, country, name, providers and some of the prefixes that it really
-// announced in 2014. The facts were typed in; they are neither complete nor current.
+// networksTSV lists the networks of the world: AS number, country, name, providers and some of the
+// prefixes that the network really announced in 2014. The facts were typed in. They are neither
+// complete nor current.
 //
 //go:embed networks.tsv
 var networksTSV string
@@ -20,11 +21,12 @@ type Network struct {
 	ASN       bgp.ASN
 	Country   string
 	Name      string
-	Providers []bgp.ASN // none: it is at the top, and peers with all others that are
+	Providers []bgp.ASN // empty: the network is at the top, and peers with all others at the top
 	Prefixes  []netip.Prefix
 }
 
-// rows splits a committed table into its rows, the heading left out, and checks the number of columns.
+// rows splits a committed table into its rows, without the heading. It checks the number of
+// columns.
 func rows(name, text string, columns int) ([][]string, error) {
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")[1:]
 	out := make([][]string, 0, len(lines))

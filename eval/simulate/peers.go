@@ -10,24 +10,24 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// peersTSV says which AS feeds which collector. It is made up: real ASes, but not their real sessions.
+// peersTSV lists which AS feeds which collector. The ASes are real; their sessions are made up.
 //
 //go:embed peers.tsv
 var peersTSV string
 
-// peer is one AS that feeds a collector, over one session or, with IPv6 on its own, two.
+// peer is one AS that feeds a collector. It has one session, or two if IPv6 has its own.
 type peer struct {
 	collector string
 	number    int // within the collector, from 1
 	asn       bgp.ASN
-	partial   bool // only its own country's networks
+	partial   bool // the peer announces only the networks of its own country
 	endOfRIB  bool
 	joins     time.Duration
 	node      int
 	sessions  []*session
 }
 
-// session is a BGP session of a peer. Its families are those that it carries.
+// session is a BGP session of a peer. families lists the families that it carries.
 type session struct {
 	peer     *peer
 	index    int // among all sessions
@@ -41,7 +41,7 @@ type session struct {
 
 func (s *session) carries(f bgp.Family) bool { return slices.Contains(s.families, f) }
 
-// parsePeers returns the peers in the table's order, which is by collector.
+// parsePeers returns the peers in the order of the table, which is sorted by collector.
 func parsePeers(text string) ([]*peer, error) {
 	table, err := rows("peers.tsv", text, 6)
 	if err != nil {
@@ -83,8 +83,8 @@ func parsePeers(text string) ([]*peer, error) {
 	return out, nil
 }
 
-// addressPlan gives the peer its IPv4 session. All addresses are documentation space (RFC 5737, RFC 3849), which has room
-// for 12 collectors of 20 peers.
+// addressPlan gives the peer its IPv4 session. All addresses are documentation space (RFC 5737, RFC
+// 3849), which has room for 12 collectors with 20 peers each.
 func addressPlan(p *peer, collector, number int) *session {
 	s := &session{
 		peer:     p,

@@ -7,13 +7,14 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// The background, over the nine days. All of it is assumed: enough to be in the way, little enough for two cores.
+// The counts of the background events in nine days. All of them are assumed. They are enough to
+// disturb the detector, and few enough for two cores.
 const (
-	reroutings   = 5500 // a network's path changes for some of the peers, and back
+	reroutings   = 5500 // the path of a network changes for some of the peers, and changes back
 	singleLosses = 1500 // one or two peers lose a network for a moment
 	blips        = 14   // a whole network of another country is gone for less than three minutes
-	resets       = 40   // sessions that end and come back, with their whole table
-	refreshes    = 14   // the same without any state message
+	resets       = 40   // sessions that end and come back with their whole table
+	refreshes    = 14   // like resets, but without a state message
 )
 
 const (
@@ -26,28 +27,31 @@ const (
 // withdrawn is the path of a change that withdraws.
 const withdrawn = -1
 
-// change is what happens to some prefixes of a group at one peer, as the peer would say it if its session is up.
+// change is a change of some prefixes of a group at one peer. The peer sends it if its session is
+// up.
 type change struct {
 	at    int64
 	mask  uint32
 	group int32
 	path  int8
-	// silent: another network's announcement of the same prefixes says it already.
+	// silent marks a change without a message: an announcement of the same prefixes by another
+	// network implies it.
 	silent bool
 }
 
-// pause is a session's loss. Without state the collector records no state message: the peer's table just comes again.
+// pause is the loss of a session. If state is false, the collector records no state message: the
+// peer only sends its table again.
 type pause struct {
 	down, up int64
 	state    bool
-	transfer int64 // how long the table takes
+	transfer int64 // transfer is the duration of the table transfer.
 }
 
-// plan is everything that happens, per session, in order of time.
+// plan holds everything that happens, by session, in order of time.
 type plan struct {
 	changes [][]change
 	pauses  [][]pause
-	// losses are the drawn country's, blips those of others.
+	// losses are the losses of the drawn country. blips are the losses of other countries.
 	losses []loss
 	blips  []blip
 }
@@ -58,12 +62,13 @@ type blip struct {
 	loss
 }
 
-// planner fills a plan. busy holds, per network, when it must be left alone: it is being lost.
+// planner fills a plan. busy lists, by network, the losses during which nothing else may happen to
+// the network.
 type planner struct {
 	w    *World
 	rng  *rand.Rand
 	p    plan
-	base []int64 // per peer: how far from the world it is
+	base []int64 // base is the distance of each peer from the world, in microseconds.
 	busy [][]loss
 }
 
@@ -77,7 +82,8 @@ func newPlanner(w *World, rng *rand.Rand) *planner {
 	return p
 }
 
-// background adds what is not the matter: in proportion to the period, and what takes days only if there are nine.
+// background adds the events that the detector must not report. Their number is in proportion to
+// the period. Events that take days are added only if the period is nine days or longer.
 func (p *planner) background() {
 	share := func(n int) int { return int(int64(n) * (p.w.end - p.w.start) / (9 * day)) }
 	p.blips(share(blips))
@@ -105,7 +111,7 @@ func (p *planner) background() {
 	}
 }
 
-// finish puts everything in order.
+// finish sorts the changes and the pauses by time.
 func (p *planner) finish() plan {
 	for i := range p.p.changes {
 		slices.SortStableFunc(p.p.changes[i], func(a, b change) int { return compare(a.at, b.at) })
@@ -129,7 +135,7 @@ func (p *planner) exp(mean int64) int64 {
 	return min(int64(p.rng.ExpFloat64()*float64(mean)), 6*mean)
 }
 
-// say adds what a peer says; it is said on the session that carries the group's family, if there is one.
+// say adds a change at a peer to its sessions that carry the family of the group.
 func (p *planner) say(peerIndex int, c change) {
 	for _, s := range p.w.peers[peerIndex].sessions {
 		if s.carries(p.w.groups[c.group].family) {
@@ -149,7 +155,8 @@ func (p *planner) groupsOf(network int) []int {
 	return out
 }
 
-// free reports whether nothing is being lost of the network between from and to, a few minutes around included.
+// free reports whether the network has no loss between from and to, with a margin of five minutes
+// on both sides.
 func (p *planner) free(network int, from, to int64) bool {
 	for _, l := range p.busy[network] {
 		if from < l.end+5*minute && l.start-5*minute < to {
@@ -159,7 +166,7 @@ func (p *planner) free(network int, from, to int64) bool {
 	return true
 }
 
-// loseCountry takes the drawn country away as the schedule says.
+// loseCountry takes the drawn country away at the times of the schedule.
 func (p *planner) loseCountry(schedule []Row) {
 	for _, r := range schedule {
 		for _, l := range r.losses(p.w.shift, p.rng) {
@@ -173,7 +180,8 @@ func (p *planner) loseCountry(schedule []Row) {
 	}
 }
 
-// loseNetwork takes a network away. The networks of a country do not go in the same instant.
+// loseNetwork takes a network away. Except in KP, the networks of a country do not go in the same
+// instant.
 func (p *planner) loseNetwork(n int, l loss) {
 	p.busy[n] = append(p.busy[n], l)
 	var late int64
@@ -195,8 +203,9 @@ func (p *planner) lose(g int, mask uint32, l loss) {
 	}
 }
 
-// loseAt is a loss as one peer tells it: perhaps longer and longer paths, then the withdrawal; later the route again,
-// perhaps by a longer path first. What it would tell after the loss's end it does not tell.
+// loseAt adds the messages of one peer about a loss. The peer may first announce longer and longer
+// paths, then it withdraws. After the loss it announces the route again, perhaps with a longer path
+// first. Messages about the loss that would come after its end are left out.
 func (p *planner) loseAt(peerIndex, g int, mask uint32, l loss) {
 	group := &p.w.groups[g]
 	short := l.end-l.start < 10*minute
@@ -206,7 +215,7 @@ func (p *planner) loseAt(peerIndex, g int, mask uint32, l loss) {
 		p.say(peerIndex, change{at: t, mask: mask, group: int32(g), path: int8(k)})
 		t += second + p.exp(14*second)
 	}
-	// One in fifty keeps a route that is gone until it is announced again.
+	// One peer in fifty keeps a lost route until the route is announced again.
 	if zombie := !short && p.rng.Float64() < 0.02; !zombie && t < l.end {
 		p.withdraw(peerIndex, g, mask, t)
 	}
@@ -218,7 +227,7 @@ func (p *planner) loseAt(peerIndex, g int, mask uint32, l loss) {
 	p.say(peerIndex, change{at: t, mask: mask, group: int32(g), path: 0})
 }
 
-// withdraw withdraws in one message, or sometimes in two.
+// withdraw withdraws prefixes in one message, or sometimes in two.
 func (p *planner) withdraw(peerIndex, g int, mask uint32, t int64) {
 	if part := mask & 0x55555555; part != mask && part != 0 && p.rng.Float64() < 0.2 {
 		p.say(peerIndex, change{at: t, mask: part, group: int32(g), path: withdrawn})
@@ -228,12 +237,13 @@ func (p *planner) withdraw(peerIndex, g int, mask uint32, t int64) {
 	p.say(peerIndex, change{at: t, mask: mask, group: int32(g), path: withdrawn})
 }
 
-// moment draws a time of the period, not at its very ends.
+// moment draws a time of the period, at least five minutes from its ends.
 func (p *planner) moment() int64 {
 	return p.w.start + 5*minute + p.rng.Int64N(p.w.end-p.w.start-10*minute)
 }
 
-// blips takes whole networks away for moments, each of another country, none of the drawn one.
+// blips takes count whole networks away for moments. Each is of another country, and none is of the
+// drawn one.
 func (p *planner) blips(count int) {
 	seen := map[string]bool{p.w.country: true}
 	for len(p.p.blips) < count {
@@ -241,7 +251,8 @@ func (p *planner) blips(count int) {
 		l := loss{start: p.moment()}
 		l.end = l.start + 80*second + p.rng.Int64N(80*second)
 		network := p.w.topo.networks[n]
-		if seen[network.Country] || len(p.w.topo.customers[n]) > 0 || len(network.Prefixes) == 0 || l.end > p.w.end-hour || !p.free(n, l.start, l.end) {
+		if seen[network.Country] || len(p.w.topo.customers[n]) > 0 || len(network.Prefixes) == 0 ||
+			l.end > p.w.end-hour || !p.free(n, l.start, l.end) {
 			continue
 		}
 		seen[network.Country] = true
@@ -253,14 +264,16 @@ func (p *planner) blips(count int) {
 	}
 }
 
-// partialLoss takes one network from four peers for hours: too few to be called anything.
+// partialLoss takes one network from four peers for five hours. Four peers are too few for an
+// event.
 func (p *planner) partialLoss() {
 	for {
 		g := p.rng.IntN(len(p.w.groups))
 		n := p.w.groups[g].network
 		at := p.w.start + 5*day + p.rng.Int64N(day)
 		l := loss{at, at + 5*hour}
-		if p.w.groups[g].family != bgp.IPv4 || p.w.topo.networks[n].Country == p.w.country || !p.free(n, l.start, l.end) {
+		if p.w.groups[g].family != bgp.IPv4 || p.w.topo.networks[n].Country == p.w.country ||
+			!p.free(n, l.start, l.end) {
 			continue
 		}
 		p.busy[n] = append(p.busy[n], l)
@@ -294,7 +307,7 @@ func (p *planner) reroute() {
 	}
 }
 
-// loseSingly withdraws some or all of a group's prefixes at one or two peers for a moment.
+// loseSingly withdraws some or all prefixes of a group at one or two peers for a moment.
 func (p *planner) loseSingly() {
 	g := p.rng.IntN(len(p.w.groups))
 	group := &p.w.groups[g]
@@ -315,7 +328,7 @@ func (p *planner) loseSingly() {
 	}
 }
 
-// join keeps the peers that join later away until then.
+// join keeps the peers that join later away until they join.
 func (p *planner) join() {
 	for _, peer := range p.w.peers {
 		if peer.joins > 0 {
@@ -324,8 +337,9 @@ func (p *planner) join() {
 	}
 }
 
-// longPauses plans what happens once in nine days: a reset and a refresh in the midst of the longest loss, one peer that is
-// away for most of a day, and one collector that loses all its sessions at once.
+// longPauses plans the events that happen once in nine days: a reset and a refresh during the
+// longest loss, one peer that is away for 20 hours, and one collector that loses all its sessions
+// at once.
 func (p *planner) longPauses() {
 	longest := loss{p.w.start, p.w.start + day}
 	for _, l := range p.p.losses {
@@ -347,7 +361,7 @@ func (p *planner) longPauses() {
 
 func (p *planner) anyPeer() *peer { return p.w.peers[p.rng.IntN(len(p.w.peers))] }
 
-// pause adds a loss to the peer's sessions, where no other is within half an hour.
+// pause adds a pause to each session of the peer that has no other pause within half an hour.
 func (p *planner) pause(peer *peer, down, up int64, state bool) {
 	transfer := 2*second + p.rng.Int64N(6*second)
 	for _, s := range peer.sessions {

@@ -11,53 +11,57 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Scenario is a world of its own: the reconstruction's networks and peers, and something that happens to them. Times are
-// whole seconds, UTC. A zero end of a Loss, Move or PeerDown lies beyond the scenario's.
+// Scenario is a world of its own: the networks and peers of the reconstruction, and events that
+// happen to them. Times are whole seconds, UTC. A zero end of a Loss, Move or PeerDown is after the
+// end of the scenario.
 type Scenario struct {
-	// Name labels it.
+	// Name is the label of the scenario.
 	Name string
-	// About says in one line what happens in it.
+	// About describes in one line the events of the scenario.
 	About string
-	// Seed draws delays and the background.
+	// Seed seeds the draws of delays and background.
 	Seed       uint64
 	Start, End time.Time
 	// Background adds reroutings, blips and session resets in proportion to the length.
 	Background bool
-	// More are prefixes beyond the committed ones, more-specifics say.
+	// More lists prefixes beyond the committed ones, for example more-specifics.
 	More   []Origination
 	Losses []Loss
 	Moves  []Move
 	Peers  []PeerDown
 }
 
-// Origination is a prefix and who announces it.
+// Origination is a prefix and the AS that announces it.
 type Origination struct {
 	Origin bgp.ASN
 	Prefix netip.Prefix
 }
 
-// Loss takes prefixes of a network from all peers; no prefixes are all that it has.
+// Loss takes prefixes of a network from all peers. An empty Prefixes means all prefixes of the
+// network.
 type Loss struct {
 	Origin     bgp.ASN
 	Prefixes   []netip.Prefix
 	Start, End time.Time
 }
 
-// Move has another network announce a prefix.
+// Move makes network To announce a prefix instead of network From.
 type Move struct {
 	Prefix     netip.Prefix
 	From, To   bgp.ASN
 	Start, End time.Time
 }
 
-// PeerDown takes all of a peer's sessions down. State says whether the collector notices.
+// PeerDown takes all sessions of a peer down. If State is set, the collector records the state
+// changes.
 type PeerDown struct {
 	ASN      bgp.ASN
 	Down, Up time.Time
 	State    bool
 }
 
-// Build makes the world. The error says what the scenario names and the world does not have.
+// Build makes the world. The error names a network, prefix or peer of the scenario that the world
+// does not have.
 func Build(s Scenario) (*World, error) {
 	more := slices.Clone(s.More)
 	for _, m := range s.Moves {
@@ -84,7 +88,7 @@ func Build(s Scenario) (*World, error) {
 	return w, nil
 }
 
-// until is an end in microseconds; a zero one lies beyond the world's.
+// until returns an end in microseconds. A zero end becomes a time after the end of the world.
 func (w *World) until(t time.Time) int64 {
 	if t.IsZero() {
 		return w.end + day
@@ -123,7 +127,8 @@ func (s Scenario) move(p *planner) error {
 		if !okFrom || !okTo {
 			return fmt.Errorf("%v or %v is not a network of the world", m.From, m.To)
 		}
-		// The newcomer is left alone throughout: what it does not yet announce must not be rerouted.
+		// Network To is left alone all the time, since a prefix that it does not announce yet must
+		// not be rerouted.
 		p.busy[from] = append(p.busy[from], loss{m.Start.UnixMicro(), p.w.until(m.End)})
 		p.busy[to] = append(p.busy[to], loss{p.w.start, p.w.end})
 		g, mask := p.find(from, m.Prefix)
@@ -141,7 +146,8 @@ func (s Scenario) move(p *planner) error {
 	return nil
 }
 
-// find returns the network's group with the prefix, and its place there.
+// find returns the network's group with the prefix, and the bit of the prefix in the group. The
+// mask is 0 if no group of the network has the prefix.
 func (p *planner) find(network int, prefix netip.Prefix) (group int, mask uint32) {
 	for _, g := range p.groupsOf(network) {
 		if mask := p.w.groups[g].mask([]netip.Prefix{prefix}); mask != 0 {
@@ -151,7 +157,7 @@ func (p *planner) find(network int, prefix netip.Prefix) (group int, mask uint32
 	return 0, 0
 }
 
-// hand has every peer hear a prefix in group h that it heard in group g: an implicit withdrawal.
+// hand makes every peer hear a prefix in group h instead of group g: an implicit withdrawal.
 func (p *planner) hand(at int64, g int, mask uint32, h int, newMask uint32) {
 	for i, peer := range p.w.peers {
 		if !p.w.hears(peer, &p.w.groups[h]) {
@@ -174,7 +180,7 @@ func (s Scenario) takeDown(p *planner) error {
 	return nil
 }
 
-// mask returns the places of prefixes in the group; none given are all.
+// mask returns the bits of the given prefixes in the group, or all bits if none are given.
 func (g *group) mask(prefixes []netip.Prefix) (mask uint32) {
 	if len(prefixes) == 0 {
 		return g.all()
@@ -187,11 +193,15 @@ func (g *group) mask(prefixes []netip.Prefix) (mask uint32) {
 	return mask
 }
 
-// happening is the truth about prefixes of a group. A zero end says that it lasts.
+// happening returns the true event of some prefixes of a group. A zero end means that the event
+// lasts.
 func (w *World) happening(kind string, g int, mask uint32, start, end time.Time) Event {
 	group := &w.groups[g]
 	network := w.topo.networks[group.network]
-	e := Event{Kind: kind, Country: network.Country, Family: group.family, Start: start, End: end, Origins: []bgp.ASN{network.ASN}, Losses: 1}
+	e := Event{
+		Kind: kind, Country: network.Country, Family: group.family, Start: start, End: end,
+		Origins: []bgp.ASN{network.ASN}, Losses: 1,
+	}
 	for n, p := range group.prefixes {
 		if mask&(1<<n) != 0 {
 			e.Prefixes = append(e.Prefixes, p)

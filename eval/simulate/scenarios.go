@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Scenarios returns the cases that a detector has to get right one by one. They all begin on 5 January 2015, with a day or
-// more of history before anything happens, over the background.
+// Scenarios returns the cases that a detector must get right one by one. All of them begin on 5
+// January 2015 and have a day or more of history before the first event, over the background.
 func Scenarios() []Scenario {
 	start := time.Date(2015, 1, 5, 0, 0, 0, 0, time.UTC)
 	at := func(days, hours int) time.Time { return start.Add(time.Duration(days*24+hours) * time.Hour) }
@@ -18,13 +18,15 @@ func Scenarios() []Scenario {
 			Losses: []Loss{{Origin: 24757, Start: at(2, 10), End: at(4, 10)}},
 		},
 		{
-			Name: "outage-8d", About: "A country's network is gone for eight days, longer than a loss counts as one (detect.outage.freeze_limit).",
-			Seed: 2, Start: start, End: at(12, 0), Background: true,
+			Name:  "outage-8d",
+			About: "A country's network is gone for eight days, longer than a loss counts as one (detect.outage.freeze_limit).",
+			Seed:  2, Start: start, End: at(12, 0), Background: true,
 			Losses: []Loss{{Origin: 17660, Start: at(2, 10), End: at(10, 10)}},
 		},
 		{
-			Name: "peers-down-during-outage", About: "While a network is gone, some peers lose their sessions, and come back.",
-			Seed: 3, Start: start, End: at(3, 0), Background: true,
+			Name:  "peers-down-during-outage",
+			About: "While a network is gone, some peers lose their sessions, and come back.",
+			Seed:  3, Start: start, End: at(3, 0), Background: true,
 			Losses: []Loss{{Origin: 24757, Start: at(1, 12), End: at(2, 0)}},
 			Peers: []PeerDown{
 				{ASN: 1299, Down: at(1, 13), Up: at(1, 16), State: true},
@@ -39,22 +41,29 @@ func Scenarios() []Scenario {
 			Moves: []Move{{Prefix: prefix("112.134.0.0/15"), From: 9329, To: 18001, Start: at(1, 12), End: at(1, 18)}},
 		},
 		{
-			Name: "lost-under-own-aggregate", About: "A more-specific prefix goes; a route of the same origin still covers it.",
-			Seed: 5, Start: start, End: at(3, 0), Background: true,
-			More:   []Origination{{24757, prefix("213.55.101.0/24")}},
-			Losses: []Loss{{Origin: 24757, Prefixes: []netip.Prefix{prefix("213.55.101.0/24")}, Start: at(1, 12), End: at(1, 17)}},
+			Name:  "lost-under-own-aggregate",
+			About: "A more-specific prefix goes; a route of the same origin still covers it.",
+			Seed:  5, Start: start, End: at(3, 0), Background: true,
+			More: []Origination{{24757, prefix("213.55.101.0/24")}},
+			Losses: []Loss{
+				{Origin: 24757, Prefixes: []netip.Prefix{prefix("213.55.101.0/24")}, Start: at(1, 12), End: at(1, 17)},
+			},
 		},
 		{
-			Name: "lost-under-foreign-aggregate", About: "A more-specific prefix goes; only another AS's aggregate still covers it.",
-			Seed: 6, Start: start, End: at(3, 0), Background: true,
-			More:   []Origination{{36991, prefix("196.0.101.0/24")}},
-			Losses: []Loss{{Origin: 36991, Prefixes: []netip.Prefix{prefix("196.0.101.0/24")}, Start: at(1, 12), End: at(1, 17)}},
+			Name:  "lost-under-foreign-aggregate",
+			About: "A more-specific prefix goes; only another AS's aggregate still covers it.",
+			Seed:  6, Start: start, End: at(3, 0), Background: true,
+			More: []Origination{{36991, prefix("196.0.101.0/24")}},
+			Losses: []Loss{
+				{Origin: 36991, Prefixes: []netip.Prefix{prefix("196.0.101.0/24")}, Start: at(1, 12), End: at(1, 17)},
+			},
 		},
 	}
 }
 
-// FourWithdrawn is half a day of history and then the loss of AS131279's four prefixes at the given time, for 40 minutes,
-// over the background: something real to be found while other things are done to the feed. It ends four hours later.
+// FourWithdrawn returns a scenario with half a day of history, then the loss of AS131279's four
+// prefixes at the given time for 40 minutes, over the background. Tests use it to have a real loss
+// to find while they disturb the feed. The scenario ends four hours after the given time.
 func FourWithdrawn(at time.Time) Scenario {
 	return Scenario{
 		Name: "four-withdrawn", About: "The four prefixes of AS131279 are withdrawn for 40 minutes.",

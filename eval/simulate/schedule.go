@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// scheduleTSV is when North Korea was dark, compiled from what was published; each row says what is published and what is
-// assumed here.
+// scheduleTSV lists the times at which North Korea was dark, compiled from publications. Each row
+// names which of its times are published and which are assumed here.
 //
 //go:embed schedule.tsv
 var scheduleTSV string
@@ -17,22 +17,24 @@ var scheduleTSV string
 // Row is one line of the schedule.
 type Row struct {
 	Start, End time.Time
-	// Flaps: not one loss but many of Loss, each beginning at most Every after the one before.
+	// Flaps marks a row of many losses. Each loss lasts Loss and begins at most Every after the one
+	// before.
 	Flaps       bool
 	Loss, Every time.Duration
-	// StartBasis and EndBasis are Published or Assumed; Simulated in a world of another country.
+	// StartBasis and EndBasis are Published or Assumed, or Simulated in a world of another country.
 	StartBasis, EndBasis string
 	Source, Note         string
 }
 
-// What a time of the schedule rests on.
+// The basis of a time of the schedule.
 const (
 	Published = "published"
 	Assumed   = "assumed"
 	Simulated = "simulated"
 )
 
-// Basis is what the row's times rest on, in one word or two: published, assumed, simulated, end assumed, start assumed.
+// Basis returns the basis of the row's times in one or two words: published, assumed, simulated,
+// end assumed, start assumed.
 func (r Row) Basis() string {
 	switch {
 	case r.StartBasis == r.EndBasis:
@@ -44,7 +46,7 @@ func (r Row) Basis() string {
 	}
 }
 
-// What says what happens: outage, or many losses.
+// What describes the event of the row: an outage, or many losses.
 func (r Row) What() string {
 	if !r.Flaps {
 		return "outage"
@@ -52,7 +54,7 @@ func (r Row) What() string {
 	return fmt.Sprintf("losses of %d min, one every %d min or sooner", r.Loss/time.Minute, r.Every/time.Minute)
 }
 
-// Schedule returns the reconstruction's rows, in order of time.
+// Schedule returns the rows of the reconstruction, in order of time.
 func Schedule() ([]Row, error) { return parseSchedule(scheduleTSV) }
 
 func parseSchedule(text string) ([]Row, error) {
@@ -92,10 +94,11 @@ func seconds(s string) (time.Duration, error) {
 	return time.Duration(n) * time.Second, err
 }
 
-// loss is a stretch of time, microseconds since 1970.
+// loss is a span of time in microseconds since 1970.
 type loss struct{ start, end int64 }
 
-// losses returns the row's losses, shifted: itself, or the flaps, which begin 10 min to Every apart.
+// losses returns the losses of the row, shifted: the row itself, or the flaps, which begin 10 min
+// to Every apart.
 func (r Row) losses(shift time.Duration, rng *rand.Rand) []loss {
 	start, end := r.Start.Add(shift), r.End.Add(shift)
 	if !r.Flaps {

@@ -7,12 +7,12 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// record is one thing that a collector records of a session.
+// record is one record that a collector writes about a session.
 type record struct {
 	at      int64
 	session *session
-	// mask names prefixes of group that are announced with path, or withdrawn. endOfRIB and from, to are for records of
-	// the other kinds.
+	// mask names the prefixes of group that are announced with path, or withdrawn. Records of the
+	// other kinds use endOfRIB, or from and to.
 	mask     uint32
 	group    int32
 	path     int8
@@ -20,35 +20,37 @@ type record struct {
 	from, to bgp.FSMState
 }
 
-// held is one prefix of a table: who holds it, and by which of its paths.
+// held is one entry of a table: a session that holds a prefix, and the number of its path.
 type held struct {
 	session *session
 	path    int8
 }
 
-// recording is what one collector has: the table at its start, by group and prefix, and the records after it in order.
+// recording is the recording of one collector: the table at its start by group and prefix, and the
+// records after it, in order.
 type recording struct {
 	start   int64
 	table   [][][]held
 	records []record
 }
 
-// sender plays one session: what the peer has (real) and what the collector heard of it (seen), per group and prefix.
+// sender plays one session. real holds the peer's routes and seen the routes that the collector
+// heard, by group and prefix.
 type sender struct {
 	w          *World
 	s          *session
 	peerIndex  int
 	real, seen [][]int8
 	up         bool
-	// busy is when the running table transfer ends; what happens before is told after it.
+	// busy is the end of the running table transfer. Earlier changes are sent after it.
 	busy    int64
 	records []record
-	// table is what was seen at start; records before are not kept.
+	// table is a copy of seen at start. Records before start are dropped.
 	start, end int64
 	table      [][]int8
 }
 
-// record collects what the collector of the name records.
+// record returns the recording of a collector.
 func (w *World) record(collector string) recording {
 	r := recording{start: w.start, table: make([][][]held, len(w.groups))}
 	end := w.end
@@ -81,7 +83,8 @@ func (w *World) record(collector string) recording {
 	return r
 }
 
-// play runs one session from the world's start to end, and keeps what the collector has of it from start on.
+// play runs one session from the start of the world to end, and keeps the collector's records from
+// start on.
 func (w *World) play(peerIndex int, s *session, start, end int64) *sender {
 	p := &sender{w: w, s: s, peerIndex: peerIndex, up: true, start: start, end: end}
 	p.real, p.seen = make([][]int8, len(w.groups)), make([][]int8, len(w.groups))
@@ -110,7 +113,7 @@ func (w *World) play(peerIndex int, s *session, start, end int64) *sender {
 	return p
 }
 
-// snapshot takes the table when time first reaches the recording's start.
+// snapshot copies the table when the time first reaches the start of the recording.
 func (p *sender) snapshot(at int64) {
 	if p.table != nil || at < p.start {
 		return
@@ -145,7 +148,7 @@ func (p *sender) apply(changes []change, t int64) []change {
 	return changes
 }
 
-// tell has the collector hear of prefixes of a group.
+// tell records a message about prefixes of a group, and updates seen.
 func (p *sender) tell(at int64, g int, mask uint32, path int8) {
 	p.keep(record{at: at, mask: mask, group: int32(g), path: path})
 	for n := range p.seen[g] {
@@ -155,7 +158,7 @@ func (p *sender) tell(at int64, g int, mask uint32, path int8) {
 	}
 }
 
-// keep keeps a record if it is within the recording.
+// keep appends a record if it is within the recording.
 func (p *sender) keep(r record) {
 	p.snapshot(r.at)
 	r.session = p.s
@@ -168,7 +171,7 @@ func (p *sender) state(at int64, from, to bgp.FSMState) {
 	p.keep(record{at: at, from: from, to: to})
 }
 
-// down ends the session. Where the collector notices, it forgets the table.
+// down ends the session. If the collector notices, it forgets the table.
 func (p *sender) down(pause pause) {
 	p.up = false
 	if !pause.state {
@@ -184,8 +187,9 @@ func (p *sender) down(pause pause) {
 	}
 }
 
-// comeBack begins the session again and sends the whole table, one message a group and path, then End-of-RIB if the peer
-// knows of it. Without state messages there was no new session, so there is no End-of-RIB either.
+// comeBack starts the session again and sends the whole table, one message for each group and path.
+// Then it sends End-of-RIB if the peer supports it. A pause without state messages had no new
+// session, so it ends without End-of-RIB.
 func (p *sender) comeBack(pause pause) {
 	p.up = true
 	if pause.state {
@@ -219,7 +223,7 @@ func (p *sender) comeBack(pause pause) {
 	}
 }
 
-// originated is when a route in a table was learned: some days before.
+// originated returns the time at which a route of a table was learned: some days before start.
 func originated(start int64, g int, s *session) time.Time {
 	return time.UnixMicro(start - day - int64(g*37+s.index*101)%(20*24)*hour)
 }

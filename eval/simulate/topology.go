@@ -8,8 +8,9 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// How a route was learned decides who prefers and who exports it (Gao and Rexford): from a customer before a peer before a
-// provider, and only customers' routes go to peers and providers.
+// The relation to the neighbour from which a route was learned decides preference and export (Gao
+// and Rexford): routes from customers are preferred to those from peers, and these to those from
+// providers. Only customers' routes go to peers and providers.
 const (
 	fromNobody = iota
 	fromCustomer
@@ -27,7 +28,10 @@ type topology struct {
 }
 
 func newTopology(networks []Network) (*topology, error) {
-	t := &topology{networks: networks, node: make(map[bgp.ASN]int, len(networks)), providers: make([][]int, len(networks)), customers: make([][]int, len(networks))}
+	t := &topology{
+		networks: networks, node: make(map[bgp.ASN]int, len(networks)),
+		providers: make([][]int, len(networks)), customers: make([][]int, len(networks)),
+	}
 	for i, n := range networks {
 		if _, twice := t.node[n.ASN]; twice {
 			return nil, fmt.Errorf("networks.tsv: %v stands twice", n.ASN)
@@ -56,7 +60,8 @@ type route struct {
 	path    []int // from the node itself to the destination, both included
 }
 
-// better reports whether a is preferred to b: how it was learned, then its length, then the next hop's place in the table.
+// better reports whether a is preferred to b: by the relation, then by the length, then by the
+// order of the nodes in the table.
 func better(a, b route) bool {
 	if b.learned == fromNobody {
 		return true
@@ -70,11 +75,11 @@ func better(a, b route) bool {
 	return slices.Compare(a.path, b.path) < 0
 }
 
-// routes computes every node's best route to the destination.
+// routes computes the best route of each node to the destination.
 func (t *topology) routes(destination int) []route {
 	best := make([]route, len(t.networks))
 	best[destination] = route{fromCustomer, []int{destination}}
-	// Up: to providers, breadth first, so that the shortest comes first.
+	// Up: routes go to providers, breadth first, so that the shortest comes first.
 	queue := []int{destination}
 	for len(queue) > 0 {
 		n := queue[0]
@@ -89,7 +94,7 @@ func (t *topology) routes(destination int) []route {
 			}
 		}
 	}
-	// Across, between those at the top.
+	// Across: routes go between the nodes at the top.
 	across := make([]route, len(t.networks))
 	for _, n := range t.tops {
 		for _, o := range t.tops {
@@ -109,7 +114,8 @@ func (t *topology) routes(destination int) []route {
 	return best
 }
 
-// down spreads routes to customers until nothing changes: shortest first, as in Dijkstra, with buckets by length.
+// down spreads routes to customers until nothing changes, shortest first as in Dijkstra, with
+// buckets by length.
 func (t *topology) down(best []route) {
 	var buckets [][]int
 	put := func(n int) {
@@ -142,7 +148,7 @@ func (t *topology) down(best []route) {
 	}
 }
 
-// candidates returns the routes that the node has been told by its neighbours, best first, at most limit.
+// candidates returns the routes that the node's neighbours export to it, best first, at most limit.
 func (t *topology) candidates(node int, best []route, limit int) []route {
 	if len(best[node].path) == 1 {
 		return []route{best[node]}
@@ -151,7 +157,8 @@ func (t *topology) candidates(node int, best []route, limit int) []route {
 	add := func(learned int, neighbours []int, all bool) {
 		for _, n := range neighbours {
 			r := best[n]
-			if n != node && r.learned != fromNobody && (all || r.learned == fromCustomer) && !slices.Contains(r.path, node) {
+			if n != node && r.learned != fromNobody && (all || r.learned == fromCustomer) &&
+				!slices.Contains(r.path, node) {
 				out = append(out, route{learned, prepend(node, r.path)})
 			}
 		}
@@ -162,12 +169,13 @@ func (t *topology) candidates(node int, best []route, limit int) []route {
 	}
 	add(fromProvider, t.providers[node], true)
 	slices.SortFunc(out, func(a, b route) int {
-		return cmp.Or(cmp.Compare(a.learned, b.learned), cmp.Compare(len(a.path), len(b.path)), slices.Compare(a.path, b.path))
+		return cmp.Or(cmp.Compare(a.learned, b.learned), cmp.Compare(len(a.path), len(b.path)),
+			slices.Compare(a.path, b.path))
 	})
 	return out[:min(len(out), limit)]
 }
 
-// asns turns a path of nodes into AS numbers.
+// asns returns the AS numbers of a path of nodes.
 func (t *topology) asns(path []int) []bgp.ASN {
 	out := make([]bgp.ASN, len(path))
 	for i, n := range path {

@@ -9,33 +9,36 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Event is one thing that really happens in a world, which a detector should find (outage, intermittent) or pass over
-// (blip). Times are when the networks went and came back, not when the peers told so.
+// Event is one true event of a world. A detector should find it (outage, intermittent, moved) or
+// ignore it (blip). Times are when the networks went and came back, not when the peers sent it.
 type Event struct {
 	// Kind is outage, intermittent, moved or blip.
 	Kind    string
 	Country string
 	Family  bgp.Family
-	// Start and End bound the loss. An intermittent event ends with its last loss, unless an outage begins within 60
-	// quiet minutes: then that ends it (docs/detection.md). End is zero where it lasts beyond the feeds.
+	// Start and End bound the loss. An intermittent event ends with its last loss; if an outage
+	// begins within 60 quiet minutes, the event ends when the outage begins (docs/detection.md).
+	// End is zero if the event lasts beyond the feeds.
 	Start, End time.Time
 	Origins    []bgp.ASN
 	Prefixes   []netip.Prefix
-	// Losses is how many losses an intermittent event has, else 1.
+	// Losses is the number of losses of an intermittent event, else 1.
 	Losses int
-	// StartBasis and EndBasis are published or assumed; empty for what is made up.
+	// StartBasis and EndBasis are published, assumed or simulated, and empty for events outside of
+	// the schedule.
 	StartBasis, EndBasis string
 }
 
-// Truth returns everything that happens, sorted by start and family.
+// Truth returns all true events, sorted by start and family.
 func (w *World) Truth() []Event { return slices.Clone(w.truth) }
 
-// Schedule returns the rows that this world follows, in order of time. For another country than North Korea nothing is published:
-// there the times are simulated, and sources and notes left out.
+// Schedule returns the rows that this world follows, in order of time. Only the times of North
+// Korea are published. For another country the times are simulated, and sources and notes are
+// empty.
 func (w *World) Schedule() []Row { return slices.Clone(w.schedule) }
 
-// Row returns the row of the schedule that an outage comes from, by index: the one with which it overlaps for longest. It is -1 where the
-// outage is of another country, or in no row's time.
+// Row returns the index of the schedule row from which an outage comes: the row with the longest
+// overlap. It returns -1 if the outage is of another country or overlaps no row.
 func (w *World) Row(o bgp.Outage) int {
 	best, row := time.Duration(0), -1
 	if !w.inCountry(o.Entity) {
@@ -56,7 +59,8 @@ func (w *World) Row(o bgp.Outage) int {
 	return row
 }
 
-// inCountry reports whether an entity is the country that goes dark, or one of its regions, networks or prefixes.
+// inCountry reports whether an entity is the country that goes dark, or one of its regions,
+// networks or prefixes.
 func (w *World) inCountry(e bgp.Entity) bool {
 	switch e.Type {
 	case bgp.EntityCountry, bgp.EntityRegion:
@@ -64,7 +68,10 @@ func (w *World) inCountry(e bgp.Entity) bool {
 		return country == w.country
 	default:
 		return slices.ContainsFunc(w.topo.networks, func(n Network) bool {
-			return n.Country == w.country && (n.ASN.String() == e.Code || slices.ContainsFunc(n.Prefixes, func(p netip.Prefix) bool { return p.String() == e.Code }))
+			return n.Country == w.country &&
+				(n.ASN.String() == e.Code || slices.ContainsFunc(n.Prefixes, func(p netip.Prefix) bool {
+					return p.String() == e.Code
+				}))
 		})
 	}
 }
@@ -91,14 +98,17 @@ func (w *World) makeTruth(schedule []Row) []Event {
 		for i < len(w.plan.losses) && w.plan.losses[i].start < r.End.Add(w.shift).UnixMicro() {
 			i++
 		}
-		e.Start, e.End = time.UnixMicro(w.plan.losses[first].start).UTC(), time.UnixMicro(w.plan.losses[i-1].end).UTC()
+		e.Start, e.End =
+			time.UnixMicro(w.plan.losses[first].start).UTC(), time.UnixMicro(w.plan.losses[i-1].end).UTC()
 		if r.Flaps {
 			e.Kind, e.Losses = "intermittent", i-first
 			if n+1 < len(schedule) && schedule[n+1].Start.Add(w.shift).Sub(e.End) < time.Hour {
 				e.End = schedule[n+1].Start.Add(w.shift).UTC()
 			}
 		}
-		out = append(out, w.perFamily(e, func(network int) bool { return w.topo.networks[network].Country == w.country })...)
+		out = append(out, w.perFamily(e, func(network int) bool {
+			return w.topo.networks[network].Country == w.country
+		})...)
 	}
 	out = append(out, w.blipTruth()...)
 	slices.SortStableFunc(out, func(a, b Event) int { return a.Start.Compare(b.Start) })
@@ -108,13 +118,16 @@ func (w *World) makeTruth(schedule []Row) []Event {
 func (w *World) blipTruth() []Event {
 	var out []Event
 	for _, b := range w.plan.blips {
-		e := Event{Kind: "blip", Losses: 1, Country: w.topo.networks[b.network].Country, Start: time.UnixMicro(b.start).UTC(), End: time.UnixMicro(b.end).UTC()}
+		e := Event{
+			Kind: "blip", Losses: 1, Country: w.topo.networks[b.network].Country,
+			Start: time.UnixMicro(b.start).UTC(), End: time.UnixMicro(b.end).UTC(),
+		}
 		out = append(out, w.perFamily(e, func(network int) bool { return network == b.network })...)
 	}
 	return out
 }
 
-// perFamily returns the event once for each family in which the networks announce anything.
+// perFamily returns the event once for each family in which the networks announce prefixes.
 func (w *World) perFamily(e Event, belongs func(network int) bool) []Event {
 	var out []Event
 	for _, f := range bgp.Families {

@@ -10,10 +10,12 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TruthFile is the file of an export that says, for programs, what happens in it: {"label":...,"start":...,"end":...,"events":[...]}.
+// TruthFile is the file of an export that lists its true events for programs:
+// {"label":...,"start":...,"end":...,"events":[...]}.
 const TruthFile = "truth.json"
 
-// truthEvent is an event as the file has it. Times are RFC 3339, UTC; an absent end lies beyond the feeds.
+// truthEvent is an event in the file. Times are RFC 3339, UTC. An absent end is after the end of
+// the feeds.
 type truthEvent struct {
 	Kind     string     `json:"kind"`
 	Country  string     `json:"country,omitempty"`
@@ -23,12 +25,13 @@ type truthEvent struct {
 	Origins  []bgp.ASN  `json:"origins"`
 	Prefixes []string   `json:"prefixes"`
 	Losses   int        `json:"losses"`
-	// StartBasis and EndBasis are published or assumed; absent for what is made up.
+	// StartBasis and EndBasis are published, assumed or simulated, and absent for events outside of
+	// the schedule.
 	StartBasis string `json:"start_basis,omitempty"`
 	EndBasis   string `json:"end_basis,omitempty"`
 }
 
-// truthJSON is the content of TruthFile.
+// truthJSON returns the content of TruthFile.
 func (w *World) truthJSON() (string, error) {
 	out := struct {
 		Label  string       `json:"label"`
@@ -38,7 +41,8 @@ func (w *World) truthJSON() (string, error) {
 	}{w.Label(), time.UnixMicro(w.start).UTC(), time.UnixMicro(w.end).UTC(), []truthEvent{}}
 	for _, e := range w.Truth() {
 		t := truthEvent{
-			Kind: e.Kind, Country: e.Country, Family: e.Family.String(), Start: e.Start, Origins: e.Origins, Losses: e.Losses,
+			Kind: e.Kind, Country: e.Country, Family: e.Family.String(), Start: e.Start,
+			Origins: e.Origins, Losses: e.Losses,
 			StartBasis: e.StartBasis, EndBasis: e.EndBasis,
 		}
 		if !e.End.IsZero() {
@@ -56,17 +60,18 @@ func (w *World) truthJSON() (string, error) {
 	return string(b) + "\n", nil
 }
 
-// truthText says the same for people, a line an event.
+// truthText returns the same for people, one line for each event.
 func (w *World) truthText() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\nFrom %s to %s. Times are when the networks went and came back.\n\n", w.Label(), clock(time.UnixMicro(w.start)), clock(time.UnixMicro(w.end)))
+	fmt.Fprintf(&b, "%s\n\nFrom %s to %s. Times are when the networks went and came back.\n\n",
+		w.Label(), clock(time.UnixMicro(w.start)), clock(time.UnixMicro(w.end)))
 	for _, line := range w.TruthLines() {
 		b.WriteString(line + "\n")
 	}
 	return b.String()
 }
 
-// TruthLines describe what happens, an event a line.
+// TruthLines describes the true events, one line each.
 func (w *World) TruthLines() []string {
 	var lines []string
 	for _, e := range w.Truth() {
@@ -90,7 +95,8 @@ func (w *World) TruthLines() []string {
 		if more := len(names) - most; more > 0 {
 			names = append(slices.Clone(names[:most]), fmt.Sprintf("%d more", more))
 		}
-		lines = append(lines, fmt.Sprintf("%s %s: %s, %s, of %s in %s%s", clock(e.Start), end, what, e.Family.Title(), strings.Join(names, ", "), e.Country, basis))
+		lines = append(lines, fmt.Sprintf("%s %s: %s, %s, of %s in %s%s", clock(e.Start), end, what,
+			e.Family.Title(), strings.Join(names, ", "), e.Country, basis))
 	}
 	return lines
 }

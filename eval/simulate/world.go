@@ -11,26 +11,30 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Config says which variant of the reconstruction to make. The zero value is December 2014 as it was.
+// Config selects a variant of the reconstruction. The zero value is December 2014 as it was.
 type Config struct {
-	// Seed 0 is North Korea at the published times. Any other draws a country and shifts all times.
+	// Seed 0 is North Korea at the published times. Any other seed draws a country and shifts all
+	// times.
 	Seed uint64
-	// Late names a collector that joins two hours after the others; Early one that ends a day and a half before them.
-	// Empty: none.
+	// Late names a collector that joins LateBy after the others. Early names one that ends EarlyBy
+	// before them. Empty means none.
 	Late, Early string
 }
 
-// How much a late collector is late, and how much an early one is early.
+// LateBy is the delay of the late collector, and EarlyBy the time by which the early one ends
+// before the others.
 const (
 	LateBy  = 2 * time.Hour
 	EarlyBy = 36 * time.Hour
 )
 
-// period is what the reconstruction covers, unshifted.
-var period = [2]time.Time{time.Date(2014, 12, 21, 0, 0, 0, 0, time.UTC), time.Date(2014, 12, 30, 0, 0, 0, 0, time.UTC)}
+// period is the span of the reconstruction, unshifted.
+var period = [2]time.Time{
+	time.Date(2014, 12, 21, 0, 0, 0, 0, time.UTC), time.Date(2014, 12, 30, 0, 0, 0, 0, time.UTC),
+}
 
-// group is what one network announces in one family; its prefixes share a path. Those in absent it does not announce at the
-// beginning.
+// group holds the prefixes that one network announces in one family. They share a path. absent
+// marks the prefixes that the network does not announce at the beginning.
 type group struct {
 	network  int
 	family   bgp.Family
@@ -44,20 +48,21 @@ func (g *group) all() uint32 { return 1<<len(g.prefixes) - 1 }
 type World struct {
 	cfg        Config
 	label      string
-	country    string // that goes dark; empty in a scenario
+	country    string // the country that goes dark; empty in a scenario
 	shift      time.Duration
 	start, end int64 // microseconds since 1970
 	topo       *topology
 	peers      []*peer
 	sessions   []*session
 	groups     []group
-	paths      [][][][]bgp.ASN // by peer, network: candidates, best first
+	paths      [][][][]bgp.ASN // candidate paths by peer and network, best first
 	plan       plan
 	truth      []Event
-	schedule   []Row // of a reconstruction, shifted
+	schedule   []Row // schedule holds the shifted rows of a reconstruction.
 }
 
-// December2014 makes the reconstruction. The error is one of the committed tables or of cfg.
+// December2014 makes the reconstruction. It returns an error for a fault in the committed tables or
+// in cfg.
 func December2014(cfg Config) (*World, error) {
 	schedule, err := Schedule()
 	if err != nil {
@@ -86,7 +91,7 @@ func December2014(cfg Config) (*World, error) {
 	return w, nil
 }
 
-// newWorld reads the committed tables, with more prefixes if need be, and connects everybody.
+// newWorld reads the committed tables, adds the prefixes of more, and connects peers and networks.
 func newWorld(more []Origination) (*World, error) {
 	networks, err := parseNetworks(networksTSV)
 	if err != nil {
@@ -109,7 +114,8 @@ func newWorld(more []Origination) (*World, error) {
 	return w, w.connect()
 }
 
-// connect gives the peers their sessions, the networks their groups, and both their paths.
+// connect gives the peers their sessions, the networks their groups, and each pair of them its
+// paths.
 func (w *World) connect() error {
 	for _, p := range w.peers {
 		n, ok := w.topo.node[p.asn]
@@ -151,7 +157,8 @@ func (w *World) connect() error {
 	return nil
 }
 
-// path returns the peer's k-th path to the network: a candidate, or beyond those the best with the origin prepended.
+// path returns the peer's k-th path to the network: a candidate, or for a greater k the best path
+// with the origin repeated at its end.
 func (w *World) path(peerIndex, network, k int) []bgp.ASN {
 	candidates := w.paths[peerIndex][network]
 	if k < len(candidates) {
@@ -164,12 +171,12 @@ func (w *World) path(peerIndex, network, k int) []bgp.ASN {
 	return path
 }
 
-// hears reports whether the peer announces the group at all.
+// hears reports whether the peer ever announces the group.
 func (w *World) hears(p *peer, g *group) bool {
 	return !p.partial || w.topo.networks[g.network].Country == w.topo.networks[p.node].Country
 }
 
-// draw picks the country that goes dark, and when.
+// draw picks the country that goes dark, and the shift of the times.
 func (w *World) draw(rng *rand.Rand) {
 	if w.cfg.Seed == 0 {
 		w.country = "KP"
@@ -182,8 +189,10 @@ func (w *World) draw(rng *rand.Rand) {
 	w.shift = time.Duration(rng.IntN(401)-200)*24*time.Hour + time.Duration(rng.IntN(86400))*time.Second
 }
 
-// drawable lists the countries, in order, that can go dark without taking others along: nobody abroad buys transit from
-// their networks, none of them feeds a collector, and they are less than a hundredth of the world in either family.
+// drawable returns the sorted countries that can go dark without taking others along. No network
+// abroad buys transit from their networks, none of their networks feeds a collector, and they have
+// less than a hundredth of the world's space in each family. They have at most three networks, and
+// at least three prefixes.
 func (w *World) drawable() []string {
 	type size struct {
 		networks, prefixes int
@@ -225,19 +234,19 @@ func (w *World) drawable() []string {
 	return out
 }
 
-// Country is the code of the country that goes dark.
+// Country returns the code of the country that goes dark.
 func (w *World) Country() string { return w.country }
 
-// Start and End are the first and the last moment of the feeds.
+// Start returns the first moment of the feeds.
 func (w *World) Start() time.Time { return time.UnixMicro(w.start).UTC() }
 
-// End is where the feeds end.
+// End returns the last moment of the feeds.
 func (w *World) End() time.Time { return time.UnixMicro(w.end).UTC() }
 
-// Networks returns the world's networks; they are shared and must not be changed.
+// Networks returns the world's networks. They are shared and must not be changed.
 func (w *World) Networks() []Network { return w.topo.networks }
 
-// Peers counts the ASes that feed a collector, and those of them that send everything.
+// Peers returns the number of ASes that feed a collector, and the number of those with a full feed.
 func (w *World) Peers() (all, full int) {
 	for _, p := range w.peers {
 		if !p.partial {
@@ -250,11 +259,11 @@ func (w *World) Peers() (all, full int) {
 // Collectors returns the names of the collectors, sorted.
 func (w *World) Collectors() []string { return collectorsOf(w.peers) }
 
-// CollectorNames lists the collectors that every world has.
+// CollectorNames returns the names of the collectors that every world has, sorted.
 func CollectorNames() []string {
 	peers, err := parsePeers(peersTSV)
 	if err != nil {
-		panic(err) // of a committed table, which the tests read
+		panic(err) // the table is committed, and tests read it
 	}
 	return collectorsOf(peers)
 }
@@ -270,7 +279,7 @@ func collectorsOf(peers []*peer) []string {
 	return out
 }
 
-// shortLabel goes before every summary of what is found in the world.
+// shortLabel returns the word that precedes every summary of an outage in this world.
 func (w *World) shortLabel() string {
 	if strings.HasPrefix(w.Label(), "RECONSTRUCTION") {
 		return "Reconstruction"
@@ -278,12 +287,14 @@ func (w *World) shortLabel() string {
 	return "Simulation"
 }
 
-// Label says what the world is, for everything that shows it.
+// Label describes the world. Everything that shows the world shows its label.
 func (w *World) Label() string { return w.label }
 
 func december2014Label(w *World) string {
 	if w.cfg.Seed == 0 {
 		return "RECONSTRUCTION of North Korea's outages of December 2014: times as published, or assumed where the schedule says so; messages simulated"
 	}
-	return fmt.Sprintf("SIMULATION with seed %d: the schedule of December 2014 laid on %s from %s on; messages simulated", w.cfg.Seed, bgp.CountryName(w.country), w.Start().Format("2006-01-02 15:04:05"))
+	return fmt.Sprintf(
+		"SIMULATION with seed %d: the schedule of December 2014 laid on %s from %s on; messages simulated",
+		w.cfg.Seed, bgp.CountryName(w.country), w.Start().Format("2006-01-02 15:04:05"))
 }

@@ -8,19 +8,22 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Config says what to make.
+// Config describes the year to make.
 type Config struct {
-	// Dataset is written into the outages.
+	// Dataset is the dataset that the outages name.
 	Dataset string
-	// Until is the end, a midnight of UTC; Days is how long it lasts.
+	// Until is the end, a midnight of UTC. Days is the length in days.
 	Until time.Time
 	Days  int
-	// Scale multiplies how much there is: 1 is 80,000 ASes with 1.2 million prefixes and some 30,000 outages. The stories are always whole.
+	// Scale multiplies the size: 1 is 80,000 ASes with 1.2 million prefixes and some 30,000
+	// outages. The stories are whole at every scale.
 	Scale float64
-	// Seed draws everything that is no story.
+	// Seed seeds all draws outside of the stories.
 	Seed uint64
-	// Appended is when the newest record is said to have been taken into the log, from which retention counts. Records that are kept for
-	// years were taken as long before it as their time lies before Until, so that partitions are those of a live store; all others then.
+	// Appended is the time at which the newest record counts as appended to the log; retention
+	// counts from it. Records that are kept for years count as appended earlier, by as much as
+	// their time is before Until, so that the store has the partitions of a live one. All others
+	// count as appended at Appended.
 	Appended time.Time
 }
 
@@ -32,7 +35,7 @@ const (
 	MaxScale = 1.0
 )
 
-// validate reports what is wrong.
+// validate reports all faults at once.
 func (c Config) validate() error {
 	var faults []error
 	if c.Days < MinDays || c.Days > MaxDays {
@@ -54,15 +57,15 @@ const (
 	day          = 24 * hour
 )
 
-// taken is when a record that is kept for years was taken into the log.
+// taken returns the time at which a record that is kept for years was appended to the log.
 func (y *Year) taken(seconds int64) time.Time {
 	return y.cfg.Appended.Add(-time.Duration(y.end-seconds) * time.Second)
 }
 
-// routeDays is how long route changes are kept.
+// routeDays is the number of days for which route changes are kept.
 const routeDays = 30
 
-// Year is what was made of a Config. It is read-only: its streams may be read at the same time.
+// Year is the result of a Config. It is read-only. Its streams may be read at the same time.
 type Year struct {
 	cfg        Config
 	begin, end int64 // seconds since 1970
@@ -70,7 +73,7 @@ type Year struct {
 	outages    []*outage // in the order of their starts
 }
 
-// New draws the world and its outages.
+// New draws the world and its outages. The error lists the faults of the Config.
 func New(c Config) (*Year, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -81,12 +84,12 @@ func New(c Config) (*Year, error) {
 	return y, nil
 }
 
-// Span is the time that the year covers.
+// Span returns the time that the year covers.
 func (y *Year) Span() (begin, end time.Time) {
 	return time.Unix(y.begin, 0).UTC(), time.Unix(y.end, 0).UTC()
 }
 
-// Collectors are the names of the collectors.
+// Collectors returns the names of the collectors.
 func (y *Year) Collectors() []string {
 	names := make([]string, len(y.world.collectors))
 	for i, c := range y.world.collectors {
@@ -95,7 +98,7 @@ func (y *Year) Collectors() []string {
 	return names
 }
 
-// Size says how much there is, in words.
+// Size describes in words how large the year is.
 func (y *Year) Size() string {
 	regions, prefixes := 0, 0
 	for _, c := range y.world.countries {
@@ -104,6 +107,7 @@ func (y *Year) Size() string {
 	for i := range y.world.ases {
 		prefixes += y.world.ases[i].prefixes[0] + y.world.ases[i].prefixes[1]
 	}
-	return fmt.Sprintf("%s, %s, %s, %s, %s", bgp.Count(len(y.world.countries), "country"), bgp.Count(regions, "region"),
+	return fmt.Sprintf("%s, %s, %s, %s, %s", bgp.Count(len(y.world.countries), "country"),
+		bgp.Count(regions, "region"),
 		bgp.Count(len(y.world.ases), "AS"), bgp.Count(prefixes, "prefix"), bgp.Count(len(y.outages), "outage"))
 }

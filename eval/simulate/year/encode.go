@@ -12,15 +12,16 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// routeEncoder makes the records of a collector's messages. Its parts are used again for each message.
+// routeEncoder makes the records of a collector's messages. It uses its parts again for each
+// message.
 type routeEncoder struct {
 	y         *Year
 	collector int
 	rng       *rand.Rand
 	send      sender
-	live      uint64 // the last position of lane live
+	live      uint64 // the last sequence of lane live
 	fills     map[string]uint64
-	gaps      []outageOfFeed // those to come, of this collector
+	gaps      []outageOfFeed // the gaps of this collector that are still to come
 	gapIDs    []string
 	rec       pb.RouteRecord
 	changes   pb.RouteChanges
@@ -33,7 +34,10 @@ type routeEncoder struct {
 }
 
 func newRouteEncoder(y *Year, collector int) *routeEncoder {
-	e := &routeEncoder{y: y, collector: collector, fills: map[string]uint64{}, rng: rand.New(rand.NewPCG(y.cfg.Seed, 200+uint64(collector)))} //nolint:gosec // repeatable on purpose
+	e := &routeEncoder{
+		y: y, collector: collector, fills: map[string]uint64{},
+		rng: rand.New(rand.NewPCG(y.cfg.Seed, 200+uint64(collector))), //nolint:gosec // repeatable on purpose
+	}
 	for n, g := range y.blackouts() {
 		if g.collector == collector {
 			e.gaps, e.gapIDs = append(e.gaps, g), append(e.gapIDs, gapID(n))
@@ -51,7 +55,7 @@ func newRouteEncoder(y *Year, collector int) *routeEncoder {
 	return e
 }
 
-// record encodes a message. Messages come in the order of time.
+// record encodes a message. The caller passes messages in the order of time.
 func (e *routeEncoder) record(u *update) (*kgo.Record, error) {
 	w := e.y.world
 	unit := bgp.Families[u.family].UnitSpace()
@@ -85,10 +89,12 @@ func (e *routeEncoder) announce(u *update, routes []*pb.Route) {
 	}
 	e.path.Asns = append(e.path.Asns, upstream, origin)
 	e.owner.Asn, e.owner.Name = origin, e.y.world.owner(u.origin)
-	e.changes.Announced, e.changes.OriginAs, e.changes.UpstreamAs, e.changes.Owners = routes, origin, upstream, []*pb.Owner{&e.owner}
+	e.changes.Announced, e.changes.OriginAs, e.changes.UpstreamAs, e.changes.Owners =
+		routes, origin, upstream, []*pb.Owner{&e.owner}
 }
 
-// setPosition gives the message its position, and says when it came: at once, or where it fell into a gap, when that was filled.
+// setPosition sets the position of the message and the time of its reception: a short delay after
+// it was sent, or for a message in a gap the time at which the gap was filled.
 func (e *routeEncoder) setPosition(u *update) {
 	c := &e.y.world.collectors[e.collector]
 	lag := 300_000 + e.rng.Int64N(1_500_000)

@@ -19,14 +19,14 @@ type told struct {
 	o        *outage
 	event    bgp.Event
 	state    bgp.State
-	decided  int64  // the end of the window, seconds
+	decided  int64  // the end of the window, in seconds
 	sequence uint32 // from 1
 }
 
-// updateAfter are the ages at which an outage that goes on is told of again.
+// updateAfter lists the ages at which an open outage gets an update.
 var updateAfter = []int64{15 * minute, hour, 6 * hour, day, 3 * day, 7 * day, 14 * day}
 
-// life lists the records of an outage up to the end of the year.
+// life returns the records of an outage up to the end of the year.
 func (y *Year) life(o *outage) (all []told) {
 	tell := func(event bgp.Event, state bgp.State, at int64) {
 		if at = (at + minute - 1) / minute * minute; at <= y.end {
@@ -59,8 +59,11 @@ func (y *Year) life(o *outage) (all []told) {
 	return all
 }
 
-// outageRecords yields the lives of the year's outages in the order in which they were told, those that begin from a time on.
-func (y *Year) outageRecords(dataset string, from int64, leave func(n int) bool) iter.Seq2[*kgo.Record, error] {
+// outageRecords yields the records of the outages that begin at or after from, in the order of
+// decision. It skips the outages for which leave reports true.
+func (y *Year) outageRecords(
+	dataset string, from int64, leave func(n int) bool,
+) iter.Seq2[*kgo.Record, error] {
 	return func(yield func(*kgo.Record, error) bool) {
 		var all []told
 		for n, o := range y.outages {
@@ -87,7 +90,7 @@ func (y *Year) outageRecords(dataset string, from int64, leave func(n int) bool)
 	}
 }
 
-// object is the outage as the record says it.
+// object returns the outage as of one of its records.
 func (y *Year) object(t told, dataset string) bgp.Outage {
 	o := t.o
 	end := min(o.end, t.decided)
@@ -95,11 +98,18 @@ func (y *Year) object(t told, dataset string) bgp.Outage {
 		end = o.again - 5*minute
 	}
 	out := bgp.Outage{
-		ID: o.id, Sequence: t.sequence, Kind: o.kind, State: t.state, Event: t.event, Family: o.bgpFamily().String(), Entity: o.entity,
-		Start: time.Unix(o.start, 0).UTC(), DurationSeconds: max(0, end-o.start), Severity: o.severity(), Dataset: dataset,
+		ID: o.id, Sequence: t.sequence, Kind: o.kind, State: t.state, Event: t.event,
+		Family: o.bgpFamily().String(), Entity: o.entity,
+		Start: time.Unix(o.start, 0).UTC(), DurationSeconds: max(0, end-o.start),
+		Severity: o.severity(), Dataset: dataset,
 		Score:    int64(o.percent()) / 100 * (max(0, end-o.start) / minute),
-		Baseline: bgp.Size{Prefixes: o.usual, Space: bgp.Decimal(o.usual * 100)}, Peak: o.loss(), LostPrefixesTotal: o.lost,
-		SurvivingPrefixesTotal: max(0, o.usual-o.lost), Panel: bgp.Panel{Voters: y.votersAt(o.start), Collectors: len(y.world.collectors), Table: bgp.TablesComplete},
+		Baseline: bgp.Size{Prefixes: o.usual, Space: bgp.Decimal(o.usual * 100)}, Peak: o.loss(),
+		LostPrefixesTotal:      o.lost,
+		SurvivingPrefixesTotal: max(0, o.usual-o.lost),
+		Panel: bgp.Panel{
+			Voters: y.votersAt(o.start), Collectors: len(y.world.collectors),
+			Table: bgp.TablesComplete,
+		},
 		Blip: o.blip, Watch: o.watch, Unexpected: o.unexpected,
 	}
 	if t.state == bgp.StateClosed || t.state == bgp.StateRetracted {
@@ -122,7 +132,7 @@ func (o *outage) loss() bgp.Loss {
 	return bgp.Loss{LostPrefixes: o.lost, LostSpace: bgp.Decimal(o.lost * 100), LossPercent: o.percent()}
 }
 
-// describe adds who and what, and the words.
+// describe adds prefixes, ASes, countries, parents and texts.
 func (y *Year) describe(out *bgp.Outage, t told) {
 	o, w := t.o, y.world
 	if !o.quiet || o.kind == bgp.KindPartial {
@@ -143,7 +153,9 @@ func (y *Year) describe(out *bgp.Outage, t told) {
 		out.Countries = []string{w.countries[o.country].code}
 	}
 	for _, p := range o.parents {
-		out.Parents = append(out.Parents, bgp.Parent{Type: p.entity.Type, Code: p.entity.Code, ID: p.id, SharePercent: 10_000})
+		out.Parents = append(out.Parents, bgp.Parent{
+			Type: p.entity.Type, Code: p.entity.Code, ID: p.id, SharePercent: 10_000,
+		})
 	}
 	away := (o.start + 2*minute) % hour
 	out.Evidence.OnTheHour = away <= 4*minute
@@ -157,10 +169,12 @@ func (y *Year) describe(out *bgp.Outage, t told) {
 	case o.kind == bgp.KindOrigin:
 		out.Headline = fmt.Sprintf("%s%s is announced by %v.", Label, o.entity.Code, out.Unexpected[0].Origin.ASN)
 	case out.End != nil:
-		out.Headline = fmt.Sprintf("%s%s: %s of %d %% is over after %s.", Label, name, o.kind, percent, bgp.DurationText(out.End.Sub(out.Start)))
+		out.Headline = fmt.Sprintf("%s%s: %s of %d %% is over after %s.", Label, name, o.kind,
+			percent, bgp.DurationText(out.End.Sub(out.Start)))
 	default:
 		out.Headline = fmt.Sprintf("%s%s: %s of %d %% since %s.", Label, name, o.kind, percent, since)
 	}
 	out.Post = out.Headline
-	out.Summary = fmt.Sprintf("%s It began at %s; %s of %d were lost.", out.Headline, since, bgp.Count(o.lost, "prefix"), o.usual)
+	out.Summary = fmt.Sprintf("%s It began at %s; %s of %d were lost.", out.Headline, since,
+		bgp.Count(o.lost, "prefix"), o.usual)
 }

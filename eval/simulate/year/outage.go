@@ -7,25 +7,26 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// outage is an outage as it was, and what the detector says of it.
+// outage is an outage as it was, and the detector's findings about it.
 type outage struct {
 	kind   bgp.Kind
 	entity bgp.Entity
 	family int // 0 is IPv4
-	// start and end are seconds since 1970; an end after the year's is not known in it.
+	// start and end are seconds since 1970. If end is after the end of the year, no record has it.
 	start, end int64
 	reason     bgp.EndReason
 	id         string
-	// before and after are the events that it goes on from, and that goes on from it.
+	// before is the event that this one continues. after is the event that continues this one.
 	before, after *outage
-	// again is when it began again after a first end; 0 is never.
+	// again is the time at which the outage began again after a first end, or 0.
 	again int64
-	// suspected: a record says so before it opens. Taken back: it never opens.
+	// suspected: a suspected record comes before the outage opens. takenBack: the outage never
+	// opens.
 	suspected, takenBack bool
 	blip                 bool
 
-	country, region int   // where it lies; -1 is everywhere
-	origins         []int // ASes that originate what is lost, most first
+	country, region int   // the location; -1 is everywhere
+	origins         []int // ASes that originate the lost prefixes, those with most of them first
 	upstreams       []int
 	lost, usual     int // prefixes
 	sample          []int
@@ -33,15 +34,16 @@ type outage struct {
 	movedTo         []int
 	watch           []bgp.WatchMember
 	unexpected      []bgp.UnexpectedRoute
-	// hidden: nothing of it shows in the space of wider entities, as an outage around it accounts for it.
+	// hidden: the outage takes nothing from the space of wider entities, since an outage around it
+	// takes it already.
 	hidden bool
 	// quiet: no space is lost.
 	quiet bool
-	// routes: withdrawals and announcements of its sample are among the route changes.
+	// routes: the route changes contain withdrawals and announcements of the sample.
 	routes bool
 }
 
-// percent is how much is lost, in hundredths of a percent.
+// percent returns the lost share, in hundredths of a percent.
 func (o *outage) percent() bgp.Decimal {
 	if o.usual == 0 {
 		return 0
@@ -67,12 +69,15 @@ func (o *outage) severity() bgp.Severity {
 // maxSample bounds the prefixes that an outage names.
 const maxSample = 12
 
-// ofAS is an outage of an AS that loses some of its prefixes.
+// ofAS returns an outage of an AS that loses some of its prefixes.
 func (w *world) ofAS(i, family, lost int, start, lasts int64) *outage {
 	a := &w.ases[i]
 	o := &outage{
-		kind: bgp.KindOutage, entity: bgp.Entity{Type: bgp.EntityAS, Code: asn(i).String(), Name: w.owner(i)}, family: family, start: start, end: start + lasts,
-		reason: bgp.EndRecovered, country: a.country, region: a.region, origins: []int{i}, upstreams: []int{a.upstreams[0]}, lost: lost, usual: a.prefixes[family],
+		kind:   bgp.KindOutage,
+		entity: bgp.Entity{Type: bgp.EntityAS, Code: asn(i).String(), Name: w.owner(i)},
+		family: family, start: start, end: start + lasts,
+		reason: bgp.EndRecovered, country: a.country, region: a.region, origins: []int{i},
+		upstreams: []int{a.upstreams[0]}, lost: lost, usual: a.prefixes[family],
 	}
 	for n := range min(lost, maxSample) {
 		o.sample = append(o.sample, a.first[family]+n)
@@ -80,7 +85,7 @@ func (w *world) ofAS(i, family, lost int, start, lasts int64) *outage {
 	return o
 }
 
-// ofPrefix is an outage of the n-th prefix of an AS.
+// ofPrefix returns an outage of the n-th prefix of an AS.
 func (w *world) ofPrefix(i, family, n int, start, lasts int64) *outage {
 	o := w.ofAS(i, family, 1, start, lasts)
 	o.sample, o.usual = []int{w.ases[i].first[family] + n}, 1
@@ -88,12 +93,16 @@ func (w *world) ofPrefix(i, family, n int, start, lasts int64) *outage {
 	return o
 }
 
-// ofPlace is an outage of a country, or of one of its regions where region is not -1, that loses so much of its prefixes, percent.
+// ofPlace returns an outage of a country, or of one of its regions if region is not -1. It loses
+// the given percentage of its prefixes.
 func (w *world) ofPlace(of, region, family, percent int, start, lasts int64) *outage {
 	c := &w.countries[of]
 	o := &outage{
-		kind: bgp.KindOutage, entity: bgp.Entity{Type: bgp.EntityCountry, Code: c.code, Name: c.name}, family: family, start: start, end: start + lasts,
-		reason: bgp.EndRecovered, country: of, region: region, usual: c.prefixes[family], upstreams: []int{w.ases[c.from].upstreams[0], w.ases[c.from].upstreams[1]},
+		kind:   bgp.KindOutage,
+		entity: bgp.Entity{Type: bgp.EntityCountry, Code: c.code, Name: c.name}, family: family,
+		start: start, end: start + lasts,
+		reason: bgp.EndRecovered, country: of, region: region, usual: c.prefixes[family],
+		upstreams: []int{w.ases[c.from].upstreams[0], w.ases[c.from].upstreams[1]},
 	}
 	if region >= 0 {
 		o.entity = bgp.Entity{Type: bgp.EntityRegion, Code: c.regions[region].code, Name: c.regions[region].code}
@@ -116,9 +125,10 @@ func (w *world) ofPlace(of, region, family, percent int, start, lasts int64) *ou
 	return o
 }
 
-// sortOutages orders outages by their starts, then by entity, and gives them their ids.
+// sortOutages sorts outages by start, then by entity and family.
 func sortOutages(all []*outage) {
 	slices.SortStableFunc(all, func(a, b *outage) int {
-		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.entity.Type, b.entity.Type), cmp.Compare(a.entity.Code, b.entity.Code), cmp.Compare(a.family, b.family))
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.entity.Type, b.entity.Type),
+			cmp.Compare(a.entity.Code, b.entity.Code), cmp.Compare(a.family, b.family))
 	})
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// fullOutages are drawn at scale 1, stories apart.
+// fullOutages is the number of outages of a year at scale 1, without the stories.
 const fullOutages = 27_000
 
 // planner makes the outages of a year.
@@ -20,7 +20,10 @@ type planner struct {
 }
 
 func newPlanner(y *Year) *planner {
-	return &planner{y: y, w: y.world, rng: rand.New(rand.NewPCG(y.cfg.Seed, 2))} //nolint:gosec // repeatable on purpose
+	return &planner{
+		y: y, w: y.world,
+		rng: rand.New(rand.NewPCG(y.cfg.Seed, 2)), //nolint:gosec // repeatable on purpose
+	}
 }
 
 // plan returns all outages, with ids.
@@ -34,7 +37,8 @@ func (p *planner) plan() []*outage {
 	kept := p.all[:0]
 	for _, o := range p.all {
 		published := time.Unix(o.start, 0)
-		for o.id = ""; o.id == "" || taken[o.id]; published = published.Add(time.Minute) { // the detector counts on, too
+		// The detector takes the next free minute, too.
+		for o.id = ""; o.id == "" || taken[o.id]; published = published.Add(time.Minute) {
 			o.id = bgp.OutageID(o.entity.Type, o.entity.Code, o.bgpFamily(), published)
 		}
 		taken[o.id] = true
@@ -43,7 +47,7 @@ func (p *planner) plan() []*outage {
 	return kept
 }
 
-// add takes outages over that begin within the year.
+// add appends the outages that begin within the year.
 func (p *planner) add(all ...*outage) {
 	for _, o := range all {
 		if o.start >= p.y.begin && o.start < p.y.end {
@@ -52,7 +56,7 @@ func (p *planner) add(all ...*outage) {
 	}
 }
 
-// draw adds an outage of an AS, a prefix, a region or a country that no story is about.
+// draw adds an outage of an AS, a prefix, a region or a country that belongs to no story.
 func (p *planner) draw() {
 	family := 0
 	if p.rng.IntN(100) < 18 {
@@ -80,7 +84,7 @@ func (p *planner) draw() {
 	p.add(o)
 }
 
-// vary gives an outage one of the other lives: a blip, a kind, a reason of its end.
+// vary gives an outage one of the other lives: a blip, another kind, another reason of its end.
 func (p *planner) vary(o *outage) {
 	o.suspected = p.rng.IntN(5) == 0
 	switch n := p.rng.IntN(1000); {
@@ -108,7 +112,7 @@ func (p *planner) vary(o *outage) {
 	}
 }
 
-// anyAS draws an AS that no story is about and that has prefixes of the family.
+// anyAS draws an AS that belongs to no story and has prefixes of the family.
 func (p *planner) anyAS(family int) int {
 	for {
 		i := storyASes + p.rng.IntN(len(p.w.ases)-storyASes)
@@ -119,7 +123,8 @@ func (p *planner) anyAS(family int) int {
 	}
 }
 
-// moment draws when an outage of an AS begins: three of ten at night by local time, when networks are worked on.
+// moment draws the start of an outage of an AS. Three of ten are at night in local time, when
+// operators work on networks.
 func (p *planner) moment(i int) int64 {
 	t := p.y.begin + p.rng.Int64N(p.y.end-p.y.begin)
 	if p.rng.IntN(10) >= 3 {
@@ -129,7 +134,8 @@ func (p *planner) moment(i int) int64 {
 	return max(p.y.begin, (t+local)/day*day+hour+p.rng.Int64N(3*hour)-local)
 }
 
-// length draws how long an outage lasts: half of them less than 35 minutes, none longer than ten days.
+// length draws the duration of an outage: half of them last less than 35 minutes, none longer than
+// ten days.
 func (p *planner) length() int64 {
 	return min(10*day, max(6*minute, int64(float64(35*minute)*math.Exp(1.3*p.rng.NormFloat64()))))
 }

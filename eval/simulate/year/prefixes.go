@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	// prefixDays are the last days of which bgp.prefixes is told: each prefix has a record a day.
+	// prefixDays is the number of days at the end for which bgp.prefixes has records. Each prefix
+	// has one record a day.
 	prefixDays = 2
-	// dayTurns is how many minutes of the day prefixes are told in.
+	// dayTurns is the number of minutes of the day over which the daily records are spread.
 	dayTurns = 24 * 60
 )
 
@@ -27,8 +28,9 @@ type turn struct {
 	lost   bool
 }
 
-// prefixTurns are the changes of prefixes that ASes and prefixes lost in the last days, in the order of time. One that was lost before is so
-// at their beginning.
+// prefixTurns returns the losses and returns of prefixes by outages of ASes and prefixes in the
+// last prefixDays, in the order of time. A prefix that was lost before counts as lost at their
+// beginning.
 func (y *Year) prefixTurns(family int) []turn {
 	begin := (y.end - prefixDays*day) / minute
 	var all []turn
@@ -49,16 +51,19 @@ func (y *Year) prefixTurns(family int) []turn {
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b turn) int { return cmp.Or(cmp.Compare(a.minute, b.minute), cmp.Compare(a.prefix, b.prefix)) })
+	slices.SortStableFunc(all, func(a, b turn) int {
+		return cmp.Or(cmp.Compare(a.minute, b.minute), cmp.Compare(a.prefix, b.prefix))
+	})
 	return slices.CompactFunc(all, func(a, b turn) bool { return a.minute == b.minute && a.prefix == b.prefix })
 }
 
-// prefixRecords yields the records of a family's prefixes: a change when it comes, and each prefix once a day.
+// prefixRecords yields the records of a family's prefixes: one at each change, and one a day for
+// each prefix.
 func (y *Year) prefixRecords(family int) iter.Seq2[*kgo.Record, error] {
 	return func(yield func(*kgo.Record, error) bool) {
 		e := newPrefixEncoder(y, family)
 		turns := y.prefixTurns(family)
-		lost := map[int]int64{} // since when
+		lost := map[int]int64{} // the minute of the loss
 		back := map[int]int64{}
 		for m := (y.end - prefixDays*day) / minute; m < y.end/minute; m++ {
 			changed := map[int]bool{}
@@ -90,12 +95,12 @@ func (y *Year) prefixRecords(family int) iter.Seq2[*kgo.Record, error] {
 	}
 }
 
-// prefixEncoder makes the records of a family's prefixes. Its parts are used again for each.
+// prefixEncoder makes the records of a family's prefixes. It uses its parts again for each record.
 type prefixEncoder struct {
 	y         *Year
 	family    int
 	send      sender
-	of        []int32 // by prefix: world.ases
+	of        []int32 // the index in world.ases, by prefix
 	rec       pb.PrefixRecord
 	origin    pb.PrefixAS
 	upstreams [2]pb.PrefixAS
@@ -113,13 +118,14 @@ func newPrefixEncoder(y *Year, family int) *prefixEncoder {
 	}
 	e.place.Place = &pb.Place{}
 	e.rec = pb.PrefixRecord{
-		Family: codec.Family(bgp.Families[family]), Origins: []*pb.PrefixAS{&e.origin}, Upstreams: []*pb.PrefixAS{&e.upstreams[0], &e.upstreams[1]},
+		Family: codec.Family(bgp.Families[family]), Origins: []*pb.PrefixAS{&e.origin},
+		Upstreams:     []*pb.PrefixAS{&e.upstreams[0], &e.upstreams[1]},
 		UsualPermille: &e.usual, Places: []*pb.PrefixPlace{&e.place},
 	}
 	return e
 }
 
-// record tells of the n-th prefix in a minute since 1970.
+// record encodes the n-th prefix in minute m since 1970.
 func (e *prefixEncoder) record(n int, m, since int64, lost, daily bool) (*kgo.Record, error) {
 	w, f, r := e.y.world, bgp.Families[e.family], &e.rec
 	i := int(e.of[n])
@@ -127,7 +133,8 @@ func (e *prefixEncoder) record(n int, m, since int64, lost, daily bool) (*kgo.Re
 	c := &w.countries[a.country]
 	voters := uint32(e.y.votersAt(m * minute))
 	r.Position, r.Prefix = e.send.decided(f, m*minute), codec.AppendPrefix(r.Prefix[:0], p)
-	r.WindowUs, r.SinceUs, r.SinceAtLeast, r.Daily = at(m*minute), at(since*minute), since*minute == e.y.begin, daily
+	r.WindowUs, r.SinceUs, r.SinceAtLeast, r.Daily =
+		at(m*minute), at(since*minute), since*minute == e.y.begin, daily
 	r.Voters, r.SeenBy, r.State = voters, voters, pb.PrefixState_PREFIX_STATE_VISIBLE
 	if lost {
 		r.SeenBy, r.State = 0, pb.PrefixState_PREFIX_STATE_LOST

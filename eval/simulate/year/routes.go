@@ -11,24 +11,25 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// fullRoutes are the route changes of 30 days at scale 1 that belong to no outage.
+// fullRoutes is the number of route changes in 30 days at scale 1 that belong to no outage.
 const fullRoutes = 20_000_000
 
 // maxRoutes bounds the prefixes of one message.
 const maxRoutes = 64
 
-// update is a message of a peer of one collector: count prefixes of a family from first on.
+// update is a message of a peer of one collector about count prefixes of a family, from number
+// first on.
 type update struct {
 	at       int64 // microseconds
-	peer     int   // of the collector
+	peer     int   // within the collector
 	family   int
 	withdraw bool
-	origin   int // world.ases
-	place    int // world.ases: where the prefixes lie
+	origin   int // index in world.ases
+	place    int // index in world.ases of the AS whose location the prefixes have
 	first    int
 	count    int
-	upstream int // world.ases
-	variant  int // which path
+	upstream int // index in world.ases
+	variant  int // selects the path
 }
 
 // routeRecords yields the messages of a collector in the last 30 days.
@@ -43,7 +44,9 @@ func (y *Year) routeRecords(c int) iter.Seq2[*kgo.Record, error] {
 		var all []update
 		for d := from; d < y.end; d += day {
 			all = y.background(all[:0], c, d, rng)
-			n, _ := slices.BinarySearchFunc(told, at(d+day), func(u update, t int64) int { return cmp.Compare(u.at, t) })
+			n, _ := slices.BinarySearchFunc(told, at(d+day), func(u update, t int64) int {
+				return cmp.Compare(u.at, t)
+			})
 			all, told = append(all, told[:n]...), told[n:]
 			sortUpdates(all)
 			for i := range all {
@@ -59,7 +62,8 @@ func sortUpdates(all []update) {
 	slices.SortStableFunc(all, func(a, b update) int { return cmp.Compare(a.at, b.at) })
 }
 
-// background draws the messages of a day that belong to no outage: a third of them about one network in a hundred.
+// background draws the messages of a day that belong to no outage. A third of them is about one
+// network in a hundred.
 func (y *Year) background(all []update, c int, from int64, rng *rand.Rand) []update {
 	w := y.world
 	n := max(20, int(fullRoutes*y.cfg.Scale)/routeDays/len(w.collectors)/2) // two prefixes each
@@ -70,13 +74,16 @@ func (y *Year) background(all []update, c int, from int64, rng *rand.Rand) []upd
 			i = storyASes + rng.IntN(networks/100+1)*97%networks
 		}
 		a := &w.ases[i]
-		u := update{at: at(from) + rng.Int64N(day*1_000_000), peer: rng.IntN(len(w.collectors[c].peers)), origin: i, place: i, upstream: a.upstreams[0], variant: rng.IntN(4)}
+		u := update{
+			at: at(from) + rng.Int64N(day*1_000_000), peer: rng.IntN(len(w.collectors[c].peers)),
+			origin: i, place: i, upstream: a.upstreams[0], variant: rng.IntN(4),
+		}
 		if a.prefixes[1] > 0 && rng.IntN(6) == 0 {
 			u.family = 1
 		}
 		u.first, u.count = a.first[u.family]+rng.IntN(a.prefixes[u.family]), 1
 		u.count = min(1+rng.IntN(3), a.first[u.family]+a.prefixes[u.family]-u.first)
-		if rng.IntN(12) == 0 { // it goes and comes back at once
+		if rng.IntN(12) == 0 { // the route goes and comes back at once
 			back := u
 			back.at += 20_000_000 + rng.Int64N(60_000_000)
 			u.withdraw = true
@@ -87,7 +94,8 @@ func (y *Year) background(all []update, c int, from int64, rng *rand.Rand) []upd
 	return all
 }
 
-// delay is how long after an event a peer says it, microseconds. The first peer of ris/rrc05 is always the first of all.
+// delay returns the time from an event to the peer's message about it, in microseconds. The first
+// peer of ris/rrc05 is always the first of all.
 func (y *Year) delay(c, peer int, rng *rand.Rand) int64 {
 	if c == 5 && peer == 0 {
 		return 1_000_000 + rng.Int64N(1_000_000)
@@ -96,13 +104,17 @@ func (y *Year) delay(c, peer int, rng *rand.Rand) int64 {
 	return (5+n*37%90)*1_000_000 + rng.Int64N(4_000_000)
 }
 
-// outageUpdates are the withdrawals and announcements of the outages that begin from a time on.
+// outageUpdates returns the withdrawals and announcements of the outages that begin at or after
+// from.
 func (y *Year) outageUpdates(c int, from int64, rng *rand.Rand) (all []update) {
 	for _, o := range y.outages {
 		if !o.routes || o.start < from || len(o.sample) == 0 {
 			continue
 		}
-		u := update{family: o.family, origin: o.origins[0], place: o.origins[0], first: o.sample[0], count: min(o.lost, maxRoutes), upstream: o.upstreams[0]}
+		u := update{
+			family: o.family, origin: o.origins[0], place: o.origins[0], first: o.sample[0],
+			count: min(o.lost, maxRoutes), upstream: o.upstreams[0],
+		}
 		for peer := range y.world.collectors[c].peers {
 			u.peer = peer
 			for _, span := range o.spans() {
@@ -122,12 +134,15 @@ func (y *Year) outageUpdates(c int, from int64, rng *rand.Rand) (all []update) {
 	return all
 }
 
-// storyUpdates are the messages of the stories that are no losses.
+// storyUpdates returns the messages of the stories that are not losses.
 func (y *Year) storyUpdates(c int, rng *rand.Rand) (all []update) {
 	w := y.world
 	of := func(i, peer int, t int64) update {
 		a := &w.ases[i]
-		return update{at: at(t) + y.delay(c, peer, rng), peer: peer, origin: i, place: i, first: a.first[0], count: 1, upstream: a.upstreams[0]}
+		return update{
+			at: at(t) + y.delay(c, peer, rng), peer: peer, origin: i, place: i, first: a.first[0],
+			count: 1, upstream: a.upstreams[0],
+		}
 	}
 	for peer := range w.collectors[c].peers {
 		number := c*len(w.collectors[c].peers) + peer

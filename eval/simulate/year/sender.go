@@ -16,26 +16,31 @@ type message interface {
 	MarshalToSizedBufferVT(b []byte) (int, error)
 }
 
-// sender numbers the records of one partition. The record that it returns holds until the next one.
+// sender numbers the records of one partition. A returned record is valid until the next call.
 type sender struct {
 	rec    kgo.Record
 	window int64  // of the last position
-	n      uint64 // in the window
+	n      uint64 // number within the window
 }
 
-// indexBits of a detector's position number the records of a window (detect/doc.go).
+// indexBits is the number of bits of a detector's sequence that number the records of a window
+// (detect/doc.go).
 const indexBits = 24
 
-// decided is the position of the next record of the detector, of the window that begins then.
+// decided returns the position of the detector's next record of the window that begins at window.
 func (s *sender) decided(f bgp.Family, window int64) *pb.Position {
 	if window /= minute; window != s.window {
 		s.window, s.n = window, 0
 	}
 	s.n++
-	return &pb.Position{Collector: "detect/" + f.String(), Lane: string(bgp.LaneOut), Sequence: uint64(window)<<indexBits | s.n}
+	return &pb.Position{
+		Collector: "detect/" + f.String(), Lane: string(bgp.LaneOut),
+		Sequence: uint64(window)<<indexBits | s.n,
+	}
 }
 
-// record encodes a message as the next record of a partition, taken into the log at a time.
+// record encodes a message as the next record of a partition. taken is the time at which it was
+// appended to the log.
 func (s *sender) record(topic string, partition int32, taken time.Time, m message) (*kgo.Record, error) {
 	n := m.SizeVT()
 	if cap(s.rec.Value) < n {
@@ -50,5 +55,5 @@ func (s *sender) record(topic string, partition int32, taken time.Time, m messag
 	return &s.rec, nil
 }
 
-// at is a time in seconds as microseconds.
+// at converts seconds to microseconds.
 func at(seconds int64) int64 { return time.Unix(seconds, 0).UnixMicro() }

@@ -6,7 +6,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// The ASes of the stories, as numbers of world.ases: 0 to 11 are transits.
+// The ASes of the stories, as indices in world.ases. 0 to 11 are transits.
 const (
 	cableA, cableB = 3, 7
 	churner        = 12
@@ -21,16 +21,18 @@ const (
 	chained        = 25
 	returning      = 26
 	customer       = 28
-	unseen         = 40 // and two more
+	unseen         = 40 // and the next two
 )
 
-// quietCountries have no outages but those of the stories.
-var quietCountries = map[string]bool{"IQ": true, "MM": true, "SD": true, "TD": true, "SS": true, "GA": true, "CU": true, "TO": true}
+// quietCountries have no outages except those of the stories.
+var quietCountries = map[string]bool{
+	"IQ": true, "MM": true, "SD": true, "TD": true, "SS": true, "GA": true, "CU": true, "TO": true,
+}
 
 // watchList is the list of the stories.
 const watchList = "our-customers"
 
-// Offsets of stories before the end of the year.
+// The offsets of stories from the end of the year.
 const (
 	hijackAt   = 9*day - 13*hour - 37*minute // 13:37 of the ninth day before the end
 	hijackFor  = 2*hour + 10*minute
@@ -47,7 +49,7 @@ const (
 	cubaAt     = 6 * hour
 )
 
-// stories adds what docs/sql.md asks for.
+// stories adds the outages for which docs/sql.md asks.
 func (p *planner) stories() {
 	p.exams()
 	p.nights()
@@ -61,10 +63,10 @@ func (p *planner) stories() {
 	p.lives()
 }
 
-// before is a time so long before the end of the year.
+// before returns the time d seconds before the end of the year.
 func (p *planner) before(d int64) int64 { return p.y.end - d }
 
-// place adds an outage of a country and those of its biggest ASes, which lie within it.
+// place adds an outage of a country, and outages of its biggest ASes within it.
 func (p *planner) place(code string, family, percent int, start, lasts int64, ases int) *outage {
 	of := p.w.byCode[code]
 	o := p.w.ofPlace(of, -1, family, percent, start, lasts)
@@ -85,7 +87,8 @@ func (p *planner) place(code string, family, percent int, start, lasts int64, as
 	return o
 }
 
-// exams: on the mornings of school days in June and August, Iraq is cut from 04:00 to 07:00 local time.
+// exams: on the mornings of school days in June and August, Iraq is cut from 04:00 to 07:00 local
+// time.
 func (p *planner) exams() {
 	for _, season := range [][2]int64{{213, 185}, {134, 118}} {
 		for d := season[0]; d > season[1]; d-- {
@@ -99,14 +102,15 @@ func (p *planner) exams() {
 	}
 }
 
-// nights: for three weeks Myanmar is cut from 01:00 to 09:00 local time, which is half past the hour of UTC.
+// nights: for three weeks Myanmar is cut from 01:00 to 09:00 local time, which is half past the
+// hour in UTC.
 func (p *planner) nights() {
 	for d := int64(332); d > 311; d-- {
 		p.place("MM", 0, 88, p.before(d*day)+18*hour+30*minute+p.rng.Int64N(45), 8*hour, 4)
 	}
 }
 
-// cableDays are when the two transits fail together.
+// cableDays lists the days before the end on which the two transits fail together.
 var cableDays = []int64{310, 270, 230, 180, 95, 35, 20}
 
 // cable: customers of two transits go in the same minute, again and again.
@@ -123,10 +127,11 @@ func (p *planner) cable() {
 	}
 }
 
-// collateralDays are when Sudan goes dark, and its neighbours with it.
+// collateralDays lists the days before the end on which Sudan goes dark, and its neighbours with
+// it.
 var collateralDays = []int64{300, 260, 200, 120, 40}
 
-// collateral: Chad and South Sudan buy transit in Sudan, and lose a part when it is cut.
+// collateral: Chad and South Sudan buy transit in Sudan, and lose a part when Sudan is cut.
 func (p *planner) collateral() {
 	for k, d := range collateralDays {
 		at := p.before(d*day) + int64(9+k)*hour
@@ -152,7 +157,8 @@ func (p *planner) island() {
 	}
 }
 
-// openAtTheEnd: Cuba has lost most of its routes six hours before the end of the year, and they are not back.
+// openAtTheEnd: Cuba loses most of its routes six hours before the end of the year, and they do not
+// come back.
 func (p *planner) openAtTheEnd() { p.place("CU", 0, 87, p.before(cubaAt), 30*day, 8) }
 
 // listed: a hijack of a listed prefix, and outages of a listed AS.
@@ -160,12 +166,14 @@ func (p *planner) listed() {
 	p.hijack()
 	for k, d := range []int64{160, 75, 28} {
 		o := p.w.ofAS(customer, 0, storyPrefixes, p.before(d*day)+int64(k+7)*hour, int64(20+k*30)*minute)
-		o.watch, o.routes = []bgp.WatchMember{{List: watchList, Title: "Our customers", Member: asn(customer).String(), Public: true}}, true
+		o.watch, o.routes = []bgp.WatchMember{
+			{List: watchList, Title: "Our customers", Member: asn(customer).String(), Public: true},
+		}, true
 		p.add(o)
 	}
 }
 
-// hijack: AS hijacker announces a /24 of AS victim, which a watch list names.
+// hijack: the AS hijacker announces a /24 of the AS victim. A watch list names the /24.
 func (p *planner) hijack() {
 	o := p.w.ofPrefix(victim, 0, 0, p.before(hijackAt), hijackFor)
 	voters := p.w.voters()
@@ -173,13 +181,14 @@ func (p *planner) hijack() {
 	o.lost = 0
 	o.watch = []bgp.WatchMember{{List: watchList, Title: "Our customers", Member: o.entity.Code, Public: true}}
 	o.unexpected = []bgp.UnexpectedRoute{{
-		Prefix: o.entity.Code, Origin: p.w.asOf(hijacker), Expected: []bgp.ASN{asn(victim)}, Voters: voters / 3, Collectors: 12,
+		Prefix: o.entity.Code, Origin: p.w.asOf(hijacker), Expected: []bgp.ASN{asn(victim)},
+		Voters: voters / 3, Collectors: 12,
 		SharePercent: bgp.Decimal(voters / 3 * 10_000 / voters),
 	}}
 	p.add(o)
 }
 
-// singles are stories of one AS each.
+// singles adds stories of one AS each.
 func (p *planner) singles() {
 	for k := range int64(60) { // a repeat offender
 		o := p.w.ofAS(repeater, 0, storyPrefixes, p.before((6*k+3)*day)+k%24*hour+11*minute, (20+k%30)*minute)
@@ -205,13 +214,14 @@ func (p *planner) singles() {
 	}
 }
 
-// lives are stories of the ways in which an event ends.
+// lives adds stories of the ways in which an event ends.
 func (p *planner) lives() {
 	o := p.w.ofAS(movedAS, 0, storyPrefixes, p.before(14*day), day)
 	o.kind, o.quiet, o.movedTo, o.reason = bgp.KindMoved, true, []int{mover}, bgp.EndNewNormal
 	first := p.w.ofAS(chained, 0, 3, p.before(48*day), hour)
 	second := p.w.ofAS(chained, 0, storyPrefixes, p.before(48*day)+hour, 5*hour)
-	first.kind, first.quiet, first.reason, first.after, second.before = bgp.KindPartial, true, bgp.EndSuperseded, second, first
+	first.kind, first.quiet, first.reason, first.after, second.before =
+		bgp.KindPartial, true, bgp.EndSuperseded, second, first
 	again := p.w.ofAS(returning, 0, storyPrefixes, p.before(52*day), 3*hour)
 	again.again = again.start + 2*hour
 	p.add(o, first, second, again)
@@ -220,7 +230,7 @@ func (p *planner) lives() {
 		o.suspected, o.takenBack, o.quiet = true, true, true
 		p.add(o)
 	}
-	for n := range 3 { // our own view went
+	for n := range 3 { // the observatory's own view was gone
 		o := p.w.ofAS(unseen+n, 0, 1, p.before(blindAt)+minute, blindFor)
 		o.reason, o.quiet = bgp.EndLostSight, true
 		p.add(o)

@@ -14,28 +14,29 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// hourlyASes have a row each hour: two of the stories, and the first networks.
+// hourlyASes bounds the first networks that have a row each hour. Two ASes of the stories have one
+// as well.
 const hourlyASes = 400
 
-// step changes how many prefixes of an entity are lost, from a minute since 1970 on.
+// step changes the number of lost prefixes of an entity, from a minute since 1970 on.
 type step struct {
 	minute int64
 	lost   int
 }
 
-// seen is an entity while its year is told.
+// seen is an entity whose rows are being made.
 type seen struct {
 	entity bgp.Entity
 	usual  int // prefixes
 	steps  []step
 	lost   int
-	// noise is by how many prefixes the last row was below usual without a loss.
+	// noise is the number of prefixes by which the last row was below usual without a loss.
 	noise  int
 	hourly bool
-	// each is the minute of the hour in which it is told.
+	// each is the minute of the hour in which the entity has its hourly row.
 	each int64
-	next int // step
-	// code is the place within a window.
+	next int // the next step
+	// order is the rank of the entity's row among the rows of a minute.
 	order int
 }
 
@@ -46,14 +47,17 @@ type sample struct {
 	visible, base int
 }
 
-// visibilityRecords yields the rows of a family: once an hour, and when something changed.
+// visibilityRecords yields the rows of a family: one an hour, and one at each change.
 func (y *Year) visibilityRecords(family int) iter.Seq2[*kgo.Record, error] {
 	return func(yield func(*kgo.Record, error) bool) {
 		var s sender
 		rng := rand.New(rand.NewPCG(y.cfg.Seed, 10+uint64(family))) //nolint:gosec // repeatable on purpose
 		entities := y.entities(family)
 		var due []sample
-		rec := &pb.VisibilityRecord{Family: codec.Family(bgp.Families[family]), UsualSpace: new(uint64), UsualPrefixes: new(uint32)}
+		rec := &pb.VisibilityRecord{
+			Family: codec.Family(bgp.Families[family]), UsualSpace: new(uint64),
+			UsualPrefixes: new(uint32),
+		}
 		for h := y.begin / hour; h < y.end/hour; h++ {
 			due = due[:0]
 			for _, e := range entities {
@@ -85,7 +89,7 @@ func (y *Year) fill(rec *pb.VisibilityRecord, d *sample, family int, s *sender) 
 	rec.Voters = uint32(y.votersAt(d.minute * minute))
 }
 
-// inHour appends the rows of an hour, which begins at a minute since 1970.
+// inHour appends the rows of the hour that begins at minute from since 1970.
 func (e *seen) inHour(due []sample, from int64, first bool, rng *rand.Rand) []sample {
 	say := func(m int64) {
 		visible := max(0, e.usual-e.lost-e.noise)
@@ -115,7 +119,7 @@ func (e *seen) inHour(due []sample, from int64, first bool, rng *rand.Rand) []sa
 	return due
 }
 
-// entities are those of a family, with what happens to them.
+// entities returns the entities of a family, each with its losses.
 func (y *Year) entities(family int) []*seen {
 	w := y.world
 	steps := y.steps(family)
@@ -125,7 +129,10 @@ func (y *Year) entities(family int) []*seen {
 		if usual == 0 {
 			return
 		}
-		e := &seen{entity: bgp.Entity{Type: t, Code: code, Name: name}, usual: usual, hourly: hourly, each: int64(len(all)*7) % 60, order: len(all), steps: steps[key]}
+		e := &seen{
+			entity: bgp.Entity{Type: t, Code: code, Name: name}, usual: usual, hourly: hourly,
+			each: int64(len(all)*7) % 60, order: len(all), steps: steps[key],
+		}
 		slices.SortStableFunc(e.steps, func(a, b step) int { return cmp.Compare(a.minute, b.minute) })
 		all = append(all, e)
 	}
@@ -150,7 +157,7 @@ type entityKey struct {
 	code string
 }
 
-// steps says what each entity loses when, of a family.
+// steps returns the changes of the losses of each entity of a family.
 func (y *Year) steps(family int) map[entityKey][]step {
 	all := map[entityKey][]step{}
 	for _, o := range y.outages {
@@ -174,7 +181,7 @@ func (y *Year) steps(family int) map[entityKey][]step {
 			}
 		case bgp.EntityRegion:
 			note(bgp.EntityRegion, o.entity.Code, o.lost)
-		case bgp.EntityWorld, bgp.EntityWatch: // no story is about them
+		case bgp.EntityWorld, bgp.EntityWatch: // they belong to no story
 		case bgp.EntityCountry:
 			for r := range c.regions {
 				note(bgp.EntityRegion, c.regions[r].code, c.regions[r].prefixes[family]*o.lost/max(1, o.usual))
@@ -188,7 +195,7 @@ func (y *Year) steps(family int) map[entityKey][]step {
 	return all
 }
 
-// spans are the times in which it was lost, seconds.
+// spans returns the times of the loss, in seconds.
 func (o *outage) spans() [][2]int64 {
 	if o.again == 0 {
 		return [][2]int64{{o.start, o.end}}

@@ -10,7 +10,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// How much there is at scale 1.
+// The sizes at scale 1.
 const (
 	fullCountries = 250
 	fullRegions   = 14 // of a country
@@ -18,34 +18,35 @@ const (
 	fullPeers     = 240
 )
 
-// firstASN is the first number for private use that fits 80,000 (RFC 6996).
+// firstASN is the first AS number for private use (RFC 6996) with room for 80,000.
 const firstASN = 4_200_000_000
 
-// storyASes come first: they have the same numbers and prefixes at every scale. Each has 8 prefixes of IPv4 and one of IPv6.
+// storyASes is the number of ASes of the stories. They come first, and have the same numbers and
+// prefixes at every scale. Each has 8 prefixes of IPv4 and one of IPv6.
 const (
 	storyASes     = 64
 	storyPrefixes = 8
 )
 
-// transits of storyASes sell transit to the others.
+// transits is the number of storyASes that sell transit to the others.
 const transits = 12
 
 // as is a network.
 type as struct {
 	country, region int
-	// first and prefixes are its prefixes by family: the number of the first one, and how many there are.
+	// first is the number of its first prefix and prefixes the number of its prefixes, by family.
 	first, prefixes [2]int
-	// upstreams are ASes of which it buys transit: numbers of transits, or of an incumbent.
+	// upstreams are the ASes from which it buys transit, as indices of transits or of an incumbent.
 	upstreams [2]int
 }
 
-// country is a country and its networks, which stand next to each other in world.ases.
+// country is a country. Its networks are adjacent in world.ases.
 type country struct {
 	code, name string
 	regions    []region
 	from, to   int // in world.ases
 	prefixes   [2]int
-	// offset is its local time less UTC, seconds.
+	// offset is local time minus UTC, in seconds.
 	offset int64
 }
 
@@ -60,7 +61,7 @@ type collector struct {
 	peers        []bgp.Peer
 }
 
-// world is who there is. It does not change over the year.
+// world holds the ASes, countries and collectors. It does not change over the year.
 type world struct {
 	ases       []as
 	countries  []country
@@ -69,7 +70,8 @@ type world struct {
 	prefixes   [2]int // by family
 }
 
-// storyCountries are there at every scale, biggest first, with their local time, seconds.
+// storyCountries exist at every scale. They are sorted by size, biggest first, and have their
+// offset from UTC in seconds.
 var storyCountries = []struct {
 	code   string
 	offset int64
@@ -121,8 +123,9 @@ func (w *world) addCountry(code string, offset int64) {
 	w.countries = append(w.countries, country{code: code, name: bgp.CountryName(code), offset: offset})
 }
 
-// addASes gives the countries their networks: the story's first, which lie in the United States unless a story moves them, then each
-// country's in a row, more to those that stand first.
+// addASes gives the countries their networks. The networks of the stories come first and are in the
+// United States. Then the networks of each country follow in a row; countries earlier in the list
+// get more.
 func (w *world) addASes(n int, rng *rand.Rand) {
 	for i := range storyASes {
 		a := as{region: i % len(w.countries[0].regions), upstreams: [2]int{i % transits, (i + 1) % transits}}
@@ -152,7 +155,8 @@ func (w *world) addASes(n int, rng *rand.Rand) {
 	}
 }
 
-// addAS appends the n-th AS of a country. The first one is the incumbent, of which half of the others buy.
+// addAS appends the n-th AS of a country. The first one is the incumbent, from which half of the
+// others buy transit.
 func (w *world) addAS(of, n int, rng *rand.Rand) {
 	c := &w.countries[of]
 	a := as{country: of, region: n % len(c.regions), upstreams: [2]int{rng.IntN(transits), rng.IntN(transits)}}
@@ -173,7 +177,8 @@ func (w *world) addAS(of, n int, rng *rand.Rand) {
 	w.ases = append(w.ases, a)
 }
 
-// addCollectors makes twelve collectors, and shares n peers out among them. Each peer is an AS of its own.
+// addCollectors makes twelve collectors and shares n peers out among them. Each peer is an AS of
+// its own.
 func (w *world) addCollectors(n int) {
 	for i := range 12 {
 		c := collector{name: fmt.Sprintf("ris/rrc%02d", i), source: "rislive"}
@@ -182,20 +187,21 @@ func (w *world) addCollectors(n int) {
 		}
 		for p := range n / 12 {
 			c.peers = append(c.peers, bgp.Peer{
-				Address: netip.AddrFrom4([4]byte{198, 51, 100, byte(p + 1)}), ASN: bgp.ASN(firstASN + 1_000_000 + i*1000 + p),
+				Address: netip.AddrFrom4([4]byte{198, 51, 100, byte(p + 1)}),
+				ASN:     bgp.ASN(firstASN + 1_000_000 + i*1000 + p),
 			})
 		}
 		w.collectors = append(w.collectors, c)
 	}
 }
 
-// voters is how many peers there are.
+// voters returns the number of peers.
 func (w *world) voters() int { return len(w.collectors) * len(w.collectors[0].peers) }
 
-// asn is the number of an AS.
+// asn returns the number of an AS.
 func asn(i int) bgp.ASN { return bgp.ASN(firstASN + i) }
 
-// owner names an AS.
+// owner returns the name of an AS.
 func (w *world) owner(i int) string {
 	if i < transits {
 		return fmt.Sprintf("Simulated Transit %d", i)
@@ -203,10 +209,11 @@ func (w *world) owner(i int) string {
 	return fmt.Sprintf("Simulated Network %d (%s)", i, w.countries[w.ases[i].country].code)
 }
 
-// asOf is an AS as outages name it.
+// asOf returns an AS as outages name it.
 func (w *world) asOf(i int) bgp.AS { return bgp.AS{ASN: asn(i), Name: w.owner(i)} }
 
-// prefix is the n-th prefix of a family (0 is IPv4): a /24 of 240.0.0.0/4, or a /48 of 3fff::/20.
+// prefix returns the n-th prefix of a family (0 is IPv4): a /24 of 240.0.0.0/4, or a /48 of
+// 3fff::/20.
 func prefix(family, n int) netip.Prefix {
 	if family == 0 {
 		return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(240 + n>>16), byte(n >> 8), byte(n), 0}), 24)
@@ -215,7 +222,7 @@ func prefix(family, n int) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom16(a), 48)
 }
 
-// biggest returns the ASes of a country by their IPv4 prefixes, at most n.
+// biggest returns the ASes of a country with the most IPv4 prefixes, at most n.
 func (w *world) biggest(c *country, n int) []int {
 	var all []int
 	for i := c.from; i < c.to; i++ {

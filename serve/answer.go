@@ -7,8 +7,9 @@ import (
 	"github.com/darkmap/darkmap/internal/query"
 )
 
-// PublicAnswer is what anybody may see of a detector's answer: peers of the operator's own routers are left out, and hidden counts them by
-// family; watch lists are left out but for public ones. a is not changed.
+// PublicAnswer returns the part of a detector's answer that anybody may see. It leaves out the
+// peers of the operator's own routers, and hidden counts them by family. It leaves out private
+// watch lists and their outages. a is not changed.
 func PublicAnswer(a query.Answer) (out query.Answer, hidden map[string]int) {
 	out, hidden = a, map[string]int{}
 	out.Families = slices.Clone(a.Families)
@@ -19,7 +20,9 @@ func PublicAnswer(a query.Answer) (out query.Answer, hidden map[string]int) {
 			continue
 		}
 		p := *f.Prefix
-		p.Peers = slices.DeleteFunc(slices.Clone(p.Peers), func(x query.Peer) bool { return bgp.PrivateCollector(x.Collector) })
+		p.Peers = slices.DeleteFunc(slices.Clone(p.Peers), func(x query.Peer) bool {
+			return bgp.PrivateCollector(x.Collector)
+		})
 		hidden[f.Family] = len(f.Prefix.Peers) - len(p.Peers)
 		f.Prefix = &p
 	}
@@ -29,7 +32,8 @@ func PublicAnswer(a query.Answer) (out query.Answer, hidden map[string]int) {
 	return out, hidden
 }
 
-// privateOutage reports whether an outage in short is known from a watch list. It does not say whether the list is public, so it counts as private.
+// privateOutage reports whether a short outage comes from a watch list. The short form does not
+// show whether the list is public, so it counts as private.
 func privateOutage(o query.Outage) bool {
 	return o.Entity.Type == bgp.EntityWatch || o.Kind == bgp.KindOrigin
 }

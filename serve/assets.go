@@ -15,21 +15,22 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// assetsPath is where assets are.
+// assetsPath is the path below which the assets are served.
 const assetsPath = "/static/"
 
-// Assets are files that pages load: scripts, styles, pictures. Their names hold a hash of their contents, so a browser keeps them for ever.
+// Assets are files that pages load: scripts, styles, pictures. Their names hold a hash of their
+// contents, so that a browser may keep them for ever.
 type Assets struct {
-	names map[string]string // name -> name with hash
-	files map[string]asset  // by name with hash
+	names map[string]string // the name with the hash, by name
+	files map[string]asset  // by name with the hash
 }
 
 type asset struct {
 	name, hash    string
-	plain, zipped []byte // zipped is nil where it is not shorter
+	plain, zipped []byte // zipped is nil if it is not shorter
 }
 
-// NewAssets reads all files of a file system, and compresses them.
+// NewAssets reads and compresses all files of a file system.
 func NewAssets(fsys fs.FS) (*Assets, error) {
 	a := &Assets{names: map[string]string{}, files: map[string]asset{}}
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
@@ -56,7 +57,7 @@ func NewAssets(fsys fs.FS) (*Assets, error) {
 	return a, nil
 }
 
-// zipped is a file compressed; nil where that is not shorter.
+// zipped compresses a file. It returns nil if the result is not shorter.
 func zipped(plain []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
@@ -72,7 +73,8 @@ func zipped(plain []byte) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Path is the path of an asset, for Deps.URL: /static/app.0123456789ab.css for app.css. It panics where there is none: a mistake in the program.
+// Path returns the path of an asset, for Deps.URL: /static/app.0123456789ab.css for app.css. It
+// panics if the asset does not exist, which is a mistake in the program.
 func (a *Assets) Path(name string) string {
 	hashed, ok := a.names[name]
 	if !ok {
@@ -89,7 +91,8 @@ func (a *Assets) Route() Route {
 func (a *Assets) serve(w http.ResponseWriter, r *http.Request) {
 	f, ok := a.files[r.PathValue("file")]
 	if !ok {
-		Refuse(w, r, http.StatusNotFound, "There is no such file. A page that was open for long may name one of an older version: load it again.")
+		Refuse(w, r, http.StatusNotFound,
+			"There is no such file. A page that was open for long may name one of an older version: load it again.")
 		return
 	}
 	h := w.Header()

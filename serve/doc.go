@@ -1,8 +1,11 @@
-// Package serve answers HTTP: the pages that people look at, and the API that their programs use.
+// Package serve answers HTTP: the pages for people, and the API for programs.
 //
-// In: requests; the present (serve/live), the past (serve/history). Out: what the parts answer (serve/page, serve/api), each behind the same
-// doors: the name that is asked for (421), who asks (serve/access), how much one client may ask for (429), headers that keep other pages away, a time limit.
-// cmd/darkmap wires the parts together. A Server owns a goroutine for each connection, as net/http has it, and ends them within the time it is given.
+// In: requests; the present (serve/live) and the past (serve/history). Out: the answers of the
+// parts (serve/page, serve/api). Each answer is behind the same doors: a check of the requested
+// name (421), a check of the viewer (serve/access), limits for each client (429), headers that keep
+// other pages away, and a time limit. cmd/darkmap wires the parts together. A Server owns one
+// goroutine for each connection, as net/http does, and ends them within Options.Drain.
 //
-// Order of the doors: count and time; Host; base path; who asks; cross-site; limits; deadline; compression; the route.
+// Order of the doors: count and time; Host; base path; viewer; cross-site; limits; deadline;
+// compression; the route.
 package serve

@@ -11,7 +11,8 @@ import (
 	"github.com/darkmap/darkmap/serve/access"
 )
 
-// headers are on every answer. Pages load nothing from elsewhere, run no inline script, and stand in no frame but those of serve.embed.
+// headers sets the headers of every answer. They make pages load nothing from other sites, run no
+// inline script, and show in no frame except on the origins of serve.embed.
 func (s *Server) headers(w http.ResponseWriter) {
 	h := w.Header()
 	frames := "'none'"
@@ -20,7 +21,8 @@ func (s *Server) headers(w http.ResponseWriter) {
 	} else {
 		h.Set("X-Frame-Options", "DENY")
 	}
-	h.Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors "+frames+"; object-src 'none'")
+	h.Set("Content-Security-Policy",
+		"default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors "+frames+"; object-src 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -31,7 +33,7 @@ func (s *Server) headers(w http.ResponseWriter) {
 	h.Set("Cross-Origin-Resource-Policy", resources)
 }
 
-// admit reports whether a request may go on to its route; it answers where it may not.
+// admit reports whether a request may go on to its route. If it may not, admit answers it.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt Route) bool {
 	v := Viewer(r)
 	if !s.limits.allow(v.Client) {
@@ -57,14 +59,16 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt Route) bool {
 	default:
 		s.metrics.refused.WithLabelValues(refusedLogin).Inc()
 		w.Header().Set("WWW-Authenticate", `Bearer realm="darkmap"`)
-		Refuse(w, r, http.StatusUnauthorized, "This server wants a key: Authorization: Bearer KEY, one of serve.keys.")
+		Refuse(w, r, http.StatusUnauthorized,
+			"This server wants a key: Authorization: Bearer KEY, one of serve.keys.")
 		return false
 	}
 	s.caching(w, v)
 	return true
 }
 
-// caching are the headers that keep answers of those who are logged in out of others' caches. Routes may allow more (Fresh).
+// caching sets the headers that keep answers to logged-in viewers out of shared caches. Routes may
+// allow more (Fresh).
 func (s *Server) caching(w http.ResponseWriter, v access.Viewer) {
 	h := w.Header()
 	h.Add("Vary", "Authorization")
@@ -77,11 +81,12 @@ func (s *Server) caching(w http.ResponseWriter, v access.Viewer) {
 	}
 }
 
-// ofThisSite refuses requests that a page of another site makes, and lets such pages read what anybody may read anywhere: with serve.public. A link
-// to a page may be followed from anywhere.
+// ofThisSite refuses requests from pages of other sites. With serve.public, such pages may read the
+// public data. A link to a page may be followed from any site.
 func (s *Server) ofThisSite(w http.ResponseWriter, r *http.Request) bool {
 	origin := r.Header.Get("Origin")
-	foreign := origin != "" && !s.sameOrigin(r, origin) || slices.Contains([]string{"cross-site", "same-site"}, r.Header.Get("Sec-Fetch-Site"))
+	foreign := origin != "" && !s.sameOrigin(r, origin) ||
+		slices.Contains([]string{"cross-site", "same-site"}, r.Header.Get("Sec-Fetch-Site"))
 	if !foreign {
 		return true
 	}
@@ -93,12 +98,14 @@ func (s *Server) ofThisSite(w http.ResponseWriter, r *http.Request) bool {
 		}
 		return true
 	}
-	link := r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document" && r.Method == http.MethodGet && origin == ""
+	link := r.Header.Get("Sec-Fetch-Mode") == "navigate" &&
+		r.Header.Get("Sec-Fetch-Dest") == "document" && r.Method == http.MethodGet && origin == ""
 	if link {
 		return true
 	}
 	s.metrics.refused.WithLabelValues(refusedSite).Inc()
-	Refuse(w, r, http.StatusForbidden, "Pages of other sites may not read from this server: serve.public is not true.")
+	Refuse(w, r, http.StatusForbidden,
+		"Pages of other sites may not read from this server: serve.public is not true.")
 	return false
 }
 
@@ -108,15 +115,17 @@ func (s *Server) sameOrigin(r *http.Request, origin string) bool {
 	if err != nil || u.Host == "" {
 		return false
 	}
-	if p, err := url.Parse(s.cfg.PublicURL); err == nil && p.Host != "" && strings.EqualFold(p.Host, u.Host) && p.Scheme == u.Scheme {
+	if p, err := url.Parse(s.cfg.PublicURL); err == nil && p.Host != "" &&
+		strings.EqualFold(p.Host, u.Host) && p.Scheme == u.Scheme {
 		return true
 	}
 	return strings.EqualFold(u.Host, r.Host)
 }
 
-// tooMany answers a client that asks for too much.
+// tooMany answers a client that is over a limit.
 func (s *Server) tooMany(w http.ResponseWriter, r *http.Request) {
 	s.metrics.refused.WithLabelValues(refusedLimit).Inc()
 	w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
-	Refuse(w, r, http.StatusTooManyRequests, fmt.Sprintf("Too many requests from your network. Ask again in %d second(s); serve.limits sets how many are allowed.", retryAfter))
+	Refuse(w, r, http.StatusTooManyRequests,
+		fmt.Sprintf("Too many requests from your network. Ask again in %d second(s); serve.limits sets how many are allowed.", retryAfter))
 }

@@ -8,15 +8,16 @@ import (
 )
 
 const (
-	// gzipSuffix is what compression adds to an ETag.
+	// gzipSuffix is the suffix that compression adds to an ETag.
 	gzipSuffix = "-gzip"
-	// maxAge is for how many seconds a cache may show an answer without asking.
+	// maxAge is the time in seconds for which a cache may show an answer without asking.
 	maxAge = "10"
 )
 
-// Fresh sets the ETag of an answer that depends on parts alone (the id of the minute, the dataset, what is asked for), on the name that the server was
-// asked by and on whether the viewer is logged in, and for how long it may be kept. It reports true, and has answered, where the client has that answer
-// already (304), or the server has kept it.
+// Fresh sets the ETag of an answer, and the time for which caches may keep it. The answer must
+// depend only on parts (the id of the minute, the dataset, the question), on the scheme, host and
+// path of the request, and on whether the viewer is logged in. If the client has the answer already
+// (304), or the server has kept it, Fresh answers and returns true.
 func Fresh(w http.ResponseWriter, r *http.Request, parts ...string) bool {
 	viewer, secure := "anybody", "http"
 	if Viewer(r).LoggedIn {
@@ -43,8 +44,8 @@ func Fresh(w http.ResponseWriter, r *http.Request, parts ...string) bool {
 	return ok && rec.answer(w, r, tag)
 }
 
-// matches compares as If-None-Match does (RFC 9110 §13.1.2): weak tags, which proxies make of strong ones, are equal to them; so is the tag of
-// the compressed answer.
+// matches compares tags as If-None-Match does (RFC 9110 §13.1.2). Weak tags equal the strong ones
+// from which proxies make them. The tag of the compressed answer matches as well.
 func matches(header, tag string) bool {
 	for t := range strings.SplitSeq(header, ",") {
 		t = strings.Trim(strings.TrimPrefix(strings.TrimSpace(t), "W/"), `"`)

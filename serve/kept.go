@@ -12,25 +12,28 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// The bounds of the answers that are kept.
+// The bounds of the kept answers.
 const (
-	// keptOctets bounds all of them, keptLargest one; larger ones are made anew each time.
+	// keptOctets bounds the bodies of all kept answers, and keptLargest a single one. A larger
+	// answer is made for each request.
 	keptOctets  = 64 << 20
 	keptLargest = 4 << 20
-	// leastZipped is from which length on an answer is compressed.
+	// leastZipped is the least length of an answer that is compressed.
 	leastZipped = 1024
 )
 
-// keptHeaders are the headers of an answer that are kept with it. The others are those of the request, or of the server.
+// keptHeaders lists the headers that are kept with an answer. The others come from the request or
+// the server.
 var keptHeaders = []string{"Content-Type", "Content-Disposition", "Link"}
 
-// keeper keeps whole answers by their ETags, the most recently asked ones. An answer is made once, however many clients ask for it at the same time, and
-// compressed once. It is safe for concurrent use.
+// keeper keeps whole answers by their ETags. It evicts the least recently used ones first. An
+// answer is made and compressed once, however many clients ask for it at the same time. A keeper is
+// safe for concurrent use.
 type keeper struct {
 	mu      sync.Mutex
 	order   *list.List               // of *keptAnswer, the most recently used first
 	byTag   map[string]*list.Element // by ETag
-	flights map[string]chan struct{} // closed when the answer with the tag was made
+	flights map[string]chan struct{} // by ETag; closed when the answer was made
 	octets  int
 }
 
@@ -39,14 +42,15 @@ type keptAnswer struct {
 	tag    string
 	header http.Header
 	body   []byte
-	zipped func() []byte // the body compressed, made once
+	zipped func() []byte // returns the compressed body; compresses it once
 }
 
 func newKeeper() *keeper {
 	return &keeper{order: list.New(), byTag: map[string]*list.Element{}, flights: map[string]chan struct{}{}}
 }
 
-// wrap lets Fresh answer the requests of a handler with kept answers, and keeps what the handler answers with the ETag that Fresh has set.
+// wrap lets Fresh answer the requests of a handler with kept answers. It keeps the handler's
+// answers that have an ETag from Fresh.
 func (k *keeper) wrap(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
@@ -60,7 +64,8 @@ func (k *keeper) wrap(h http.Handler) http.Handler {
 	})
 }
 
-// get is the answer with a tag. Where none is kept and another request makes it, get waits for that; where none does, the caller has to, and to call made.
+// get returns the kept answer with a tag. If another request is making the answer, get waits for
+// it. If get returns nil and ctx goes on, the caller must make the answer and then call made.
 func (k *keeper) get(ctx context.Context, tag string) *keptAnswer {
 	for {
 		k.mu.Lock()
@@ -85,7 +90,7 @@ func (k *keeper) get(ctx context.Context, tag string) *keptAnswer {
 	}
 }
 
-// made ends the making of the answer with a tag; answer is nil where it may not be kept.
+// made ends the making of the answer with a tag. answer is nil if it must not be kept.
 func (k *keeper) made(tag string, answer *keptAnswer) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -104,18 +109,19 @@ func (k *keeper) made(tag string, answer *keptAnswer) {
 
 type recorderKey struct{}
 
-// recorder writes an answer, and remembers it.
+// recorder writes an answer and records it.
 type recorder struct {
 	http.ResponseWriter
 	keeper *keeper
-	tag    string // of the answer that this request makes; empty where it makes none that may be kept
+	tag    string // of the answer that this request makes; empty if the answer must not be kept
 	header http.Header
 	body   []byte
 	begun  bool
-	whole  bool // the handler has come to its end
+	whole  bool // the handler has returned
 }
 
-// answer answers with the kept answer of a tag, and reports whether there is one. Where there is none, what the handler writes is remembered.
+// answer writes the kept answer of a tag, and reports whether the keeper has one. If it has none,
+// the recorder records the handler's answer.
 func (c *recorder) answer(w http.ResponseWriter, r *http.Request, tag string) bool {
 	if c.tag != "" { // a handler asks once
 		return false
@@ -139,12 +145,13 @@ func (c *recorder) answer(w http.ResponseWriter, r *http.Request, tag string) bo
 	return true
 }
 
-// WriteHeader remembers the headers of an answer that may be kept.
+// WriteHeader records the headers of an answer that may be kept.
 func (c *recorder) WriteHeader(status int) {
 	if !c.begun && status >= 200 {
 		c.begun = true
 		h := c.Header()
-		if status == http.StatusOK && c.tag != "" && h.Get("ETag") != "" && !strings.Contains(h.Get("Cache-Control"), "no-store") {
+		if status == http.StatusOK && c.tag != "" && h.Get("ETag") != "" &&
+			!strings.Contains(h.Get("Cache-Control"), "no-store") {
 			c.header = http.Header{}
 			for _, name := range keptHeaders {
 				if v := h.Values(name); len(v) > 0 {
@@ -156,7 +163,7 @@ func (c *recorder) WriteHeader(status int) {
 	c.ResponseWriter.WriteHeader(status)
 }
 
-// Write remembers the body of an answer that may be kept.
+// Write records the body of an answer that may be kept.
 func (c *recorder) Write(b []byte) (int, error) {
 	if !c.begun {
 		c.WriteHeader(http.StatusOK)
@@ -169,10 +176,10 @@ func (c *recorder) Write(b []byte) (int, error) {
 	return c.ResponseWriter.Write(b)
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap returns the wrapped writer for http.ResponseController.
 func (c *recorder) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
-// end gives the answer to the keeper, and lets those go on who wait for it.
+// end passes the answer to the keeper, and releases the requests that wait for it.
 func (c *recorder) end() {
 	if c.tag == "" {
 		return
@@ -182,11 +189,14 @@ func (c *recorder) end() {
 		return
 	}
 	body := c.body
-	c.keeper.made(c.tag, &keptAnswer{tag: c.tag, header: c.header, body: body, zipped: sync.OnceValue(func() []byte {
-		var b bytes.Buffer
-		z := gzip.NewWriter(&b)
-		_, _ = z.Write(body) // a buffer takes all
-		_ = z.Close()
-		return b.Bytes()
-	})})
+	c.keeper.made(c.tag, &keptAnswer{
+		tag: c.tag, header: c.header, body: body,
+		zipped: sync.OnceValue(func() []byte {
+			var b bytes.Buffer
+			z := gzip.NewWriter(&b)
+			_, _ = z.Write(body) // a buffer takes all
+			_ = z.Close()
+			return b.Bytes()
+		}),
+	})
 }

@@ -11,13 +11,14 @@ import (
 )
 
 const (
-	// maxClients bounds the clients that are remembered; the one that asked least recently, and has no request open, is forgotten first.
+	// maxClients bounds the clients in memory. The limiter forgets the client that asked least
+	// recently and has no open request.
 	maxClients = 20_000
-	// retryAfter is what a client is told that asked for too much, seconds.
+	// retryAfter is the time in seconds after which a client over a limit may ask again.
 	retryAfter = 1
 )
 
-// limiter counts what clients ask for. It is safe for concurrent use.
+// limiter limits the requests of clients. It is safe for concurrent use.
 type limiter struct {
 	cfg    LimitsConfig
 	exempt []netip.Prefix
@@ -31,15 +32,18 @@ type limiter struct {
 type client struct {
 	key               netip.Prefix
 	rate              *rate.Limiter
-	logins            *rate.Limiter // nil until the first
+	logins            *rate.Limiter // nil until the first login attempt
 	requests, streams int
 }
 
 func newLimiter(cfg LimitsConfig, now func() time.Time) *limiter {
-	return &limiter{cfg: cfg, exempt: networks(cfg.Exempt), now: now, clients: map[netip.Prefix]*list.Element{}, order: list.New()}
+	return &limiter{
+		cfg: cfg, exempt: networks(cfg.Exempt), now: now, clients: map[netip.Prefix]*list.Element{},
+		order: list.New(),
+	}
 }
 
-// allow reports whether a client may ask once more.
+// allow reports whether a client may make one more request.
 func (l *limiter) allow(key netip.Prefix) bool {
 	if l.exempted(key) {
 		return true
@@ -49,13 +53,13 @@ func (l *limiter) allow(key netip.Prefix) bool {
 	return l.of(key).rate.AllowN(l.now(), 1)
 }
 
-// The keys that a client may try: a few at once, then one in some seconds.
+// The limits on the keys that a client may try: a few at once, then one every few seconds.
 const (
 	triesBurst = 5
 	triesEvery = 3 * time.Second
 )
 
-// tries reports whether a client may try a key. Exempt clients are not exempt from this.
+// tries reports whether a client may try a key. It limits exempt clients as well.
 func (l *limiter) tries(key netip.Prefix) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -66,7 +70,8 @@ func (l *limiter) tries(key netip.Prefix) bool {
 	return c.logins.AllowN(l.now(), 1)
 }
 
-// enter takes a place for a request or a stream, which done gives back; false where the client has none left.
+// enter counts an open request or stream of a client. The caller calls done at its end. ok is false
+// if the client has reached its limit.
 func (l *limiter) enter(key netip.Prefix, stream bool) (done func(), ok bool) {
 	if l.exempted(key) {
 		return func() {}, true
@@ -90,10 +95,12 @@ func (l *limiter) enter(key netip.Prefix, stream bool) (done func(), ok bool) {
 }
 
 func (l *limiter) exempted(key netip.Prefix) bool {
-	return key.IsValid() && slices.ContainsFunc(l.exempt, func(p netip.Prefix) bool { return p.Contains(key.Addr()) })
+	return key.IsValid() && slices.ContainsFunc(l.exempt, func(p netip.Prefix) bool {
+		return p.Contains(key.Addr())
+	})
 }
 
-// of is a client. mu is held.
+// of returns the client with a key, and makes it if needed. The caller holds mu.
 func (l *limiter) of(key netip.Prefix) *client {
 	if e, ok := l.clients[key]; ok {
 		l.order.MoveToFront(e)
@@ -107,7 +114,8 @@ func (l *limiter) of(key netip.Prefix) *client {
 	return c
 }
 
-// forget drops the client that asked least recently and has nothing open. Connections are fewer than clients, so there is one. mu is held.
+// forget drops the client that asked least recently and has nothing open. Such a client exists,
+// since connections are fewer than clients. The caller holds mu.
 func (l *limiter) forget() {
 	for e := l.order.Back(); e != nil; e = e.Prev() {
 		if c := e.Value.(*client); c.requests+c.streams == 0 {

@@ -25,23 +25,36 @@ type loginView struct {
 	In                bool
 }
 
-// login are the routes by which people log in and out.
+// login returns the routes for logging in and out.
 func (s *Server) login(d *Deps) []Route {
 	csrf := http.NewCrossOriginProtection()
 	return []Route{
-		{Pattern: "GET /login", Free: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			s.showLogin(w, http.StatusOK, loginView{Base: d.Base, To: localPath(r.URL.Query().Get("to")), In: Viewer(r).LoggedIn})
-		})},
-		{Pattern: "POST /login", Free: true, Handler: csrf.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.logIn(w, r, d) }))},
-		{Pattern: "POST /logout", Free: true, Handler: csrf.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			http.SetCookie(w, access.NoCookie())
-			w.Header().Set("Cache-Control", "no-store")
-			http.Redirect(w, r, d.URL("/"), http.StatusSeeOther)
-		}))},
+		{
+			Pattern: "GET /login", Free: true,
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				s.showLogin(w, http.StatusOK, loginView{
+					Base: d.Base, To: localPath(r.URL.Query().Get("to")), In: Viewer(r).LoggedIn,
+				})
+			}),
+		},
+		{
+			Pattern: "POST /login", Free: true,
+			Handler: csrf.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				s.logIn(w, r, d)
+			})),
+		},
+		{
+			Pattern: "POST /logout", Free: true,
+			Handler: csrf.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				http.SetCookie(w, access.NoCookie())
+				w.Header().Set("Cache-Control", "no-store")
+				http.Redirect(w, r, d.URL("/"), http.StatusSeeOther)
+			})),
+		},
 	}
 }
 
-// logIn takes a key and gives a cookie.
+// logIn takes a key and sets the cookie.
 func (s *Server) logIn(w http.ResponseWriter, r *http.Request, d *Deps) {
 	view := loginView{Base: d.Base, To: localPath(r.PostFormValue("to"))}
 	switch v := Viewer(r); {
@@ -74,9 +87,11 @@ func (s *Server) showLogin(w http.ResponseWriter, status int, view loginView) {
 	_ = loginPage.Execute(w, view) // the client may be gone
 }
 
-// localPath is a path of this server to go on to; / where the text is none: it must not lead to another server.
+// localPath returns the path to open after the login. It returns / if to is no path of this server,
+// since it must not lead to another server.
 func localPath(to string) string {
-	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n\t") || len(to) > 2000 {
+	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") ||
+		strings.ContainsAny(to, "\\\r\n\t") || len(to) > 2000 {
 		return "/"
 	}
 	return to

@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// Why a request was refused at the doors.
+// The reasons for which the doors refuse a request.
 const (
 	refusedHost  = "host"
 	refusedLogin = "login"
@@ -28,13 +28,17 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	f := promauto.With(reg)
 	return &metrics{
 		requests: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "darkmap_serve_requests_total", Help: "Requests that were answered, by the class of their status (2xx, 3xx, 4xx, 5xx).",
+			Name: "darkmap_serve_requests_total",
+			Help: "Requests that were answered, by the class of their status (2xx, 3xx, 4xx, 5xx).",
 		}, []string{"class"}),
 		seconds: f.NewHistogram(prometheus.HistogramOpts{
-			Name: "darkmap_serve_request_seconds", Help: "How long answers took that are no streams.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
+			Name:    "darkmap_serve_request_seconds",
+			Help:    "How long answers took that are no streams.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
 		}),
 		refused: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "darkmap_serve_refused_total", Help: "Requests that were refused: another name was asked for (host), a login is wanted (login), a page of another site asked (site), too many (limit).",
+			Name: "darkmap_serve_refused_total",
+			Help: "Requests that were refused: another name was asked for (host), a login is wanted (login), a page of another site asked (site), too many (limit).",
 		}, []string{"reason"}),
 		streams: f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_serve_streams", Help: "Streams that are open."}),
 	}
@@ -53,15 +57,15 @@ func (m *metrics) count(next http.Handler) http.Handler {
 	})
 }
 
-// counted remembers the status. A ResponseController reaches what is below it.
+// counted records the status of an answer. A ResponseController reaches the wrapped writer.
 type counted struct {
 	http.ResponseWriter
 	status int
 	wrote  bool
-	stream bool // it was flushed
+	stream bool // the answer was flushed
 }
 
-// WriteHeader notes the status.
+// WriteHeader records the status.
 func (c *counted) WriteHeader(status int) {
 	if !c.wrote && status >= 200 {
 		c.status, c.wrote = status, true
@@ -69,17 +73,17 @@ func (c *counted) WriteHeader(status int) {
 	c.ResponseWriter.WriteHeader(status)
 }
 
-// Write notes that the status was 200 where none was said.
+// Write fixes the status: it is 200 if WriteHeader was not called.
 func (c *counted) Write(b []byte) (int, error) {
 	c.wrote = true
 	return c.ResponseWriter.Write(b)
 }
 
-// Flush sends what is written.
+// Flush sends the written part of the answer.
 func (c *counted) Flush() {
 	c.stream = true
 	_ = http.NewResponseController(c.ResponseWriter).Flush() // the client may be gone
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap returns the wrapped writer for http.ResponseController.
 func (c *counted) Unwrap() http.ResponseWriter { return c.ResponseWriter }

@@ -14,7 +14,8 @@ import (
 
 type formKey struct{}
 
-// formOf is how a request's errors look: as its route says or, before it is known, by its path.
+// formOf returns the form of a request's errors: the form of its route or, before the route is
+// known, the form for its path.
 func formOf(r *http.Request) Form {
 	if f, ok := r.Context().Value(formKey{}).(Form); ok {
 		return f
@@ -27,14 +28,15 @@ func formOf(r *http.Request) Form {
 	return FormPage
 }
 
-// refusal is the page of an error. It needs no style: it may be read without the rest of the server.
+// refusal is the page of an error. It needs no style, so it can be shown without the rest of the
+// server.
 var refusal = template.Must(template.New("refusal").Parse(`<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{.Title}}</title>
 <main><h1>{{.Title}}</h1><p>{{.Detail}}</p></main></html>
 `))
 
-// Refuse answers with an error: as problem details (RFC 9457) where the route is for programs, else as a page. detail is a sentence that holds
-// nothing secret.
+// Refuse answers with an error: as problem details (RFC 9457) if the route is for programs, else as
+// a page. detail is a sentence without secrets.
 func Refuse(w http.ResponseWriter, r *http.Request, status int, detail string) {
 	h := w.Header()
 	h.Del("ETag")
@@ -51,7 +53,8 @@ func Refuse(w http.ResponseWriter, r *http.Request, status int, detail string) {
 	_ = refusal.Execute(w, p) // the client may be gone
 }
 
-// Failed answers for a question that has no answer, in words that a page may show (StatusOf, Reason).
+// Failed answers a request whose question failed, with a text that a page may show (StatusOf,
+// Reason).
 func Failed(w http.ResponseWriter, r *http.Request, err error) {
 	status := StatusOf(err)
 	if status == http.StatusServiceUnavailable {
@@ -60,7 +63,7 @@ func Failed(w http.ResponseWriter, r *http.Request, err error) {
 	Refuse(w, r, status, Reason(err))
 }
 
-// StatusOf is 404, 400 or 503, by why a question has no answer.
+// StatusOf returns 404, 400 or 503 for the error of a question.
 func StatusOf(err error) int {
 	switch {
 	case errors.Is(err, history.ErrNotFound):
@@ -71,7 +74,8 @@ func StatusOf(err error) int {
 	return http.StatusServiceUnavailable
 }
 
-// Reason says in a sentence why a question has no answer. It holds nothing of the store's own words.
+// Reason explains the error of a question in a sentence. It contains nothing of the store's own
+// error texts.
 func Reason(err error) string {
 	switch {
 	case errors.Is(err, history.ErrNotFound):

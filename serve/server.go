@@ -28,35 +28,36 @@ import (
 )
 
 const (
-	// maxConnections bounds the connections at a time; more wait to be accepted.
+	// maxConnections bounds the connections at a time. Further ones wait to be accepted.
 	maxConnections = 4096
-	// maxHeaderBytes bounds a request's header, maxBodyBytes its body.
+	// maxHeaderBytes bounds a request's header, and maxBodyBytes its body.
 	maxHeaderBytes = 16 << 10
 	maxBodyBytes   = 64 << 10
-	// answerWithin bounds an answer that is no stream, writeWithin the time that a client may take to read it.
+	// answerWithin bounds the making of an answer that is not a stream. writeWithin bounds the time
+	// in which the client must read it.
 	answerWithin = 10 * time.Second
 	writeWithin  = 30 * time.Second
-	// bindEvery is how often a taken address is tried again.
+	// bindEvery is the interval at which Run tries again to bind an address that is taken.
 	bindEvery = 5 * time.Second
 )
 
-// Options are what a Server needs beside its configuration.
+// Options holds the inputs of a Server beside its configuration.
 type Options struct {
-	// Key is a further key that lets in; empty is none.
+	// Key is a further key that grants access. Empty means none.
 	Key string
-	// Drain bounds how long requests may take to end when the server does.
+	// Drain bounds the time in which requests must end when the server ends.
 	Drain      time.Duration
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 	Now        func() time.Time
-	// Bound is told where the server can be reached once it listens; nil: nobody is.
+	// Bound is called with the URL of the server once it listens. It may be nil.
 	Bound func(url string)
-	// Taken is told, once, that the address cannot be listened on: the server then tries again until it can, and is ready meanwhile. nil: Run fails
-	// instead.
+	// Taken is called once if the address cannot be bound. The server then tries again until it
+	// can, and is ready meanwhile. If Taken is nil, Run fails instead.
 	Taken func(error)
 }
 
-// Server answers HTTP, and runs the present that it answers from. It is a stage (runner.Stage).
+// Server answers HTTP, and runs the present from which it answers. It is a stage (runner.Stage).
 type Server struct {
 	cfg     Config
 	present *live.Present
@@ -67,11 +68,11 @@ type Server struct {
 	metrics *metrics
 	kept    *keeper
 	http    *http.Server
-	drain   func()        // closes drained; it may be called again
-	drained chan struct{} // closed when the server drains: streams end then
+	drain   func()        // closes drained; may be called more than once
+	drained chan struct{} // closed when the server drains; streams end then
 
-	mu    sync.Mutex // of state
-	state error      // why it is not ready
+	mu    sync.Mutex // guards state
+	state error      // why the server is not ready
 }
 
 // New makes a server of parts. It does not listen yet.
@@ -88,9 +89,12 @@ func New(cfg Config, deps *Deps, opt Options, parts ...Part) (*Server, error) {
 		keys = append(keys, key)
 	}
 	s := &Server{
-		cfg: cfg, present: deps.Present, history: deps.History, opt: opt, metrics: newMetrics(opt.Registerer), kept: newKeeper(), state: errors.New("it does not listen yet"), limits: newLimiter(cfg.Limits, opt.Now),
+		cfg: cfg, present: deps.Present, history: deps.History, opt: opt,
+		metrics: newMetrics(opt.Registerer), kept: newKeeper(),
+		state: errors.New("it does not listen yet"), limits: newLimiter(cfg.Limits, opt.Now),
 		gate: access.New(access.Policy{
-			Public: cfg.Public, Loopback: telemetry.LoopbackHost(cfg.Listen), Keys: keys, Proxies: networks(cfg.TrustedProxies), UserHeader: cfg.UserHeader,
+			Public: cfg.Public, Loopback: telemetry.LoopbackHost(cfg.Listen), Keys: keys,
+			Proxies: networks(cfg.TrustedProxies), UserHeader: cfg.UserHeader,
 		}, opt.Now),
 	}
 	deps.Base, _ = cfg.base()
@@ -102,8 +106,10 @@ func New(cfg Config, deps *Deps, opt Options, parts ...Part) (*Server, error) {
 	s.drained = make(chan struct{})
 	s.drain = sync.OnceFunc(func() { close(s.drained) })
 	s.http = &http.Server{
-		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: writeWithin, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog: slog.NewLogLogger(opt.Log.Handler(), slog.LevelDebug), TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){},
+		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
+		WriteTimeout: writeWithin, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog:     slog.NewLogLogger(opt.Log.Handler(), slog.LevelDebug),
+		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){},
 	}
 	return s, nil
 }
@@ -125,13 +131,16 @@ func (s *Server) handler(deps *Deps, parts []Part) (http.Handler, error) {
 	return s.doors(mux), nil
 }
 
-// doors are passed by every request: what is said of it, the name that it asks for, the base path, and headers.
+// doors returns the handler that every request passes: metrics, headers, the requested name, the
+// base path and the viewer.
 func (s *Server) doors(mux *http.ServeMux) http.Handler {
 	next := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.headers(w)
 		if !s.knowsHost(r.Host) {
 			s.metrics.refused.WithLabelValues(refusedHost).Inc()
-			Refuse(w, r, http.StatusMisdirectedRequest, "This server is not called "+fmt.Sprintf("%.60q", hostOf(r.Host))+". Ask for it by a name of loopback, by that in serve.public_url, or by one in serve.hosts.")
+			Refuse(w, r, http.StatusMisdirectedRequest,
+				"This server is not called "+fmt.Sprintf("%.60q", hostOf(r.Host))+
+					". Ask for it by a name of loopback, by that in serve.public_url, or by one in serve.hosts.")
 			return
 		}
 		r = s.withoutBase(r)
@@ -152,7 +161,8 @@ func (s *Server) doors(mux *http.ServeMux) http.Handler {
 	return s.metrics.count(http.MaxBytesHandler(next, maxBodyBytes))
 }
 
-// unknown answers for paths without a route; h is what net/http would answer: 404 or 405.
+// unknown answers for paths without a route. h is the handler with the answer of net/http: 404 or
+// 405.
 func (s *Server) unknown(w http.ResponseWriter, r *http.Request, h http.Handler) {
 	if !s.admit(w, r, Route{Form: formOf(r)}) {
 		return
@@ -169,7 +179,8 @@ func (s *Server) unknown(w http.ResponseWriter, r *http.Request, h http.Handler)
 	Refuse(w, r, http.StatusNotFound, "There is nothing at this path.")
 }
 
-// clean is where a path with //, /./ or /../ in it leads to, with the query; empty for any other path. net/http leads there too, without the base path.
+// clean returns the target of a path with //, /./ or /../ in it, with the query. It returns "" for
+// any other path. net/http redirects to the same target, but without the base path.
 func clean(u *url.URL) string {
 	escaped := u.EscapedPath()
 	to := path.Clean("/" + escaped)
@@ -185,7 +196,7 @@ func clean(u *url.URL) string {
 	return to
 }
 
-// statusOnly takes what net/http would answer.
+// statusOnly records the status and header of an answer of net/http.
 type statusOnly struct {
 	header http.Header
 	status int
@@ -195,7 +206,7 @@ func (p *statusOnly) Header() http.Header         { return p.header }
 func (p *statusOnly) WriteHeader(status int)      { p.status = status }
 func (p *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
 
-// route puts the doors before one route that depend on it: who may, how much, for how long.
+// route puts the doors before one route that depend on the route: access, limits and deadline.
 func (s *Server) route(rt Route, zip func(http.Handler) http.HandlerFunc) http.Handler {
 	h := rt.Handler
 	if !rt.Stream {
@@ -233,10 +244,11 @@ func (s *Server) route(rt Route, zip func(http.Handler) http.HandlerFunc) http.H
 	})
 }
 
-// knowsHost reports whether the server is meant by a Host header.
+// knowsHost reports whether a Host header means this server.
 func (s *Server) knowsHost(header string) bool {
 	host := hostOf(header)
-	return telemetry.LoopbackHost(host) || s.cfg.PublicURL != "" && strings.EqualFold(host, s.cfg.publicHost()) ||
+	return telemetry.LoopbackHost(host) ||
+		s.cfg.PublicURL != "" && strings.EqualFold(host, s.cfg.publicHost()) ||
 		slices.ContainsFunc(s.cfg.Hosts, func(name string) bool { return sameHost(name, host) })
 }
 
@@ -244,25 +256,29 @@ func (s *Server) knowsHost(header string) bool {
 func sameHost(a, b string) bool {
 	x, err1 := netip.ParseAddr(a)
 	y, err2 := netip.ParseAddr(b)
-	return err1 == nil && err2 == nil && x == y || strings.EqualFold(strings.TrimSuffix(a, "."), strings.TrimSuffix(b, "."))
+	return err1 == nil && err2 == nil && x == y ||
+		strings.EqualFold(strings.TrimSuffix(a, "."), strings.TrimSuffix(b, "."))
 }
 
-// withoutBase takes the path of public_url off the front of a request's: a proxy may pass it on or leave it out.
+// withoutBase removes the path of public_url from the start of a request's path. A proxy may pass
+// that path on or remove it.
 func (s *Server) withoutBase(r *http.Request) *http.Request {
 	escaped, base := s.cfg.base()
 	if base == "" || r.URL.Path != base && !strings.HasPrefix(r.URL.Path, base+"/") {
 		return r
 	}
 	out := r.Clone(r.Context())
-	out.URL.Path, out.URL.RawPath = strings.TrimPrefix(r.URL.Path, base), strings.TrimPrefix(r.URL.RawPath, escaped)
+	out.URL.Path, out.URL.RawPath =
+		strings.TrimPrefix(r.URL.Path, base), strings.TrimPrefix(r.URL.RawPath, escaped)
 	if out.URL.Path == "" {
 		out.URL.Path, out.URL.RawPath = "/", ""
 	}
 	return out
 }
 
-// Ready is nil while the server listens and the present is known; the error says what is missing. With Options.Taken it is nil always: the process does
-// its work without pages.
+// Ready returns nil while the server listens and the present is known. Otherwise the error names
+// the missing part. With Options.Taken it always returns nil, since the process works without
+// pages.
 func (s *Server) Ready() error {
 	if s.opt.Taken != nil {
 		return nil
@@ -278,7 +294,7 @@ func (s *Server) setState(err error) {
 	s.state = err
 }
 
-// Run serves until ctx ends, then lets requests end for Options.Drain at most; streams end at once.
+// Run serves until ctx ends, then gives requests Options.Drain to end. Streams end at once.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.drain()
 	reading, stop := context.WithCancel(ctx)
@@ -303,7 +319,8 @@ func (s *Server) serve(ctx context.Context) error {
 		s.opt.Bound("http://" + reachable(l.Addr()))
 	}
 	served := make(chan error, 1)
-	go func() { served <- s.http.Serve(netutil.LimitListener(l, maxConnections)) }() // ends with Shutdown or Close below
+	// ends with Shutdown or Close below
+	go func() { served <- s.http.Serve(netutil.LimitListener(l, maxConnections)) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serving pages: %w", err)
@@ -323,7 +340,8 @@ func (s *Server) serve(ctx context.Context) error {
 	return err
 }
 
-// listen binds the address. Where it is taken and Options.Taken is set it tries again until ctx ends, and returns nil then.
+// listen binds the address. If the address is taken and Options.Taken is set, it tries again until
+// ctx ends, and then returns nil.
 func (s *Server) listen(ctx context.Context) (net.Listener, error) {
 	var lc net.ListenConfig
 	for told := false; ; told = true {
@@ -345,7 +363,8 @@ func (s *Server) listen(ctx context.Context) (net.Listener, error) {
 	}
 }
 
-// reachable is where programs of this machine reach an address: one that stands for every address is replaced by that of loopback.
+// reachable returns the address at which programs of this machine reach a. It replaces an
+// unspecified address by that of loopback.
 func reachable(a net.Addr) string {
 	addr, err := netip.ParseAddrPort(a.String())
 	switch {

@@ -12,16 +12,17 @@ import (
 )
 
 const (
-	// CookieName is the cookie of who has logged in. Its prefix makes browsers take it over encrypted connections (or loopback) alone, for this
-	// host alone.
+	// CookieName is the cookie of a logged-in viewer. Its prefix makes browsers accept it only over
+	// encrypted connections (or loopback), and only for this host.
 	CookieName = "__Host-darkmap"
-	// cookieFor is for how long a login holds.
+	// cookieFor is the duration of a login.
 	cookieFor = 14 * 24 * time.Hour
 	// cookiePurpose keeps a cookie's signature apart from any other use of a key.
 	cookiePurpose = "darkmap cookie 1\n"
 )
 
-// Cookie is a cookie for one who has given a key. It is false where the key is none.
+// Cookie returns the cookie for a viewer who has given a key. ok is false if the text is not one of
+// the keys.
 func (g *Gate) Cookie(key string) (*http.Cookie, bool) {
 	if !g.Knows(key) {
 		return nil, false
@@ -31,14 +32,18 @@ func (g *Gate) Cookie(key string) (*http.Cookie, bool) {
 	return cookie(text+"."+sign(hashed, text), int(cookieFor.Seconds())), true
 }
 
-// NoCookie removes the cookie from a browser.
+// NoCookie returns a cookie that removes the login from a browser.
 func NoCookie() *http.Cookie { return cookie("", -1) }
 
 func cookie(value string, maxAge int) *http.Cookie {
-	return &http.Cookie{Name: CookieName, Value: value, Path: "/", MaxAge: maxAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode}
+	return &http.Cookie{
+		Name: CookieName, Value: value, Path: "/", MaxAge: maxAge, Secure: true, HttpOnly: true,
+		SameSite: http.SameSiteStrictMode,
+	}
 }
 
-// hasCookie reports whether the request has a cookie that was made with one of the keys, and holds still.
+// hasCookie reports whether the request has a cookie that was signed with one of the keys and has
+// not expired.
 func (g *Gate) hasCookie(r *http.Request) bool {
 	c, err := r.Cookie(CookieName)
 	if err != nil || len(c.Value) > 200 {

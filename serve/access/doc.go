@@ -1,14 +1,17 @@
-// Package access decides who asks: anybody, or somebody who is logged in; and whether they may.
+// Package access identifies the viewer of a request, anonymous or logged in, and decides whether
+// the viewer may read.
 //
-// | who | may |
+// | viewer | may read |
 // |---|---|
-// | a program of this machine, over loopback, at a server on loopback, by a name of loopback | read what is public |
-// | anybody, with `serve.public: true` | read what is public |
-// | who has a key (bearer), or has logged in with it (cookie) | read all |
-// | whom a trusted proxy names (serve.user_header) | read all |
+// | a program of this machine, over loopback, at a server on loopback, by a name of loopback | public data |
+// | anybody, with `serve.public: true` | public data |
+// | a viewer with a key (bearer), or logged in with a key (cookie) | all |
+// | a user that a trusted proxy names (serve.user_header) | all |
 // | others | nothing: 401, or the login page |
 //
-// What is private: watch lists that are not public, and routers of the operator's own (bmp/...). A request over loopback that a proxy has
-// passed on (it carries a forwarding header, or asks for another name) is not of this machine. A Gate holds no state of its visitors: cookies prove themselves, and any
-// process with the same keys takes them. It starts no goroutine and may be used by any number of them.
+// Private data are watch lists that are not public, and the operator's own routers (bmp/...). A
+// request over loopback that a proxy has passed on (it has a forwarding header, or another name in
+// Host) does not count as one of this machine. A Gate keeps no state of its viewers: a cookie
+// carries its own proof, and any process with the same keys accepts it. A Gate starts no goroutine
+// and is safe for concurrent use.
 package access

@@ -14,31 +14,34 @@ import (
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
-// Policy says who may ask.
+// Policy decides who may read.
 type Policy struct {
-	// Public lets anybody read what is public. Loopback: the server listens on loopback, so that programs of this machine may.
+	// Public lets anybody read public data. Loopback means that the server listens on loopback, so
+	// that programs of this machine may read public data.
 	Public, Loopback bool
-	// Keys are the secrets that let in; empty: nobody can log in with one.
+	// Keys are the secrets that grant access. If empty, nobody can log in with a key.
 	Keys []string
-	// Proxies are the addresses whose forwarding headers are believed. UserHeader is the header in which they name who is logged in; empty
-	// is none.
+	// Proxies are the addresses whose forwarding headers are trusted. UserHeader is the header in
+	// which they name the logged-in user; empty means none.
 	Proxies    []netip.Prefix
 	UserHeader string
 }
 
-// Viewer is who asks.
+// Viewer is the sender of a request.
 type Viewer struct {
-	// LoggedIn: may see what is private.
+	// LoggedIn allows private data.
 	LoggedIn bool
-	// May is false where not even what is public may be read without a login.
+	// May is false if the viewer must log in even for public data.
 	May bool
-	// Client is the address that asks, behind trusted proxies: an IPv4 address, or the /64 of an IPv6 one. Limits count by it.
+	// Client is the address of the viewer, behind trusted proxies: an IPv4 address, or the /64 of
+	// an IPv6 one. Limits count by it.
 	Client netip.Prefix
-	// Secure: the client's connection is encrypted, or does not leave its machine: a browser takes the cookie then.
+	// Secure means that the client's connection is encrypted or does not leave its machine. A
+	// browser accepts the cookie then.
 	Secure bool
 }
 
-// Gate tells who asks.
+// Gate identifies viewers.
 type Gate struct {
 	policy Policy
 	keys   [][sha256.Size]byte
@@ -59,10 +62,10 @@ func New(p Policy, now func() time.Time) *Gate {
 // CanLogIn reports whether there is a key to log in with.
 func (g *Gate) CanLogIn() bool { return len(g.keys) > 0 }
 
-// Public reports whether anybody may read what is public.
+// Public reports whether anybody may read public data.
 func (g *Gate) Public() bool { return g.policy.Public }
 
-// Look tells who asks.
+// Look returns the viewer of a request.
 func (g *Gate) Look(r *http.Request) Viewer {
 	peer := address(r.RemoteAddr)
 	client, forwarded := peer, forwardedBy(r)
@@ -71,22 +74,34 @@ func (g *Gate) Look(r *http.Request) Viewer {
 		client = g.client(r, peer)
 	}
 	local := g.policy.Loopback && peer.IsLoopback() && !forwarded && telemetry.LoopbackHost(r.Host)
-	v := Viewer{Client: network(client), Secure: r.TLS != nil || local || trusted && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")}
-	v.LoggedIn = g.hasBearer(r) || g.hasCookie(r) || trusted && g.policy.UserHeader != "" && r.Header.Get(g.policy.UserHeader) != ""
+	v := Viewer{
+		Client: network(client),
+		Secure: r.TLS != nil || local || trusted && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https"),
+	}
+	v.LoggedIn = g.hasBearer(r) || g.hasCookie(r) ||
+		trusted && g.policy.UserHeader != "" && r.Header.Get(g.policy.UserHeader) != ""
 	v.May = v.LoggedIn || g.policy.Public || local
 	return v
 }
 
-// forwardedBy reports whether a proxy says that it has passed the request on.
+// forwardedBy reports whether a header shows that a proxy has passed the request on.
 func forwardedBy(r *http.Request) bool {
-	return slices.ContainsFunc([]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}, func(name string) bool { return r.Header.Get(name) != "" })
+	return slices.ContainsFunc(
+		[]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"},
+		func(name string) bool {
+			return r.Header.Get(name) != ""
+		})
 }
 
 func (g *Gate) trusts(a netip.Addr) bool {
-	return a.IsValid() && slices.ContainsFunc(g.policy.Proxies, func(p netip.Prefix) bool { return p.Contains(a) })
+	return a.IsValid() && slices.ContainsFunc(g.policy.Proxies, func(p netip.Prefix) bool {
+		return p.Contains(a)
+	})
 }
 
-// client is the rightmost address of X-Forwarded-For that is no trusted proxy; peer where there is none.
+// client returns the rightmost address of X-Forwarded-For that is not a trusted proxy. If all
+// addresses are trusted it returns the leftmost. If one cannot be read, it returns the address to
+// its right, or peer.
 func (g *Gate) client(r *http.Request, peer netip.Addr) netip.Addr {
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, hop := range slices.Backward(hops) {
@@ -102,7 +117,7 @@ func (g *Gate) client(r *http.Request, peer netip.Addr) netip.Addr {
 	return peer
 }
 
-// address reads an address with or without a port; the zero Addr where it is none.
+// address reads an address with or without a port. It returns the zero Addr for any other text.
 func address(text string) netip.Addr {
 	host, _, err := net.SplitHostPort(text)
 	if err != nil {
@@ -115,7 +130,7 @@ func address(text string) netip.Addr {
 	return a.Unmap().WithZone("")
 }
 
-// network is what limits count by.
+// network returns the prefix by which limits count a client.
 func network(a netip.Addr) netip.Prefix {
 	bits := 32
 	if a.Is6() {
@@ -145,12 +160,12 @@ func (g *Gate) Knows(key string) bool {
 
 type contextKey struct{}
 
-// With puts the viewer of a request into its context.
+// With returns a context with the viewer of a request.
 func With(ctx context.Context, v Viewer) context.Context {
 	return context.WithValue(ctx, contextKey{}, v)
 }
 
-// Of is the viewer of a request; the zero Viewer, who may nothing, where the server has put none there.
+// Of returns the viewer in a context. Without one it returns the zero Viewer, who may read nothing.
 func Of(ctx context.Context) Viewer {
 	v, _ := ctx.Value(contextKey{}).(Viewer)
 	return v

@@ -3,7 +3,7 @@
 //
 // | viewer | may read |
 // |---|---|
-// | a program of this machine, over loopback, at a server on loopback, by a name of loopback | public data |
+// | a program of this machine, over loopback, to a loopback server and name | public data |
 // | anybody, with `serve.public: true` | public data |
 // | a viewer with a key (bearer), or logged in with a key (cookie) | all |
 // | a user that a trusted proxy names (serve.user_header) | all |

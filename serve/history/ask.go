@@ -10,17 +10,21 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// maxRows bounds what is read of one statement.
+// maxRows bounds the rows that are read from one statement.
 const maxRows = 20_000
 
-// asker asks one question: its statements go to the same store.
+// asker asks one question. All its statements go to the same store.
 type asker struct {
 	server clickhouse.Server
-	octets int // that were read
+	octets int // the octets read so far
 }
 
-// answer returns the answer to a question in a scope: a kept one, that of a flight with the same question, or what f asks the store for.
-func answer[T any](ctx context.Context, s *Store, sc Scope, question string, f func(context.Context, *asker) (T, error)) (T, error) {
+// answer returns the answer to a question in a scope: a kept answer, the answer of a flight with
+// the same question, or the result of f.
+func answer[T any](
+	ctx context.Context, s *Store, sc Scope, question string,
+	f func(context.Context, *asker) (T, error),
+) (T, error) {
 	var none T
 	if err := s.Known(); err != nil {
 		return none, err
@@ -31,7 +35,9 @@ func answer[T any](ctx context.Context, s *Store, sc Scope, question string, f f
 		return kept.(T), nil
 	}
 	mine := false
-	done := s.flights.DoChan(key, func() (any, error) { // ends within askWithin: others may wait for it when the first one has gone
+	// The function ends within askWithin, without ctx: others may wait for its answer after the
+	// first caller has gone.
+	done := s.flights.DoChan(key, func() (any, error) {
 		mine = true
 		flight, cancel := context.WithTimeout(context.WithoutCancel(ctx), askWithin)
 		defer cancel()
@@ -56,8 +62,10 @@ func answer[T any](ctx context.Context, s *Store, sc Scope, question string, f f
 	}
 }
 
-// ask waits for a place, finds the store and asks.
-func ask[T any](ctx context.Context, s *Store, f func(context.Context, *asker) (T, error)) (got T, octets int, err error) {
+// ask waits for a slot, connects to the store and calls f.
+func ask[T any](
+	ctx context.Context, s *Store, f func(context.Context, *asker) (T, error),
+) (got T, octets int, err error) {
 	began := time.Now()
 	result := resultFailed
 	defer func() {
@@ -90,7 +98,8 @@ func ask[T any](ctx context.Context, s *Store, f func(context.Context, *asker) (
 	return got, a.octets, nil
 }
 
-// away says to the log why there is no answer, and to who asks that there is none: the store's words may tell of the statement.
+// away logs the error and returns ErrAway without it, since the store's error texts may contain the
+// statement.
 func (s *Store) away(err error) error {
 	s.cfg.Log.Warn("a question to the store failed", "err", err)
 	s.doubts()
@@ -103,14 +112,16 @@ func rows[T any](ctx context.Context, a *asker, sql string, params map[string]st
 }
 
 // manyRows is rows with another limit.
-func manyRows[T any](ctx context.Context, a *asker, sql string, params map[string]string, limit int) ([]T, error) {
+func manyRows[T any](
+	ctx context.Context, a *asker, sql string, params map[string]string, limit int,
+) ([]T, error) {
 	settings := map[string]string{"max_execution_time": strconv.Itoa(int(askWithin / time.Second))}
 	all, octets, err := clickhouse.Rows[T](ctx, a.server, sql, params, settings, limit)
 	a.octets += octets
 	return all, err
 }
 
-// params are parameters of a statement: names and values in turn, with the dataset.
+// params returns the parameters of a statement: the dataset, and more as names and values in turn.
 func (sc Scope) params(more ...string) map[string]string {
 	p := map[string]string{"dataset": sc.Dataset}
 	for i := 0; i+1 < len(more); i += 2 {
@@ -119,13 +130,14 @@ func (sc Scope) params(more ...string) map[string]string {
 	return p
 }
 
-// seconds is a time as a parameter.
+// seconds formats a time as a parameter.
 func seconds(t time.Time) string { return strconv.FormatInt(min(max(t.Unix(), 0), 1<<32-1), 10) }
 
-// publicOnly is the condition on outage_events that leaves out what is known from private watch lists alone.
+// publicOnly is a condition on outage_events. It leaves out events that only private watch lists
+// make known.
 const publicOnly = ` AND (entity_type != 'watch' OR arrayExists(w -> w.list = entity_code AND w.public, watch)) AND (kind != 'origin' OR arrayExists(w -> w.public, watch))`
 
-// shown is the condition for who asks.
+// shown returns the condition for the viewer of the scope.
 func (sc Scope) shown() string {
 	if sc.Private {
 		return ""

@@ -5,13 +5,13 @@ import (
 	"sync"
 )
 
-// The bounds of the answers that are kept.
+// The bounds of the kept answers.
 const (
 	maxAnswers = 512
 	maxOctets  = 64 << 20
 )
 
-// cache keeps answers by question; the one that was asked for least recently goes first.
+// cache keeps answers by question. It evicts the least recently used answer first.
 type cache struct {
 	mu     sync.Mutex
 	order  *list.List // of *kept, the most recently used first
@@ -38,7 +38,8 @@ func (c *cache) get(key string) (any, bool) {
 	return e.Value.(*kept).answer, true
 }
 
-// put keeps an answer that took so many octets to read.
+// put keeps an answer. octets is the number of octets read for it. Answers above a quarter of
+// maxOctets are not kept.
 func (c *cache) put(key string, answer any, octets int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -7,20 +7,22 @@ import (
 	"github.com/darkmap/darkmap/serve/live"
 )
 
-// publicListsSQL finds the watch lists that anybody may see: those that their newest record calls public.
+// publicListsSQL selects the public watch lists: those that are public in the newest record that
+// names them.
 const publicListsSQL = `SELECT w.list AS list FROM outage_events ARRAY JOIN watch AS w WHERE dataset = {dataset:String}
 	GROUP BY list HAVING argMax(w.public, (decided_at, position_epoch, position_sequence)) ORDER BY list`
 
-// PublicList reports whether anybody may see a watch list of a dataset.
+// PublicList reports whether a watch list of a dataset is public.
 func (s *Store) PublicList(ctx context.Context, sc Scope, name string) (bool, error) {
 	sc.Private = false // the answer is the same for everybody
-	lists, err := answer(ctx, s, sc, "public lists", func(ctx context.Context, a *asker) (map[string]bool, error) {
-		return publicLists(ctx, a, sc.Dataset)
-	})
+	lists, err := answer(ctx, s, sc, "public lists",
+		func(ctx context.Context, a *asker) (map[string]bool, error) {
+			return publicLists(ctx, a, sc.Dataset)
+		})
 	return lists[name], err
 }
 
-// publicLists is the set of the watch lists of a dataset that anybody may see.
+// publicLists returns the set of the public watch lists of a dataset.
 func publicLists(ctx context.Context, a *asker, dataset string) (map[string]bool, error) {
 	found, err := rows[struct {
 		List string `json:"list"`
@@ -32,7 +34,7 @@ func publicLists(ctx context.Context, a *asker, dataset string) (map[string]bool
 	return lists, err
 }
 
-// may is ErrNotFound where an entity is a watch list that who asks may not see.
+// may returns ErrNotFound if the entity is a watch list that the viewer of the scope may not see.
 func (s *Store) may(ctx context.Context, sc Scope, k live.Key) error {
 	if k.Type != bgp.EntityWatch || sc.Private {
 		return nil

@@ -13,7 +13,8 @@ import (
 type Network struct {
 	bgp.AS
 	Family string
-	// Known is what it originates there, lost prefixes included; Visible what of it the voters see.
+	// Known is the space that it originates in the country, lost prefixes included. Visible is the
+	// part that the voters see.
 	Known, Visible bgp.Size
 }
 
@@ -21,9 +22,11 @@ type Network struct {
 const networksSQL = `SELECT toString(family) AS family, origin AS asn, origin_name AS name, prefixes, visible_prefixes, space, visible_space
 	FROM country_networks_at(dataset = {dataset:String}, country = {country:String}, at = {at:String}) ORDER BY space DESC, origin LIMIT {limit:UInt32}`
 
-// Networks lists the networks of a country at a time, those with most space there first. A zero time is the newest that the scope's window
-// is of: callers give the end of the minute.
-func (s *Store) Networks(ctx context.Context, sc Scope, country string, at time.Time, limit int) ([]Network, error) {
+// Networks lists the networks of a country at a time, those with the most space first. Callers pass
+// the end of the scope's minute for the present.
+func (s *Store) Networks(
+	ctx context.Context, sc Scope, country string, at time.Time, limit int,
+) ([]Network, error) {
 	question := fmt.Sprintf("networks %s %d %d", country, at.Unix(), limit)
 	return answer(ctx, s, sc, question, func(ctx context.Context, a *asker) ([]Network, error) {
 		type row struct {
@@ -35,11 +38,13 @@ func (s *Store) Networks(ctx context.Context, sc Scope, country string, at time.
 			Space    bgp.Decimal `json:"space"`
 			Seen     bgp.Decimal `json:"visible_space"`
 		}
-		found, err := rows[row](ctx, a, networksSQL, sc.params("country", country, "at", sqlTime(at), "limit", strconv.Itoa(limit)))
+		found, err := rows[row](ctx, a, networksSQL,
+			sc.params("country", country, "at", sqlTime(at), "limit", strconv.Itoa(limit)))
 		out := make([]Network, len(found))
 		for i, r := range found {
 			out[i] = Network{
-				AS: bgp.AS{ASN: r.ASN, Name: r.Name}, Family: r.Family, Known: bgp.Size{Prefixes: r.Prefixes, Space: r.Space},
+				AS: bgp.AS{ASN: r.ASN, Name: r.Name}, Family: r.Family,
+				Known:   bgp.Size{Prefixes: r.Prefixes, Space: r.Space},
 				Visible: bgp.Size{Prefixes: r.Visible, Space: r.Seen},
 			}
 		}

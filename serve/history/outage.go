@@ -8,11 +8,11 @@ import (
 	"github.com/darkmap/darkmap/internal/outagelog"
 )
 
-// Outage is one outage with all its records.
+// Outage is an outage with all its records.
 type Outage struct {
-	// Newest is its newest record.
+	// Newest is the newest record.
 	Newest outagelog.Entry
-	// Revisions are its records, the first one first.
+	// Revisions lists the records, the first one first.
 	Revisions []Revision
 }
 
@@ -23,15 +23,15 @@ type Revision struct {
 	State     bgp.State    `json:"state"`
 	Severity  bgp.Severity `json:"severity"`
 	DecidedAt time.Time    `json:"-"`
-	// Entry is the record whole.
+	// Entry is the whole record.
 	Entry outagelog.Entry `json:"-"`
 }
 
-// outageSQL reads each record once. The ids are sorted, so that one id is few granules.
+// outageSQL reads each record once. The ids are sorted, so that one id needs few granules.
 const outageSQL = `SELECT sequence, event, state, severity, toUnixTimestamp64Micro(decided_at) AS decided, json FROM outage_events
 	WHERE dataset = {dataset:String} AND id = {id:String} ORDER BY sequence, position_epoch DESC, position_sequence DESC LIMIT 1 BY sequence`
 
-// Outage returns an outage by its id; ErrNotFound where there is none that the scope may see.
+// Outage returns an outage by its id. It returns ErrNotFound if the scope may see no such outage.
 func (s *Store) Outage(ctx context.Context, sc Scope, id string) (Outage, error) {
 	return answer(ctx, s, sc, "outage "+id, func(ctx context.Context, a *asker) (Outage, error) {
 		type row struct {

@@ -18,42 +18,43 @@ import (
 // Sort is the order of a list of outages.
 type Sort string
 
-// The orders. Outages that are equal in it are in the order of their ids.
+// The orders. Outages that are equal in an order are sorted by id.
 const (
-	SortNewest  Sort = "newest"   // those that began last first
-	SortOldest  Sort = "oldest"   // those that began first first
-	SortLongest Sort = "longest"  // by duration
-	SortLoss    Sort = "greatest" // by the greatest loss in percent
+	SortNewest  Sort = "newest"   // the latest start first
+	SortOldest  Sort = "oldest"   // the earliest start first
+	SortLongest Sort = "longest"  // the longest duration first
+	SortLoss    Sort = "greatest" // the greatest loss in percent first
 )
 
-// MaxOutages is how many outages a page of a list has at most.
+// MaxOutages bounds the outages on a page of a list.
 const MaxOutages = 1000
 
-// OutagesQuery says which outages of a dataset are meant. Values of one field are alternatives; every field that is set has to pass.
+// OutagesQuery selects outages of a dataset. Values of one field are alternatives. An outage must
+// pass every field that is set.
 type OutagesQuery struct {
 	outagelog.Filter
 	// Codes passes outages of the entities with one of these codes.
 	Codes []string
-	// MinDuration passes outages that last at least so long, or have not ended.
+	// MinDuration passes outages that last at least that long, or have not ended.
 	MinDuration time.Duration
-	// Sort is the order; empty is SortNewest. Limit is how many are returned at most; 0 is 100.
+	// Sort is the order; empty is SortNewest. Limit bounds the outages of a page; 0 is 100.
 	Sort  Sort
 	Limit int
-	// Cursor is Outages.Next of the page before; empty for the first one.
+	// Cursor is Outages.Next of the page before. It is empty for the first page.
 	Cursor string
 }
 
 // Outages is a page of a list.
 type Outages struct {
 	Entries []outagelog.Entry
-	// Next is the cursor of the page that follows; empty where none does.
+	// Next is the cursor of the following page. It is empty on the last page.
 	Next string
 }
 
-// ErrCursor says that a cursor is none. Callers answer 400.
+// ErrCursor means that a cursor does not come from an answer. Callers answer 400.
 var ErrCursor = fmt.Errorf("the cursor is none that an answer has given")
 
-// Outages lists outages of a dataset as their newest records have them.
+// Outages lists outages of a dataset by their newest records.
 func (s *Store) Outages(ctx context.Context, sc Scope, q OutagesQuery) (Outages, error) {
 	if q.Limit < 1 || q.Limit > MaxOutages {
 		q.Limit = 100
@@ -92,7 +93,8 @@ func (s *Store) Outages(ctx context.Context, sc Scope, q OutagesQuery) (Outages,
 	})
 }
 
-// entry reads an object for who asks; false where that is nothing.
+// entry decodes a record and removes the parts that the viewer of the scope may not see. ok is
+// false if nothing of it remains.
 func entry(sc Scope, object string) (outagelog.Entry, bool, error) {
 	e := outagelog.Entry{JSON: []byte(object)}
 	if err := json.Unmarshal(e.JSON, &e.Outage); err != nil {
@@ -112,7 +114,8 @@ type statement struct {
 	params map[string]string
 }
 
-// statement asks for one outage more than the page holds. It chooses them by short columns, and reads the objects of those alone.
+// statement returns a query for one outage more than the page holds. It selects the outages by
+// short columns, and reads only the records of those.
 func (q OutagesQuery) statement(sc Scope) (statement, error) {
 	key, order := "toInt64(toUnixTimestamp(start))", "DESC"
 	switch q.Sort {
@@ -137,15 +140,19 @@ func (q OutagesQuery) statement(sc Scope) (statement, error) {
 		if order == "ASC" {
 			than = ">"
 		}
-		c.and("("+key+" "+than+" {after:Int64} OR "+key+" = {after:Int64} AND id > {after_id:String})", "after", value, "after_id", id)
+		c.and(
+			"("+key+" "+than+" {after:Int64} OR "+key+" = {after:Int64} AND id > {after_id:String})",
+			"after", value, "after_id", id)
 	}
 	inOrder := " ORDER BY " + key + " " + order + ", id"
-	sql := "SELECT id, toString(" + key + ") AS key, json FROM outages WHERE dataset = {dataset:String} AND (entity_type, entity_code, family, id) IN (" +
-		"SELECT entity_type, entity_code, family, id FROM outages WHERE dataset = {dataset:String}" + sc.shown() + c.sql.String() + inOrder + " LIMIT {limit:UInt32})" + inOrder
+	sql := "SELECT id, toString(" + key +
+		") AS key, json FROM outages WHERE dataset = {dataset:String} AND (entity_type, entity_code, family, id) IN (" +
+		"SELECT entity_type, entity_code, family, id FROM outages WHERE dataset = {dataset:String}" +
+		sc.shown() + c.sql.String() + inOrder + " LIMIT {limit:UInt32})" + inOrder
 	return statement{sql, c.params}, nil
 }
 
-// conditions gathers conditions with their parameters.
+// conditions collects conditions with their parameters.
 type conditions struct {
 	sql    strings.Builder
 	params map[string]string
@@ -158,7 +165,7 @@ func (c *conditions) and(condition string, params ...string) {
 	}
 }
 
-// in adds a condition on a column with a parameter of texts.
+// in adds a condition on a column with a parameter of texts. It adds nothing if values is empty.
 func (c *conditions) in(expression, name string, values []string) {
 	if len(values) > 0 {
 		c.and(expression+" IN {"+name+":Array(String)}", name, textArray(values))
@@ -167,13 +174,16 @@ func (c *conditions) in(expression, name string, values []string) {
 
 func (q OutagesQuery) inTime(c *conditions) {
 	if !q.From.IsZero() {
-		c.and("(end IS NULL OR end > toDateTime({from:UInt32}, 'UTC') OR start >= toDateTime({from:UInt32}, 'UTC'))", "from", seconds(q.From))
+		c.and(
+			"(end IS NULL OR end > toDateTime({from:UInt32}, 'UTC') OR start >= toDateTime({from:UInt32}, 'UTC'))",
+			"from", seconds(q.From))
 	}
 	if !q.To.IsZero() {
 		c.and("start < toDateTime({to:UInt32}, 'UTC')", "to", seconds(q.To))
 	}
 	if q.MinDuration > 0 {
-		c.and("(end IS NULL OR duration_seconds >= {least:Int64})", "least", strconv.FormatInt(int64(q.MinDuration.Seconds()), 10))
+		c.and("(end IS NULL OR duration_seconds >= {least:Int64})", "least",
+			strconv.FormatInt(int64(q.MinDuration.Seconds()), 10))
 	}
 }
 
@@ -207,7 +217,7 @@ func (q OutagesQuery) ofPlace(c *conditions) {
 	}
 }
 
-// textArray writes texts as a parameter of type Array(String).
+// textArray formats texts as a parameter of type Array(String).
 func textArray(all []string) string {
 	quoted := make([]string, len(all))
 	for i, s := range all {

@@ -9,21 +9,23 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Holder is who held a prefix for a time, and how the voters saw it.
+// Holder is one state of a prefix over a time: its origins, and its visibility to the voters.
 type Holder struct {
 	Prefix string
 	Family string
-	// State is new, visible, partly, lost or gone, as the column prefix_states.state says.
+	// State is new, visible, partly, lost or gone, as in the column prefix_states.state.
 	State string
-	// Since when state and origins are these; SinceAtLeast: they were so when the detector began. Until is nil where nothing else was said
-	// after it. SaidAt is when it was said last: each prefix is said once a day.
+	// Since is the begin of this state and these origins. SinceAtLeast means that they held already
+	// when the detector began. Until is nil if no later state is known. SaidAt is the time of the
+	// newest record: each prefix has one a day.
 	Since        time.Time
 	SinceAtLeast bool
 	Until        *time.Time
 	SaidAt       time.Time
 	Origins      []bgp.AS
 	Upstreams    []bgp.AS
-	// SeenBy of Voters held it when it was said last; UsualPercent is the part of the voters that usually does.
+	// SeenBy of Voters held the prefix at SaidAt. UsualPercent is the share of the voters that
+	// usually holds it.
 	SeenBy, Voters int
 	UsualPercent   bgp.Decimal
 	Country        string
@@ -40,16 +42,20 @@ const (
 		FROM prefix_holders_at(dataset = {dataset:String}, address = {address:String}, at = {at:String})`
 )
 
-// Prefix lists who held a prefix between two times, the newest first, at most limit of them.
-func (s *Store) Prefix(ctx context.Context, sc Scope, p netip.Prefix, from, to time.Time, limit int) ([]Holder, error) {
+// Prefix lists the states of a prefix between two times, the newest first, at most limit of them.
+func (s *Store) Prefix(
+	ctx context.Context, sc Scope, p netip.Prefix, from, to time.Time, limit int,
+) ([]Holder, error) {
 	question := fmt.Sprintf("prefix %v %d %d %d", p, from.Unix(), to.Unix(), limit)
 	return answer(ctx, s, sc, question, func(ctx context.Context, a *asker) ([]Holder, error) {
-		return holders(ctx, a, prefixSQL, sc.params("begin", netip.AddrFrom16(p.Addr().As16()).String(), "length", fmt.Sprint(p.Bits()),
+		return holders(ctx, a, prefixSQL, sc.params(
+			"begin", netip.AddrFrom16(p.Addr().As16()).String(), "length", fmt.Sprint(p.Bits()),
 			"from", seconds(from), "to", seconds(to), "limit", fmt.Sprint(limit)))
 	})
 }
 
-// Holders lists who held the prefixes that contain a prefix (an address is one of full length) at a time, the longest first.
+// Holders lists the states of the prefixes that contain p (an address is a prefix of full length)
+// at a time, the longest prefix first.
 func (s *Store) Holders(ctx context.Context, sc Scope, p netip.Prefix, at time.Time) ([]Holder, error) {
 	question := fmt.Sprintf("holders %v %d", p, at.Unix())
 	return answer(ctx, s, sc, question, func(ctx context.Context, a *asker) ([]Holder, error) {
@@ -57,7 +63,7 @@ func (s *Store) Holders(ctx context.Context, sc Scope, p netip.Prefix, at time.T
 	})
 }
 
-// holders runs a statement that gives holderColumns, until and said.
+// holders runs a statement that returns holderColumns, until and said.
 func holders(ctx context.Context, a *asker, sql string, params map[string]string) ([]Holder, error) {
 	type row struct {
 		Family        string      `json:"family"`
@@ -81,8 +87,10 @@ func holders(ctx context.Context, a *asker, sql string, params map[string]string
 	out := make([]Holder, len(found))
 	for i, r := range found {
 		h := Holder{
-			Prefix: r.Prefix, Family: r.Family, State: r.State, Since: time.Unix(r.Since, 0).UTC(), SinceAtLeast: r.AtLeast, SaidAt: time.Unix(r.Said, 0).UTC(),
-			Origins: named(r.Origins, r.OriginNames), Upstreams: named(r.Upstreams, r.UpstreamNames), SeenBy: r.SeenBy, Voters: r.Voters,
+			Prefix: r.Prefix, Family: r.Family, State: r.State, Since: time.Unix(r.Since, 0).UTC(),
+			SinceAtLeast: r.AtLeast, SaidAt: time.Unix(r.Said, 0).UTC(),
+			Origins:   named(r.Origins, r.OriginNames),
+			Upstreams: named(r.Upstreams, r.UpstreamNames), SeenBy: r.SeenBy, Voters: r.Voters,
 			UsualPercent: r.Usual, Country: r.Country, Space: r.Space,
 		}
 		if r.Until != nil {
@@ -94,7 +102,7 @@ func holders(ctx context.Context, a *asker, sql string, params map[string]string
 	return out, err
 }
 
-// named puts AS numbers and their names together.
+// named combines AS numbers with their names.
 func named(asns []bgp.ASN, names []string) []bgp.AS {
 	out := make([]bgp.AS, len(asns))
 	for i, a := range asns {

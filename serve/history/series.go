@@ -10,20 +10,20 @@ import (
 	"github.com/darkmap/darkmap/serve/live"
 )
 
-// MaxPoints is how many points a series has at most: a longer time gets longer steps.
+// MaxPoints bounds the points of a series. A longer time gets longer steps.
 const MaxPoints = 2000
 
-// Point is how visible an entity was at the beginning of a step.
+// Point is the visibility of an entity at the beginning of a step.
 type Point struct {
 	At time.Time
-	// Known is false where nothing was measured: nothing was said for longer than an hour. All else is zero then.
+	// Known is false if the newest row is older than live.FreshFor. The fields below are zero then.
 	Known          bool
 	Visible, Usual bgp.Size
 	LossPercent    bgp.Decimal
 	Voters         int
 }
 
-// Series is how visible an entity was over a time.
+// Series is the visibility of an entity over a time.
 type Series struct {
 	Key      live.Key
 	From, To time.Time
@@ -31,16 +31,19 @@ type Series struct {
 	Points   []Point
 }
 
-// seriesSQL asks the view entity_minutes, which begins with the first row known. Its from is a while before the first point, for the row that
-// holds then.
+// seriesSQL asks the view entity_minutes. The view also reads the newest row before from, whose
+// values hold at the first point. It begins with the first known row.
 const seriesSQL = `SELECT toUnixTimestamp(minute) AS at, toUnixTimestamp(row_at) AS row_at, space, prefixes, usual_space, usual_prefixes, loss_percent, voters
 	FROM entity_minutes(dataset = {dataset:String}, entity_type = {type:String}, entity_code = {code:String}, family = {family:String},
 		from = {from:String}, to = {to:String}, step = {step:UInt32}) ORDER BY minute`
 
-// Series returns how visible an entity was from a time to another one, at steps of whole minutes, or of a longer step where there would be more than MaxPoints.
-// A step of more than an hour is one of whole hours: the view answers these from the hours, which is quick for years.
-// Of a watch list that who asks may not see there is none: ErrNotFound.
-func (s *Store) Series(ctx context.Context, sc Scope, k live.Key, from, to time.Time, step time.Duration) (Series, error) {
+// Series returns the visibility of an entity from one time to another. Steps are whole minutes, and
+// longer if there would be more than MaxPoints. A step of more than an hour is a number of whole
+// hours: the view answers these from the hourly rows, which is fast for years. It returns
+// ErrNotFound for a watch list that the viewer may not see.
+func (s *Store) Series(
+	ctx context.Context, sc Scope, k live.Key, from, to time.Time, step time.Duration,
+) (Series, error) {
 	step = max(step, (to.Sub(from)/MaxPoints + time.Minute - 1), time.Minute).Truncate(time.Minute)
 	if step > time.Hour {
 		step = (step + time.Hour - 1).Truncate(time.Hour)
@@ -65,7 +68,8 @@ func (s *Store) Series(ctx context.Context, sc Scope, k live.Key, from, to time.
 			Loss          bgp.Decimal `json:"loss_percent"`
 			Voters        int         `json:"voters"`
 		}
-		found, err := rows[row](ctx, a, seriesSQL, sc.params("type", k.Type.String(), "code", k.Code, "family", k.Family.String(),
+		found, err := rows[row](ctx, a, seriesSQL, sc.params(
+			"type", k.Type.String(), "code", k.Code, "family", k.Family.String(),
 			"from", sqlTime(from), "to", sqlTime(to), "step", strconv.FormatInt(int64(step/time.Second), 10)))
 		if err != nil {
 			return Series{}, err
@@ -87,5 +91,5 @@ func (s *Store) Series(ctx context.Context, sc Scope, k live.Key, from, to time.
 	})
 }
 
-// sqlTime is a time as a parameter of a view.
+// sqlTime formats a time as a parameter of a view.
 func sqlTime(t time.Time) string { return t.UTC().Format(time.DateTime) }

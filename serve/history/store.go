@@ -16,47 +16,49 @@ import (
 )
 
 const (
-	// MaxQueries is how many statements run at a time.
+	// MaxQueries bounds the questions that run at a time.
 	MaxQueries = 4
-	// QueueFor is how long a question waits for one of them.
+	// QueueFor is the time that a question waits for a slot.
 	QueueFor = time.Second
-	// askWithin bounds a statement, from its start to its last row.
+	// askWithin bounds a question, from its start to its last row.
 	askWithin = 8 * time.Second
 )
 
-// The reasons why there is no answer. Callers answer 503 to each.
+// The reasons why a question has no answer. Callers answer 503 to each.
 var (
-	// ErrNoStore: this process has no store to ask. The error's text says why.
+	// ErrNoStore means that this process has no store to ask. The text of the error has the reason.
 	ErrNoStore = errors.New("there is no store to ask")
-	// ErrBusy: as many questions as may are being answered.
+	// ErrBusy means that MaxQueries questions are running.
 	ErrBusy = errors.New("too many questions are being answered: ask again in a second")
-	// ErrAway: the store does not answer.
+	// ErrAway means that the store does not answer.
 	ErrAway = errors.New("the store does not answer")
 )
 
-// ErrNotFound says that the store has nothing of the name. Callers answer 404.
+// ErrNotFound means that the store has nothing with that name. Callers answer 404.
 var ErrNotFound = errors.New("not found")
 
-// Connect finds the store for one statement, and returns it with what releases it.
+// Connect finds the store for one question. It returns the store, and a function that releases it.
 type Connect func(context.Context) (server clickhouse.Server, release func() error, err error)
 
-// Config says which store is asked.
+// Config names the store.
 type Config struct {
-	// Connect finds the store; nil where there is none. WhyNone then says why, in a sentence.
+	// Connect finds the store. It is nil if there is none; WhyNone is then the reason, in a
+	// sentence.
 	Connect Connect
 	WhyNone string
 	Log     *slog.Logger
-	// Registerer takes the metrics; nil: none.
+	// Registerer takes the metrics. nil means none.
 	Registerer prometheus.Registerer
 }
 
-// Scope says of what is asked, and who asks.
+// Scope holds the dataset of a question and the rights of the viewer.
 type Scope struct {
 	Dataset string
-	// Private: the answer may hold what only people who are logged in may see.
+	// Private means that the answer may contain private data, for logged-in viewers.
 	Private bool
-	// Window names the state that the answer belongs to: the id of the newest minute (live.Window.ID), or the end of a dataset of the past.
-	// For another one the store is asked again.
+	// Window names the state to which the answer belongs: the id of the newest minute
+	// (live.Window.ID), or the end of a dataset of the past. A new Window makes the store ask
+	// again.
 	Window string
 }
 
@@ -68,16 +70,19 @@ type Store struct {
 	cache   *cache
 	metrics *metrics
 
-	awaySince atomic.Pointer[time.Time] // nil while the store answers; Watch writes it
+	awaySince atomic.Pointer[time.Time] // nil while the store answers; only Watch writes it
 	doubt     chan struct{}             // wakes Watch
 }
 
-// New returns a Store. It asks nothing yet.
+// New returns a Store. It sends no statement.
 func New(cfg Config) *Store {
-	return &Store{cfg: cfg, slots: semaphore.NewWeighted(MaxQueries), cache: newCache(), metrics: newMetrics(cfg.Registerer), doubt: make(chan struct{}, 1)}
+	return &Store{
+		cfg: cfg, slots: semaphore.NewWeighted(MaxQueries), cache: newCache(),
+		metrics: newMetrics(cfg.Registerer), doubt: make(chan struct{}, 1),
+	}
 }
 
-// Known reports whether there is a store to ask; the error says why not.
+// Known reports whether there is a store to ask. Otherwise the error has the reason.
 func (s *Store) Known() error {
 	if s.cfg.Connect == nil {
 		return fmt.Errorf("%w: %s", ErrNoStore, s.cfg.WhyNone)

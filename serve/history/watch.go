@@ -6,12 +6,14 @@ import (
 )
 
 const (
-	// watchEvery is how often the store is asked whether it answers, while nothing else tells; againEvery how often while it does not.
+	// watchEvery is the interval of pings while the store answers, and againEvery while it does
+	// not.
 	watchEvery = 20 * time.Second
 	againEvery = 5 * time.Second
 )
 
-// AwaySince is since when the store does not answer, as Watch knows it; zero while it does, and where there is none.
+// AwaySince returns the time since which the store does not answer, as Watch has found. It is zero
+// while the store answers, and if there is no store.
 func (s *Store) AwaySince() time.Time {
 	if since := s.awaySince.Load(); since != nil {
 		return *since
@@ -19,7 +21,7 @@ func (s *Store) AwaySince() time.Time {
 	return time.Time{}
 }
 
-// Watch asks the store again and again whether it answers, at once after a question failed, until ctx ends.
+// Watch pings the store at intervals, and at once after a question has failed, until ctx ends.
 func (s *Store) Watch(ctx context.Context) {
 	if s.Known() != nil {
 		return
@@ -50,7 +52,7 @@ func (s *Store) Watch(ctx context.Context) {
 	}
 }
 
-// ping asks the store for nothing. It takes no place among the questions.
+// ping sends an empty statement. It takes no slot of the questions.
 func (s *Store) ping(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, againEvery)
 	defer cancel()
@@ -63,10 +65,10 @@ func (s *Store) ping(ctx context.Context) error {
 	return err
 }
 
-// doubts lets Watch ask at once.
+// doubts makes Watch ping at once.
 func (s *Store) doubts() {
 	select {
 	case s.doubt <- struct{}{}:
-	default: // it will
+	default: // a wake-up is pending already
 	}
 }

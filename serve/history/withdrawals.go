@@ -10,45 +10,50 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Withdrawals is who lost the prefixes of an outage, and when. Networks that voted when it began count, those heard on routers of the operator's own
-// only for people who are logged in.
+// Withdrawals lists the voters that lost the prefixes of an outage, and the times. It counts
+// networks that voted when the outage began. Networks heard on the operator's own routers count
+// only if the scope is private.
 type Withdrawals struct {
 	From, To time.Time
-	// Prefixes are those that a voter lost in that time, the first one to go first.
+	// Prefixes are the prefixes that a voter lost in that time, the first loss first.
 	Prefixes []PrefixLoss
-	// Peers are the voters that lost one, the first one first.
+	// Peers are the voters that lost a prefix, the first one first.
 	Peers []PeerLoss
-	// Curve counts the losses, a loss being a voter and a prefix, by second.
+	// Curve counts the losses by second. A loss is a voter and a prefix.
 	Curve []SecondLoss
 }
 
-// PrefixLoss is how the voters lost a prefix.
+// PrefixLoss is the loss of a prefix by the voters.
 type PrefixLoss struct {
 	Prefix string
-	// Voters lost it; Median is when half of them had.
+	// Voters is the number of voters that lost it. Median is the time by which half of them had
+	// lost it.
 	Voters              int
 	First, Median, Last time.Time
-	// Upstream is the AS next to the origin in the newest path that a voter announced in the day before; 0 where none did.
+	// Upstream is the AS next to the origin in the newest path that a peer announced since the day
+	// before. It is 0 without such a path.
 	Upstream bgp.AS
 }
 
-// PeerLoss is how a voter lost prefixes.
+// PeerLoss is the loss of prefixes by a voter.
 type PeerLoss struct {
 	bgp.AS
-	// Collector is the one, or the first one by name, on which it is heard.
+	// Collector is the collector that hears the voter, the first by name if there are several.
 	Collector   string
 	Prefixes    int
 	First, Last time.Time
 }
 
-// SecondLoss is how many losses fell into a second.
+// SecondLoss is the number of losses in a second.
 type SecondLoss struct {
 	At     time.Time
 	Losses int
 }
 
-// WithdrawalsSQL lists the losses: the time at which a voter had withdrawn a prefix on all of its sessions and did not announce it again in the time
-// that is asked for. Its parameters are dataset, family, prefixes, start, from and to. private: sessions of the operator's own routers count too.
+// WithdrawalsSQL returns the statement that lists the losses: the time at which a voter had
+// withdrawn a prefix on all its sessions without a later announcement between from and to. Its
+// parameters are dataset, family, prefixes, start, from and to. If private is set, sessions of the
+// operator's own routers count too.
 func WithdrawalsSQL(private bool) string {
 	if private {
 		return strings.Replace(withdrawalsSQL, publicPeers, "", 1)
@@ -76,12 +81,17 @@ FROM (
 )
 GROUP BY prefix, peer_asn`
 
-// Withdrawals lists who lost prefixes between two times around the start of their outage. Route changes are kept for 30 days; it is empty where there are none.
-func (s *Store) Withdrawals(ctx context.Context, sc Scope, f bgp.Family, prefixes []string, start, from, to time.Time) (Withdrawals, error) {
+// Withdrawals lists the losses of prefixes between two times around the start of their outage.
+// Route changes are kept for 30 days. The result is empty without any.
+func (s *Store) Withdrawals(
+	ctx context.Context, sc Scope, f bgp.Family, prefixes []string, start, from, to time.Time,
+) (Withdrawals, error) {
 	question := fmt.Sprintf("withdrawals %v %d %d %d %q", f, start.Unix(), from.Unix(), to.Unix(), prefixes)
 	return answer(ctx, s, sc, question, func(ctx context.Context, a *asker) (w Withdrawals, err error) {
 		w.From, w.To = from.UTC(), to.UTC()
-		params := sc.params("family", f.String(), "prefixes", textArray(prefixes), "start", sqlTime(start), "from", sqlTime(from), "to", sqlTime(to), "day", sqlTime(from.Add(-24*time.Hour)))
+		params := sc.params("family", f.String(), "prefixes", textArray(prefixes),
+			"start", sqlTime(start), "from", sqlTime(from), "to", sqlTime(to),
+			"day", sqlTime(from.Add(-24*time.Hour)))
 		losses := WithdrawalsSQL(sc.Private)
 		if w.Prefixes, err = prefixLosses(ctx, a, losses, params); err != nil || len(w.Prefixes) == 0 {
 			return w, err
@@ -94,7 +104,7 @@ func (s *Store) Withdrawals(ctx context.Context, sc Scope, f bgp.Family, prefixe
 	})
 }
 
-// micro is a time as a statement gives it: microseconds since 1970, as text.
+// micro is a time in the result of a statement: microseconds since 1970, as text.
 type micro string
 
 func (m micro) time() time.Time {
@@ -102,7 +112,9 @@ func (m micro) time() time.Time {
 	return time.UnixMicro(n).UTC()
 }
 
-func prefixLosses(ctx context.Context, a *asker, losses string, params map[string]string) ([]PrefixLoss, error) {
+func prefixLosses(
+	ctx context.Context, a *asker, losses string, params map[string]string,
+) ([]PrefixLoss, error) {
 	type row struct {
 		Prefix   string  `json:"prefix"`
 		Voters   int     `json:"voters"`
@@ -122,7 +134,10 @@ func prefixLosses(ctx context.Context, a *asker, losses string, params map[strin
 		GROUP BY prefix ORDER BY min(lost_at), prefix`, params)
 	out := make([]PrefixLoss, len(found))
 	for i, r := range found {
-		out[i] = PrefixLoss{Prefix: r.Prefix, Voters: r.Voters, First: r.First.time(), Median: r.Median.time(), Last: r.Last.time(), Upstream: bgp.AS{ASN: r.Upstream, Name: r.Name}}
+		out[i] = PrefixLoss{
+			Prefix: r.Prefix, Voters: r.Voters, First: r.First.time(), Median: r.Median.time(),
+			Last: r.Last.time(), Upstream: bgp.AS{ASN: r.Upstream, Name: r.Name},
+		}
 	}
 	return out, err
 }
@@ -141,17 +156,24 @@ func peerLosses(ctx context.Context, a *asker, losses string, params map[string]
 		FROM (`+losses+`) AS losses GROUP BY peer_asn ORDER BY min(lost_at), peer_asn`, params)
 	out := make([]PeerLoss, len(found))
 	for i, r := range found {
-		out[i] = PeerLoss{AS: bgp.AS{ASN: r.ASN, Name: r.Name}, Collector: r.Collector, Prefixes: r.Prefixes, First: r.First.time(), Last: r.Last.time()}
+		out[i] = PeerLoss{
+			AS: bgp.AS{ASN: r.ASN, Name: r.Name}, Collector: r.Collector, Prefixes: r.Prefixes,
+			First: r.First.time(), Last: r.Last.time(),
+		}
 	}
 	return out, err
 }
 
-func secondLosses(ctx context.Context, a *asker, losses string, params map[string]string) ([]SecondLoss, error) {
+func secondLosses(
+	ctx context.Context, a *asker, losses string, params map[string]string,
+) ([]SecondLoss, error) {
 	type row struct {
 		At     int64 `json:"at"`
 		Losses int   `json:"losses"`
 	}
-	found, err := rows[row](ctx, a, `SELECT toUnixTimestamp(toDateTime(lost_at, 'UTC')) AS at, count() AS losses FROM (`+losses+`) GROUP BY at ORDER BY at`, params)
+	found, err := rows[row](ctx, a,
+		`SELECT toUnixTimestamp(toDateTime(lost_at, 'UTC')) AS at, count() AS losses FROM (`+losses+`) GROUP BY at ORDER BY at`,
+		params)
 	out := make([]SecondLoss, len(found))
 	for i, r := range found {
 		out[i] = SecondLoss{time.Unix(r.At, 0).UTC(), r.Losses}

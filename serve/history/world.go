@@ -12,22 +12,25 @@ import (
 	"github.com/darkmap/darkmap/serve/live"
 )
 
-// World is how the world of a dataset stood at a time, by the minutes that were decided then: a snapshot of the past. Of entities it has the
-// countries, regions, watch lists and the world, and those that had an outage. ErrNotFound where the dataset holds nothing of that time.
+// World returns the state of a dataset at a time, from the minutes that were decided by then: a
+// snapshot of the past. It holds the countries, regions, watch lists and the world, and the
+// outages. It returns ErrNotFound if the dataset has no data of that time.
 func (s *Store) World(ctx context.Context, sc Scope, at time.Time) (*live.Snapshot, error) {
 	at = at.UTC().Truncate(time.Minute)
 	private := sc
-	private.Private = true // the snapshot leaves out what is private by itself
-	whole, err := answer(ctx, s, private, fmt.Sprintf("world %d", at.Unix()), func(ctx context.Context, a *asker) (*live.Snapshot, error) {
-		return world(ctx, a, sc.Dataset, at)
-	})
+	private.Private = true // Public removes the private parts of the snapshot
+	whole, err := answer(ctx, s, private, fmt.Sprintf("world %d", at.Unix()),
+		func(ctx context.Context, a *asker) (*live.Snapshot, error) {
+			return world(ctx, a, sc.Dataset, at)
+		})
 	if err != nil || sc.Private {
 		return whole, err
 	}
 	return whole.Public(), nil
 }
 
-// End is up to which time a dataset has decided; ErrNotFound where the store has nothing of it.
+// End returns the time up to which a dataset has decided. It returns ErrNotFound if the store has
+// nothing of the dataset.
 func (s *Store) End(ctx context.Context, sc Scope) (time.Time, error) {
 	return answer(ctx, s, sc, "end", func(ctx context.Context, a *asker) (time.Time, error) {
 		end, err := querystore.New(a.server).End(ctx, sc.Dataset)
@@ -38,15 +41,16 @@ func (s *Store) End(ctx context.Context, sc Scope) (time.Time, error) {
 	})
 }
 
-// Datasets lists the names of the datasets that the store holds.
+// Datasets lists the names of the datasets in the store.
 func (s *Store) Datasets(ctx context.Context, sc Scope) ([]string, error) {
 	return answer(ctx, s, sc, "datasets", func(ctx context.Context, a *asker) ([]string, error) {
 		return querystore.New(a.server).Datasets(ctx)
 	})
 }
 
-// Seed is what the store knows of the present of a dataset: the newest value of each entity, and the outages that go on or ended in the 24 hours before
-// until, the end of the newest decided minute.
+// Seed returns the store's knowledge of the present of a dataset: the newest value of each entity,
+// and the outages that are open or ended in the 24 hours before until, the end of the newest
+// decided minute.
 func (s *Store) Seed(ctx context.Context, dataset string, until time.Time) (live.Seed, error) {
 	seed, _, err := ask(ctx, s, func(ctx context.Context, a *asker) (seed live.Seed, err error) {
 		if seed.Outages, err = outagesAt(ctx, a, dataset, until); err != nil {
@@ -59,12 +63,14 @@ func (s *Store) Seed(ctx context.Context, dataset string, until time.Time) (live
 }
 
 const (
-	// seedBack is how old a value may be that a start takes from the store; the snapshot shows its age.
+	// seedBack bounds the age of a value that a start takes from the store. The snapshot shows the
+	// age.
 	seedBack = 48 * time.Hour
-	// placeTypes are the types of entities of a world of the past, allTypes those of the present.
+	// placeTypes are the types of entities in a world of the past, and allTypes those in the
+	// present.
 	placeTypes = "'country', 'region', 'world', 'watch'"
 	allTypes   = "'country', 'region', 'world', 'watch', 'as', 'prefix'"
-	// maxValues bounds the values that are read.
+	// maxValues bounds the number of values that are read.
 	maxValues = live.MaxEntities
 )
 
@@ -90,9 +96,10 @@ func world(ctx context.Context, a *asker, dataset string, at time.Time) (*live.S
 	return live.Past(w), nil
 }
 
-// outagesAtSQL finds the newest record of each outage by a time with short columns, then reads the objects of those that went on, or had
-// ended in the 24 hours before. Of an outage whose newest record of all is older than that, and which has ended, no record counts; nor of one
-// that began after the time, where a day is left for a beginning that was moved.
+// outagesAtSQL finds the newest record of each outage by a time with short columns. Then it reads
+// the objects of those that were open, or had ended in the 24 hours before. It skips two kinds of
+// outages: those that are not open and whose newest record of all is older than those 24 hours, and
+// those that start more than a day after the time. The day allows for a start that was moved.
 const outagesAtSQL = `SELECT json FROM outage_events WHERE dataset = {dataset:String} AND (id, sequence, position_epoch, position_sequence) IN (
 		SELECT id, sequence, position_epoch, position_sequence FROM (
 			SELECT id, sequence, position_epoch, position_sequence, state, end FROM outage_events
@@ -121,8 +128,10 @@ func outagesAt(ctx context.Context, a *asker, dataset string, at time.Time) ([]o
 	return out, nil
 }
 
-// valuesAt reads the newest value of each entity of some types, types being words of SQL of this file.
-func valuesAt(ctx context.Context, a *asker, dataset string, at time.Time, back time.Duration, types string) ([]live.Value, error) {
+// valuesAt reads the newest value of each entity of some types. types is SQL text from this file.
+func valuesAt(
+	ctx context.Context, a *asker, dataset string, at time.Time, back time.Duration, types string,
+) ([]live.Value, error) {
 	type row struct {
 		Type          bgp.EntityType `json:"type"`
 		Code          string         `json:"entity_code"`
@@ -142,20 +151,26 @@ func valuesAt(ctx context.Context, a *asker, dataset string, at time.Time, back 
 		FROM visibility WHERE dataset = {dataset:String} AND entity_type IN (` + types + `)
 			AND visibility.timestamp < toDateTime64({at:Int64}, 6, 'UTC') AND visibility.timestamp >= fromUnixTimestamp({from:Int64})
 		GROUP BY entity_type, entity_code, family LIMIT {limit:UInt32}`
-	found, err := manyRows[row](ctx, a, sql, Scope{Dataset: dataset}.params("at", seconds(at), "from", seconds(at.Add(-back)), "limit", fmt.Sprint(maxValues)), maxValues)
+	found, err := manyRows[row](ctx, a, sql,
+		Scope{Dataset: dataset}.params(
+			"at", seconds(at), "from", seconds(at.Add(-back)), "limit", fmt.Sprint(maxValues)),
+		maxValues)
 	out := make([]live.Value, 0, len(found))
 	for _, r := range found {
 		family, ok := bgp.FamilyNamed(r.Family)
 		if !ok {
 			continue
 		}
-		out = append(out, live.NewValue(bgp.Entity{Type: r.Type, Code: r.Code, Name: r.Name}, family, time.Unix(r.At, 0).UTC(),
-			bgp.Size{Prefixes: r.Prefixes, Space: r.Space}, bgp.Size{Prefixes: r.UsualPrefixes, Space: r.UsualSpace}, r.Voters))
+		out = append(out, live.NewValue(bgp.Entity{Type: r.Type, Code: r.Code, Name: r.Name},
+			family, time.Unix(r.At, 0).UTC(),
+			bgp.Size{Prefixes: r.Prefixes, Space: r.Space},
+			bgp.Size{Prefixes: r.UsualPrefixes, Space: r.UsualSpace}, r.Voters))
 	}
 	return out, err
 }
 
-// panelsAt reads whether verdicts were possible at a time.
+// panelsAt reads the newest panel of each family at a time, which holds whether verdicts were
+// possible.
 func panelsAt(ctx context.Context, a *asker, dataset string, at time.Time) ([]feedlog.Panel, error) {
 	type row struct {
 		bgp.Votes
@@ -176,7 +191,8 @@ func panelsAt(ctx context.Context, a *asker, dataset string, at time.Time) ([]fe
 		}
 		when := time.UnixMicro(r.At).UTC()
 		out = append(out, feedlog.Panel{
-			Family: r.Family, Verdicts: r.Verdicts, NoVerdict: r.NoVerdict, Votes: r.Votes, Table: tableOf(r.Knowledge), Since: when, Updated: when,
+			Family: r.Family, Verdicts: r.Verdicts, NoVerdict: r.NoVerdict, Votes: r.Votes,
+			Table: tableOf(r.Knowledge), Since: when, Updated: when,
 			Text: r.NoVerdict.Sentence(family, r.Votes),
 		})
 	}

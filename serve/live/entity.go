@@ -16,30 +16,34 @@ type Key struct {
 	Code   string
 }
 
-// Value is how visible an entity was in one minute.
+// Value is the visibility of an entity in one minute.
 type Value struct {
 	bgp.Entity
 	Family bgp.Family
-	// Minute is the beginning of the minute, UTC. A value is repeated at least once an hour: an older one is no measurement (Fresh).
+	// Minute is the beginning of the minute, UTC. Each entity has a value at least once an hour. An
+	// older one is no measurement (Fresh).
 	Minute time.Time
-	// Visible is what the voters see, Usual what losses are measured against: the baseline of the entity's open outage where there is one. Of
-	// records from before usual_space it is the known space while there is none.
+	// Visible is the size that the voters see. Losses are measured against Usual. Usual is the
+	// baseline of the entity's open outage, if it has one. In records without usual_space it is the
+	// baseline of the record, which is the known space while there is no baseline.
 	Visible, Usual bgp.Size
-	// LossPercent is the space that is missing of Usual; 0 where more is visible than usual.
+	// LossPercent is the share of Usual.Space that is missing. It is 0 if more is visible than
+	// usual.
 	LossPercent bgp.Decimal
-	// Voters is how many networks voted in that minute.
+	// Voters is the number of networks that voted in that minute.
 	Voters int
-	// Outage is the id of an open outage of the entity; empty where there is none.
+	// Outage is the id of an open outage of the entity, or empty.
 	Outage string
 }
 
-// FreshFor is for how long a value tells how its entity stands: it is repeated once an hour.
+// FreshFor is the time for which a value describes its entity. Values repeat once an hour.
 const FreshFor = 70 * time.Minute
 
-// Key is the key of the value.
+// Key returns the key of the value.
 func (v Value) Key() Key { return Key{v.Family, v.Type, v.Code} }
 
-// Fresh reports whether the value tells how the entity stood in the minute; where it does not, a page says that there is no measurement.
+// Fresh reports whether the value describes the entity in the minute. If it does not, pages show
+// that there is no measurement.
 func (v Value) Fresh(minute time.Time) bool { return minute.Sub(v.Minute) <= FreshFor }
 
 // losing reports whether less is visible than usual.
@@ -47,7 +51,8 @@ func (v Value) losing() bool {
 	return v.Visible.Space < v.Usual.Space || v.Visible.Prefixes < v.Usual.Prefixes
 }
 
-// withOutage is the value measured by an open outage, where that has a baseline.
+// withOutage returns the value with the id of an open outage, measured against the outage's
+// baseline if it has one.
 func (v Value) withOutage(o *bgp.Outage) Value {
 	v.Outage = o.ID
 	if o.Baseline != (bgp.Size{}) {
@@ -56,18 +61,19 @@ func (v Value) withOutage(o *bgp.Outage) Value {
 	return v.measured()
 }
 
-// measured computes LossPercent.
+// measured returns the value with its LossPercent computed.
 func (v Value) measured() Value {
-	v.LossPercent = bgp.Hundredths(uint64(max(0, v.Usual.Space-v.Visible.Space)), uint64(max(0, v.Usual.Space)), 100)
+	v.LossPercent = bgp.Hundredths(uint64(max(0, v.Usual.Space-v.Visible.Space)),
+		uint64(max(0, v.Usual.Space)), 100)
 	return v
 }
 
-// NewValue is a value of which the loss is computed.
+// NewValue returns a value with its LossPercent computed.
 func NewValue(e bgp.Entity, f bgp.Family, minute time.Time, visible, usual bgp.Size, voters int) Value {
 	return Value{Entity: e, Family: f, Minute: minute, Visible: visible, Usual: usual, Voters: voters}.measured()
 }
 
-// parseValue reads a record of bgp.visibility.v1.
+// parseValue decodes a record of bgp.visibility.v1.
 func parseValue(b []byte) (Value, error) {
 	var rec pb.VisibilityRecord
 	if err := rec.UnmarshalVT(b); err != nil {

@@ -15,35 +15,38 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// The bounds of a Fold. What is beyond them is dropped, counted, and told in Snapshot.Problems.
+// The bounds of a Fold. It drops and counts everything beyond them, and Snapshot.Problems reports
+// it.
 const (
-	// MaxEntities bounds the values that are held: 80,000 networks, 4,000 places and the prefixes that lose, in two families.
+	// MaxEntities bounds the values: 80,000 networks, 4,000 places and the losing prefixes, in two
+	// families.
 	MaxEntities = 400_000
-	// MaxOutages bounds the outages that are held, open ones and those that ended in the last 24 hours.
+	// MaxOutages bounds the outages, both open ones and those that ended in the last 24 hours.
 	MaxOutages = 50_000
-	// MaxWaiting bounds the records of minutes that are not decided.
+	// MaxWaiting bounds the records of undecided minutes.
 	MaxWaiting = 400_000
 )
 
-// Fold makes states of the world from records. It is pure: no clock, no goroutine, no I/O. It is not safe for concurrent use.
+// Fold makes states of the world from records. It is pure: no clock, no goroutine, no I/O. It is
+// not safe for concurrent use.
 type Fold struct {
 	dataset    string
 	generation string
 	feeds      *feedlog.Table
 	outages    map[string]*held // by id: open, suspected, or ended in the last 24 hours
 	values     map[bgp.EntityType]map[Key]Value
-	held       int // values
+	held       int // the number of values
 	lists      map[string]bool
 	waiting    map[int64][]waiting // by minute since 1970
 	waits      int
-	positions  map[slot]position // of the records of decided minutes
+	positions  map[slot]position // positions behind the records of decided minutes
 	windows    []*Window
-	last       int64 // minute since 1970 that was decided last; 0 before the first
-	dropped    int   // records, values and outages beyond the bounds
+	last       int64 // the newest decided minute, since 1970; 0 before the first
+	dropped    int   // the number of records, values and outages beyond the bounds
 	state      *state
 }
 
-// waiting is a record whose minute is not decided: one of entry and value is set.
+// waiting is a record whose minute is not decided. One of entry and value is set.
 type waiting struct {
 	at    slot
 	next  int64
@@ -51,12 +54,14 @@ type waiting struct {
 	value *Value
 }
 
-// NewFold returns one for a dataset. generation names the topics as they were created (letters and digits), starts is where reading of
-// the partitions that tell of minutes begins, by topic and partition.
+// NewFold returns a fold for a dataset. generation names the topics as they were created (letters
+// and digits). starts holds the offsets at which reading of the partitions with records of minutes
+// begins, by topic and partition.
 func NewFold(dataset, generation string, starts map[string]map[int32]int64) *Fold {
 	f := &Fold{
-		dataset: dataset, generation: generation, feeds: feedlog.New(), outages: map[string]*held{}, values: map[bgp.EntityType]map[Key]Value{},
-		lists: map[string]bool{}, waiting: map[int64][]waiting{}, positions: map[slot]position{},
+		dataset: dataset, generation: generation, feeds: feedlog.New(), outages: map[string]*held{},
+		values: map[bgp.EntityType]map[Key]Value{},
+		lists:  map[string]bool{}, waiting: map[int64][]waiting{}, positions: map[slot]position{},
 	}
 	for topic, partitions := range starts {
 		for p, offset := range partitions {
@@ -67,14 +72,14 @@ func NewFold(dataset, generation string, starts map[string]map[int32]int64) *Fol
 	return f
 }
 
-// SeedValue takes a value that the store had at the start. Newer ones from Kafka replace it.
+// SeedValue adds a value that the store had at the start. Newer values from Kafka replace it.
 func (f *Fold) SeedValue(v Value) { f.setValue(v) }
 
-// SeedOutage takes an outage that the store had at the start. Newer records from Kafka replace it.
+// SeedOutage adds an outage that the store had at the start. Newer records from Kafka replace it.
 func (f *Fold) SeedOutage(e outagelog.Entry) { f.setOutage(e) }
 
-// Apply takes a record of one of the topics that Topics lists; others are passed over. The error names a record that cannot be read, which
-// changes nothing but the place.
+// Apply adds a record of one of the topics in Topics. It ignores records of others. The error means
+// that the record cannot be read; such a record changes nothing.
 func (f *Fold) Apply(rec *kgo.Record) error {
 	switch at := (slot{topicOf(rec.Topic), rec.Partition}); at.topic {
 	case schemas.TopicFeeds, schemas.TopicPanel:
@@ -96,12 +101,12 @@ func (f *Fold) Apply(rec *kgo.Record) error {
 	return nil
 }
 
-// Topics are the topics of the registry that a Fold takes records of.
+// Topics returns the topics of the registry from which a Fold takes records.
 func Topics() []string {
 	return []string{schemas.TopicOutages, schemas.TopicVisibility, schemas.TopicPanel, schemas.TopicFeeds}
 }
 
-// topicOf is the name in the registry of a topic, which may have a prefix.
+// topicOf returns the name in the registry of a topic that may have a prefix.
 func topicOf(full string) string {
 	for _, t := range Topics() {
 		if strings.HasSuffix(full, t) {
@@ -111,7 +116,8 @@ func topicOf(full string) string {
 	return full
 }
 
-// wait keeps a record until its minute is decided. One of a minute that is decided already goes into the next one.
+// wait keeps a record until its minute is decided. If the minute is decided already, the record
+// goes into the minute after the newest decided one.
 func (f *Fold) wait(minute time.Time, w waiting) {
 	if f.waits >= MaxWaiting {
 		f.dropped++
@@ -122,8 +128,8 @@ func (f *Fold) wait(minute time.Time, w waiting) {
 	f.waits++
 }
 
-// Close says that every minute up to the one that begins at minute is decided, and that all records of them were applied. It returns the
-// minutes that came by it, the oldest first, of the last RingMinutes at most.
+// Close marks every minute up to the given one as decided. The caller must have applied all records
+// of these minutes. Close returns the new minutes, the oldest first, at most the last RingMinutes.
 func (f *Fold) Close(minute time.Time) []*Window {
 	m := minute.Unix() / 60
 	if m <= f.last {
@@ -156,7 +162,7 @@ func (f *Fold) Close(minute time.Time) []*Window {
 	return added
 }
 
-// firstWaiting is the first minute of which a record waits; m where none is older.
+// firstWaiting returns the first minute with a waiting record, or m if none is older.
 func (f *Fold) firstWaiting(m int64) int64 {
 	for at := range f.waiting {
 		m = min(m, at)
@@ -164,7 +170,7 @@ func (f *Fold) firstWaiting(m int64) int64 {
 	return m
 }
 
-// before takes out what waits of minutes before m, in the order of the minutes.
+// before removes and returns the waiting records of minutes before m, in the order of the minutes.
 func (f *Fold) before(m int64) []waiting {
 	var out []waiting
 	for _, at := range slices.Sorted(maps.Keys(f.waiting)) {
@@ -177,7 +183,7 @@ func (f *Fold) before(m int64) []waiting {
 	return out
 }
 
-// take applies a record of a decided minute, and notes it in w unless that is nil.
+// take applies a record of a decided minute. It adds the record to w unless w is nil.
 func (f *Fold) take(x waiting, w *Window) {
 	f.positions[x.at] = position{next: x.next, seen: true}
 	switch {
@@ -194,7 +200,7 @@ func (f *Fold) take(x waiting, w *Window) {
 	}
 }
 
-// setOutage holds an outage's newest record.
+// setOutage keeps the newest record of an outage.
 func (f *Fold) setOutage(e outagelog.Entry) {
 	id := e.Outage.ID
 	old, known := f.outages[id]
@@ -211,7 +217,8 @@ func (f *Fold) setOutage(e outagelog.Entry) {
 	f.outages[id] = newHeld(e)
 }
 
-// withList is lists with one more, or without one; lists that others hold stay as they are.
+// withList returns lists with the public mark of one list set. It does not change lists, since
+// others may hold it.
 func withList(lists map[string]bool, name string, public bool) map[string]bool {
 	if lists[name] == public {
 		return lists
@@ -221,7 +228,7 @@ func withList(lists map[string]bool, name string, public bool) map[string]bool {
 	return lists
 }
 
-// setValue holds an entity's newest value. Of prefixes those that lose are held.
+// setValue keeps the newest value of an entity. It keeps only losing prefixes.
 func (f *Fold) setValue(v Value) {
 	k, of := v.Key(), f.values[v.Type]
 	old, known := of[k]
@@ -259,7 +266,11 @@ func (f *Fold) finish() {
 	f.state = s.seal()
 }
 
-// Snapshot is how things stand after the last decided minute, as of a time by the clock, as far as the records tell.
+// Snapshot returns the state after the last decided minute, and the state of the feeds at the time
+// now.
 func (f *Fold) Snapshot(now time.Time) *Snapshot {
-	return f.state.snapshot(standing{dataset: f.dataset, now: now, dropped: f.dropped, families: f.feeds.Panels(now), feeds: f.feeds.Rows(now)})
+	return f.state.snapshot(standing{
+		dataset: f.dataset, now: now, dropped: f.dropped, families: f.feeds.Panels(now),
+		feeds: f.feeds.Rows(now),
+	})
 }

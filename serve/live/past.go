@@ -9,7 +9,7 @@ import (
 	"github.com/darkmap/darkmap/internal/outagelog"
 )
 
-// World is what the store tells of a moment of the past.
+// World is the store's data about a moment of the past.
 type World struct {
 	Dataset string
 	// Minute is the beginning of the last minute that was decided by then.
@@ -17,11 +17,11 @@ type World struct {
 	Families []feedlog.Panel
 	Outages  []outagelog.Entry
 	Values   []Value
-	// Lists are the watch lists that anybody may see; those that Outages call public are so without it.
+	// Lists marks the public watch lists. Lists that Outages mark as public need no entry.
 	Lists map[string]bool
 }
 
-// Past makes a snapshot of a moment of the past. It has no feeds and no changes.
+// Past makes a snapshot of a moment of the past. The snapshot has no feeds and no changes.
 func Past(w World) *Snapshot {
 	outages, lists := map[string]*held{}, maps.Clone(w.Lists)
 	if lists == nil {

@@ -13,48 +13,56 @@ import (
 	"github.com/darkmap/darkmap/internal/retry"
 )
 
-// refreshEvery is how often a snapshot is made without news: ages and feeds change with the clock.
+// refreshEvery is the interval at which snapshots are made without new records, since ages and
+// feeds change with the clock.
 const refreshEvery = time.Second
 
-// Seed is what the store tells of the present at the start.
+// Seed is the store's data about the present at the start.
 type Seed struct {
 	Values  []Value
 	Outages []outagelog.Entry
 }
 
-// Config says what a Present is of.
+// Config configures a Present.
 type Config struct {
 	Dataset string
-	// Kafka is that of the dataset. It is not used with Load.
+	// Kafka is the Kafka of the dataset. It is not used with Load.
 	Kafka kafka.Config
 	Log   *slog.Logger
 	Now   func() time.Time
-	// Played: the dataset is played from files, so its minutes have nothing to do with the clock, and it is never stale.
+	// Played means that the dataset is played from files. Its minutes do not follow the clock, so
+	// it is never stale.
 	Played bool
-	// Late is how far the minutes of the dataset lie behind the clock by nature: half an hour where archives are followed.
+	// Late is the usual delay of the dataset's minutes behind the clock: half an hour if archives
+	// are followed.
 	Late time.Duration
-	// Waits says in sentences what the stages of this process wait for; nil where they are elsewhere. Only people who are logged in see it.
+	// Waits returns sentences about the conditions that the stages of this process wait for. It is
+	// nil if the stages run elsewhere. Only logged-in viewers see the sentences.
 	Waits func() []string
-	// Seed reads what the store knows as of the end of the newest decided minute; nil without a store.
+	// Seed reads the store's data as of the end of the newest decided minute. It is nil without a
+	// store.
 	Seed func(ctx context.Context, until time.Time) (Seed, error)
-	// At is the moment of the past that is shown; zero is the present. Load makes its snapshot, the only one that there is; Kafka is not read then.
+	// At is the moment of the past to show; zero means the present. With At, Load makes the only
+	// snapshot, and Kafka is not read.
 	At   time.Time
 	Load func(context.Context) (*Snapshot, error)
 }
 
-// Present holds the newest snapshot. Its methods may be used by any number of goroutines at once. It is a stage (runner.Stage).
+// Present holds the newest snapshot. Its methods are safe for concurrent use. It is a stage
+// (runner.Stage).
 type Present struct {
 	cfg     Config
 	newest  atomic.Pointer[Snapshot]
 	ready   atomic.Bool
-	mu      sync.Mutex    // of all below
+	mu      sync.Mutex    // guards all fields below
 	changed chan struct{} // closed when a minute came, or problems changed
 	fold    *Fold
 	state   *state
 	stand   standing
 }
 
-// New returns one. Its snapshot tells that nothing is known yet until Run has read the topics.
+// New returns a Present. Its snapshot reports that nothing is known yet until Run has read the
+// topics.
 func New(cfg Config) *Present {
 	p := &Present{cfg: cfg, changed: make(chan struct{}), state: newState(time.Time{}, nil).seal()}
 	p.stand = standing{dataset: cfg.Dataset, past: cfg.Played, late: cfg.Late}
@@ -62,10 +70,11 @@ func New(cfg Config) *Present {
 	return p
 }
 
-// Snapshot is the newest one; never nil.
+// Snapshot returns the newest snapshot. It is never nil.
 func (p *Present) Snapshot() *Snapshot { return p.newest.Load() }
 
-// Next waits for a snapshot with a newer minute or other problems than s, and returns the newest one. The error is ctx's.
+// Next waits for a snapshot with a newer minute or other problems than s, and returns the newest
+// one. The error is that of ctx.
 func (p *Present) Next(ctx context.Context, s *Snapshot) (*Snapshot, error) {
 	for {
 		p.mu.Lock()
@@ -82,10 +91,10 @@ func (p *Present) Next(ctx context.Context, s *Snapshot) (*Snapshot, error) {
 	}
 }
 
-// errReading is why a Present is not ready at its start.
+// errReading is the reason why a Present is not ready at its start.
 var errReading = errors.New("the present is being read from Kafka")
 
-// Ready is nil once the topics were read to where they ended at the start.
+// Ready returns nil once the topics were read up to their ends at the start.
 func (p *Present) Ready() error {
 	if !p.ready.Load() {
 		return errReading
@@ -93,7 +102,8 @@ func (p *Present) Ready() error {
 	return nil
 }
 
-// Run reads until ctx ends; nil then. Where Kafka cannot be read it says so in the snapshot, and tries again.
+// Run reads until ctx ends, then returns nil. If Kafka cannot be read, it reports that in the
+// snapshot and tries again.
 func (p *Present) Run(ctx context.Context) error {
 	var done sync.WaitGroup
 	defer done.Wait()
@@ -105,7 +115,7 @@ func (p *Present) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err == nil { // the one snapshot is there
+		if err == nil { // the only snapshot is loaded
 			<-ctx.Done()
 			return nil
 		}
@@ -119,7 +129,7 @@ func (p *Present) Run(ctx context.Context) error {
 	}
 }
 
-// refresh makes snapshots without news until ctx ends.
+// refresh makes a snapshot at each refreshEvery until ctx ends.
 func (p *Present) refresh(ctx context.Context) {
 	t := time.NewTicker(refreshEvery)
 	defer t.Stop()
@@ -133,7 +143,7 @@ func (p *Present) refresh(ctx context.Context) {
 	}
 }
 
-// publish makes a snapshot of what is known now.
+// publish makes a snapshot of the current state.
 func (p *Present) publish() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -151,7 +161,7 @@ func (p *Present) publish() {
 	}
 	switch {
 	case p.fold == nil:
-	case p.cfg.Played: // the times of its feeds are not those of our clock
+	case p.cfg.Played: // the times of its feeds do not follow the clock
 		st.families = p.fold.feeds.Answers()
 	default:
 		st.families, st.feeds = p.fold.feeds.Panels(st.now), p.fold.feeds.Rows(st.now)
@@ -164,10 +174,11 @@ func (p *Present) publish() {
 	}
 }
 
-// warnAfter is for how long the present may be away without a word in the log: at a start topics may have to be made first.
+// warnAfter is the time for which reading may fail before a warning goes to the log. At a start
+// topics may have to be made first.
 const warnAfter = 10 * time.Second
 
-// lost notes that the topics, or the store of the one snapshot, cannot be read.
+// lost records that the topics cannot be read, or the store of the only snapshot.
 func (p *Present) lost(err error) {
 	p.mu.Lock()
 	if p.stand.away == "" {
@@ -185,7 +196,8 @@ func (p *Present) lost(err error) {
 	p.publish()
 }
 
-// read reads the topics from the start, and returns with an error when they cannot be read any more; nil with Load.
+// read reads the topics from the start. It returns an error when they cannot be read any more. With
+// Load it returns nil after loading.
 func (p *Present) read(ctx context.Context) error {
 	if p.cfg.Load != nil {
 		s, err := p.cfg.Load(ctx)
@@ -199,14 +211,14 @@ func (p *Present) read(ctx context.Context) error {
 	return p.follow(ctx)
 }
 
-// restarted puts a new fold in the place of the one before.
+// restarted replaces the fold.
 func (p *Present) restarted(f *Fold) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fold = f
 }
 
-// closed publishes that minutes up to one are decided.
+// closed closes minutes up to the given one, and publishes the result.
 func (p *Present) closed(f *Fold, minute time.Time) {
 	p.mu.Lock()
 	before := p.state.minute
@@ -219,7 +231,7 @@ func (p *Present) closed(f *Fold, minute time.Time) {
 	p.publish()
 }
 
-// alive notes that Kafka answers.
+// alive records that Kafka answers.
 func (p *Present) alive() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -9,13 +9,15 @@ import (
 	"github.com/darkmap/darkmap/internal/feedlog"
 )
 
-// namedFeeds is how many collectors a sentence names.
+// namedFeeds is the number of collectors that a sentence names.
 const namedFeeds = 5
 
-// problems says whether what is shown may be over, and what keeps it from telling all. minute is the newest decided one.
+// problems returns whether the snapshot is stale, and sentences about everything that makes it
+// incomplete. minute is the newest decided one.
 func (s standing) problems(minute time.Time) (stale bool, sentences []string) {
 	if s.away != "" {
-		sentences = append(sentences, fmt.Sprintf("Since %s %s does not answer, so nothing new is known.", clock(s.awaySince), s.away))
+		sentences = append(sentences,
+			fmt.Sprintf("Since %s %s does not answer, so nothing new is known.", clock(s.awaySince), s.away))
 	}
 	sentences = append(sentences, s.waits...)
 	if s.reading {
@@ -30,7 +32,9 @@ func (s standing) problems(minute time.Time) (stale bool, sentences []string) {
 	until := minute.Add(time.Minute)
 	if age := s.now.Sub(until) - s.late; age > StaleAfter && !s.past {
 		stale = true
-		sentences = append(sentences, fmt.Sprintf("No minute has been decided since %s, for %s: what is shown is as of then, and may be over.", clock(until), bgp.DurationText(s.now.Sub(until).Truncate(time.Minute))))
+		sentences = append(sentences,
+			fmt.Sprintf("No minute has been decided since %s, for %s: what is shown is as of then, and may be over.",
+				clock(until), bgp.DurationText(s.now.Sub(until).Truncate(time.Minute))))
 	}
 	if len(s.families) == 0 {
 		sentences = append(sentences, "It is not known who votes: no panel was chosen in the last two hours.")
@@ -50,12 +54,13 @@ func (s standing) problems(minute time.Time) (stale bool, sentences []string) {
 		sentences = append(sentences, "No collector has reported its state in the last two hours.")
 	}
 	if s.dropped > 0 {
-		sentences = append(sentences, fmt.Sprintf("%s left out: the server holds as many as it may.", droppedText(s.dropped)))
+		sentences = append(sentences,
+			fmt.Sprintf("%s left out: the server holds as many as it may.", droppedText(s.dropped)))
 	}
 	return stale, sentences
 }
 
-// droppedText counts what was beyond the bounds of the fold.
+// droppedText returns the count of records beyond the bounds of the fold, in words.
 func droppedText(n int) string {
 	if n == 1 {
 		return "1 record of outages or values was"
@@ -63,10 +68,10 @@ func droppedText(n int) string {
 	return fmt.Sprintf("%d records of outages and values were", n)
 }
 
-// clock writes a time as pages do.
+// clock formats a time as pages do.
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
-// feedsText names the collectors that do not bring messages as they should; empty where all do.
+// feedsText names the collectors that are not up. It returns "" if all are.
 func feedsText(rows []feedlog.Row) string {
 	var bad []string
 	for _, r := range rows {

@@ -19,11 +19,12 @@ import (
 const (
 	// detectName is the group whose commits name the newest decided minute.
 	detectName = "detect"
-	// askEvery is how often it is asked for, askWithin how long that may take.
+	// askEvery is the interval of questions for the newest decided minute. askWithin bounds such a
+	// question.
 	askEvery  = time.Second / 4
 	askWithin = 5 * time.Second
-	// valuesBack is how far before the newest decided minute bgp.visibility.v1 is read: an hour in which each entity has a value, and the minutes
-	// of the ring.
+	// valuesBack is the span before the newest decided minute for which bgp.visibility.v1 is read:
+	// an hour in which each entity has a value, and the minutes of the ring.
 	valuesBack = 2*time.Hour + 10*time.Minute
 )
 
@@ -34,8 +35,10 @@ type reader struct {
 	adm  *kadm.Client
 	cl   *kgo.Client
 	fold *Fold
-	at   map[string]map[int32]int64 // offset behind what was polled, by full topic and partition
-	// minute is decided, and is closed when the partitions were read up to ends; zero where nothing waits.
+	// offset behind the last polled record, by full topic and partition
+	at map[string]map[int32]int64
+	// minute is decided, but not closed until the partitions were read up to ends. It is zero if no
+	// minute is to be closed.
 	minute time.Time
 	ends   map[string]map[int32]int64
 }
@@ -55,7 +58,7 @@ func (p *Present) follow(ctx context.Context) error {
 	return r.loop(ctx)
 }
 
-// begin finds where to read from, seeds the fold, and makes the client.
+// begin finds the start offsets, seeds the fold, and makes the client.
 func (r *reader) begin(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, 4*askWithin)
 	defer cancel()
@@ -81,7 +84,8 @@ func (r *reader) begin(ctx context.Context) error {
 		}
 	}
 	r.cl, err = kafka.NewClient(r.cfg, r.p.cfg.Log, append(kafka.FetchBounds(),
-		kgo.ConsumePartitions(consume), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(askEvery/2))...)
+		kgo.ConsumePartitions(consume), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), kgo.FetchMaxWait(askEvery/2))...)
 	if err != nil {
 		return err
 	}
@@ -89,14 +93,16 @@ func (r *reader) begin(ctx context.Context) error {
 	return nil
 }
 
-// seed takes what the store knows. Without it the topics have to do.
+// seed adds the store's data to the fold. Without them the fold begins with the topics alone.
 func (r *reader) seed(ctx context.Context, decided int64) {
 	if r.p.cfg.Seed == nil || decided < 0 {
 		return
 	}
 	seed, err := r.p.cfg.Seed(ctx, time.Unix(decided, 0).Add(time.Minute))
 	if err != nil {
-		r.p.cfg.Log.Warn("the store tells nothing of the present: values older than those in Kafka are not known", "err", err)
+		r.p.cfg.Log.Warn(
+			"the store tells nothing of the present: values older than those in Kafka are not known",
+			"err", err)
 		return
 	}
 	for _, v := range seed.Values {
@@ -107,7 +113,8 @@ func (r *reader) seed(ctx context.Context, decided int64) {
 	}
 }
 
-// generation names the topics as they were created.
+// generation returns a name of the topics as they were created. It changes if a topic is deleted
+// and made again.
 func (r *reader) generation(ctx context.Context) (string, error) {
 	var names []string
 	for _, t := range minuteTopics {
@@ -128,10 +135,12 @@ func (r *reader) generation(ctx context.Context) (string, error) {
 	return digest(strings.Join(ids, " ")), nil
 }
 
-// minuteTopics are those whose records belong to minutes, and so name the place of a window.
+// minuteTopics are the topics whose records belong to minutes. Their offsets make the place of a
+// window.
 var minuteTopics = []string{schemas.TopicOutages, schemas.TopicVisibility}
 
-// starts is where each topic is read from: outages from the beginning, what is repeated from a while before the newest decided minute.
+// starts returns the start offsets of the topics. Outages are read from the beginning. The others
+// repeat their content, and are read from some time before the newest decided minute.
 func (r *reader) starts(ctx context.Context, decided int64) (map[string]map[int32]int64, error) {
 	back := r.p.cfg.Now()
 	if decided >= 0 && !r.p.cfg.Played {
@@ -139,7 +148,8 @@ func (r *reader) starts(ctx context.Context, decided int64) (map[string]map[int3
 	}
 	out := map[string]map[int32]int64{}
 	for topic, since := range map[string]time.Time{
-		schemas.TopicOutages: {}, schemas.TopicVisibility: back.Add(-valuesBack), schemas.TopicPanel: back.Add(-feedlog.Back), schemas.TopicFeeds: back.Add(-feedlog.Back),
+		schemas.TopicOutages: {}, schemas.TopicVisibility: back.Add(-valuesBack),
+		schemas.TopicPanel: back.Add(-feedlog.Back), schemas.TopicFeeds: back.Add(-feedlog.Back),
 	} {
 		full := r.cfg.Topic(topic)
 		var listed kadm.ListedOffsets
@@ -160,7 +170,7 @@ func (r *reader) starts(ctx context.Context, decided int64) (map[string]map[int3
 	return out, nil
 }
 
-// ofMinutes are the offsets of the topics whose records belong to minutes, by their names in the registry.
+// ofMinutes returns the offsets of minuteTopics, by their names in the registry.
 func (r *reader) ofMinutes(all map[string]map[int32]int64) map[string]map[int32]int64 {
 	out := map[string]map[int32]int64{}
 	for _, t := range minuteTopics {
@@ -180,7 +190,7 @@ func offsets(listed kadm.ListedOffsets) map[string]map[int32]int64 {
 	return out
 }
 
-// loop polls records, and asks each second which minute is decided.
+// loop polls records, and asks for the newest decided minute at each askEvery.
 func (r *reader) loop(ctx context.Context) error {
 	var asked time.Time
 	for {
@@ -188,7 +198,8 @@ func (r *reader) loop(ctx context.Context) error {
 		switch now := r.p.cfg.Now(); {
 		case now.Sub(asked) >= askEvery && r.minute.IsZero():
 			asked, err = now, r.ask(ctx)
-		case now.Sub(asked) >= askWithin: // a minute waits for records: they do not come where Kafka is away
+		// a minute waits for its records, which do not come while Kafka is away
+		case now.Sub(asked) >= askWithin:
 			asked = now
 			_, err = r.decided(ctx)
 		}
@@ -209,7 +220,7 @@ func (r *reader) loop(ctx context.Context) error {
 	}
 }
 
-// take applies records.
+// take applies polled records.
 func (r *reader) take(fetches kgo.Fetches) {
 	r.p.mu.Lock()
 	defer r.p.mu.Unlock()
@@ -220,12 +231,13 @@ func (r *reader) take(fetches kgo.Fetches) {
 			continue
 		}
 		if err := r.fold.Apply(rec); err != nil {
-			r.p.cfg.Log.Warn("a record of the present was passed over", "topic", rec.Topic, "partition", rec.Partition, "err", err)
+			r.p.cfg.Log.Warn("a record of the present was passed over", "topic", rec.Topic,
+				"partition", rec.Partition, "err", err)
 		}
 	}
 }
 
-// decided asks which minute is decided.
+// decided returns the newest decided minute.
 func (r *reader) decided(ctx context.Context) (time.Time, error) {
 	limited, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
@@ -233,7 +245,8 @@ func (r *reader) decided(ctx context.Context) (time.Time, error) {
 	return time.Unix(max(0, decided), 0).UTC(), err
 }
 
-// ask asks which minute is decided; where it is a new one, it asks up to where the topics have to be read for it.
+// ask asks for the newest decided minute. If the minute is new, ask also fetches the ends up to
+// which the topics must be read for it.
 func (r *reader) ask(ctx context.Context) error {
 	minute, err := r.decided(ctx)
 	if err != nil {
@@ -260,7 +273,7 @@ func (r *reader) ask(ctx context.Context) error {
 	return nil
 }
 
-// settle closes the minute that waits when all records of it were read.
+// settle closes the waiting minute once all its records were read.
 func (r *reader) settle() {
 	if r.minute.IsZero() {
 		return
@@ -278,7 +291,7 @@ func (r *reader) settle() {
 	r.p.closed(r.fold, minute)
 }
 
-// digest is a short name of a text: eight hex digits.
+// digest returns a short name of a text: eight hex digits.
 func digest(text string) string {
 	h := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(h[:4])

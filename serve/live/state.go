@@ -12,14 +12,14 @@ import (
 	"github.com/darkmap/darkmap/internal/outagelog"
 )
 
-// closedFor is for how long outages that have ended are shown.
+// closedFor is the time for which ended outages are shown.
 const closedFor = 24 * time.Hour
 
-// state is what the decided minutes tell. It never changes once it is made.
+// state is the result of the decided minutes. It never changes after it is made.
 type state struct {
 	minute                  time.Time
 	open, suspected, closed []outagelog.Entry
-	byID                    map[string]*outagelog.Entry // of these three
+	byID                    map[string]*outagelog.Entry // the entries of open, suspected and closed
 	outages                 map[string]*held            // by id
 	values                  map[bgp.EntityType]map[Key]Value
 	windows                 []*Window       // the oldest first
@@ -27,7 +27,8 @@ type state struct {
 	public                  func() *state
 }
 
-// held is the newest record of an outage. Its public form is made once, when it is asked for, whatever minutes pass.
+// held is the newest record of an outage. Its public form is made once, on demand, however many
+// minutes pass.
 type held struct {
 	outagelog.Entry
 	public func() (outagelog.Entry, bool)
@@ -37,7 +38,7 @@ func newHeld(e outagelog.Entry) *held {
 	return &held{e, sync.OnceValues(func() (outagelog.Entry, bool) { return PublicEntry(e) })}
 }
 
-// newState sorts the outages that are held as of the end of the minute.
+// newState sorts the outages into open, suspected and closed as of the end of the minute.
 func newState(minute time.Time, outages map[string]*held) *state {
 	s := &state{minute: minute, outages: maps.Clone(outages)}
 	until := minute.Add(time.Minute)
@@ -64,11 +65,14 @@ func newState(minute time.Time, outages map[string]*held) *state {
 	outagelog.Sort(s.open)
 	outagelog.Sort(s.suspected)
 	outagelog.Sort(s.closed)
-	slices.SortStableFunc(s.closed, func(a, b outagelog.Entry) int { return b.Outage.End.Compare(*a.Outage.End) })
+	slices.SortStableFunc(s.closed, func(a, b outagelog.Entry) int {
+		return b.Outage.End.Compare(*a.Outage.End)
+	})
 	return s
 }
 
-// setValues takes a copy of the values, and measures those of entities with an open outage by it.
+// setValues sets a copy of the values. It measures those of entities with an open outage against
+// the outage's baseline.
 func (s *state) setValues(values map[bgp.EntityType]map[Key]Value) {
 	s.values = make(map[bgp.EntityType]map[Key]Value, len(values))
 	for t, of := range values {
@@ -84,7 +88,7 @@ func (s *state) setValues(values map[bgp.EntityType]map[Key]Value) {
 	}
 }
 
-// seal finds outages by their ids, and makes the public form once, when it is asked for.
+// seal indexes the outages by id, and prepares the public form, which is made once on demand.
 func (s *state) seal() *state {
 	s.byID = indexed(s.open, s.suspected, s.closed)
 	s.public = sync.OnceValue(func() *state {
@@ -106,7 +110,7 @@ func (s *state) seal() *state {
 	return s
 }
 
-// indexed finds the entries by their ids.
+// indexed returns the entries by their outages' ids.
 func indexed(lists ...[]outagelog.Entry) map[string]*outagelog.Entry {
 	out := map[string]*outagelog.Entry{}
 	for _, all := range lists {
@@ -117,7 +121,7 @@ func indexed(lists ...[]outagelog.Entry) map[string]*outagelog.Entry {
 	return out
 }
 
-// publicOf are entries of the state without what is private. Their durations are those of the state.
+// publicOf returns entries of the state without private data. It keeps the durations of the state.
 func (s *state) publicOf(all []outagelog.Entry) []outagelog.Entry {
 	out := make([]outagelog.Entry, 0, len(all))
 	for i := range all {
@@ -129,17 +133,18 @@ func (s *state) publicOf(all []outagelog.Entry) []outagelog.Entry {
 	return out
 }
 
-// snapshot is the state with how the reading stands.
+// snapshot combines the state with the state of the reading.
 func (s *state) snapshot(st standing) *Snapshot {
 	out := &Snapshot{
-		Dataset: st.dataset, Minute: s.minute, LearnedAt: st.learnedAt, Made: st.now, Past: st.past, Families: st.families, Open: s.open, Suspected: s.suspected,
+		Dataset: st.dataset, Minute: s.minute, LearnedAt: st.learnedAt, Made: st.now, Past: st.past,
+		Families: st.families, Open: s.open, Suspected: s.suspected,
 		Closed: s.closed, Feeds: st.feeds, PrivateFeeds: st.privateFeeds, state: s, standing: st,
 	}
 	out.Stale, out.Problems = st.problems(s.minute)
 	return out
 }
 
-// standing is how the reading stands, as of now.
+// standing is the state of the reading at the time now.
 type standing struct {
 	dataset        string
 	now, learnedAt time.Time
@@ -149,20 +154,24 @@ type standing struct {
 	feeds          []feedlog.Row
 	privateFeeds   int
 	reading        bool     // the topics are not read to their end yet
-	waits          []string // for what the start waits, in sentences
-	dropped        int      // records, values and outages beyond the bounds of the fold
-	away           string   // what does not answer: Kafka, or the store; empty while it does
-	awaySince      time.Time
+	waits          []string // sentences about the conditions that the start waits for
+	// the number of records, values and outages beyond the bounds of the fold
+	dropped int
+	// the name of the source that does not answer, Kafka or the store; empty while it answers
+	away      string
+	awaySince time.Time
 }
 
-// public is the standing without routers of the operator's own.
+// public returns the standing without the operator's own routers.
 func (s standing) public() standing {
-	feeds := slices.DeleteFunc(slices.Clone(s.feeds), func(r feedlog.Row) bool { return bgp.PrivateCollector(r.Collector) })
+	feeds := slices.DeleteFunc(slices.Clone(s.feeds), func(r feedlog.Row) bool {
+		return bgp.PrivateCollector(r.Collector)
+	})
 	s.privateFeeds, s.feeds, s.waits = s.privateFeeds+len(s.feeds)-len(feeds), feeds, nil
 	return s
 }
 
-// sortValues orders values by family, type and code.
+// sortValues sorts values by family, type and code.
 func sortValues(all []Value) {
 	slices.SortFunc(all, func(a, b Value) int {
 		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Code, b.Code))

@@ -14,29 +14,33 @@ import (
 	"github.com/darkmap/darkmap/internal/outagelog"
 )
 
-// RingMinutes is for how many minutes the changes are kept: who was away for longer gets a whole snapshot.
+// RingMinutes is the number of minutes for which changes are kept. A client that was away for
+// longer gets a whole snapshot.
 const RingMinutes = 70
 
-// Window is what one decided minute brought.
+// Window holds the changes of one decided minute.
 type Window struct {
-	// ID names the minute and the place in the topics behind its last record. It is the id of a server-sent event. Processes that read
-	// the same topics give the same minute ids that Changes of each other accept.
+	// ID names the minute and the place in the topics behind its last record. It is the id of a
+	// server-sent event. A process accepts in Changes the ids from other processes that read the
+	// same topics.
 	ID string
 	// Minute is the beginning of the minute, UTC.
 	Minute time.Time
-	// Outages are the records of outages in the order in which they were decided. Each is one event of one outage; Outage has no Previous.
+	// Outages are the records of outages in the order of decision. Each is one event of one outage.
+	// Outage has no Previous.
 	Outages []outagelog.Entry
-	// Values are the entities whose values came, by family, type and code; prefixes too.
+	// Values are the values of the minute, by family, type and code. They include prefixes.
 	Values []Value
 
 	place  place
 	public func() *Window
 }
 
-// Public is the minute without what only people who are logged in may see.
+// Public returns the minute without private data.
 func (w *Window) Public() *Window { return w.public() }
 
-// seal makes the public form once, when it is asked for. lists are the public watch lists at the end of the minute.
+// seal prepares the public form, which is made once on demand. lists are the public watch lists at
+// the end of the minute.
 func (w *Window) seal(lists map[string]bool) *Window {
 	w.public = sync.OnceValue(func() *Window {
 		out := &Window{ID: w.ID, Minute: w.Minute, Outages: publicEntries(w.Outages), place: w.place}
@@ -57,22 +61,24 @@ type slot struct {
 	partition int32
 }
 
-// position is how far a partition was read.
+// position is the place up to which a partition was read.
 type position struct {
-	// next is the offset behind the last record that was taken or, before the first one, where reading began.
+	// next is the offset behind the last taken record or, before the first one, the offset at which
+	// reading began.
 	next int64
-	// seen: a record was taken.
+	// seen means that a record was taken.
 	seen bool
 }
 
-// place is how far the partitions were read at the end of a minute.
+// place holds the positions of the partitions at the end of a minute.
 type place struct {
-	// generation names the topics as they were created: they are others after they were deleted.
+	// generation names the topics as they were created. It changes if they are deleted and made
+	// again.
 	generation string
 	positions  map[slot]position
 }
 
-// ErrNoID says that a text is no id of a window.
+// ErrNoID means that a text is not the id of a window.
 var ErrNoID = errors.New("no id of a minute")
 
 // The marks before an offset of an id.
@@ -81,7 +87,8 @@ const (
 	markUnseen = "~"
 )
 
-// windowID is the id of a minute at a place: MINUTE-GENERATION, then the offsets of the partitions by topic and partition.
+// windowID returns the id of a minute at a place: MINUTE-GENERATION, then the offsets of the
+// partitions by topic and partition.
 func windowID(minute time.Time, p place) string {
 	var b strings.Builder
 	b.WriteString(strconv.FormatInt(minute.Unix()/60, 36) + "-" + p.generation)
@@ -102,10 +109,10 @@ func (p place) slots() []slot {
 	})
 }
 
-// maxID bounds what is read as an id.
+// maxID bounds the length of an id.
 const maxID = 1000
 
-// parseID reads an id: the minute since 1970, the generation, and a position for each partition.
+// parseID parses an id: the minute since 1970, the generation, and a position for each partition.
 func parseID(id string) (minute int64, generation string, at []position, err error) {
 	if len(id) > maxID {
 		return 0, "", nil, ErrNoID
@@ -135,7 +142,8 @@ func parseID(id string) (minute int64, generation string, at []position, err err
 	return minute, generation, at, nil
 }
 
-// agrees reports whether an id that another process may have given names the end of this minute: no record lies between the two places.
+// agrees reports whether an id, perhaps from another process, names the end of this minute: there
+// is no record between the two places.
 func (w *Window) agrees(generation string, at []position) bool {
 	slots := w.place.slots()
 	if generation != w.place.generation || len(at) != len(slots) {

@@ -16,7 +16,7 @@ import (
 // API is the part of the server for programs.
 type API struct{}
 
-// Routes lists the paths.
+// Routes lists the routes of the API.
 func (API) Routes(d *serve.Deps) []serve.Route {
 	s := &service{Deps: d}
 	return slices.Concat(s.v1().routes, s.ioda(), s.others(), s.documents())
@@ -27,7 +27,8 @@ type service struct {
 	*serve.Deps
 }
 
-// v1 is what /v1 is made of: the operations that huma answers, their document, and the server's routes to them.
+// v1 holds the parts of /v1: the operations that huma answers, their document, and the server's
+// routes to them.
 type v1 struct {
 	api    huma.API
 	mux    *http.ServeMux
@@ -54,19 +55,27 @@ func (s *service) v1() *v1 {
 	return v
 }
 
-// register adds an operation. cached: its answer changes with the newest minute alone, so that a client that has it already is told so.
-func register[I, O any](v *v1, op huma.Operation, cached bool, handler func(context.Context, *I) (*O, error)) {
+// register adds an operation. cached means that its answer changes only with the newest minute, so
+// that a client that has the answer already gets 304.
+func register[I, O any](
+	v *v1, op huma.Operation, cached bool, handler func(context.Context, *I) (*O, error),
+) {
 	op.Method = http.MethodGet
-	op.Errors = []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusServiceUnavailable}
+	op.Errors = []int{
+		http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound,
+		http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusServiceUnavailable,
+	}
 	op.Metadata = map[string]any{cachedKey: cached}
 	huma.Register(v.api, op, handler)
-	v.routes = append(v.routes, serve.Route{Pattern: "GET " + op.Path, Form: serve.FormData, Handler: quietErrors(v.mux)})
+	v.routes = append(v.routes, serve.Route{
+		Pattern: "GET " + op.Path, Form: serve.FormData, Handler: quietErrors(v.mux),
+	})
 }
 
-// cachedKey is the key of an operation's metadata that says whether its answer may be kept.
+// cachedKey is the key in an operation's metadata for whether its answer may be kept.
 const cachedKey = "cached"
 
-// exchange is the request that an operation answers, and its answer.
+// exchange is the request that an operation answers, and the writer of the answer.
 type exchange struct {
 	r *http.Request
 	w http.ResponseWriter
@@ -74,13 +83,14 @@ type exchange struct {
 
 type exchangeKey struct{}
 
-// exchangeOf is the exchange of an operation's context.
+// exchangeOf returns the exchange in an operation's context.
 func exchangeOf(ctx context.Context) exchange {
 	x, _ := ctx.Value(exchangeKey{}).(exchange)
 	return x
 }
 
-// withExchange gives operations their exchange, and answers 304 where the client has the answer already.
+// withExchange puts the exchange into the operation's context. It answers 304 if the client has the
+// answer already.
 func (s *service) withExchange(ctx huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(ctx)
 	h := w.Header()
@@ -95,24 +105,27 @@ func (s *service) withExchange(ctx huma.Context, next func(huma.Context)) {
 	next(huma.WithValue(ctx, exchangeKey{}, exchange{r, w}))
 }
 
-// fresh sets the ETag of an answer that changes with the newest minute alone; it reports true, and has answered, where the client has it.
+// fresh sets the ETag of an answer that changes only with the newest minute. If the client has the
+// answer, or the server has kept it, fresh answers and returns true.
 func (s *service) fresh(w http.ResponseWriter, r *http.Request, dataset, form string) bool {
 	if dataset == "" {
 		dataset = s.Dataset
 	}
-	return serve.Fresh(w, r, s.Snapshot(r).Tag(), s.ScopeOf(r, dataset).Window, dataset, r.URL.RequestURI(), form)
+	return serve.Fresh(w, r, s.Snapshot(r).Tag(), s.ScopeOf(r, dataset).Window, dataset,
+		r.URL.RequestURI(), form)
 }
 
-// notKept takes back what fresh has set: the answer lacks something that the next one may have.
+// notKept removes the ETag that fresh has set, since the answer is incomplete and the next one may
+// be complete.
 func notKept(w http.ResponseWriter) {
 	w.Header().Del("ETag")
 	w.Header().Set("Cache-Control", "no-store")
 }
 
-// quietErrors keeps caches from keeping errors.
+// quietErrors forbids caches to keep errors.
 func quietErrors(h http.Handler) http.Handler { return keepFrom(http.StatusBadRequest, h) }
 
-// keepFrom keeps caches from keeping answers of a status and of higher ones.
+// keepFrom forbids caches to keep answers with the given status or a higher one.
 func keepFrom(status int, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(&errorHeaders{ResponseWriter: w, from: status}, r)
@@ -140,10 +153,10 @@ func (w *errorHeaders) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap returns the wrapped writer for http.ResponseController.
 func (w *errorHeaders) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// failed is the answer for a question that has none.
+// failed returns the answer to a question that failed with err.
 func failed(ctx context.Context, err error) error {
 	status := serve.StatusOf(err)
 	if status == http.StatusServiceUnavailable {
@@ -152,12 +165,13 @@ func failed(ctx context.Context, err error) error {
 	return huma.NewError(status, serve.Reason(err))
 }
 
-// refused is the answer for a question that cannot be asked so. key names the parameter.
+// refused returns the answer to a request with an invalid parameter. key names the parameter.
 func refused(key, format string, args ...any) error {
-	return huma.Error422UnprocessableEntity("The parameter "+key+" cannot be read.", &huma.ErrorDetail{Location: "query." + key, Message: fmt.Sprintf(format, args...)})
+	return huma.Error422UnprocessableEntity("The parameter "+key+" cannot be read.",
+		&huma.ErrorDetail{Location: "query." + key, Message: fmt.Sprintf(format, args...)})
 }
 
-// wantsCSV reports whether a request asks for CSV rather than for JSON.
+// wantsCSV reports whether a request prefers CSV to JSON.
 func wantsCSV(accept string) bool {
 	for part := range strings.SplitSeq(accept, ",") {
 		kind, _, _ := strings.Cut(part, ";")

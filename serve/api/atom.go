@@ -18,13 +18,13 @@ import (
 	"github.com/darkmap/darkmap/serve/history"
 )
 
-// feedEntries is how many entries a feed has.
+// feedEntries is the number of entries in a feed.
 const feedEntries = 50
 
 // feedKeys are the parameters of a feed.
 var feedKeys = []string{"country", "as", "severity", "type", "family", "entries", "dataset"}
 
-// feedInput reads which feed is asked for. fault says in a sentence why that cannot be told.
+// feedInput reads the parameters of a feed. fault describes an invalid parameter in a sentence.
 func feedInput(r *http.Request) (in outagesInput, events bool, fault string) {
 	values := r.URL.Query()
 	for key := range values {
@@ -39,7 +39,10 @@ func feedInput(r *http.Request) (in outagesInput, events bool, fault string) {
 		}
 		return strings.Split(text, ",")
 	}
-	in = outagesInput{Country: list("country"), AS: list("as"), Type: list("type"), Family: list("family"), Severity: values.Get("severity"), Limit: feedEntries}
+	in = outagesInput{
+		Country: list("country"), AS: list("as"), Type: list("type"), Family: list("family"),
+		Severity: values.Get("severity"), Limit: feedEntries,
+	}
 	in.Dataset = values.Get("dataset")
 	if code := r.PathValue("code"); code != "" {
 		in.Country = []string{code}
@@ -59,13 +62,13 @@ func feedInput(r *http.Request) (in outagesInput, events bool, fault string) {
 	return in, kind == "events", ""
 }
 
-// feedEntry is a record for a feed.
+// feedEntry is a record in a feed.
 type feedEntry struct {
 	outagelog.Entry
 	updated time.Time
 }
 
-// atom answers a feed: an entry for each outage, or for each of their records.
+// atom answers a feed with an entry for each outage, or for each of their records.
 func (s *service) atom(w http.ResponseWriter, r *http.Request) {
 	in, events, fault := feedInput(r)
 	if fault != "" {
@@ -74,7 +77,8 @@ func (s *service) atom(w http.ResponseWriter, r *http.Request) {
 	}
 	q, err := in.query()
 	if err != nil {
-		serve.Refuse(w, r, http.StatusBadRequest, "A parameter cannot be read: as is AS numbers, type is prefix, as, country, region, world or watch.")
+		serve.Refuse(w, r, http.StatusBadRequest,
+			"A parameter cannot be read: as is AS numbers, type is prefix, as, country, region, world or watch.")
 		return
 	}
 	if s.fresh(w, r, in.Dataset, "atom") {
@@ -98,7 +102,9 @@ func (s *service) atom(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(b) //nolint:gosec // XML, whose texts are escaped; the client may be gone
 }
 
-func (s *service) feedEntries(m moment, q history.OutagesQuery, events bool) (out []feedEntry, problem string, err error) {
+func (s *service) feedEntries(
+	m moment, q history.OutagesQuery, events bool,
+) (out []feedEntry, problem string, err error) {
 	if events {
 		got, err := s.History.Events(m.r.Context(), m.scope, q)
 		for _, e := range got {
@@ -117,8 +123,9 @@ func (s *service) feedEntries(m moment, q history.OutagesQuery, events bool) (ou
 	return out, got.Problem, err
 }
 
-// tag is an id that never changes: a tag URI in the name of serve.public_url, whatever the server was asked as. Without public_url there is no name that is
-// the operator's own: the id is a UUID that is made of the parts (RFC 9562, version 8).
+// tag returns an id that never changes: a tag URI in the name of serve.public_url, whatever name
+// the request used. Without public_url there is no name that belongs to the operator, so the id is
+// a UUID made of the parts (RFC 9562, version 8).
 func (s *service) tag(parts ...string) string {
 	for i := range parts {
 		parts[i] = url.PathEscape(parts[i])
@@ -132,7 +139,7 @@ func (s *service) tag(parts ...string) string {
 	return fmt.Sprintf("urn:uuid:%x-%x-%x-%x-%x", h[:4], h[4:6], h[6:8], h[8:10], h[10:16])
 }
 
-// feed is the document.
+// feed returns the Atom document.
 func (s *service) feed(m moment, entries []feedEntry, events bool, problem string) *atomfeed.Feed {
 	path := m.r.URL.Path
 	self := s.Absolute(m.r, path)
@@ -141,8 +148,12 @@ func (s *service) feed(m moment, entries []feedEntry, events bool, problem strin
 		self += "?" + name
 	}
 	f := &atomfeed.Feed{
-		Language: "en", ID: s.tag("feed", m.dataset, strings.Trim(path, "/"), name), Title: "darkmap: outages", Subtitle: problem, Author: atomfeed.Person{Name: "darkmap"},
-		Links: []atomfeed.Link{{Rel: "self", Type: "application/atom+xml", Href: self}, {Rel: "alternate", Type: "text/html", Href: s.Absolute(m.r, "/")}},
+		Language: "en", ID: s.tag("feed", m.dataset, strings.Trim(path, "/"), name),
+		Title: "darkmap: outages", Subtitle: problem, Author: atomfeed.Person{Name: "darkmap"},
+		Links: []atomfeed.Link{
+			{Rel: "self", Type: "application/atom+xml", Href: self},
+			{Rel: "alternate", Type: "text/html", Href: s.Absolute(m.r, "/")},
+		},
 	}
 	if m.dataset != "live" {
 		f.Title += " (" + m.dataset + ")"
@@ -160,16 +171,23 @@ func (s *service) feed(m moment, entries []feedEntry, events bool, problem strin
 		published := atomfeed.At(o.Start)
 		f.Entries = append(f.Entries, atomfeed.Entry{
 			ID: id, Title: plaintext.Clean(titleOf(o)), Published: &published, Updated: atomfeed.At(e.updated),
-			Categories: []atomfeed.Category{{Scheme: s.tag("severity"), Term: string(o.Severity)}, {Scheme: s.tag("entity"), Term: o.Entity.Type.String()}, {Scheme: s.tag("state"), Term: string(o.State)}},
-			Links:      []atomfeed.Link{{Rel: "alternate", Type: "text/html", Href: s.pageOf(m.r, m.dataset, o.ID)}, {Rel: "related", Type: "application/json", Href: s.Absolute(m.r, "/v1/outages/"+o.ID)}},
-			Summary:    plaintext.CleanLines(o.Summary),
+			Categories: []atomfeed.Category{
+				{Scheme: s.tag("severity"), Term: string(o.Severity)},
+				{Scheme: s.tag("entity"), Term: o.Entity.Type.String()},
+				{Scheme: s.tag("state"), Term: string(o.State)},
+			},
+			Links: []atomfeed.Link{
+				{Rel: "alternate", Type: "text/html", Href: s.pageOf(m.r, m.dataset, o.ID)},
+				{Rel: "related", Type: "application/json", Href: s.Absolute(m.r, "/v1/outages/"+o.ID)},
+			},
+			Summary: plaintext.CleanLines(o.Summary),
 		})
 	}
 	f.Updated = atomfeed.At(newest)
 	return f
 }
 
-// titleOf is an outage in one line.
+// titleOf describes an outage in one line.
 func titleOf(o bgp.Outage) string {
 	if o.Headline != "" {
 		return o.Headline

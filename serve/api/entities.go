@@ -14,7 +14,7 @@ import (
 	"github.com/darkmap/darkmap/serve/live"
 )
 
-// value is how visible an entity is.
+// value is the visibility of an entity.
 type value struct {
 	Type   string `json:"type" enum:"prefix,as,country,region,world,watch" doc:"Kind of entity."`
 	Code   string `json:"code" doc:"KP, KP-01, AS131279, 175.45.176.0/24, world, or the name of a watch list."`
@@ -22,7 +22,7 @@ type value struct {
 	Family string `json:"family" enum:"ipv4,ipv6" doc:"Address family."`
 	// Minute is the beginning of the minute of the value.
 	Minute time.Time `json:"minute" doc:"The beginning of the minute in which this was measured."`
-	// Measured is false where the value is too old to tell of the present.
+	// Measured is false if the value is too old to describe the present.
 	Measured    bool    `json:"measured" doc:"Whether it tells of the newest minute. Where it does not, nothing was measured lately."`
 	Visible     size    `json:"visible" doc:"What the voters see."`
 	Usual       size    `json:"usual" doc:"What losses are measured against."`
@@ -33,14 +33,15 @@ type value struct {
 
 func valueOf(v live.Value, minute time.Time) value {
 	return value{
-		Type: v.Type.String(), Code: v.Code, Name: v.Name, Family: v.Family.String(), Minute: v.Minute.UTC(), Measured: v.Fresh(minute), Visible: sizeOf(v.Visible),
+		Type: v.Type.String(), Code: v.Code, Name: v.Name, Family: v.Family.String(),
+		Minute: v.Minute.UTC(), Measured: v.Fresh(minute), Visible: sizeOf(v.Visible),
 		Usual: sizeOf(v.Usual), LossPercent: number(v.LossPercent), Voters: v.Voters, Outage: v.Outage,
 	}
 }
 
 func (v value) key() string { return v.Code + "|" + v.Family }
 
-// entitiesInput are the parameters of a list of entities.
+// entitiesInput holds the parameters of a list of entities.
 type entitiesInput struct {
 	DatasetInput
 	Type   string   `query:"type" enum:"prefix,as,country,region,world,watch" default:"country" doc:"Kind of entities. Of prefixes those that lose are listed."`
@@ -61,7 +62,7 @@ type entitiesBody struct {
 	Next     string     `json:"next,omitempty" doc:"The cursor of the page that follows; absent where none does."`
 }
 
-// world is how the world of a dataset stood at a moment; at is zero for the newest.
+// world returns the state of a dataset at a moment. A zero at means the newest.
 func (s *service) world(m moment, at time.Time) (*live.Snapshot, error) {
 	if m.here && at.IsZero() {
 		return m.present, nil
@@ -95,7 +96,8 @@ func (s *service) entities(ctx context.Context, in *entitiesInput) (*output, err
 	}
 	var all []value
 	for v := range snapshot.Values(kind) {
-		if len(codes) > 0 && !codes[v.Code] || in.Family != "" && v.Family.String() != in.Family || in.Losing && v.LossPercent == 0 {
+		if len(codes) > 0 && !codes[v.Code] || in.Family != "" && v.Family.String() != in.Family ||
+			in.Losing && v.LossPercent == 0 {
 			continue
 		}
 		if x := valueOf(v, snapshot.Minute); x.key() > in.Cursor {
@@ -103,7 +105,10 @@ func (s *service) entities(ctx context.Context, in *entitiesInput) (*output, err
 		}
 	}
 	slices.SortFunc(all, func(a, b value) int { return cmp.Compare(a.key(), b.key()) })
-	body := entitiesBody{Dataset: m.dataset, Stale: snapshot.Stale, Entities: append([]value{}, all[:min(len(all), in.Limit)]...)}
+	body := entitiesBody{
+		Dataset: m.dataset, Stale: snapshot.Stale,
+		Entities: append([]value{}, all[:min(len(all), in.Limit)]...),
+	}
 	if len(all) > in.Limit {
 		body.Next = all[in.Limit-1].key()
 	}
@@ -115,15 +120,18 @@ func (s *service) entities(ctx context.Context, in *entitiesInput) (*output, err
 
 func (s *service) registerEntities(v *v1) {
 	register(v, huma.Operation{
-		OperationID: "list-entities", Path: "/v1/entities", Summary: "List how visible entities are", Tags: []string{"entities"},
+		OperationID: "list-entities", Path: "/v1/entities",
+		Summary: "List how visible entities are", Tags: []string{"entities"},
 		Responses: responseOf[entitiesBody](v, "Entities.", false),
 	}, true, s.entities)
 	register(v, huma.Operation{
-		OperationID: "get-visibility", Path: "/v1/visibility", Summary: "How visible an entity was over a time", Tags: []string{"entities"},
+		OperationID: "get-visibility", Path: "/v1/visibility",
+		Summary: "How visible an entity was over a time", Tags: []string{"entities"},
 		Responses: responseOf[seriesBody](v, "The series.", true),
 	}, true, s.series)
 	register(v, huma.Operation{
-		OperationID: "get-prefix", Path: "/v1/prefixes", Summary: "Who holds a prefix or address, and who sees it now", Tags: []string{"entities"},
+		OperationID: "get-prefix", Path: "/v1/prefixes",
+		Summary: "Who holds a prefix or address, and who sees it now", Tags: []string{"entities"},
 		Responses: responseOf[prefixBody](v, "The prefix.", false),
 	}, false, s.prefix)
 	register(v, huma.Operation{
@@ -132,7 +140,7 @@ func (s *service) registerEntities(v *v1) {
 	}, true, s.search)
 }
 
-// floats writes a number for CSV.
+// floats formats a number for CSV.
 func floats(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 
 // cells joins cells of CSV that need no quotes.

@@ -10,20 +10,20 @@ import (
 	"github.com/darkmap/darkmap/serve"
 )
 
-// feedsBody is how the collectors stand.
+// feedsBody holds the states of the collectors.
 type feedsBody struct {
 	Dataset string        `json:"dataset" doc:"The dataset."`
 	Feeds   []feedlog.Row `json:"feeds" doc:"The collectors, by name. Empty for a dataset of the past."`
 	Hidden  int           `json:"hidden" doc:"How many private routers are left out: only those who are logged in see them."`
 }
 
-// panelInput are the parameters of the panel.
+// panelInput holds the parameters of the panel.
 type panelInput struct {
 	DatasetInput
 	At string `query:"at" maxLength:"40" doc:"A moment of the past."`
 }
 
-// panelBody is who votes.
+// panelBody is the panel.
 type panelBody struct {
 	Dataset  string          `json:"dataset" doc:"The dataset."`
 	Families []feedlog.Panel `json:"families" doc:"Whether verdicts are possible, by family."`
@@ -32,7 +32,7 @@ type panelBody struct {
 	Problem  string          `json:"problem,omitempty" doc:"Why the peers are missing; absent where they are not."`
 }
 
-// peer is a collector's neighbour.
+// peer is a collector's peer.
 type peer struct {
 	network
 	Family    string `json:"family" enum:"ipv4,ipv6"`
@@ -43,7 +43,7 @@ type peer struct {
 	Prefixes  int    `json:"prefixes"`
 }
 
-// Health is how the server and what it shows stand.
+// Health is the state of the server and of its data.
 type Health struct {
 	Dataset  string          `json:"dataset" doc:"The dataset."`
 	Minute   *time.Time      `json:"minute,omitempty" doc:"The beginning of the newest decided minute; absent before the first."`
@@ -58,16 +58,19 @@ type Health struct {
 
 func (s *service) registerFeeds(v *v1) {
 	register(v, huma.Operation{
-		OperationID: "list-feeds", Path: "/v1/feeds", Summary: "How the collectors stand", Tags: []string{"state"}, Responses: responseOf[feedsBody](v, "The collectors.", false),
+		OperationID: "list-feeds", Path: "/v1/feeds", Summary: "How the collectors stand",
+		Tags: []string{"state"}, Responses: responseOf[feedsBody](v, "The collectors.", false),
 	}, false, func(ctx context.Context, _ *struct{}) (*output, error) {
 		p := s.Snapshot(exchangeOf(ctx).r)
 		return encoded(feedsBody{p.Dataset, append([]feedlog.Row{}, p.Feeds...), p.PrivateFeeds})
 	})
 	register(v, huma.Operation{
-		OperationID: "get-panel", Path: "/v1/panel", Summary: "Who votes", Tags: []string{"state"}, Responses: responseOf[panelBody](v, "The panel.", false),
+		OperationID: "get-panel", Path: "/v1/panel", Summary: "Who votes", Tags: []string{"state"},
+		Responses: responseOf[panelBody](v, "The panel.", false),
 	}, false, s.panel)
 	register(v, huma.Operation{
-		OperationID: "get-health", Path: "/v1/health", Summary: "How the server and what it shows stand", Tags: []string{"state"},
+		OperationID: "get-health", Path: "/v1/health",
+		Summary: "How the server and what it shows stand", Tags: []string{"state"},
 		Responses: responseOf[Health](v, "How they stand.", false),
 	}, false, s.health)
 }
@@ -75,7 +78,9 @@ func (s *service) registerFeeds(v *v1) {
 func (s *service) health(ctx context.Context, _ *struct{}) (*output, error) {
 	p := s.Snapshot(exchangeOf(ctx).r)
 	h := Health{
-		Dataset: p.Dataset, Stale: p.Stale, Quiet: p.Quiet(), Problems: append([]string{}, p.Problems...), Families: append([]feedlog.Panel{}, p.Families...), Open: len(p.Open),
+		Dataset: p.Dataset, Stale: p.Stale, Quiet: p.Quiet(),
+		Problems: append([]string{}, p.Problems...),
+		Families: append([]feedlog.Panel{}, p.Families...), Open: len(p.Open),
 		History: reason(s.History.Known()), Version: s.Version,
 	}
 	if !p.Minute.IsZero() {
@@ -94,7 +99,10 @@ func (s *service) panel(ctx context.Context, in *panelInput) (*output, error) {
 	if err != nil {
 		return nil, failed(ctx, err)
 	}
-	body := panelBody{Dataset: m.dataset, Families: append([]feedlog.Panel{}, snapshot.Families...), Peers: []peer{}}
+	body := panelBody{
+		Dataset: m.dataset, Families: append([]feedlog.Panel{}, snapshot.Families...),
+		Peers: []peer{},
+	}
 	if at.IsZero() {
 		at = snapshot.Until()
 	}
@@ -104,7 +112,10 @@ func (s *service) panel(ctx context.Context, in *panelInput) (*output, error) {
 	}
 	body.Hidden = hidden
 	for _, p := range peers {
-		x := peer{network: network{p.ASN, p.Name}, Family: p.Family, Collector: p.Collector, Votes: p.Votes, Reason: p.Reason, Prefixes: p.Prefixes}
+		x := peer{
+			network: network{p.ASN, p.Name}, Family: p.Family, Collector: p.Collector,
+			Votes: p.Votes, Reason: p.Reason, Prefixes: p.Prefixes,
+		}
 		if p.Address.IsValid() {
 			x.Address = p.Address.String()
 		}

@@ -15,26 +15,31 @@ import (
 	"github.com/darkmap/darkmap/serve/history"
 )
 
-// The routes below /v2 answer in the shape of IODA's API, so that its clients work here by changing the address.
+// The routes below /v2 answer in the format of IODA's API, so that its clients work here with
+// another address.
 
-// The data sources, as IODA names them: visible /24s, and visible /48s, which IODA has not.
+// The data sources, by IODA's names: visible /24s, and visible /48s, which IODA does not have.
 const (
 	sourceIPv4 = "bgp"
 	sourceIPv6 = "bgp6"
 )
 
-// iodaTypes are IODA's kinds of entities with ours; continents and parts of networks by country are none of ours, so that nothing is found of them.
-var iodaTypes = map[string]bgp.EntityType{"country": bgp.EntityCountry, "region": bgp.EntityRegion, "asn": bgp.EntityAS, "continent": 0, "geoasn": 0}
+// iodaTypes maps IODA's kinds of entities to those of darkmap. Continents, and parts of networks by
+// country (geoasn), have no counterpart, so questions about them find nothing.
+var iodaTypes = map[string]bgp.EntityType{
+	"country": bgp.EntityCountry, "region": bgp.EntityRegion, "asn": bgp.EntityAS, "continent": 0,
+	"geoasn": 0,
+}
 
 const (
 	iodaCopyright = "Made by darkmap from BGP data of RIPE RIS and RouteViews. The shape of this answer is that of IODA's API; IODA has no part in it."
-	// maxIODA bounds the outages that one question looks at.
+	// maxIODA bounds the outages that one question reads.
 	maxIODA = 5000
 	// maxIODACodes bounds the entities of one question.
 	maxIODACodes = 50
 )
 
-// envelope is every answer of /v2.
+// envelope is the envelope of every answer of /v2.
 type envelope struct {
 	Type     string `json:"type"`
 	Metadata struct {
@@ -53,12 +58,14 @@ type iodaError string
 
 func (e iodaError) Error() string { return string(e) }
 
-// ioda are the routes.
+// ioda returns the routes below /v2.
 func (s *service) ioda() []serve.Route {
 	var routes []serve.Route
 	add := func(pattern, kind string, f func(*iodaQuery) (any, error)) {
 		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.answerIODA(w, r, kind, f) })
-		routes = append(routes, serve.Route{Pattern: "GET " + pattern, Form: serve.FormData, Handler: quietErrors(h)})
+		routes = append(routes, serve.Route{
+			Pattern: "GET " + pattern, Form: serve.FormData, Handler: quietErrors(h),
+		})
 	}
 	for _, q := range []struct {
 		path, kind string
@@ -84,10 +91,15 @@ func (s *service) ioda() []serve.Route {
 	return routes
 }
 
-// answerIODA answers a question in an envelope; faults of the request stand in it, with 400.
-func (s *service) answerIODA(w http.ResponseWriter, r *http.Request, kind string, f func(*iodaQuery) (any, error)) {
+// answerIODA answers a question in an envelope. For a fault of the request it puts the fault into
+// the envelope, with status 400.
+func (s *service) answerIODA(
+	w http.ResponseWriter, r *http.Request, kind string, f func(*iodaQuery) (any, error),
+) {
 	began := s.Now()
-	status, e := http.StatusOK, envelope{Type: kind, RequestParameters: map[string]string{}, Copyright: iodaCopyright}
+	status, e := http.StatusOK, envelope{
+		Type: kind, RequestParameters: map[string]string{}, Copyright: iodaCopyright,
+	}
 	for key, all := range r.URL.Query() {
 		e.RequestParameters[clip(key)] = clip(strings.Join(all, ","))
 	}
@@ -108,13 +120,14 @@ func (s *service) answerIODA(w http.ResponseWriter, r *http.Request, kind string
 	} else if s.fresh(w, r, "", "") {
 		return
 	}
-	e.Metadata.RequestTime, e.Metadata.ResponseTime = began.UTC().Format(time.RFC3339), s.Now().UTC().Format(time.RFC3339)
+	e.Metadata.RequestTime, e.Metadata.ResponseTime =
+		began.UTC().Format(time.RFC3339), s.Now().UTC().Format(time.RFC3339)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(e) // the client may be gone
 }
 
-// clip bounds a text that is given back.
+// clip bounds a text of the request that the answer repeats.
 func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), 200)], "") }
 
 // iodaQuery is a question of /v2.
@@ -122,13 +135,13 @@ type iodaQuery struct {
 	moment
 	values      url.Values
 	from, until time.Time
-	kind        string   // IODA's; empty for all
-	codes       []string // as outages have them
+	kind        string   // IODA's kind of entity; empty means all
+	codes       []string // in the form of outages
 	families    []bgp.Family
 	limit, page int
 }
 
-// readIODA reads what the questions have in common.
+// readIODA reads the parameters that the questions share.
 func (s *service) readIODA(r *http.Request) (*iodaQuery, error) {
 	q := &iodaQuery{moment: s.about(r, ""), values: r.URL.Query(), families: []bgp.Family{bgp.IPv4}}
 	q.kind = q.values.Get("entityType")
@@ -155,10 +168,13 @@ func (s *service) readIODA(r *http.Request) (*iodaQuery, error) {
 	case "", sourceIPv4:
 	case sourceIPv6:
 		q.families = []bgp.Family{bgp.IPv6}
-	case "ping-slash24", "merit-nt", "ucsd-nt", "gtr", "gtr-norm", "gtr-sarima", "ping-slash24-loss", "ping-slash24-latency", "upstream-delay-penult-asns", "upstream-delay-penult-e2e-latency", "mozilla":
+	case "ping-slash24", "merit-nt", "ucsd-nt", "gtr", "gtr-norm", "gtr-sarima",
+		"ping-slash24-loss", "ping-slash24-latency", "upstream-delay-penult-asns",
+		"upstream-delay-penult-e2e-latency", "mozilla":
 		q.families = nil
 	default:
-		return nil, iodaError("datasource has to be bgp (visible /24s) or bgp6 (visible /48s); IODA's other ones are taken and have no data here.")
+		return nil, iodaError(
+			"datasource has to be bgp (visible /24s) or bgp6 (visible /48s); IODA's other ones are taken and have no data here.")
 	}
 	var err error
 	if q.limit, err = q.number("limit", 2000, maxIODA); err != nil {
@@ -170,7 +186,7 @@ func (s *service) readIODA(r *http.Request) (*iodaQuery, error) {
 	return q, nil
 }
 
-// number reads a number from 0 to most.
+// number reads a number from 0 to most. It returns without if the parameter is not set.
 func (q *iodaQuery) number(key string, without, most int) (int, error) {
 	text := q.values.Get(key)
 	if text == "" {
@@ -201,7 +217,7 @@ func (q *iodaQuery) window() error {
 	return nil
 }
 
-// outages lists the outages of the time that is asked for, the first one first.
+// iodaOutages lists the outages of the requested time, the first one first.
 func (s *service) iodaOutages(q *iodaQuery) ([]bgp.Outage, error) {
 	if err := q.window(); err != nil {
 		return nil, err
@@ -211,7 +227,8 @@ func (s *service) iodaOutages(q *iodaQuery) ([]bgp.Outage, error) {
 		return nil, nil
 	}
 	var lq history.OutagesQuery
-	lq.From, lq.To, lq.Codes, lq.Sort, lq.Limit = q.from, q.until, q.codes, history.SortOldest, history.MaxOutages
+	lq.From, lq.To, lq.Codes, lq.Sort, lq.Limit =
+		q.from, q.until, q.codes, history.SortOldest, history.MaxOutages
 	lq.Types = []bgp.EntityType{bgp.EntityCountry, bgp.EntityRegion, bgp.EntityAS}
 	if ours != 0 {
 		lq.Types = []bgp.EntityType{ours}
@@ -236,13 +253,15 @@ func (s *service) iodaOutages(q *iodaQuery) ([]bgp.Outage, error) {
 			return all, nil
 		}
 		if len(all) >= maxIODA {
-			return nil, iodaError(fmt.Sprintf("More than %d outages are in that time: ask for a shorter one, or for fewer entities.", maxIODA))
+			return nil, iodaError(fmt.Sprintf(
+				"More than %d outages are in that time: ask for a shorter one, or for fewer entities.",
+				maxIODA))
 		}
 		lq.Cursor = got.Next
 	}
 }
 
-// related reads relatedTo: country/KP, asn/131279.
+// related reads relatedTo: country/KP, asn/131279. A region passes its whole country.
 func (q *iodaQuery) related(lq *history.OutagesQuery) error {
 	text := q.values.Get("relatedTo")
 	if text == "" {
@@ -267,13 +286,13 @@ func (q *iodaQuery) related(lq *history.OutagesQuery) error {
 	return nil
 }
 
-// paged is the page that is asked for.
+// paged returns the requested page.
 func paged[T any](q *iodaQuery, all []T) []T {
 	from := min(q.limit*q.page, len(all))
 	return append([]T{}, all[from:min(from+q.limit, len(all))]...)
 }
 
-// iodaEntity is an entity in IODA's shape.
+// iodaEntity is an entity in IODA's format.
 type iodaEntity struct {
 	Code     string            `json:"code"`
 	Name     string            `json:"name"`
@@ -282,7 +301,7 @@ type iodaEntity struct {
 	Attrs    map[string]string `json:"attrs"`
 }
 
-// iodaType is our kind of entity as IODA names it.
+// iodaType returns IODA's name of a kind of entity.
 func iodaType(t bgp.EntityType) string {
 	if t == bgp.EntityAS {
 		return "asn"
@@ -290,7 +309,7 @@ func iodaType(t bgp.EntityType) string {
 	return t.String()
 }
 
-// iodaCode is a code as IODA writes it: an AS without AS.
+// iodaCode returns IODA's form of a code: an AS number without "AS".
 func iodaCode(e bgp.Entity) string {
 	if e.Type == bgp.EntityAS {
 		return strings.TrimPrefix(e.Code, "AS")
@@ -307,10 +326,13 @@ func iodaEntityOf(e bgp.Entity) iodaEntity {
 		name = e.Code
 	}
 	kind := iodaType(e.Type)
-	return iodaEntity{Code: iodaCode(e), Name: name, Type: kind, Subnames: []string{}, Attrs: map[string]string{"fqid": kind + "." + iodaCode(e)}}
+	return iodaEntity{
+		Code: iodaCode(e), Name: name, Type: kind, Subnames: []string{},
+		Attrs: map[string]string{"fqid": kind + "." + iodaCode(e)},
+	}
 }
 
-// sourceOf is the data source of a family's outages.
+// sourceOf returns the data source of a family's outages.
 func sourceOf(family string) string {
 	if family == bgp.IPv6.String() {
 		return sourceIPv6
@@ -338,9 +360,11 @@ func (s *service) iodaEntities(q *iodaQuery) (any, error) {
 	for _, t := range kinds {
 		for v := range q.present.Values(t) {
 			e := v.Entity
-			inside := len(related.Countries) == 0 || e.Code == related.Countries[0] || t == bgp.EntityRegion && strings.HasPrefix(e.Code, related.Countries[0]+"-")
+			inside := len(related.Countries) == 0 || e.Code == related.Countries[0] ||
+				t == bgp.EntityRegion && strings.HasPrefix(e.Code, related.Countries[0]+"-")
 			named := text == "" || strings.Contains(strings.ToLower(e.Name), text) || strings.EqualFold(e.Code, text)
-			if key := (bgp.Entity{Type: e.Type, Code: e.Code}); inside && named && (len(q.codes) == 0 || slices.Contains(q.codes, e.Code)) && !seen[key] {
+			if key := (bgp.Entity{Type: e.Type, Code: e.Code}); inside && named &&
+				(len(q.codes) == 0 || slices.Contains(q.codes, e.Code)) && !seen[key] {
 				seen[key] = true
 				all = append(all, e)
 			}

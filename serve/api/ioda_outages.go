@@ -9,7 +9,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// iodaAlert is an alert in IODA's shape: the beginning or the end of an outage.
+// iodaAlert is an alert in IODA's format: the beginning or the end of an outage.
 type iodaAlert struct {
 	Datasource   string     `json:"datasource"`
 	Entity       iodaEntity `json:"entity"`
@@ -19,20 +19,22 @@ type iodaAlert struct {
 	Value        int64      `json:"value"`
 	HistoryValue int64      `json:"historyValue"`
 	Method       string     `json:"method"`
-	ID           string     `json:"id"` // ours
+	ID           string     `json:"id"` // darkmap's addition
 }
 
-// iodaMethod is what a loss is measured against.
+// iodaMethod names the reference of a loss.
 const iodaMethod = "baseline"
 
 func rounded(d bgp.Decimal) int64 { return int64(math.Round(number(d))) }
 
-// alertsOf are the beginning and the end of an outage.
+// alertsOf returns alerts for the beginning and the end of an outage.
 func alertsOf(o bgp.Outage) []iodaAlert {
 	usual := rounded(o.Baseline.Space)
 	begin := iodaAlert{
-		Datasource: sourceOf(o.Family), Entity: iodaEntityOf(o.Entity), Time: o.Start.Unix(), Level: "warning", Condition: "< baseline",
-		Value: max(0, rounded(o.Baseline.Space-o.Peak.LostSpace)), HistoryValue: usual, Method: iodaMethod, ID: o.ID,
+		Datasource: sourceOf(o.Family), Entity: iodaEntityOf(o.Entity), Time: o.Start.Unix(),
+		Level: "warning", Condition: "< baseline",
+		Value: max(0, rounded(o.Baseline.Space-o.Peak.LostSpace)), HistoryValue: usual,
+		Method: iodaMethod, ID: o.ID,
 	}
 	if o.Severity == bgp.SeverityMajor || o.Severity == bgp.SeverityTotal {
 		begin.Level = "critical"
@@ -76,7 +78,7 @@ type codfEvent struct {
 	Score          float64 `json:"score"`
 	LocationName   string  `json:"location_name"`
 	OverlapsWindow bool    `json:"overlaps_window"`
-	ID             string  `json:"id"` // ours
+	ID             string  `json:"id"` // darkmap's addition
 }
 
 // iodaEvent is an event in the format ioda.
@@ -89,7 +91,7 @@ type iodaEvent struct {
 	Score          float64     `json:"score"`
 	Alerts         []iodaAlert `json:"alerts,omitempty"`
 	OverlapsWindow bool        `json:"overlapsWindow"`
-	ID             string      `json:"id"` // ours
+	ID             string      `json:"id"` // darkmap's addition
 }
 
 func (s *service) iodaEvents(q *iodaQuery) (any, error) {
@@ -106,8 +108,10 @@ func (s *service) iodaEvents(q *iodaQuery) (any, error) {
 		out := make([]iodaEvent, len(found))
 		for i, o := range found {
 			out[i] = iodaEvent{
-				Entity: iodaEntityOf(o.Entity), From: o.Start.Unix(), Until: o.Start.Unix() + o.DurationSeconds, Datasource: sourceOf(o.Family), Method: iodaMethod,
-				Score: float64(o.Score), OverlapsWindow: overlaps(o, q.from, q.until), ID: o.ID,
+				Entity: iodaEntityOf(o.Entity), From: o.Start.Unix(),
+				Until: o.Start.Unix() + o.DurationSeconds, Datasource: sourceOf(o.Family),
+				Method: iodaMethod,
+				Score:  float64(o.Score), OverlapsWindow: overlaps(o, q.from, q.until), ID: o.ID,
 			}
 			if q.values.Get("includeAlerts") == "true" {
 				out[i].Alerts = alertsOf(o)
@@ -119,14 +123,15 @@ func (s *service) iodaEvents(q *iodaQuery) (any, error) {
 	for i, o := range found {
 		e := iodaEntityOf(o.Entity)
 		out[i] = codfEvent{
-			Location: e.Type + "/" + e.Code, Start: o.Start.Unix(), Duration: o.DurationSeconds, Method: iodaMethod, Datasource: sourceOf(o.Family), Score: float64(o.Score),
+			Location: e.Type + "/" + e.Code, Start: o.Start.Unix(), Duration: o.DurationSeconds,
+			Method: iodaMethod, Datasource: sourceOf(o.Family), Score: float64(o.Score),
 			LocationName: e.Name, OverlapsWindow: overlaps(o, q.from, q.until), ID: o.ID,
 		}
 	}
 	return out, nil
 }
 
-// overlaps reports whether an outage goes beyond a time.
+// overlaps reports whether an outage extends beyond a time.
 func overlaps(o bgp.Outage, from, until time.Time) bool {
 	return o.Start.Before(from) || o.End == nil || o.End.After(until)
 }
@@ -155,6 +160,8 @@ func (s *service) iodaSummary(q *iodaQuery) (any, error) {
 		x.Scores[sourceOf(o.Family)] += float64(o.Score)
 		x.EventCnt++
 	}
-	slices.SortStableFunc(all, func(a, b *summary) int { return cmp.Compare(b.Scores["overall"], a.Scores["overall"]) })
+	slices.SortStableFunc(all, func(a, b *summary) int {
+		return cmp.Compare(b.Scores["overall"], a.Scores["overall"])
+	})
 	return paged(q, all), nil
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/darkmap/darkmap/serve/live"
 )
 
-// iodaSignal is a series in IODA's shape; a value is null where nothing was measured.
+// iodaSignal is a series in IODA's format. A value is null if nothing was measured.
 type iodaSignal struct {
 	EntityType string   `json:"entityType"`
 	EntityCode string   `json:"entityCode"`
@@ -23,7 +23,7 @@ type iodaSignal struct {
 	Values     []*int64 `json:"values"`
 }
 
-// maxSignals bounds the series of one question: each is a statement.
+// maxSignals bounds the entities of one question. Each has a statement for each family.
 const maxSignals = 10
 
 func (s *service) iodaSignals(q *iodaQuery) (any, error) {
@@ -51,7 +51,8 @@ func (s *service) iodaSignals(q *iodaQuery) (any, error) {
 			if ours == 0 {
 				continue
 			}
-			signal, err := s.signal(q, live.Key{Family: f, Type: ours, Code: code}, max(1, min(most, history.MaxPoints)))
+			signal, err := s.signal(q, live.Key{Family: f, Type: ours, Code: code},
+				max(1, min(most, history.MaxPoints)))
 			if err != nil {
 				return nil, err
 			}
@@ -74,7 +75,8 @@ func (s *service) signal(q *iodaQuery, k live.Key, most int) (iodaSignal, error)
 	}
 	e := iodaEntityOf(entity)
 	out := iodaSignal{
-		EntityType: e.Type, EntityCode: e.Code, EntityName: e.Name, EntityFqid: e.Attrs["fqid"], Datasource: sourceOf(k.Family.String()), From: got.From.Unix(),
+		EntityType: e.Type, EntityCode: e.Code, EntityName: e.Name, EntityFqid: e.Attrs["fqid"],
+		Datasource: sourceOf(k.Family.String()), From: got.From.Unix(),
 		Step: int64(got.Step / time.Second), NativeStep: 60, Values: []*int64{},
 	}
 	for _, p := range trim(got, q.moment) {

@@ -17,12 +17,13 @@ import (
 type listed struct {
 	Entries []outagelog.Entry
 	Next    string
-	// Problem says why outages may be missing; empty where none is.
+	// Problem is the reason why outages may be missing, or empty.
 	Problem string
 }
 
-// list lists outages: those of the store, each as the present has it where that knows more, and those of the present that the store has not got yet.
-// Where the store is away the present answers alone, with Problem.
+// list lists the outages of the store. It takes an outage from the present if the present has a
+// newer record, and adds outages that only the present has. If the store is away, list answers from
+// the present alone, with Problem.
 func (s *service) list(m moment, q history.OutagesQuery) (listed, error) {
 	got, err := s.History.Outages(m.r.Context(), m.scope, q)
 	switch {
@@ -38,12 +39,15 @@ func (s *service) list(m moment, q history.OutagesQuery) (listed, error) {
 		found := presentOf(m.present, q)
 		slices.SortFunc(found, func(a, b outagelog.Entry) int { return compare(q.Sort, a.Outage, b.Outage) })
 		found = found[:min(len(found), limitOf(q))]
-		return listed{Entries: found, Problem: "Older outages than those of the last 24 hours are missing. " + serve.Reason(err)}, nil
+		return listed{
+			Entries: found,
+			Problem: "Older outages than those of the last 24 hours are missing. " + serve.Reason(err),
+		}, nil
 	}
 	return listed{}, err
 }
 
-// limitOf is how many outages a page has.
+// limitOf returns the number of outages on a page.
 func limitOf(q history.OutagesQuery) int {
 	if q.Limit < 1 || q.Limit > history.MaxOutages {
 		return 100
@@ -51,7 +55,7 @@ func limitOf(q history.OutagesQuery) int {
 	return q.Limit
 }
 
-// presentOf are the outages of the present that pass.
+// presentOf returns the outages of the present that pass the query.
 func presentOf(s *live.Snapshot, q history.OutagesQuery) []outagelog.Entry {
 	var out []outagelog.Entry
 	for _, all := range [][]outagelog.Entry{s.Open, s.Suspected, s.Closed} {
@@ -64,13 +68,13 @@ func presentOf(s *live.Snapshot, q history.OutagesQuery) []outagelog.Entry {
 	return out
 }
 
-// shows reports whether an outage passes.
+// shows reports whether an outage passes the query.
 func shows(q history.OutagesQuery, o bgp.Outage) bool {
 	return q.Shows(o) && (len(q.Codes) == 0 || slices.Contains(q.Codes, o.Entity.Code)) &&
 		(o.End == nil || o.DurationSeconds >= int64(q.MinDuration.Seconds()))
 }
 
-// asOf is an outage of which the duration counts to a time while it lasts.
+// asOf returns an outage whose duration counts to until if it has not ended.
 func asOf(o bgp.Outage, until time.Time) bgp.Outage {
 	if o.End == nil && until.After(o.Start) {
 		o.DurationSeconds = max(o.DurationSeconds, int64(until.Sub(o.Start).Seconds()))
@@ -78,8 +82,9 @@ func asOf(o bgp.Outage, until time.Time) bgp.Outage {
 	return o
 }
 
-// withPresent is a page of the store, with what the present knows better. In the orders by length and loss nothing is added: the place of an outage that
-// goes on differs between the two, and it would stand on two pages.
+// withPresent returns a page of the store with the newer records of the present. In the orders by
+// length and loss, and on later pages, it adds no outages: the place of an open outage differs
+// between store and present, so the outage would be on two pages.
 func withPresent(got history.Outages, s *live.Snapshot, q history.OutagesQuery) []outagelog.Entry {
 	out := make([]outagelog.Entry, 0, len(got.Entries))
 	stored := map[string]bool{}
@@ -97,7 +102,8 @@ func withPresent(got history.Outages, s *live.Snapshot, q history.OutagesQuery) 
 		return out
 	}
 	for _, e := range presentOf(s, q) {
-		onPage := got.Next == "" || len(got.Entries) > 0 && compare(q.Sort, e.Outage, got.Entries[len(got.Entries)-1].Outage) < 0
+		onPage := got.Next == "" ||
+			len(got.Entries) > 0 && compare(q.Sort, e.Outage, got.Entries[len(got.Entries)-1].Outage) < 0
 		if !stored[e.Outage.ID] && onPage {
 			out = append(out, e)
 		}
@@ -106,7 +112,7 @@ func withPresent(got history.Outages, s *live.Snapshot, q history.OutagesQuery) 
 	return out
 }
 
-// compare orders outages as history does.
+// compare orders outages as package history does.
 func compare(by history.Sort, a, b bgp.Outage) int {
 	order := b.Start.Compare(a.Start)
 	switch by {

@@ -7,7 +7,8 @@ import (
 	"github.com/darkmap/darkmap/serve"
 )
 
-// llmsText tells assistants what is where (llmstxt.org). URL stands for the address of the server.
+// llmsText lists the paths of the server for assistants (llmstxt.org). URL is replaced by the
+// address of the server.
 const llmsText = `# darkmap
 
 > Outages of the Internet as BGP shows them: countries, regions, networks and prefixes whose routes went, since when, and who still sees them. BGP shows that routes went, and never why.

@@ -16,7 +16,7 @@ import (
 	"github.com/darkmap/darkmap/serve/history"
 )
 
-// outagesInput are the parameters of a list of outages.
+// outagesInput holds the parameters of a list of outages.
 type outagesInput struct {
 	DatasetInput
 	From        string   `query:"from" maxLength:"40" doc:"Outages that end after it: RFC 3339, a date, or Unix seconds."`
@@ -37,7 +37,7 @@ type outagesInput struct {
 	Accept      string   `header:"Accept" doc:"text/csv gives CSV."`
 }
 
-// query reads the parameters.
+// query converts the parameters to a query.
 func (in *outagesInput) query() (q history.OutagesQuery, err error) {
 	if q.From, err = readTime("from", in.From); err != nil {
 		return q, err
@@ -83,7 +83,8 @@ func (in *outagesInput) query() (q history.OutagesQuery, err error) {
 	return q, nil
 }
 
-// anyCode is a code as outages have it; types are the kinds that it may be of, empty for any.
+// anyCode returns a code in the form that outages have. types are the possible kinds of the entity;
+// empty means any.
 func anyCode(code string, types []bgp.EntityType) string {
 	if len(types) == 1 {
 		return canonical(types[0], code)
@@ -110,20 +111,20 @@ type output struct {
 	Body        []byte
 }
 
-// encoded is an answer as JSON.
+// encoded returns an answer as JSON.
 func encoded(body any) (*output, error) {
 	b, err := json.Marshal(body)
 	return &output{"application/json", append(b, '\n')}, err
 }
 
-// csvOf is a list of outages as CSV.
+// csvOf returns a list of outages as CSV.
 func csvOf(all []outagelog.Entry) (*output, error) {
 	var b bytes.Buffer
 	err := outagelog.WriteCSV(&b, all)
 	return &output{"text/csv; charset=utf-8; header=present", b.Bytes()}, err
 }
 
-// responseOf describes the answer of an operation that has the form of a Go value, or CSV.
+// responseOf describes the answer of an operation: JSON in the form of T, and CSV if csv is set.
 func responseOf[T any](v *v1, description string, csv bool) map[string]*huma.Response {
 	var body T
 	r := &huma.Response{Description: description, Content: map[string]*huma.MediaType{
@@ -141,17 +142,24 @@ func (s *service) registerOutages(v *v1) {
 		if asCSV {
 			delete(r["200"].Content, "application/json")
 		}
-		return huma.Operation{OperationID: id, Path: path, Summary: "List outages", Tags: []string{"outages"}, Responses: r}
+		return huma.Operation{
+			OperationID: id, Path: path, Summary: "List outages", Tags: []string{"outages"},
+			Responses: r,
+		}
 	}
-	register(v, describe("list-outages", "/v1/outages", false), true, func(ctx context.Context, in *outagesInput) (*output, error) {
-		return s.outages(ctx, in, wantsCSV(in.Accept))
-	})
-	register(v, describe("list-outages-csv", "/v1/outages.csv", true), true, func(ctx context.Context, in *outagesInput) (*output, error) {
-		return s.outages(ctx, in, true)
-	})
+	register(v, describe("list-outages", "/v1/outages", false), true,
+		func(ctx context.Context, in *outagesInput) (*output, error) {
+			return s.outages(ctx, in, wantsCSV(in.Accept))
+		})
+	register(v, describe("list-outages-csv", "/v1/outages.csv", true), true,
+		func(ctx context.Context, in *outagesInput) (*output, error) {
+			return s.outages(ctx, in, true)
+		})
 	register(v, huma.Operation{
-		OperationID: "get-outage", Path: "/v1/outages/{id}", Summary: "One outage with its records", Tags: []string{"outages"},
-		Description: "With .csv behind the id, the records as CSV.", Responses: responseOf[outageBody](v, "The outage.", true),
+		OperationID: "get-outage", Path: "/v1/outages/{id}", Summary: "One outage with its records",
+		Tags:        []string{"outages"},
+		Description: "With .csv behind the id, the records as CSV.",
+		Responses:   responseOf[outageBody](v, "The outage.", true),
 	}, true, s.outage)
 }
 
@@ -203,7 +211,7 @@ type outageBody struct {
 	Problem   string     `json:"problem,omitempty" doc:"Why records may be missing; absent where none is."`
 }
 
-// revision is a record of an outage in short.
+// revision is a record of an outage in short form.
 type revision struct {
 	Sequence    uint32     `json:"sequence"`
 	Event       bgp.Event  `json:"event,omitempty"`
@@ -219,7 +227,8 @@ type revision struct {
 
 func revisionOf(o bgp.Outage, decided time.Time) revision {
 	r := revision{
-		Sequence: o.Sequence, Event: o.Event, State: o.State, Severity: string(o.Severity), Start: o.Start, End: o.End, LostPercent: number(o.Now.LossPercent),
+		Sequence: o.Sequence, Event: o.Event, State: o.State, Severity: string(o.Severity),
+		Start: o.Start, End: o.End, LostPercent: number(o.Now.LossPercent),
 		Lost: o.Now.LostPrefixes, Headline: o.Headline,
 	}
 	if !decided.IsZero() {
@@ -236,12 +245,14 @@ type found struct {
 	problem string
 }
 
-// find finds an outage. Where the store is away, or has not got it yet, the present answers alone.
+// find returns an outage with its records. If the store is away, or does not have the outage yet,
+// find answers from the present alone.
 func (s *service) find(m moment, id string) (found, error) {
 	got, err := s.History.Outage(m.r.Context(), m.scope, id)
 	var out found
 	for _, r := range got.Revisions {
-		out.entries, out.short = append(out.entries, r.Entry), append(out.short, revisionOf(r.Entry.Outage, r.DecidedAt))
+		out.entries, out.short =
+			append(out.entries, r.Entry), append(out.short, revisionOf(r.Entry.Outage, r.DecidedAt))
 	}
 	out.newest = got.Newest
 	if !m.here {
@@ -277,10 +288,13 @@ func (s *service) outage(ctx context.Context, in *outageInput) (*output, error) 
 		x.w.Header().Set("Content-Disposition", `attachment; filename="outage.csv"`)
 		return csvOf(got.entries)
 	}
-	return encoded(outageBody{Dataset: m.dataset, URL: s.pageOf(x.r, m.dataset, id), Outage: recordOf(got.newest), Revisions: got.short, Problem: got.problem})
+	return encoded(outageBody{
+		Dataset: m.dataset, URL: s.pageOf(x.r, m.dataset, id), Outage: recordOf(got.newest),
+		Revisions: got.short, Problem: got.problem,
+	})
 }
 
-// pageOf is the address of an outage's page.
+// pageOf returns the address of an outage's page.
 func (s *service) pageOf(r *http.Request, dataset, id string) string {
 	u := s.Absolute(r, "/outage/"+id)
 	if dataset != s.Dataset {

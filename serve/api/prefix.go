@@ -10,7 +10,7 @@ import (
 	"github.com/darkmap/darkmap/serve/history"
 )
 
-// prefixInput are the parameters of a question about a prefix.
+// prefixInput holds the parameters of a question about a prefix.
 type prefixInput struct {
 	DatasetInput
 	Prefix string `query:"prefix" required:"true" maxLength:"50" doc:"A prefix, or an address."`
@@ -18,7 +18,7 @@ type prefixInput struct {
 	Peers  int    `query:"peers" minimum:"0" maximum:"1000" default:"100" doc:"How many peers the field now lists at most."`
 }
 
-// holder is who holds a prefix.
+// holder is the state of a prefix and of the ASes that originate it.
 type holder struct {
 	Prefix       string     `json:"prefix"`
 	Family       string     `json:"family" enum:"ipv4,ipv6"`
@@ -38,24 +38,28 @@ type holder struct {
 
 func holderOf(h history.Holder) holder {
 	return holder{
-		Prefix: h.Prefix, Family: h.Family, State: h.State, Since: h.Since, SinceAtLeast: h.SinceAtLeast, Until: h.Until, SaidAt: h.SaidAt, Origins: networks(h.Origins),
-		Upstreams: networks(h.Upstreams), SeenBy: h.SeenBy, Voters: h.Voters, UsualPercent: number(h.UsualPercent), Country: h.Country, Space: number(h.Space),
+		Prefix: h.Prefix, Family: h.Family, State: h.State, Since: h.Since,
+		SinceAtLeast: h.SinceAtLeast, Until: h.Until, SaidAt: h.SaidAt,
+		Origins:   networks(h.Origins),
+		Upstreams: networks(h.Upstreams), SeenBy: h.SeenBy, Voters: h.Voters,
+		UsualPercent: number(h.UsualPercent), Country: h.Country, Space: number(h.Space),
 	}
 }
 
-// prefixBody is what is known of a prefix.
+// prefixBody is the answer to a question about a prefix.
 type prefixBody struct {
 	Dataset string `json:"dataset" doc:"The dataset."`
 	Prefix  string `json:"prefix" doc:"The prefix that was asked for."`
-	// Holders are those of the prefixes that contain it.
+	// Holders lists the prefixes that contain it, with their states.
 	Holders []holder  `json:"holders" doc:"The prefixes that contain it and who holds them, the longest first. The first one is that by which routers reach it."`
 	Now     *answered `json:"now,omitempty" doc:"Who sees it this second, as the detector knows; absent where it does not run beside the server, does not answer, or the past is asked for."`
-	// HiddenPeers counts, by family, peers of the operator's own routers, which only those who are logged in see.
+	// HiddenPeers counts, by family, the peers of the operator's own routers, which only logged-in
+	// viewers see.
 	HiddenPeers map[string]int `json:"hidden_peers,omitempty" doc:"How many peers of private routers are left out of now, by family."`
 	Problems    []string       `json:"problems" doc:"Why something is missing."`
 }
 
-// readPrefix reads a prefix, or an address as one of its whole length.
+// readPrefix reads a prefix, or an address as a prefix of full length.
 func readPrefix(text string) (netip.Prefix, bool) {
 	q, err := query.Parse(text)
 	if err != nil || q.Kind != query.KindPrefix && q.Kind != query.KindAddress {
@@ -67,7 +71,8 @@ func readPrefix(text string) (netip.Prefix, bool) {
 // votersWithin bounds a question to the detector.
 const votersWithin = 2 * time.Second
 
-// seen asks the detector who sees a prefix this second, as far as who asks may know.
+// seen asks the detector which voters see a prefix this second. It removes the parts that the
+// viewer may not see.
 func (s *service) seen(m moment, p netip.Prefix, peers int) (*answered, map[string]int, string) {
 	if s.Voters == nil || !m.here {
 		return nil, nil, "Who sees it this second is known only where the detector runs beside the server."
@@ -78,7 +83,9 @@ func (s *service) seen(m moment, p netip.Prefix, peers int) (*answered, map[stri
 	if err != nil {
 		return nil, nil, "The detector did not say who sees it this second: it starts, or builds its state again."
 	}
-	got.Families, got.Outages = append([]query.Family{}, got.Families...), append([]query.Outage{}, got.Outages...) // lists, though empty
+	// The lists must be empty, not null.
+	got.Families, got.Outages =
+		append([]query.Family{}, got.Families...), append([]query.Outage{}, got.Outages...)
 	if serve.Viewer(m.r).LoggedIn {
 		return &answered{got}, nil, ""
 	}
@@ -92,7 +99,7 @@ func (s *service) seen(m moment, p netip.Prefix, peers int) (*answered, map[stri
 	return &answered{shown}, hidden, ""
 }
 
-// holders lists who holds what contains a prefix at a time, zero for the newest.
+// holders lists the states of the prefixes that contain p at a time. A zero at means the newest.
 func (s *service) holders(m moment, p netip.Prefix, at time.Time) ([]holder, error) {
 	if at.IsZero() {
 		var err error
@@ -120,7 +127,8 @@ func (s *service) prefix(ctx context.Context, in *prefixInput) (*output, error) 
 	m := s.about(exchangeOf(ctx).r, in.Dataset)
 	body := prefixBody{Dataset: m.dataset, Prefix: p.String(), Problems: []string{}}
 	if body.Holders, err = s.holders(m, p, at); err != nil {
-		body.Holders, body.Problems = []holder{}, append(body.Problems, "Who holds it was not looked up. "+serve.Reason(err))
+		body.Holders, body.Problems =
+			[]holder{}, append(body.Problems, "Who holds it was not looked up. "+serve.Reason(err))
 	}
 	if at.IsZero() {
 		var problem string

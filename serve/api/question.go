@@ -13,7 +13,8 @@ import (
 	"github.com/darkmap/darkmap/serve/live"
 )
 
-// DatasetInput is the parameter of all operations. It is exported because huma reads no fields of an embedded type that is not.
+// DatasetInput holds the parameter of all operations. It is exported because huma reads no fields
+// of an embedded type that is not exported.
 type DatasetInput struct {
 	Dataset string `query:"dataset" maxLength:"63" pattern:"^[a-z0-9][a-z0-9_-]*$" doc:"The dataset. Without it that of the server."`
 }
@@ -25,20 +26,24 @@ type moment struct {
 	r       *http.Request
 	dataset string
 	scope   history.Scope
-	// present is how the dataset of the server stands; here tells whether it is the one that is asked for.
+	// present is the state of the server's dataset. here reports whether the request is about that
+	// dataset.
 	present *live.Snapshot
 	here    bool
 }
 
-// about reads of which dataset a request is; empty is that of the server.
+// about returns the moment of a request about a dataset. An empty name means the server's dataset.
 func (s *service) about(r *http.Request, dataset string) moment {
 	if dataset == "" {
 		dataset = s.Dataset
 	}
-	return moment{r: r, dataset: dataset, scope: s.ScopeOf(r, dataset), present: s.Snapshot(r), here: dataset == s.Dataset}
+	return moment{
+		r: r, dataset: dataset, scope: s.ScopeOf(r, dataset), present: s.Snapshot(r),
+		here: dataset == s.Dataset,
+	}
 }
 
-// end is the time up to which the dataset is told: the end of the newest decided minute.
+// end returns the time up to which the dataset is decided: the end of the newest decided minute.
 func (s *service) end(m moment) (time.Time, error) {
 	if m.here && !m.present.Minute.IsZero() {
 		return m.present.Until(), nil
@@ -49,10 +54,10 @@ func (s *service) end(m moment) (time.Time, error) {
 	return s.History.End(m.r.Context(), m.scope)
 }
 
-// latest bounds the times that are asked for: those of the store have 32 bits.
+// latest bounds the times of questions, since times of the store have 32 bits.
 var latest = time.Unix(1<<32-1, 0).UTC()
 
-// readTime reads a time as users type it; zero where none is given.
+// readTime reads a time as users type it. It returns zero if text is empty.
 func readTime(key, text string) (time.Time, error) {
 	t, lasts, err := timespan.Parse(text)
 	if key == "until" && lasts == timespan.Day { // a date is a whole day
@@ -67,7 +72,7 @@ func readTime(key, text string) (time.Time, error) {
 	return t, nil
 }
 
-// readLength reads a length of time as users type it; zero where none is given.
+// readLength reads a length of time as users type it. It returns zero if text is empty.
 func readLength(key, text string) (time.Duration, error) {
 	if text == "" {
 		return 0, nil
@@ -79,7 +84,8 @@ func readLength(key, text string) (time.Duration, error) {
 	return d, nil
 }
 
-// readKey reads the name of an entity. Codes of places are taken in any case, those of networks with and without AS.
+// readKey reads the name of an entity. It accepts codes of places in any case, and AS numbers with
+// or without "AS".
 func readKey(entityType, code, family string) (live.Key, error) {
 	var k live.Key
 	if err := k.Type.UnmarshalText([]byte(entityType)); err != nil {
@@ -95,7 +101,7 @@ func readKey(entityType, code, family string) (live.Key, error) {
 	return k, nil
 }
 
-// canonical is the code of an entity as outages have it.
+// canonical returns the code of an entity in the form that outages have.
 func canonical(t bgp.EntityType, code string) string {
 	switch t {
 	case bgp.EntityCountry, bgp.EntityRegion:
@@ -111,7 +117,7 @@ func canonical(t bgp.EntityType, code string) string {
 	return code
 }
 
-// reason says why a question has no answer; empty where it has one.
+// reason explains why a question failed. It returns "" if err is nil.
 func reason(err error) string {
 	if err == nil {
 		return ""

@@ -8,7 +8,7 @@ import (
 	"github.com/darkmap/darkmap/internal/query"
 )
 
-// record is an outage as schemas/outage.schema.json describes it, without previous.
+// record is an outage in the form of schemas/outage.schema.json, without previous.
 type record struct{ bgp.Outage }
 
 // Schema names the schema, which the document takes from schemas/outage.schema.json.
@@ -16,7 +16,7 @@ func (record) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Ref: "#/components/schemas/Outage"}
 }
 
-// records are entries as records.
+// records converts entries to records.
 func records(all []outagelog.Entry) []record {
 	out := make([]record, len(all))
 	for i, e := range all {
@@ -31,7 +31,7 @@ func recordOf(e outagelog.Entry) record {
 	return r
 }
 
-// answered is a detector's answer, as schemas/answer.schema.json describes it.
+// answered is a detector's answer in the form of schemas/answer.schema.json.
 type answered struct{ query.Answer }
 
 // Schema names the schema, which the document takes from schemas/answer.schema.json.
@@ -39,7 +39,7 @@ func (answered) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Ref: "#/components/schemas/Answer"}
 }
 
-// size is an amount of routes.
+// size is a number of prefixes and their space.
 type size struct {
 	Prefixes int     `json:"prefixes" doc:"Prefixes."`
 	Space    float64 `json:"space" doc:"Space, in /24s (IPv4) or /48s (IPv6)."`

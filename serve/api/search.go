@@ -12,14 +12,14 @@ import (
 	"github.com/darkmap/darkmap/serve/live"
 )
 
-// searchInput is a text.
+// searchInput holds the parameters of a search.
 type searchInput struct {
 	DatasetInput
 	Text  string `query:"q" required:"true" minLength:"1" maxLength:"200" doc:"A country, region, AS number or name, prefix, address, or an outage's id."`
 	Limit int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"How many are returned at most."`
 }
 
-// match is something that a text names.
+// match is a thing that the text names.
 type match struct {
 	Type string `json:"type" enum:"prefix,as,country,region,world,watch,outage" doc:"What it is."`
 	Code string `json:"code" doc:"Its code, or the outage's id."`
@@ -27,7 +27,7 @@ type match struct {
 	URL  string `json:"url" doc:"Its page."`
 }
 
-// searchBody is what a text names.
+// searchBody lists the things that the text names.
 type searchBody struct {
 	Results []match `json:"results"`
 	Problem string  `json:"problem,omitempty" doc:"Why something was not looked for; absent where all was."`
@@ -94,7 +94,7 @@ func (s *service) search(ctx context.Context, in *searchInput) (*output, error) 
 	return encoded(body)
 }
 
-// nameOf is the name of an entity, as its newest value has it; empty where none is known.
+// nameOf returns the name of an entity from its newest value, or "" if it has none.
 func (s *service) nameOf(m moment, q query.Question) string {
 	t, ok := q.Type()
 	if !ok {
@@ -108,7 +108,7 @@ func (s *service) nameOf(m moment, q query.Question) string {
 	return ""
 }
 
-// pathOf is a code in the path of a page: a prefix keeps its slash.
+// pathOf returns a code for the path of a page. A prefix keeps its slash.
 func pathOf(code string) string {
 	parts := strings.Split(code, "/")
 	for i := range parts {

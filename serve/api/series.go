@@ -14,7 +14,7 @@ import (
 	"github.com/darkmap/darkmap/serve/live"
 )
 
-// seriesInput are the parameters of a series.
+// seriesInput holds the parameters of a series.
 type seriesInput struct {
 	DatasetInput
 	Type   string `query:"type" required:"true" enum:"prefix,as,country,region,world,watch" doc:"Kind of the entity."`
@@ -57,10 +57,10 @@ func pointOf(p history.Point) point {
 	return out
 }
 
-// maxSpan is for how long a series goes at most.
+// maxSpan bounds the time of a series.
 const maxSpan = 30 * 365 * 24 * time.Hour
 
-// span is the time of a series: the 24 hours before the newest decided minute where nothing is said.
+// span returns the time of a series. Zero times mean the 24 hours before the newest decided minute.
 func (s *service) span(m moment, from, until time.Time) (time.Time, time.Time, error) {
 	if until.IsZero() {
 		var err error
@@ -74,10 +74,11 @@ func (s *service) span(m moment, from, until time.Time) (time.Time, time.Time, e
 	return from, until, nil
 }
 
-// trim leaves out of a series what has not been decided: points after the newest decided minute tell nothing.
+// trim removes the points after the newest decided minute, since they hold no data.
 func trim(got history.Series, m moment) []history.Point {
 	points := got.Points
-	for m.here && len(points) > 0 && !m.present.Minute.IsZero() && !points[len(points)-1].At.Before(m.present.Until()) {
+	for m.here && len(points) > 0 && !m.present.Minute.IsZero() &&
+		!points[len(points)-1].At.Before(m.present.Until()) {
 		points = points[:len(points)-1]
 	}
 	return points
@@ -114,8 +115,11 @@ func (s *service) series(ctx context.Context, in *seriesInput) (*output, error) 
 	return encoded(body)
 }
 
-// seriesAnswer is a series from a time to another one, at a step or a longer one, with so many points at most (0: history.MaxPoints).
-func (s *service) seriesAnswer(m moment, k live.Key, from, until time.Time, step time.Duration, points int) (body seriesBody, err error) {
+// seriesAnswer returns a series between two times. The step is longer if the series would have more
+// than points points (0: history.MaxPoints).
+func (s *service) seriesAnswer(
+	m moment, k live.Key, from, until time.Time, step time.Duration, points int,
+) (body seriesBody, err error) {
 	if from, until, err = s.span(m, from, until); err != nil {
 		return body, err
 	}
@@ -130,7 +134,8 @@ func (s *service) seriesAnswer(m moment, k live.Key, from, until time.Time, step
 		return body, err
 	}
 	body = seriesBody{
-		Dataset: m.dataset, Type: k.Type.String(), Code: k.Code, Family: k.Family.String(), From: got.From, Until: got.To, Step: int64(got.Step / time.Second), Points: []point{},
+		Dataset: m.dataset, Type: k.Type.String(), Code: k.Code, Family: k.Family.String(),
+		From: got.From, Until: got.To, Step: int64(got.Step / time.Second), Points: []point{},
 	}
 	for _, p := range trim(got, m) {
 		body.Points = append(body.Points, pointOf(p))
@@ -138,7 +143,8 @@ func (s *service) seriesAnswer(m moment, k live.Key, from, until time.Time, step
 	return body, nil
 }
 
-// publicList reports whether anybody may see a watch list: by the public present of the server's dataset, else by the store.
+// publicList reports whether the viewer may see a watch list: by the viewer's present of the
+// server's dataset, else by whether the store has it as public.
 func (s *service) publicList(m moment, code string) bool {
 	for _, f := range bgp.Families {
 		if _, ok := m.present.Value(live.Key{Family: f, Type: bgp.EntityWatch, Code: code}); ok && m.here {
@@ -149,17 +155,20 @@ func (s *service) publicList(m moment, code string) bool {
 	return public && err == nil
 }
 
-// csv is the series as CSV: a point without a measurement has empty cells.
+// csv returns the series as CSV. A point without a measurement has empty cells.
 func (b seriesBody) csv() *output {
 	var out strings.Builder
-	out.WriteString(cells("at", "visible_space", "visible_prefixes", "usual_space", "usual_prefixes", "loss_percent", "voters"))
+	out.WriteString(cells("at", "visible_space", "visible_prefixes", "usual_space",
+		"usual_prefixes", "loss_percent", "voters"))
 	for _, p := range b.Points {
 		at := p.At.Format(time.RFC3339)
 		if p.Visible == nil {
 			out.WriteString(cells(at, "", "", "", "", "", ""))
 			continue
 		}
-		out.WriteString(cells(at, floats(p.Visible.Space), strconv.Itoa(p.Visible.Prefixes), floats(p.Usual.Space), strconv.Itoa(p.Usual.Prefixes), floats(*p.LossPercent), strconv.Itoa(*p.Voters)))
+		out.WriteString(cells(at, floats(p.Visible.Space), strconv.Itoa(p.Visible.Prefixes),
+			floats(p.Usual.Space), strconv.Itoa(p.Usual.Prefixes), floats(*p.LossPercent),
+			strconv.Itoa(*p.Voters)))
 	}
 	return &output{"text/csv; charset=utf-8; header=present", []byte(out.String())}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/darkmap/darkmap/serve/live"
 )
 
-// The shapes below are those of Statuspage's summary.json.
+// The formats below are those of Statuspage's summary.json.
 type (
 	statusSummary struct {
 		Page struct {
@@ -75,7 +75,8 @@ type (
 // maxIncidents bounds the outages of the summary.
 const maxIncidents = 100
 
-// statusOf is the state of a component of which a part is lost.
+// statusOf returns the status of a component with a loss of the given severity, the impact of the
+// incident, and a rank of the two.
 func statusOf(severity bgp.Severity) (component, impact string, rank int) {
 	switch severity {
 	case bgp.SeverityTotal:
@@ -100,7 +101,8 @@ func (s *service) statuspage(w http.ResponseWriter, r *http.Request) {
 
 func (s *service) summary(r *http.Request, p *live.Snapshot) statusSummary {
 	var out statusSummary
-	out.Page.ID, out.Page.Name, out.Page.URL, out.Page.TimeZone, out.Page.UpdatedAt = p.Dataset, "darkmap", s.Absolute(r, "/"), "Etc/UTC", p.Until()
+	out.Page.ID, out.Page.Name, out.Page.URL, out.Page.TimeZone, out.Page.UpdatedAt =
+		p.Dataset, "darkmap", s.Absolute(r, "/"), "Etc/UTC", p.Until()
 	out.Components, out.Incidents, out.Maintenances = components(p), []statusIncident{}, []struct{}{}
 	worst := 0
 	for _, e := range p.Open {
@@ -111,31 +113,46 @@ func (s *service) summary(r *http.Request, p *live.Snapshot) statusSummary {
 		_, impact, rank := statusOf(o.Severity)
 		worst = max(worst, rank)
 		in := statusIncident{
-			ID: o.ID, Name: o.Headline, Status: "investigating", Impact: impact, CreatedAt: o.Start, UpdatedAt: p.Until(), StartedAt: o.Start,
+			ID: o.ID, Name: o.Headline, Status: "investigating", Impact: impact, CreatedAt: o.Start,
+			UpdatedAt: p.Until(), StartedAt: o.Start,
 			Shortlink: s.pageOf(r, p.Dataset, o.ID), PageID: p.Dataset, Components: []statusComponent{},
 		}
 		for _, c := range out.Components {
-			if o.Entity.Type == bgp.EntityWatch && c.Name == o.Entity.Code || slices.ContainsFunc(o.Watch, func(m bgp.WatchMember) bool { return m.List == c.Name }) {
+			if o.Entity.Type == bgp.EntityWatch && c.Name == o.Entity.Code ||
+				slices.ContainsFunc(o.Watch, func(m bgp.WatchMember) bool {
+					return m.List == c.Name
+				}) {
 				in.Components = append(in.Components, c)
 			}
 		}
-		in.Updates = []statusUpdate{{ID: o.ID + "-" + o.Start.UTC().Format("20060102T150405Z"), IncidentID: o.ID, Status: in.Status, Body: o.Summary, CreatedAt: o.Start, UpdatedAt: in.UpdatedAt, DisplayAt: o.Start}}
+		in.Updates = []statusUpdate{
+			{
+				ID: o.ID + "-" + o.Start.UTC().Format("20060102T150405Z"), IncidentID: o.ID,
+				Status: in.Status, Body: o.Summary, CreatedAt: o.Start, UpdatedAt: in.UpdatedAt,
+				DisplayAt: o.Start,
+			},
+		}
 		out.Incidents = append(out.Incidents, in)
 	}
 	switch {
 	case p.Stale || len(p.Families) == 0:
-		out.Status.Indicator, out.Status.Description = "major", "It is not known what is dark. "+strings.Join(p.Problems, " ")
+		out.Status.Indicator, out.Status.Description =
+			"major", "It is not known what is dark. "+strings.Join(p.Problems, " ")
 	case len(out.Incidents) > 0:
-		out.Status.Indicator, out.Status.Description = []string{"none", "minor", "major", "critical"}[worst], bgp.Count(len(out.Incidents), "outage")+" of what is shown here"
+		out.Status.Indicator, out.Status.Description =
+			[]string{"none", "minor", "major", "critical"}[worst],
+			bgp.Count(len(out.Incidents), "outage")+" of what is shown here"
 	case len(p.Problems) > 0:
-		out.Status.Indicator, out.Status.Description = "minor", "Not all can be told. "+strings.Join(p.Problems, " ")
+		out.Status.Indicator, out.Status.Description =
+			"minor", "Not all can be told. "+strings.Join(p.Problems, " ")
 	default:
 		out.Status.Indicator, out.Status.Description = "none", "Nothing that is shown here is dark"
 	}
 	return out
 }
 
-// listedEvent reports whether an outage is an incident: with watch lists those of them and of what they list, else those of countries.
+// listedEvent reports whether an outage is an incident. If there are watch lists, incidents are the
+// outages of lists and of their members; otherwise the outages of countries and the world.
 func listedEvent(o bgp.Outage, lists bool) bool {
 	if lists {
 		return o.Entity.Type == bgp.EntityWatch || len(o.Watch) > 0
@@ -143,11 +160,15 @@ func listedEvent(o bgp.Outage, lists bool) bool {
 	return o.Entity.Type == bgp.EntityCountry || o.Entity.Type == bgp.EntityWorld
 }
 
-// components are the watch lists that who asks may see, by name. One that is not measured is not said to work.
+// components returns the watch lists that the viewer may see, by name. A list without a fresh value
+// is under maintenance, not operational.
 func components(p *live.Snapshot) []statusComponent {
 	byName := map[string]statusComponent{}
 	for v := range p.Values(bgp.EntityWatch) {
-		c := statusComponent{ID: "watch-" + v.Code, Name: v.Code, Status: "operational", CreatedAt: v.Minute, UpdatedAt: p.Until(), Showcase: true, PageID: p.Dataset, Description: v.Name}
+		c := statusComponent{
+			ID: "watch-" + v.Code, Name: v.Code, Status: "operational", CreatedAt: v.Minute,
+			UpdatedAt: p.Until(), Showcase: true, PageID: p.Dataset, Description: v.Name,
+		}
 		if !v.Fresh(p.Minute) || p.Stale {
 			c.Status, c.Description = "under_maintenance", "Nothing was measured lately."
 		}
@@ -170,13 +191,16 @@ func components(p *live.Snapshot) []statusComponent {
 	return out
 }
 
-// others are the routes of this part that are neither below /v1 nor below /v2.
+// others returns the routes of this part outside of huma's /v1 and of /v2.
 func (s *service) others() []serve.Route {
 	return []serve.Route{
 		{Pattern: "GET /v1/stream", Form: serve.FormData, Stream: true, Handler: s.stream()},
 		{Pattern: "GET /status/api/v2/summary.json", Form: serve.FormData, Handler: http.HandlerFunc(s.statuspage)},
 		{Pattern: "GET /feed.atom", Form: serve.FormData, Handler: quietErrors(http.HandlerFunc(s.atom))},
-		{Pattern: "GET /country/{code}/feed.atom", Form: serve.FormData, Handler: quietErrors(http.HandlerFunc(s.atom))},
+		{
+			Pattern: "GET /country/{code}/feed.atom", Form: serve.FormData,
+			Handler: quietErrors(http.HandlerFunc(s.atom)),
+		},
 		{Pattern: "GET /as/{asn}/feed.atom", Form: serve.FormData, Handler: quietErrors(http.HandlerFunc(s.atom))},
 		{Pattern: "GET /llms.txt", Form: serve.FormData, Handler: http.HandlerFunc(s.llms)},
 		{Pattern: "/mcp", Form: serve.FormData, Handler: s.assistants()},

@@ -15,12 +15,14 @@ import (
 )
 
 const (
-	// commentEvery is how often a stream without news says that it is there; retryAfter what clients wait before they connect again.
+	// commentEvery is the interval of comments in a stream without events, which show that it is
+	// alive. retryAfter sets the time that clients wait before they reconnect.
 	commentEvery = 15 * time.Second
 	retryAfter   = "retry: 3000\n\n"
-	// streamFor is how long a stream lasts: the client then connects again, and is asked who it is.
+	// streamFor bounds the duration of a stream. The client then reconnects, and the doors check
+	// the viewer again.
 	streamFor = time.Hour
-	// writeWithin is how long a client may take to read an event.
+	// writeWithin bounds the time that a client may take to read an event.
 	writeWithin = 20 * time.Second
 )
 
@@ -29,7 +31,7 @@ type stream struct {
 	snapshot func(access.Viewer) *live.Snapshot
 	next     func(context.Context, access.Viewer, *live.Snapshot) (*live.Snapshot, error)
 	version  string
-	within   time.Duration // how long a client may take to read an event; then it is cut off
+	within   time.Duration // bounds the time to read an event; a slower client is cut off
 	events   eventCache
 }
 
@@ -37,7 +39,8 @@ func (s *service) stream() *stream {
 	return &stream{snapshot: s.SnapshotFor, next: s.Next, version: s.Version, within: writeWithin}
 }
 
-// hello is the event at the beginning, after what is said of the state has changed, and, as reset, after minutes that the client cannot get.
+// hello is the event at the beginning, after a change of the problems and, as reset, after minutes
+// that the client cannot get.
 type hello struct {
 	Dataset  string     `json:"dataset" doc:"The dataset."`
 	Minute   *time.Time `json:"minute,omitempty" doc:"The beginning of the newest decided minute; absent before the first."`
@@ -65,7 +68,8 @@ func (t *stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
 	out := &events{w: w, control: http.NewResponseController(w), within: t.within}
-	_ = out.control.SetReadDeadline(time.Time{}) // the server's own bounds a request, and would end the stream
+	// the server's own deadline bounds a request, and would end the stream
+	_ = out.control.SetReadDeadline(time.Time{})
 	snapshot, last := t.snapshot(viewer), r.Header.Get("Last-Event-ID")
 	out.text(retryAfter)
 	if last != "" {
@@ -80,7 +84,7 @@ func (t *stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil { // nothing is new
+		if err != nil { // no new minute or problem
 			out.text(":\n\n")
 			next = t.snapshot(viewer)
 		}
@@ -95,9 +99,11 @@ func (t *stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// known waits until a minute is known: at its start the server cannot tell a client that goes on after a minute what it missed. The client hears what the
-// server waits for.
-func (t *stream) known(ctx context.Context, out *events, viewer access.Viewer, s *live.Snapshot) *live.Snapshot {
+// known waits until a minute is known. At its start the server cannot know which minutes a client
+// has missed. Meanwhile the client gets the problems of the snapshot.
+func (t *stream) known(
+	ctx context.Context, out *events, viewer access.Viewer, s *live.Snapshot,
+) *live.Snapshot {
 	for said := ""; idOf(s) == "" && out.err == nil && ctx.Err() == nil; {
 		if now := standing(s); now != said {
 			said = now
@@ -114,10 +120,10 @@ func (t *stream) known(ctx context.Context, out *events, viewer access.Viewer, s
 	return s
 }
 
-// standing is what a snapshot says of how it came about: it may change without a decided minute.
+// standing returns the problems of a snapshot, which may change without a decided minute.
 func standing(s *live.Snapshot) string { return strings.Join(s.Problems, "\n") }
 
-// idOf is the id of the newest minute; empty before the first.
+// idOf returns the id of the newest minute, or "" before the first one.
 func idOf(s *live.Snapshot) string {
 	if w := s.Last(); w != nil {
 		return w.ID
@@ -125,7 +131,7 @@ func idOf(s *live.Snapshot) string {
 	return ""
 }
 
-// begin says hello, or goes on after the minute that the client has.
+// begin sends hello, or the minutes after the one that the client has.
 func (t *stream) begin(out *events, s *live.Snapshot, last string) {
 	if last == "" {
 		out.event("hello", idOf(s), t.hello(s))
@@ -134,7 +140,7 @@ func (t *stream) begin(out *events, s *live.Snapshot, last string) {
 	t.windows(out, s, last)
 }
 
-// windows sends the minutes after one; reset where they are not known any more.
+// windows sends the minutes after one. It sends reset if they are not known any more.
 func (t *stream) windows(out *events, s *live.Snapshot, after string) {
 	missed, ok := s.Changes(after)
 	if !ok {
@@ -147,7 +153,10 @@ func (t *stream) windows(out *events, s *live.Snapshot, after string) {
 }
 
 func (t *stream) hello(s *live.Snapshot) []byte {
-	h := hello{Dataset: s.Dataset, Stale: s.Stale, Problems: append([]string{}, s.Problems...), Open: len(s.Open), Version: t.version}
+	h := hello{
+		Dataset: s.Dataset, Stale: s.Stale, Problems: append([]string{}, s.Problems...),
+		Open: len(s.Open), Version: t.version,
+	}
 	if !s.Minute.IsZero() {
 		h.Minute = &s.Minute
 	}
@@ -158,7 +167,7 @@ func (t *stream) hello(s *live.Snapshot) []byte {
 	return b
 }
 
-// events writes events to a client; err is why it cannot.
+// events writes events to a client. err is the error that ended writing.
 type events struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
@@ -174,13 +183,14 @@ func (e *events) bytes(b []byte) {
 	if e.err != nil {
 		return
 	}
-	_ = e.control.SetWriteDeadline(time.Now().Add(e.within)) // a writer without deadlines has none to pass
-	if _, e.err = e.w.Write(b); e.err == nil {               //nolint:gosec // events, which are no HTML
+	// a writer without deadlines needs none
+	_ = e.control.SetWriteDeadline(time.Now().Add(e.within))
+	if _, e.err = e.w.Write(b); e.err == nil { //nolint:gosec // events, which are no HTML
 		e.err = e.control.Flush()
 	}
 }
 
-// eventOf is an event as it is sent; data is one line.
+// eventOf formats an event. data is one line.
 func eventOf(name, id string, data []byte) []byte {
 	var b []byte
 	if id != "" {
@@ -190,10 +200,12 @@ func eventOf(name, id string, data []byte) []byte {
 	return append(append(b, data...), "\n\n"...)
 }
 
-// cachedEvents is how many minutes are kept as bytes: the newest, of those who are logged in and of others.
+// cachedEvents is the number of minutes kept as bytes: the newest two, each for logged-in viewers
+// and for others.
 const cachedEvents = 4
 
-// eventCache keeps the newest minutes as bytes, so that a minute is written once however many streams send it.
+// eventCache keeps the newest minutes as bytes, so that each minute is encoded once however many
+// streams send it.
 type eventCache struct {
 	mu     sync.Mutex
 	newest []cachedEvent
@@ -204,14 +216,17 @@ type cachedEvent struct {
 	bytes []byte
 }
 
-// of is a minute as an event.
+// of returns a minute as an event.
 func (c *eventCache) of(w *live.Window) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if i := slices.IndexFunc(c.newest, func(e cachedEvent) bool { return e.of == w }); i >= 0 {
 		return c.newest[i].bytes
 	}
-	body := window{ID: w.ID, Minute: w.Minute, Outages: records(w.Outages), Entities: make([]value, len(w.Values))}
+	body := window{
+		ID: w.ID, Minute: w.Minute, Outages: records(w.Outages),
+		Entities: make([]value, len(w.Values)),
+	}
 	for i, v := range w.Values {
 		body.Entities[i] = valueOf(v, w.Minute)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/darkmap/darkmap/serve/api"
 )
 
-// operation is an operation of the API for its page.
+// operation is an operation of the API on its page.
 type operation struct {
 	Path, Summary, Description string
 	Parameters                 []parameter
@@ -22,10 +22,10 @@ type parameter struct {
 	Schema            map[string]any
 }
 
-// Values says what the parameter may be.
+// Values describes the values that the parameter may have.
 func (p parameter) Values() string { return valuesOf(p.Schema) }
 
-// valuesOf says what a value of a schema may be.
+// valuesOf describes the values that a schema allows.
 func valuesOf(schema map[string]any) string {
 	if items, ok := schema["items"].(map[string]any); ok {
 		if text := valuesOf(items); text != "" {
@@ -47,13 +47,13 @@ func valuesOf(schema map[string]any) string {
 	return kind
 }
 
-// apiView is what the page of the API shows.
+// apiView holds the content of the page of the API.
 type apiView struct {
 	Text       string
 	Operations []operation
 }
 
-// readAPI reads the document of the API, by path.
+// readAPI reads the document of the API, and sorts the operations by path.
 func readAPI() (*apiView, error) {
 	var doc struct {
 		Info  struct{ Description string }
@@ -73,7 +73,11 @@ func readAPI() (*apiView, error) {
 	return d, nil
 }
 
-// apiPage is `/api`.
+// apiPage answers `/api`.
 func (s *site) apiPage(*asked) (*content, error) {
-	return &content{Template: "api", Title: "API", Description: "What darkmap answers to programs: outages, visibility, prefixes, feeds, a stream of decided minutes.", Data: s.api, Fixed: true}, nil
+	return &content{
+		Template: "api", Title: "API",
+		Description: "What darkmap answers to programs: outages, visibility, prefixes, feeds, a stream of decided minutes.",
+		Data:        s.api, Fixed: true,
+	}, nil
 }

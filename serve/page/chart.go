@@ -10,21 +10,22 @@ import (
 	"time"
 )
 
-// The drawing of a chart: units of its view box. The box is stretched to the width of the page; texts are outside of it, in percent.
+// The size of a chart in units of its view box. The box is stretched to the width of the page.
+// Texts are outside of it, placed in percent.
 const (
 	chartWidth  = 1000.0
 	chartHeight = 200.0
 )
 
-// chartPoint is a value from a time on, until that of the next point.
+// chartPoint is a value that holds from At until the next point.
 type chartPoint struct {
 	At time.Time
-	// Known is false where nothing was measured.
+	// Known is false if nothing was measured.
 	Known        bool
 	Value, Usual float64
 }
 
-// band is a span of time that is marked: an outage.
+// band is a marked span of time: an outage.
 type band struct {
 	From, To    time.Time
 	Class, Text string
@@ -36,12 +37,13 @@ type chart struct {
 	From, To  time.Time
 	Points    []chartPoint
 	Bands     []band
-	// Top is the greatest value of the axis; 0: what the points need. Unit is said at the axis.
+	// Top is the greatest value of the axis; 0 means as much as the points need. Unit is the unit
+	// at the axis.
 	Top  float64
 	Unit string
 	// Ticks are the marks of the time axis.
 	Ticks []tick
-	// HasUsual: there is a line for what is usual.
+	// HasUsual adds a line for the usual values.
 	HasUsual bool
 }
 
@@ -52,7 +54,7 @@ type tick struct {
 	Minor bool
 }
 
-// x is where a time is, in units of the drawing.
+// x returns the place of a time, in units of the view box.
 func (c *chart) x(t time.Time) float64 {
 	if t.Before(c.From) {
 		t = c.From
@@ -65,7 +67,7 @@ func (c *chart) x(t time.Time) float64 {
 
 func (c *chart) y(v float64) float64 { return chartHeight * (1 - v/c.Top) }
 
-// axis chooses round marks for the values, at most five of them, and sets Top.
+// axis returns round marks for the values, about five of them, and sets Top.
 func (c *chart) axis() (marks []float64) {
 	most := c.Top
 	for _, p := range c.Points {
@@ -90,29 +92,41 @@ func (c *chart) axis() (marks []float64) {
 	return marks
 }
 
-// SVG draws the chart. It has no style attributes and no script; the page has a table of the same numbers beside it.
+// SVG draws the chart. It has no style attributes and no script. The page has a table of the same
+// numbers beside it.
 func (c *chart) SVG() template.HTML {
 	marks := c.axis()
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="chart" role="img" aria-label="%s" data-from="%d" data-to="%d">`, html.EscapeString(c.Label), c.From.Unix(), c.To.Unix())
-	fmt.Fprintf(&b, `<defs><pattern id="%s-gap" width="8" height="8" patternUnits="userSpaceOnUse"><path d="M-2 10 10 -2M-2 2 2 -2M6 10 10 6"/></pattern></defs>`, c.ID)
-	fmt.Fprintf(&b, `<svg class="plot" width="100%%" height="%d%%" viewBox="0 0 %g %g" preserveAspectRatio="none">`, plotShare, chartWidth, chartHeight)
+	fmt.Fprintf(&b, `<svg class="chart" role="img" aria-label="%s" data-from="%d" data-to="%d">`,
+		html.EscapeString(c.Label), c.From.Unix(), c.To.Unix())
+	fmt.Fprintf(&b,
+		`<defs><pattern id="%s-gap" width="8" height="8" patternUnits="userSpaceOnUse"><path d="M-2 10 10 -2M-2 2 2 -2M6 10 10 6"/></pattern></defs>`,
+		c.ID)
+	fmt.Fprintf(&b,
+		`<svg class="plot" width="100%%" height="%d%%" viewBox="0 0 %g %g" preserveAspectRatio="none">`,
+		plotShare, chartWidth, chartHeight)
 	for _, m := range marks {
 		fmt.Fprintf(&b, `<path class="grid" d="M0 %.1fH%g"/>`, c.y(m), chartWidth)
 	}
 	for _, s := range c.Bands {
 		x := c.x(s.From)
-		fmt.Fprintf(&b, `<rect class="band %s" x="%.1f" y="0" width="%.1f" height="%g"><title>%s</title></rect>`, s.Class, x, max(c.x(s.To)-x, 1.5), chartHeight, html.EscapeString(s.Text))
+		fmt.Fprintf(&b,
+			`<rect class="band %s" x="%.1f" y="0" width="%.1f" height="%g"><title>%s</title></rect>`,
+			s.Class, x, max(c.x(s.To)-x, 1.5), chartHeight, html.EscapeString(s.Text))
 	}
 	if c.HasUsual {
-		fmt.Fprintf(&b, `<path class="usual" d="%s"/>`, c.line(func(p chartPoint) float64 { return p.Usual }, false))
+		fmt.Fprintf(&b, `<path class="usual" d="%s"/>`, c.line(func(p chartPoint) float64 {
+			return p.Usual
+		}, false))
 	}
 	value := func(p chartPoint) float64 { return p.Value }
-	fmt.Fprintf(&b, `<path class="area" d="%s"/><path class="line" d="%s"/></svg>`, c.line(value, true), c.line(value, false))
+	fmt.Fprintf(&b, `<path class="area" d="%s"/><path class="line" d="%s"/></svg>`,
+		c.line(value, true), c.line(value, false))
 	c.gaps(&b)
-	unit := c.Unit // the lowest mark has it
+	unit := c.Unit // only the lowest mark has the unit
 	for _, m := range marks[1:] {
-		fmt.Fprintf(&b, `<text class="mark" x="0" y="%.1f%%" dy="-4">%s</text>`, c.y(m)/chartHeight*plotShare, html.EscapeString(markText(m, unit)))
+		fmt.Fprintf(&b, `<text class="mark" x="0" y="%.1f%%" dy="-4">%s</text>`,
+			c.y(m)/chartHeight*plotShare, html.EscapeString(markText(m, unit)))
 		unit = ""
 	}
 	for _, t := range c.Ticks {
@@ -128,16 +142,18 @@ func (c *chart) SVG() template.HTML {
 		case at > 96:
 			anchor = "end"
 		}
-		fmt.Fprintf(&b, `<text class="%s" x="%.2f%%" y="100%%" dy="-6" text-anchor="%s">%s</text>`, class, at, anchor, html.EscapeString(t.Text))
+		fmt.Fprintf(&b, `<text class="%s" x="%.2f%%" y="100%%" dy="-6" text-anchor="%s">%s</text>`,
+			class, at, anchor, html.EscapeString(t.Text))
 	}
 	b.WriteString("</svg>")
 	return template.HTML(b.String()) //nolint:gosec // texts are escaped above
 }
 
-// plotShare is how much of the chart's height the plot takes, percent. The rest is the time axis.
+// plotShare is the share of the chart's height that the plot takes, in percent. The rest is the
+// time axis.
 const plotShare = 90
 
-// markText writes a value of the axis.
+// markText formats a value of the axis.
 func markText(v float64, unit string) string {
 	text := fmt.Sprintf("%.4g", v)
 	if v >= 1000 && v == math.Trunc(v) {
@@ -149,7 +165,8 @@ func markText(v float64, unit string) string {
 	return text
 }
 
-// runs yields the points in a row that are known, or those that are not, and where in the drawing the run ends.
+// runs yields each run of points that are known, or of those that are not, and the place in the
+// drawing where the run ends.
 func (c *chart) runs(known bool) iter.Seq2[[]chartPoint, float64] {
 	return func(yield func([]chartPoint, float64) bool) {
 		for i := 0; i < len(c.Points); {
@@ -168,15 +185,19 @@ func (c *chart) runs(known bool) iter.Seq2[[]chartPoint, float64] {
 	}
 }
 
-// gaps hatches where nothing was measured. They are drawn outside of the stretched box, or the hatch would be stretched too.
+// gaps hatches the spans without a measurement. It draws them outside of the stretched box, or the
+// hatch would be stretched too.
 func (c *chart) gaps(b *strings.Builder) {
 	for run, end := range c.runs(false) {
 		x := c.x(run[0].At)
-		fmt.Fprintf(b, `<rect class="gap" fill="url(#%s-gap)" x="%.2f%%" y="0" width="%.2f%%" height="%d%%"><title>no measurement</title></rect>`, c.ID, x/10, (end-x)/10, plotShare)
+		fmt.Fprintf(b,
+			`<rect class="gap" fill="url(#%s-gap)" x="%.2f%%" y="0" width="%.2f%%" height="%d%%"><title>no measurement</title></rect>`,
+			c.ID, x/10, (end-x)/10, plotShare)
 	}
 }
 
-// line is the path of steps. It ends where nothing was measured, and begins again behind. As an area it goes back along the ground.
+// line returns the path of steps. The path stops where nothing was measured, and begins again after
+// that. As an area it returns along the ground.
 func (c *chart) line(value func(chartPoint) float64, area bool) string {
 	var b strings.Builder
 	for run, end := range c.runs(true) {
@@ -196,7 +217,7 @@ func (c *chart) line(value func(chartPoint) float64, area bool) string {
 	return b.String()
 }
 
-// timeTicks are marks at round times of a span.
+// timeTicks returns marks at round times of a span.
 func timeTicks(from, to time.Time) []tick {
 	span := to.Sub(from)
 	day := 24 * time.Hour

@@ -9,14 +9,14 @@ type networkRow struct {
 	Name, Link, Family string
 	Visible, Known     string
 	Prefixes           string
-	// Loss is what is missing; empty where nothing is.
+	// Loss is the share of the missing space. It is empty if nothing is missing.
 	Loss string
 }
 
-// countryNetworks is how many networks of a country a page lists.
+// countryNetworks bounds the networks that the page of a country lists.
 const countryNetworks = 50
 
-// countryPage is `/country/{code}`.
+// countryPage answers `/country/{code}`.
 func (s *site) countryPage(a *asked) (*content, error) {
 	code := a.PathValue("code")
 	if to := a.upper(code, "/country/"); to != "" {
@@ -25,7 +25,8 @@ func (s *site) countryPage(a *asked) (*content, error) {
 	if bgp.CountryName(code) == "" {
 		return nil, notFound("There is no such country", "Countries have the two letters of ISO 3166-1, as KP.")
 	}
-	c, d, _ := a.entity(bgp.Entity{Type: bgp.EntityCountry, Code: code}) // the page of a country of which nothing is known says that
+	// the page of a country without data reports that itself
+	c, d, _ := a.entity(bgp.Entity{Type: bgp.EntityCountry, Code: code})
 	c.Title = d.Name + " (" + code + ")"
 	if err := d.networks(a); err != nil {
 		d.NetworksProblem, c.Lacks = reason(err), true
@@ -33,7 +34,7 @@ func (s *site) countryPage(a *asked) (*content, error) {
 	return c, nil
 }
 
-// networks asks for the networks of the country, by size.
+// networks lists the networks of the country, by size.
 func (d *entityView) networks(a *asked) error {
 	if a.Until().IsZero() {
 		return nil
@@ -45,7 +46,8 @@ func (d *entityView) networks(a *asked) error {
 			continue
 		}
 		r := networkRow{
-			Name: asText(n.AS), Link: a.LinkEntity(bgp.EntityAS, n.ASN.String()), Family: f.Title(), Visible: space(n.Visible.Space, f), Known: space(n.Known.Space, f),
+			Name: asText(n.AS), Link: a.LinkEntity(bgp.EntityAS, n.ASN.String()), Family: f.Title(),
+			Visible: space(n.Visible.Space, f), Known: space(n.Known.Space, f),
 			Prefixes: number(n.Visible.Prefixes) + " of " + number(n.Known.Prefixes),
 		}
 		if n.Visible.Space < n.Known.Space {

@@ -9,35 +9,36 @@ import (
 	"github.com/darkmap/darkmap/serve/history"
 )
 
-// curveView is who lost the prefixes in which second.
+// curveView is the curve of the losses by second, and its tables.
 type curveView struct {
 	chart *chart
-	// Sentence says it in words; Counts is what is counted: losses.
+	// Sentence describes the curve in words. Counts names the counted things: losses.
 	Sentence, Counts string
 	Seconds          []secondRow
 	Peers            []peerRow
-	// PeersMore says how many are left out.
+	// PeersMore gives the number of voters left out, in a sentence.
 	PeersMore string
 	SQL       string
-	// Problem is why it is not known.
+	// Problem is the reason why the curve is not known.
 	Problem string
 }
 
 // Drawn reports whether there is a curve.
 func (c curveView) Drawn() bool { return c.chart != nil }
 
-// SVG is the drawing.
+// SVG draws the curve.
 func (c curveView) SVG() any { return c.chart.SVG() }
 
-// secondRow is a second in which something was lost.
+// secondRow is a second with losses.
 type secondRow struct {
 	At time.Time
-	// Losses fell into it; Total up to its end, of all that are known: percent.
+	// Losses is the number of losses in the second. Total is the number up to its end, and Share
+	// the percentage of all known losses.
 	Losses, Total int
 	Share         string
 }
 
-// peerRow is a voter that lost something.
+// peerRow is a voter with losses.
 type peerRow struct {
 	Name, Link, Collector string
 	Prefixes              string
@@ -47,7 +48,7 @@ type peerRow struct {
 // maxPeers bounds the voters that a page lists.
 const maxPeers = 200
 
-// curve makes a curve of what the store tells.
+// curve makes a curve from the store's withdrawals.
 func (a *asked) curve(o bgp.Outage, w history.Withdrawals, lost []string) curveView {
 	c := curveView{SQL: withdrawalsSQL(a, o, lost, w.From, w.To)}
 	if len(w.Curve) == 0 {
@@ -57,20 +58,24 @@ func (a *asked) curve(o bgp.Outage, w history.Withdrawals, lost []string) curveV
 	c.Counts = "Losses"
 	c.draw(w.Curve)
 	c.Sentence = fmt.Sprintf("%s lost %s between %s and %s. The line is the share of all losses that had happened. A loss is one voter without one prefix.",
-		bgp.Count(len(w.Peers), "voter"), bgp.Count(len(w.Prefixes), "prefix"), first.Format("15:04:05"), last.Format(secondForm))
+		bgp.Count(len(w.Peers), "voter"), bgp.Count(len(w.Prefixes), "prefix"),
+		first.Format("15:04:05"), last.Format(secondForm))
 	for i, p := range w.Peers {
 		if i == maxPeers {
-			c.PeersMore = fmt.Sprintf("The table has the first %d of %s. The SQL gives all.", maxPeers, bgp.Count(len(w.Peers), "voter"))
+			c.PeersMore = fmt.Sprintf("The table has the first %d of %s. The SQL gives all.",
+				maxPeers, bgp.Count(len(w.Peers), "voter"))
 			break
 		}
 		c.Peers = append(c.Peers, peerRow{
-			asText(p.AS), a.LinkEntity(bgp.EntityAS, p.ASN.String()), p.Collector, fmt.Sprintf("%d of %d", p.Prefixes, len(w.Prefixes)), p.First, p.Last,
+			asText(p.AS), a.LinkEntity(bgp.EntityAS, p.ASN.String()), p.Collector,
+			fmt.Sprintf("%d of %d", p.Prefixes, len(w.Prefixes)), p.First, p.Last,
 		})
 	}
 	return c
 }
 
-// recordedCurve makes a curve of what the record of the outage keeps, where the store has no route changes of that time any more.
+// recordedCurve makes a curve from the record of the outage, for times whose route changes the
+// store does not have any more.
 func (a *asked) recordedCurve(o bgp.Outage, c curveView) curveView {
 	kept := o.Evidence.Withdrawals
 	if kept == nil || len(kept.Curve) == 0 {
@@ -81,11 +86,15 @@ func (a *asked) recordedCurve(o bgp.Outage, c curveView) curveView {
 	var all []history.SecondLoss
 	before := int64(0)
 	for _, p := range kept.Curve {
-		all = append(all, history.SecondLoss{At: kept.First.Add(time.Duration(p[0]) * time.Second), Losses: int(p[1] - before)})
+		all = append(all, history.SecondLoss{
+			At: kept.First.Add(time.Duration(p[0]) * time.Second), Losses: int(p[1] - before),
+		})
 		before = p[1]
 	}
 	c.draw(all)
-	c.Sentence = fmt.Sprintf("%s lost prefixes from %s on. The line is the share of them that had lost half of their prefixes.", bgp.Count(kept.Voters, "voter"), kept.First.UTC().Format(secondForm))
+	c.Sentence = fmt.Sprintf(
+		"%s lost prefixes from %s on. The line is the share of them that had lost half of their prefixes.",
+		bgp.Count(kept.Voters, "voter"), kept.First.UTC().Format(secondForm))
 	return c
 }
 
@@ -97,7 +106,10 @@ func (c *curveView) draw(all []history.SecondLoss) {
 	}
 	first, last := all[0].At.UTC(), all[len(all)-1].At.UTC()
 	span := max(last.Sub(first), 10*time.Second)
-	ch := &chart{ID: "curve", From: first.Add(-span / 10).Truncate(time.Second), To: last.Add(span / 10).Add(time.Second), Top: 100, Unit: "%"}
+	ch := &chart{
+		ID: "curve", From: first.Add(-span / 10).Truncate(time.Second),
+		To: last.Add(span / 10).Add(time.Second), Top: 100, Unit: "%",
+	}
 	ch.Ticks = timeTicks(ch.From, ch.To)
 	ch.Points = append(ch.Points, chartPoint{At: ch.From, Known: true})
 	sum := 0
@@ -107,11 +119,13 @@ func (c *curveView) draw(all []history.SecondLoss) {
 		ch.Points = append(ch.Points, chartPoint{At: s.At, Known: true, Value: float64(share) / 100})
 		c.Seconds = append(c.Seconds, secondRow{s.At, s.Losses, sum, percent(share)})
 	}
-	ch.Label = fmt.Sprintf("Withdrawal curve, second by second, from %s to %s. The table below has the same numbers.", first.Format(secondForm), last.Format(secondForm))
+	ch.Label = fmt.Sprintf(
+		"Withdrawal curve, second by second, from %s to %s. The table below has the same numbers.",
+		first.Format(secondForm), last.Format(secondForm))
 	c.chart = ch
 }
 
-// withdrawalsSQL is the statement with its parameters filled in.
+// withdrawalsSQL returns the statement with its parameters filled in.
 func withdrawalsSQL(a *asked, o bgp.Outage, lost []string, from, to time.Time) string {
 	if from.IsZero() {
 		from, to = curveSpan(o)
@@ -121,17 +135,19 @@ func withdrawalsSQL(a *asked, o bgp.Outage, lost []string, from, to time.Time) s
 		all[i] = quoted(p)
 	}
 	return strings.NewReplacer(
-		"{dataset:String}", quoted(a.Dataset), "{family:String}", quoted(o.Family), "{prefixes:Array(String)}", "["+strings.Join(all, ", ")+"]",
-		"{start:DateTime('UTC')}", sqlTime(o.Start), "{from:DateTime('UTC')}", sqlTime(from), "{to:DateTime('UTC')}", sqlTime(to),
+		"{dataset:String}", quoted(a.Dataset), "{family:String}", quoted(o.Family),
+		"{prefixes:Array(String)}", "["+strings.Join(all, ", ")+"]",
+		"{start:DateTime('UTC')}", sqlTime(o.Start), "{from:DateTime('UTC')}", sqlTime(from),
+		"{to:DateTime('UTC')}", sqlTime(to),
 	).Replace(history.WithdrawalsSQL(a.scope.Private)) + "\nORDER BY lost_at, prefix, peer_asn"
 }
 
 // prefixRow is a prefix of the outage.
 type prefixRow struct {
 	Prefix, Link string
-	// Lost: it was lost at the peak; else it stayed visible.
+	// Lost means that the prefix was lost at the peak. Otherwise it stayed visible.
 	Lost bool
-	// First, Median and Last are when voters lost it; zero where that is not known.
+	// First, Median and Last are the times at which voters lost it. They are zero if unknown.
 	First, Median, Last time.Time
 	Voters              string
 	Upstream            string
@@ -141,7 +157,8 @@ type prefixRow struct {
 // maxPrefixRows bounds the prefixes that a page lists.
 const maxPrefixRows = 300
 
-// prefixes lists the prefixes of the outage: those that went, the first one first, those of which nothing more is known, and those that stayed.
+// prefixes lists the prefixes of the outage: first those with known times, the first loss first,
+// then the other lost ones, then those that stayed.
 func (d *outageView) prefixes(a *asked, w history.Withdrawals, lost []string) {
 	known := map[string]bool{}
 	add := func(r prefixRow) {
@@ -152,7 +169,10 @@ func (d *outageView) prefixes(a *asked, w history.Withdrawals, lost []string) {
 		}
 	}
 	for _, p := range w.Prefixes {
-		r := prefixRow{Prefix: p.Prefix, Lost: true, First: p.First, Median: p.Median, Last: p.Last, Voters: number(p.Voters), Upstream: "as in the table"}
+		r := prefixRow{
+			Prefix: p.Prefix, Lost: true, First: p.First, Median: p.Median, Last: p.Last,
+			Voters: number(p.Voters), Upstream: "as in the table",
+		}
 		if p.Upstream.ASN != 0 {
 			r.Upstream = asText(d.named(p.Upstream))
 		}
@@ -174,7 +194,7 @@ func (d *outageView) prefixes(a *asked, w history.Withdrawals, lost []string) {
 	}
 }
 
-// prefixNow says how a prefix stands at the newest minute.
+// prefixNow describes the state of a prefix in the newest minute.
 func (a *asked) prefixNow(o bgp.Outage, prefix string) string {
 	f, _ := bgp.FamilyNamed(o.Family)
 	v, ok := a.Snapshot.Value(keyOf(bgp.EntityPrefix, prefix, f))
@@ -189,7 +209,7 @@ func (a *asked) prefixNow(o bgp.Outage, prefix string) string {
 	return "not known here"
 }
 
-// named is an AS with the name that the record has for it, where it has none itself.
+// named returns an AS. If it has no name, named takes the name from the record.
 func (d *outageView) named(x bgp.AS) bgp.AS {
 	for _, all := range [][]bgp.AS{d.Outage.Upstreams, d.Outage.Origins} {
 		for _, y := range all {
@@ -201,7 +221,7 @@ func (d *outageView) named(x bgp.AS) bgp.AS {
 	return x
 }
 
-// recorded is a lost prefix as the record of the outage keeps it.
+// recorded returns the row of a lost prefix from the record of the outage.
 func (d *outageView) recorded(prefix string) prefixRow {
 	r := prefixRow{Prefix: prefix, Lost: true}
 	kept := d.Outage.Evidence.Withdrawals
@@ -211,7 +231,8 @@ func (d *outageView) recorded(prefix string) prefixRow {
 	after := func(seconds int64) time.Time { return kept.First.Add(time.Duration(seconds) * time.Second) }
 	for _, p := range kept.Prefixes {
 		if p.Prefix == prefix {
-			r.First, r.Median, r.Last, r.Voters = after(p.First.Seconds), after(p.HalfSeconds), after(p.Last.Seconds), number(p.Voters)
+			r.First, r.Median, r.Last, r.Voters =
+				after(p.First.Seconds), after(p.HalfSeconds), after(p.Last.Seconds), number(p.Voters)
 			r.Upstream = asText(d.named(bgp.AS{ASN: p.Upstream}))
 			if p.Upstream == 0 {
 				r.Upstream = "not known"

@@ -1,12 +1,15 @@
-// Package page makes the pages that people look at: the world and its map, a country, region, network, prefix or watch list, an outage with its
-// evidence, the feeds, and how to read all that.
+// Package page makes the pages for people: the world and its map, a country, region, network,
+// prefix or watch list, an outage with its evidence, the feeds, and how to read all of them.
 //
-// In: the present (serve/live) and the past (serve/history), through serve.Deps. Out: whole HTML pages, made by the server. They need no script, no
-// style but one file, and nothing of other hosts; every link lies below serve.Deps.Base. JavaScript adds live numbers, a tooltip on the map, the
-// cursor of charts and a slider (web/). What cannot be read is said in the place where it would stand; the rest of the page is shown.
+// In: the present (serve/live) and the past (serve/history), through serve.Deps. Out: whole HTML
+// pages, made by the server. They need no script, only one style file, and nothing from other
+// hosts. Every link is below serve.Deps.Base. JavaScript adds live numbers, a tooltip on the map,
+// the cursor of charts and a slider (web/). If a part of a page cannot be read, a sentence in its
+// place reports that, and the rest of the page is shown.
 //
-// Words: numbers have units, times are UTC, ISO 8601, 24 hours. That nothing is dark is said only where that is decided. No measurement is a hatch and
-// these words; the line of a chart stops there.
+// Words: numbers have units; times are UTC, ISO 8601, 24 hours. A page reports that nothing is dark
+// only if that is decided. A span without a measurement has a hatch and these words, and the line
+// of a chart stops there.
 //
-// A site is made once and never changes; any number of requests may use it. It starts no goroutine.
+// A site is made once and never changes. It is safe for concurrent use, and starts no goroutine.
 package page

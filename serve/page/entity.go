@@ -16,55 +16,58 @@ import (
 	"github.com/darkmap/darkmap/serve/live"
 )
 
-// entityView is what the page of a country, region, network, prefix or watch list has in common.
+// entityView holds the content that the pages of a country, region, network, prefix and watch list
+// share.
 type entityView struct {
 	Entity bgp.Entity
-	// Noun is country; Name is North Korea.
+	// Noun is for example country, and Name North Korea.
 	Noun, Name string
 	Now        []nowView
 	Spans      []step
 	Span       span
 	Figures    []figure
 	Open       table
-	// History are its outages, blips left out; Blips counts these.
+	// History lists its ended outages without blips. Blips counts the blips.
 	History        table
 	HistoryProblem string
 	Blips          string
 	Below          table
-	// Networks are those of a country, by size.
+	// Networks are the networks of a country, by size.
 	Networks []networkRow
-	// NetworksProblem says why they are not known.
+	// NetworksProblem is the reason why they are not known.
 	NetworksProblem string
 	// Part is the country of a region.
 	Part *namedLink
-	// Prefixes are those of a network; of a prefix who held it when.
+	// Prefixes are the prefixes of a network, or the states of a prefix over time.
 	Prefixes        []heldRow
 	PrefixesProblem string
-	// PrefixesMore says how many are left out.
+	// PrefixesMore gives the number of rows left out, in a sentence.
 	PrefixesMore string
 	// Covering are the less specific prefixes of a prefix.
 	Covering []heldRow
-	// Voters is who holds a prefix this second.
+	// Voters lists the holders of a prefix this second.
 	Voters *seenView
-	// Members are those of a watch list.
+	// Members are the members of a watch list.
 	Members        []memberRow
 	MembersProblem string
 }
 
-// nowView is how an entity stands in a family.
+// nowView is the present state of an entity in a family.
 type nowView struct {
 	// State is one word, for a class: lost, losing, visible, unmeasured.
 	State    string
 	Sentence string
 }
 
-// historyRows bounds the outages of an entity that a page lists, historyBack how far back blips are counted.
+// historyRows bounds the outages of an entity that a page lists. blipDays is the number of days for
+// which blips are counted.
 const (
 	historyRows = 100
 	blipDays    = 30
 )
 
-// entity fills in what the pages of entities have in common. The error says that nothing is known of it, as far as could be read (content.Lacks).
+// entity fills in the shared content of the pages of entities. The error means that nothing is
+// known of the entity, as far as could be read (content.Lacks).
 func (a *asked) entity(e bgp.Entity) (*content, *entityView, error) {
 	d := &entityView{Entity: e, Noun: kindOfEntity(e.Type), Span: spanOf(a)}
 	past, err := a.past(e)
@@ -82,14 +85,18 @@ func (a *asked) entity(e bgp.Entity) (*content, *entityView, error) {
 		now, ok := a.now(k, newest, fig.Problem != "")
 		known = known || ok || !fig.Empty && fig.Problem == ""
 		c.Lacks = c.Lacks || fig.Problem != ""
-		if !ok && f == bgp.IPv6 && fig.Empty && a.Family == 0 { // most entities have no IPv6: a chart of nothing says little
+		// most entities have no IPv6, and an empty chart has no use
+		if !ok && f == bgp.IPv6 && fig.Empty && a.Family == 0 {
 			continue
 		}
 		d.Now = append(d.Now, now)
 		d.Figures = append(d.Figures, fig)
 	}
 	for _, s := range spans {
-		d.Spans = append(d.Spans, step{Text: s.Title, Link: a.Link(a.URL.EscapedPath(), "span", s.Name) + "#chart", Current: s == d.Span})
+		d.Spans = append(d.Spans, step{
+			Text: s.Title, Link: a.Link(a.URL.EscapedPath(), "span", s.Name) + "#chart",
+			Current: s == d.Span,
+		})
 	}
 	c.Title = d.Name
 	c.Description = d.Name
@@ -97,12 +104,16 @@ func (a *asked) entity(e bgp.Entity) (*content, *entityView, error) {
 		c.Description += ". " + n.Sentence
 	}
 	if !known {
-		return c, d, &problem{http.StatusNotFound, "Nothing is known of " + d.Name, fmt.Sprintf("The dataset %s holds nothing of the %s %s.", a.Dataset, d.Noun, e.Code)}
+		return c, d, &problem{
+			http.StatusNotFound, "Nothing is known of " + d.Name,
+			fmt.Sprintf("The dataset %s holds nothing of the %s %s.", a.Dataset, d.Noun, e.Code),
+		}
 	}
 	return c, d, nil
 }
 
-// past asks for the outages of an entity, the newest first, blips and retracted ones too. Those that only the present knows are added.
+// past returns the outages of an entity, the newest first, with blips and retracted ones. It adds
+// those that only the present knows.
 func (a *asked) past(e bgp.Entity) ([]outagelog.Entry, error) {
 	q := history.OutagesQuery{Codes: []string{e.Code}, Limit: 500}
 	q.Types, q.All = []bgp.EntityType{e.Type}, true
@@ -124,7 +135,7 @@ func (a *asked) past(e bgp.Entity) ([]outagelog.Entry, error) {
 	return all, err
 }
 
-// nameOf finds the name of an entity.
+// nameOf returns the name of an entity.
 func (a *asked) nameOf(e bgp.Entity, past []outagelog.Entry) string {
 	if e.Type == bgp.EntityCountry {
 		return bgp.CountryName(e.Code)
@@ -145,7 +156,9 @@ func (a *asked) nameOf(e bgp.Entity, past []outagelog.Entry) string {
 // list makes the tables of outages.
 func (d *entityView) list(a *asked, past []outagelog.Entry) {
 	is := func(o *bgp.Outage) bool { return o.Entity.Type == d.Entity.Type && o.Entity.Code == d.Entity.Code }
-	d.Open = a.table("Open outages of "+d.Name, entriesOf(append(append([]outagelog.Entry{}, a.Snapshot.Open...), a.Snapshot.Suspected...), is), false)
+	d.Open = a.table("Open outages of "+d.Name,
+		entriesOf(append(append([]outagelog.Entry{}, a.Snapshot.Open...), a.Snapshot.Suspected...), is),
+		false)
 	var ended []outagelog.Entry
 	blips, since := 0, a.Until().AddDate(0, 0, -blipDays)
 	for _, x := range past {
@@ -159,17 +172,21 @@ func (d *entityView) list(a *asked, past []outagelog.Entry) {
 			ended = append(ended, x)
 		}
 	}
-	d.History = a.incidents("Outages of "+d.Name+" that have ended", outageview.Unfolded(outagelog.Outages(ended[:min(len(ended), historyRows)])), true)
+	d.History = a.incidents("Outages of "+d.Name+" that have ended",
+		outageview.Unfolded(outagelog.Outages(ended[:min(len(ended), historyRows)])), true)
 	if len(ended) > historyRows {
 		d.History.More = fmt.Sprintf("The table has the newest %d.", historyRows)
 	}
 	if d.HistoryProblem == "" {
-		d.Blips = fmt.Sprintf("%s of less than five minutes in the %d days before.", bgp.Count(blips, "blip"), blipDays)
+		d.Blips = fmt.Sprintf("%s of less than five minutes in the %d days before.",
+			bgp.Count(blips, "blip"), blipDays)
 	}
-	d.Below = a.table("Open outages within "+d.Name, entriesOf(a.Snapshot.Open, func(o *bgp.Outage) bool { return !is(o) && within(o, d.Entity) }), false)
+	d.Below = a.table("Open outages within "+d.Name, entriesOf(a.Snapshot.Open, func(o *bgp.Outage) bool {
+		return !is(o) && within(o, d.Entity)
+	}), false)
 }
 
-// within reports whether an outage is of something that an entity holds.
+// within reports whether an outage is of an entity inside e.
 func within(o *bgp.Outage, e bgp.Entity) bool {
 	switch e.Type {
 	case bgp.EntityCountry:
@@ -199,13 +216,15 @@ func within(o *bgp.Outage, e bgp.Entity) bool {
 	return false
 }
 
-// now says how an entity stands in a family: by the newest value that is known, or by that of the store. It is false where none is.
+// now describes the state of an entity in a family by the newest value of the present, or by that
+// of the store. ok is false if neither has a value.
 func (a *asked) now(k live.Key, newest *history.Point, failed bool) (nowView, bool) {
 	n := nowView{State: "unmeasured"}
 	minute := a.Snapshot.Minute
 	v, ok := a.Snapshot.Value(k)
 	if ok = ok && v.Fresh(minute); !ok && newest != nil && minute.Sub(newest.At) < 2*time.Hour {
-		v, ok = live.NewValue(bgp.Entity{Type: k.Type, Code: k.Code}, k.Family, newest.At, newest.Visible, newest.Usual, newest.Voters), true
+		v, ok = live.NewValue(bgp.Entity{Type: k.Type, Code: k.Code}, k.Family, newest.At,
+			newest.Visible, newest.Usual, newest.Voters), true
 	}
 	p, voted := hasPanel(a.Snapshot, k.Family.String())
 	is, are := "is", "are"
@@ -220,28 +239,34 @@ func (a *asked) now(k live.Key, newest *history.Point, failed bool) (nowView, bo
 	case !ok:
 		n.Sentence = family + ": no measurement."
 	case voted && !p.Verdicts:
-		n.Sentence = fmt.Sprintf("%s: no verdict %s possible. The last value is of %s: %s of %s were visible.", family, is, clock(v.Minute), space(v.Visible.Space, k.Family), space(v.Usual.Space, k.Family))
+		n.Sentence = fmt.Sprintf(
+			"%s: no verdict %s possible. The last value is of %s: %s of %s were visible.", family,
+			is, clock(v.Minute), space(v.Visible.Space, k.Family), space(v.Usual.Space, k.Family))
 	case v.Visible.Space >= v.Usual.Space:
 		n.State = "visible"
-		n.Sentence = fmt.Sprintf("%s: all of the usual %s (%s) %s visible.", family, space(v.Usual.Space, k.Family), bgp.Count(v.Usual.Prefixes, "prefix"), are)
+		n.Sentence = fmt.Sprintf("%s: all of the usual %s (%s) %s visible.", family,
+			space(v.Usual.Space, k.Family), bgp.Count(v.Usual.Prefixes, "prefix"), are)
 	case v.Visible.Space == 0:
 		n.State = "lost"
-		n.Sentence = fmt.Sprintf("%s: nothing of the usual %s (%s) %s visible.", family, space(v.Usual.Space, k.Family), bgp.Count(v.Usual.Prefixes, "prefix"), is)
+		n.Sentence = fmt.Sprintf("%s: nothing of the usual %s (%s) %s visible.", family,
+			space(v.Usual.Space, k.Family), bgp.Count(v.Usual.Prefixes, "prefix"), is)
 	default:
 		n.State = "losing"
 		if v.LossPercent >= darkFrom {
 			n.State = "lost"
 		}
-		n.Sentence = fmt.Sprintf("%s: %s of the usual %s %s visible (%s of %s). %s %s lost.", family, space(v.Visible.Space, k.Family), space(v.Usual.Space, k.Family), are,
+		n.Sentence = fmt.Sprintf("%s: %s of the usual %s %s visible (%s of %s). %s %s lost.",
+			family, space(v.Visible.Space, k.Family), space(v.Usual.Space, k.Family), are,
 			number(v.Visible.Prefixes), bgp.Count(v.Usual.Prefixes, "prefix"), percent(v.LossPercent), are)
 	}
 	return n, ok
 }
 
-// regionCode is what a region may be called.
+// regionCode matches the codes that a region may have.
 var regionCode = regexp.MustCompile(`^[A-Z]{2}-[A-Z0-9]{1,3}$`)
 
-// upper redirects to the page of a code in capital letters; empty where it is in them.
+// upper returns the address of the page with the code in upper case. It returns "" if the code is
+// already in upper case.
 func (a *asked) upper(code, path string) string {
 	if up := strings.ToUpper(code); up != code {
 		return a.Link(path + url.PathEscape(up))

@@ -8,7 +8,8 @@ import (
 	"github.com/darkmap/darkmap/internal/plaintext"
 )
 
-// evidence are what the routes show about an outage, each figure with the statement that gives it. What is not known is left out.
+// evidence lists the evidence of an outage from the routes, each figure with the statement that
+// returns it. It leaves out unknown figures.
 func (d *outageView) evidence(a *asked) []fact {
 	o, e := d.Outage, d.Outage.Evidence
 	var out []fact
@@ -16,21 +17,31 @@ func (d *outageView) evidence(a *asked) []fact {
 		out = append(out, fact{term, plaintext.Clean(value), fieldSQL(a.Dataset, o.ID, path)})
 	}
 	if s := e.WithdrawalSpreadSeconds; s != nil {
-		add("Withdrawals", fmt.Sprintf("10 %% came within %s of the first one, half within %s, 90 %% within %s", seconds(s.P10), seconds(s.P50), seconds(s.P90)), "evidence.withdrawal_spread_seconds")
+		add("Withdrawals",
+			fmt.Sprintf("10 %% came within %s of the first one, half within %s, 90 %% within %s",
+				seconds(s.P10), seconds(s.P50), seconds(s.P90)),
+			"evidence.withdrawal_spread_seconds")
 	}
 	if e.Shape != "" {
 		add("Shape", shapeMeaning(e.Shape), "evidence.shape")
 	}
 	if t := e.UpstreamsLostTogether; t != nil {
-		add("Upstreams", map[bool]string{true: "all of them were lost within 2 minutes", false: "they were not all lost within 2 minutes"}[*t], "evidence.upstreams_lost_together")
+		add("Upstreams", map[bool]string{
+			true:  "all of them were lost within 2 minutes",
+			false: "they were not all lost within 2 minutes",
+		}[*t], "evidence.upstreams_lost_together")
 	}
 	add("Flaps before", flapsText(o.Flaps), "flaps")
 	if c := e.ChurnBefore; c != nil {
-		add("Route changes before", fmt.Sprintf("%s in the hour before, %s in the day before", number(c.Hour), number(c.Day)), "evidence.churn_before")
+		add("Route changes before",
+			fmt.Sprintf("%s in the hour before, %s in the day before", number(c.Hour), number(c.Day)),
+			"evidence.churn_before")
 	}
 	add("Outages in the 7 days before", number(e.OutagesLast7Days), "evidence.outages_last_7_days")
 	add("Of these at the same time of day", number(e.SameTimeLast7Days), "evidence.same_time_last_7_days")
-	add("Began at a full hour", map[bool]string{true: "yes, within 2 minutes of one", false: "no"}[e.OnTheHour], "evidence.on_the_hour")
+	add("Began at a full hour",
+		map[bool]string{true: "yes, within 2 minutes of one", false: "no"}[e.OnTheHour],
+		"evidence.on_the_hour")
 	if len(e.ReroutedVia) > 0 {
 		add("Heard after the first withdrawal through", asnList(e.ReroutedVia), "evidence.rerouted_via")
 	}
@@ -64,7 +75,8 @@ func (d *outageView) evidence(a *asked) []fact {
 		add("Share of the time that was lost", percent(*e.DutyCyclePercent), "evidence.duty_cycle_percent")
 	}
 	if e.AnnouncedMinutes > 0 {
-		add("Minutes in which it came back and went again", number(e.AnnouncedMinutes), "evidence.announced_minutes")
+		add("Minutes in which it came back and went again", number(e.AnnouncedMinutes),
+			"evidence.announced_minutes")
 	}
 	if len(o.Gaps) > 0 {
 		add("Pauses in which the loss did not hold", bgp.Count(len(o.Gaps), "pause"), "gaps")

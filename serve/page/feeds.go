@@ -12,27 +12,27 @@ import (
 	"github.com/darkmap/darkmap/serve/history"
 )
 
-// feedsView is what the page of the feeds shows.
+// feedsView holds the content of the page of the feeds.
 type feedsView struct {
 	Sentence   string
 	Panels     []panelRow
 	Collectors []collectorRow
-	// Private says how many collectors are not shown.
+	// Private gives the number of collectors that are not shown, in a sentence.
 	Private string
-	// NoCollectors says why there are none.
+	// NoCollectors is the reason why the page has no collectors.
 	NoCollectors string
 	Peers        []familyPeers
 	PeersProblem string
 	Hidden       string
 }
 
-// panelRow is who votes in a family.
+// panelRow describes the panel of a family.
 type panelRow struct {
 	Text     string
 	Verdicts bool
 }
 
-// collectorRow is how a collector stands.
+// collectorRow is the state of a collector.
 type collectorRow struct {
 	Name, State, Reason string
 	Bad                 bool
@@ -43,7 +43,7 @@ type collectorRow struct {
 	Updated             time.Time
 }
 
-// familyPeers are the peers of a family.
+// familyPeers lists the peers of a family.
 type familyPeers struct {
 	Family  string
 	Voters  []voterRow
@@ -56,13 +56,13 @@ type voterRow struct {
 	Name, Link, Collector, Address, Prefixes, Reason string
 }
 
-// reasonRow is why peers do not vote.
+// reasonRow is a reason for which peers do not vote, and their number.
 type reasonRow struct {
 	Meaning string
 	Count   int
 }
 
-// feedsPage is `/feeds`.
+// feedsPage answers `/feeds`.
 func (s *site) feedsPage(a *asked) (*content, error) {
 	d := &feedsView{}
 	for _, p := range a.Snapshot.Families {
@@ -96,7 +96,8 @@ func (s *site) feedsPage(a *asked) (*content, error) {
 		d.Private = bgp.Count(private, "private collector") + " not shown."
 	}
 	d.sentence(a)
-	c.Title, c.Description = "Feeds: "+strings.ToLower(d.Sentence[:1])+d.Sentence[1:], d.Sentence+". "+voters(a.Snapshot, a.shows)+"."
+	c.Title, c.Description = "Feeds: "+strings.ToLower(d.Sentence[:1])+d.Sentence[1:],
+		d.Sentence+". "+voters(a.Snapshot, a.shows)+"."
 	for _, f := range a.families() {
 		if x := a.peersOf(f, peers); len(x.Voters)+len(x.Others) > 0 {
 			d.Peers = append(d.Peers, x)
@@ -105,7 +106,7 @@ func (s *site) feedsPage(a *asked) (*content, error) {
 	return c, nil
 }
 
-// sentence says how the collectors stand.
+// sentence describes the states of the collectors.
 func (d *feedsView) sentence(a *asked) {
 	up := 0
 	for _, r := range d.Collectors {
@@ -129,7 +130,8 @@ func (d *feedsView) sentence(a *asked) {
 	}
 }
 
-// stood lists the collectors of a moment of the past: those that reported their state, and those of the panel. private is how many are left out.
+// stood lists the collectors of a moment of the past: those that reported their state, and those of
+// the panel. private is the number of those left out.
 func (d *feedsView) stood(a *asked, peers []history.Peer) (private int, err error) {
 	if a.Until().IsZero() {
 		return 0, nil
@@ -137,9 +139,13 @@ func (d *feedsView) stood(a *asked, peers []history.Peer) (private int, err erro
 	found, private, err := a.site.deps.History.Collectors(a.Context(), a.scope, a.Until())
 	rows := map[string]*collectorRow{}
 	for _, f := range found {
-		r := &collectorRow{Name: f.Name, State: f.State, Reason: f.Reason, Bad: f.State != "" && f.State != string(bgp.FeedUp), Updated: f.Reported}
+		r := &collectorRow{
+			Name: f.Name, State: f.State, Reason: f.Reason,
+			Bad: f.State != "" && f.State != string(bgp.FeedUp), Updated: f.Reported,
+		}
 		if !f.Reported.IsZero() {
-			r.PeersUp, r.Messages, r.Lag = number(f.PeersUp), fmt.Sprintf("%.1f", f.MessagesPerSecond), fmt.Sprintf("%.1f s", f.LagSeconds)
+			r.PeersUp, r.Messages, r.Lag = number(f.PeersUp),
+				fmt.Sprintf("%.1f", f.MessagesPerSecond), fmt.Sprintf("%.1f s", f.LagSeconds)
 		}
 		if !f.LastGap.IsZero() {
 			r.LastGap = &f.LastGap
@@ -166,11 +172,14 @@ func (d *feedsView) stood(a *asked, peers []history.Peer) (private int, err erro
 	return private, err
 }
 
-// collector is a row of the feeds.
+// collector returns the row of a collector.
 func collector(f feedlog.Row) collectorRow {
 	r := collectorRow{
-		Name: f.Collector, State: string(f.State), Reason: f.Reason, Bad: f.State != feedlog.State(bgp.FeedUp), PeersUp: number(int(f.PeersUp)), Full4: number(f.FullFeedsIPv4),
-		Full6: number(f.FullFeedsIPv6), Messages: fmt.Sprintf("%.1f", f.MessagesPerSecond), LastGap: f.LastGap, Updated: f.Updated,
+		Name: f.Collector, State: string(f.State), Reason: f.Reason,
+		Bad: f.State != feedlog.State(bgp.FeedUp), PeersUp: number(int(f.PeersUp)),
+		Full4: number(f.FullFeedsIPv4),
+		Full6: number(f.FullFeedsIPv6), Messages: fmt.Sprintf("%.1f", f.MessagesPerSecond),
+		LastGap: f.LastGap, Updated: f.Updated,
 	}
 	if f.LagSeconds != nil {
 		r.Lag = fmt.Sprintf("%.1f s", *f.LagSeconds)
@@ -178,7 +187,8 @@ func collector(f feedlog.Row) collectorRow {
 	return r
 }
 
-// peersOf are the peers of a family: voters, and the others with their reasons, the most frequent one first.
+// peersOf returns the peers of a family: the voters, and the others with their reasons, the most
+// frequent one first.
 func (a *asked) peersOf(f bgp.Family, all []history.Peer) familyPeers {
 	out := familyPeers{Family: f.Title()}
 	reasons := map[string]int{}
@@ -186,7 +196,10 @@ func (a *asked) peersOf(f bgp.Family, all []history.Peer) familyPeers {
 		if p.Family != f.String() {
 			continue
 		}
-		r := voterRow{Name: asText(p.AS), Link: a.LinkEntity(bgp.EntityAS, p.ASN.String()), Collector: p.Collector, Prefixes: number(p.Prefixes), Reason: reasonMeaning(p.Reason)}
+		r := voterRow{
+			Name: asText(p.AS), Link: a.LinkEntity(bgp.EntityAS, p.ASN.String()),
+			Collector: p.Collector, Prefixes: number(p.Prefixes), Reason: reasonMeaning(p.Reason),
+		}
 		if p.Address.IsValid() {
 			r.Address = p.Address.String()
 		}
@@ -209,7 +222,7 @@ func (a *asked) peersOf(f bgp.Family, all []history.Peer) familyPeers {
 	return out
 }
 
-// reasonMeaning says why a peer does not vote.
+// reasonMeaning explains why a peer does not vote.
 func reasonMeaning(reason string) string {
 	switch reason {
 	case "partial":

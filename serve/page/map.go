@@ -13,7 +13,8 @@ import (
 	"github.com/darkmap/darkmap/serve/worldmap"
 )
 
-// openMap reads the map of an operator's file, or the built-in one where file is empty. note is told in sentences what of the file could not be used.
+// openMap reads the map from an operator's file, or the built-in one if file is empty. It calls
+// note with a sentence for each part of the file that it cannot use.
 func openMap(file string, note func(string)) (m *worldmap.Map, err error) {
 	if file == "" {
 		return worldmap.World(), nil
@@ -44,7 +45,7 @@ func legend() []legendEntry {
 	return out
 }
 
-// drawMap draws the world of a page.
+// drawMap draws the map of the world for a page.
 func (a *asked) drawMap() (template.HTML, error) {
 	var b strings.Builder
 	err := a.site.world.WriteSVG(&b, worldmap.View{
@@ -54,8 +55,8 @@ func (a *asked) drawMap() (template.HTML, error) {
 	return template.HTML(b.String()), err //nolint:gosec // the map escapes what it writes
 }
 
-// country tells of a country: of the family in which it lost most. Where no verdict is possible, and where no value is newer than an hour, there is no
-// measurement.
+// country returns the status of a country in the family with the greatest loss. A family counts as
+// not measured if it has no verdict, or no fresh value (live.FreshFor).
 func (a *asked) country(code string) worldmap.Status {
 	var worst worldmap.Status
 	for _, f := range a.families() {
@@ -78,11 +79,12 @@ func (a *asked) country(code string) worldmap.Status {
 	return worst
 }
 
-// countryText says how much of a country is lost, and since when where that is an outage.
+// countryText describes the loss of a country, and the start of its outage if it has one.
 func (a *asked) countryText(f bgp.Family, v live.Value) string {
 	if v.Outage != "" {
 		if e, ok := a.Snapshot.Find(v.Outage); ok {
-			return fmt.Sprintf("%s lost in %s since %s (%s)", percent(v.LossPercent), f.Title(), clock(e.Outage.Start), outageview.Loss(e.Outage))
+			return fmt.Sprintf("%s lost in %s since %s (%s)", percent(v.LossPercent), f.Title(),
+				clock(e.Outage.Start), outageview.Loss(e.Outage))
 		}
 	}
 	if v.LossPercent < 100 {

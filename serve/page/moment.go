@@ -16,20 +16,21 @@ import (
 	"github.com/darkmap/darkmap/serve/live"
 )
 
-// asked is a request for a page: of which moment of which dataset.
+// asked is a request for a page about a moment of a dataset.
 type asked struct {
 	*http.Request
 	site *site
-	// Dataset is that of the page; At the moment of the past that is asked for, zero for the newest. Family is zero for all.
+	// Dataset is the dataset of the page. At is the requested moment of the past, zero for the
+	// newest. Family is zero for all families.
 	Dataset string
 	At      time.Time
 	Family  bgp.Family
-	// Snapshot is how the world stood then.
+	// Snapshot is the state of the world at the moment.
 	Snapshot *live.Snapshot
 	scope    history.Scope
 }
 
-// problem is why a page cannot be shown, in words for its reader.
+// problem is the reason why a page cannot be shown, in words for its reader.
 type problem struct {
 	status        int
 	title, detail string
@@ -39,17 +40,18 @@ func (p *problem) Error() string { return p.title + ": " + p.detail }
 
 func notFound(title, detail string) error { return &problem{http.StatusNotFound, title, detail} }
 
-// datasetName is what another dataset than the server's may be called.
+// datasetName matches the possible names of datasets other than the server's.
 var datasetName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
-// ask reads of which moment a request is, and finds it.
+// ask reads the moment of a request, and loads its snapshot.
 func (s *site) ask(r *http.Request) (*asked, error) {
 	q := r.URL.Query()
 	a := &asked{Request: r, site: s, Dataset: s.deps.Dataset, Snapshot: s.deps.Snapshot(r)}
 	if name := q.Get("dataset"); name != "" && name != a.Dataset {
 		a.Dataset = name
 		if !datasetName.MatchString(name) {
-			return a, notFound("There is no such dataset", "A dataset has a name of small letters, digits, hyphens and underscores.")
+			return a, notFound("There is no such dataset",
+				"A dataset has a name of small letters, digits, hyphens and underscores.")
 		}
 	}
 	if f := q.Get("family"); f != "" {
@@ -60,13 +62,16 @@ func (s *site) ask(r *http.Request) (*asked, error) {
 	}
 	at, _, err := timespan.Parse(strings.TrimSpace(q.Get("at")))
 	if err != nil {
-		return a, &problem{http.StatusBadRequest, "The time cannot be read", "Write a time in UTC as 2014-12-22T17:00."}
+		return a, &problem{
+			http.StatusBadRequest, "The time cannot be read",
+			"Write a time in UTC as 2014-12-22T17:00.",
+		}
 	}
 	a.scope = s.deps.ScopeOf(r, a.Dataset)
 	return a, a.find(at)
 }
 
-// find finds the snapshot of a moment; the newest one where at is zero or later than that.
+// find loads the snapshot of a moment. It takes the newest one if at is zero or later.
 func (a *asked) find(at time.Time) error {
 	present := a.Dataset == a.site.deps.Dataset
 	if present && (at.IsZero() || !at.Before(a.Snapshot.Until())) {
@@ -75,7 +80,8 @@ func (a *asked) find(at time.Time) error {
 	if !present {
 		end, err := a.site.deps.History.End(a.Context(), a.scope)
 		if errors.Is(err, history.ErrNotFound) {
-			return notFound("There is no such dataset", fmt.Sprintf("The store holds nothing of a dataset named %s.", a.Dataset))
+			return notFound("There is no such dataset",
+				fmt.Sprintf("The store holds nothing of a dataset named %s.", a.Dataset))
 		}
 		if err != nil {
 			return err
@@ -87,7 +93,8 @@ func (a *asked) find(at time.Time) error {
 	a.At = at.UTC().Truncate(time.Minute)
 	s, err := a.site.deps.History.World(a.Context(), a.scope, a.At)
 	if errors.Is(err, history.ErrNotFound) {
-		return notFound("Nothing is known of this time", fmt.Sprintf("The dataset %s holds no decided minute at %s.", a.Dataset, clock(a.At)))
+		return notFound("Nothing is known of this time",
+			fmt.Sprintf("The dataset %s holds no decided minute at %s.", a.Dataset, clock(a.At)))
 	}
 	if err == nil {
 		a.Snapshot = s
@@ -95,13 +102,13 @@ func (a *asked) find(at time.Time) error {
 	return err
 }
 
-// Past reports whether the page shows a moment that was asked for.
+// Past reports whether the page shows a requested moment.
 func (a *asked) Past() bool { return !a.At.IsZero() }
 
-// Until is the end of the newest minute that the page tells of; zero where none is known.
+// Until returns the end of the newest minute on the page, zero if none is known.
 func (a *asked) Until() time.Time { return a.Snapshot.Until() }
 
-// families are those that the page is about.
+// families returns the families of the page.
 func (a *asked) families() []bgp.Family {
 	if a.Family != 0 {
 		return []bgp.Family{a.Family}
@@ -109,10 +116,11 @@ func (a *asked) families() []bgp.Family {
 	return bgp.Families[:]
 }
 
-// shows reports whether an outage is of a family that the page is about.
+// shows reports whether the page is about a family.
 func (a *asked) shows(family string) bool { return a.Family == 0 || a.Family.String() == family }
 
-// Link is a link to a path of the same dataset and moment. More are names and values of further parameters; an empty value leaves one out.
+// Link returns a link to a path for the same dataset, moment and family. more holds names and
+// values of further parameters. An empty value removes a parameter.
 func (a *asked) Link(path string, more ...string) string {
 	q := url.Values{}
 	if a.Dataset != a.site.deps.Dataset {
@@ -137,13 +145,13 @@ func (a *asked) Link(path string, more ...string) string {
 	return link
 }
 
-// LinkOutage is the permanent link of an outage: it names the dataset, and no moment.
+// LinkOutage returns the permanent link of an outage. It names the dataset, but no moment.
 func (a *asked) LinkOutage(id string) string { return a.Link("/outage/"+id, "at", "", "family", "") }
 
-// LinkEntity is the link of an entity's page.
+// LinkEntity returns the link of an entity's page.
 func (a *asked) LinkEntity(t bgp.EntityType, code string) string { return a.Link(entityPath(t, code)) }
 
-// entityPath is the path of an entity's page.
+// entityPath returns the path of an entity's page.
 func entityPath(t bgp.EntityType, code string) string {
 	switch t {
 	case bgp.EntityWorld:
@@ -157,5 +165,5 @@ func entityPath(t bgp.EntityType, code string) string {
 	return "/" + t.String() + "/" + url.PathEscape(code)
 }
 
-// reason says in a sentence why something of the past is not shown.
+// reason explains in a sentence why a part of the past is not shown.
 func reason(err error) string { return serve.Reason(err) }

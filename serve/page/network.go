@@ -10,10 +10,10 @@ import (
 	"github.com/darkmap/darkmap/serve/history"
 )
 
-// asPrefixes is how many prefixes of a network a page lists.
+// asPrefixes bounds the prefixes that the page of a network lists.
 const asPrefixes = 100
 
-// regionPage is `/region/{code}`.
+// regionPage answers `/region/{code}`.
 func (s *site) regionPage(a *asked) (*content, error) {
 	code := a.PathValue("code")
 	if to := a.upper(code, "/region/"); to != "" {
@@ -30,11 +30,12 @@ func (s *site) regionPage(a *asked) (*content, error) {
 	return c, nil
 }
 
-// asPage is `/as/{number}`.
+// asPage answers `/as/{number}`.
 func (s *site) asPage(a *asked) (*content, error) {
 	asn, err := bgp.ParseASN(a.PathValue("number"))
 	if err != nil {
-		return nil, notFound("There is no such network", "Networks have AS numbers, as 131279. They go up to 4294967295.")
+		return nil, notFound("There is no such network",
+			"Networks have AS numbers, as 131279. They go up to 4294967295.")
 	}
 	if a.PathValue("number") != fmt.Sprint(uint32(asn)) {
 		return &content{redirect: a.LinkEntity(bgp.EntityAS, asn.String())}, nil
@@ -51,13 +52,13 @@ func (s *site) asPage(a *asked) (*content, error) {
 	return c, nil
 }
 
-// heldRow is a prefix and who holds it.
+// heldRow is a prefix and its state over a time.
 type heldRow struct {
 	Prefix, Link string
 	State        string
 	Since, Until time.Time
 	AtLeast      bool
-	// Seen is 40 of 45.
+	// Seen is for example 40 of 45.
 	Seen               string
 	Usual              string
 	Origins, Upstreams []namedLink
@@ -71,13 +72,16 @@ func (a *asked) held(all []history.Holder) []heldRow {
 			continue
 		}
 		r := heldRow{
-			Prefix: h.Prefix, Link: a.LinkEntity(bgp.EntityPrefix, h.Prefix), State: stateMeaning(h.State), Since: h.Since, AtLeast: h.SinceAtLeast,
-			Seen: fmt.Sprintf("%s of %s", number(h.SeenBy), number(h.Voters)), Origins: a.networks(h.Origins), Upstreams: a.networks(h.Upstreams),
+			Prefix: h.Prefix, Link: a.LinkEntity(bgp.EntityPrefix, h.Prefix),
+			State: stateMeaning(h.State), Since: h.Since, AtLeast: h.SinceAtLeast,
+			Seen:    fmt.Sprintf("%s of %s", number(h.SeenBy), number(h.Voters)),
+			Origins: a.networks(h.Origins), Upstreams: a.networks(h.Upstreams),
 		}
 		if h.UsualPercent > 0 {
 			r.Usual = percent(h.UsualPercent)
 		}
-		if h.Until != nil && !h.Until.After(a.Until()) { // else: it was so still at the moment that the page shows
+		// else the state still held at the moment of the page
+		if h.Until != nil && !h.Until.After(a.Until()) {
 			r.Until = *h.Until
 		}
 		out = append(out, r)
@@ -85,7 +89,7 @@ func (a *asked) held(all []history.Holder) []heldRow {
 	return out
 }
 
-// stateMeaning says what the state of a prefix is.
+// stateMeaning describes the state of a prefix.
 func stateMeaning(state string) string {
 	switch state {
 	case "partly":
@@ -96,12 +100,16 @@ func stateMeaning(state string) string {
 	return strings.ReplaceAll(state, "_", " ")
 }
 
-// watchPage is `/watch/{list}`. A list that is not public is there for people who are logged in.
+// watchPage answers `/watch/{list}`. Only logged-in viewers get the page of a list that is not
+// public.
 func (s *site) watchPage(a *asked) (*content, error) {
 	list := a.PathValue("list")
 	c, d, err := a.entity(bgp.Entity{Type: bgp.EntityWatch, Code: list})
 	if err != nil {
-		return nil, &problem{http.StatusNotFound, "There is no such watch list", "Watch lists that are not public are shown to people who are logged in."}
+		return nil, &problem{
+			http.StatusNotFound, "There is no such watch list",
+			"Watch lists that are not public are shown to people who are logged in.",
+		}
 	}
 	d.members(a, list)
 	return c, nil

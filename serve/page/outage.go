@@ -13,14 +13,14 @@ import (
 	"github.com/darkmap/darkmap/serve/history"
 )
 
-// outageView is what the page of an outage shows.
+// outageView holds the content of the page of an outage.
 type outageView struct {
 	bgp.Outage
 	Name string
-	// Standing says how it stands: it goes on; it is over, and why.
+	// Standing is a sentence about its state: open, or over and for which reason.
 	Standing string
 	Facts    []fact
-	// Evidence are figures of the routes; Patterns what they show together.
+	// Evidence lists the evidence from the routes.
 	Evidence           []fact
 	Curve              curveView
 	Prefixes           []prefixRow
@@ -35,11 +35,12 @@ type outageView struct {
 	Post               post
 	JSON, CSV          string
 	Permanent          string
-	// Problem says why the records could not be read; what is shown is the newest record then.
+	// Problem is the reason why the records could not be read. The page then shows the newest
+	// record.
 	Problem string
 }
 
-// fact is a figure with the statement that gives it.
+// fact is a figure with the statement that returns it.
 type fact struct {
 	Term string
 	// Value is text, or an element.
@@ -47,7 +48,7 @@ type fact struct {
 	SQL   string
 }
 
-// namedLink is a link with its text; Text alone where Link is empty.
+// namedLink is a link with its text. If Link is empty, it is the text alone.
 type namedLink struct{ Text, Link, More string }
 
 // revisionRow is a record of the outage.
@@ -64,18 +65,19 @@ type revisionRow struct {
 // post is a short message about the outage.
 type post struct {
 	Text, Link string
-	// Characters is how long both are, a link being 23 as where links are shortened.
+	// Characters is the length of text and link. A link counts as shortLink.
 	Characters int
 }
 
-// shortLink is the length that messages of social networks count a link as.
+// shortLink is the length that social networks count for a link.
 const shortLink = 23
 
-// outagePage is `/outage/{id}`.
+// outagePage answers `/outage/{id}`.
 func (s *site) outagePage(a *asked) (*content, error) {
 	id := a.PathValue("id")
 	if _, _, _, _, err := bgp.ParseOutageID(id); err != nil {
-		return nil, notFound("There is no such outage", "The id of an outage is like country-KP-ipv4-20141222T1615Z.")
+		return nil, notFound("There is no such outage",
+			"The id of an outage is like country-KP-ipv4-20141222T1615Z.")
 	}
 	c := &content{Template: "outage", Newest: true}
 	got, err := s.deps.History.Outage(a.Context(), a.scope, id)
@@ -88,7 +90,7 @@ func (s *site) outagePage(a *asked) (*content, error) {
 			return nil, err
 		}
 		d.Outage, c.Lacks = e.Outage, true
-		if !errors.Is(err, history.ErrNotFound) { // else: the store has not got it yet
+		if !errors.Is(err, history.ErrNotFound) { // else the store does not have it yet
 			d.Problem = reason(err)
 		}
 	}
@@ -108,7 +110,8 @@ func (s *site) outagePage(a *asked) (*content, error) {
 	return c, nil
 }
 
-// title is the headline of an outage, or what stands for one in records of old versions.
+// title returns the headline of an outage. It makes one for records of old versions without a
+// headline.
 func title(o bgp.Outage) string {
 	if o.Headline != "" {
 		return plaintext.Clean(o.Headline)
@@ -116,7 +119,7 @@ func title(o bgp.Outage) string {
 	return entityName(o.Entity) + ": " + outageview.Kind(o) + ", " + outageview.Loss(o)
 }
 
-// standing says in a sentence how an outage stands.
+// standing describes the state of an outage in a sentence.
 func standing(o bgp.Outage, next *bgp.Outage) string {
 	lasts := bgp.DurationText(time.Duration(o.DurationSeconds) * time.Second)
 	switch o.State {
@@ -131,7 +134,7 @@ func standing(o bgp.Outage, next *bgp.Outage) string {
 	return "Over after " + lasts + ": " + outageview.Ended(o, next) + ". " + endMeaning(o)
 }
 
-// endMeaning says what the reason of an end means.
+// endMeaning explains the reason of an end.
 func endMeaning(o bgp.Outage) string {
 	switch o.EndReason {
 	case bgp.EndRecovered:
@@ -153,16 +156,22 @@ func endMeaning(o bgp.Outage) string {
 	return ""
 }
 
-// fill fills in what the record tells.
+// fill fills in the content from the records.
 func (d *outageView) fill(a *asked, revisions []history.Revision) {
 	o := d.Outage
 	d.Facts, d.Evidence = d.facts(a), d.evidence(a)
 	d.Origins, d.Upstreams = a.networks(o.Origins), a.networks(o.Upstreams)
 	for _, c := range o.Countries {
-		d.Countries = append(d.Countries, namedLink{Text: entityName(bgp.Entity{Type: bgp.EntityCountry, Code: c}), Link: a.LinkEntity(bgp.EntityCountry, c)})
+		d.Countries = append(d.Countries, namedLink{
+			Text: entityName(bgp.Entity{Type: bgp.EntityCountry, Code: c}),
+			Link: a.LinkEntity(bgp.EntityCountry, c),
+		})
 	}
 	for _, p := range o.Parents {
-		l := namedLink{Text: kindOfEntity(p.Type) + " " + entityName(bgp.Entity{Type: p.Type, Code: p.Code}), More: "lost " + percent(p.SharePercent) + " of it, too"}
+		l := namedLink{
+			Text: kindOfEntity(p.Type) + " " + entityName(bgp.Entity{Type: p.Type, Code: p.Code}),
+			More: "lost " + percent(p.SharePercent) + " of it, too",
+		}
 		if p.ID != "" {
 			l.Link = a.LinkOutage(p.ID)
 		}
@@ -176,12 +185,14 @@ func (d *outageView) fill(a *asked, revisions []history.Revision) {
 	for _, r := range revisions {
 		x := r.Entry.Outage
 		d.Revisions = append(d.Revisions, revisionRow{
-			r.Sequence, string(r.Event), string(r.State), r.DecidedAt, string(r.Severity), outageview.Loss(x), bgp.DurationText(time.Duration(x.DurationSeconds) * time.Second),
+			r.Sequence, string(r.Event), string(r.State), r.DecidedAt, string(r.Severity),
+			outageview.Loss(x), bgp.DurationText(time.Duration(x.DurationSeconds) * time.Second),
 		})
 	}
 	d.RevisionsSQL = historySQL(a.Dataset, o.ID)
 	d.Permanent = a.site.deps.Absolute(a.Request, strings.TrimPrefix(a.LinkOutage(o.ID), a.site.deps.Base))
-	d.JSON, d.CSV = a.Link("/v1/outages/"+o.ID, "at", "", "family", ""), a.Link("/v1/outages/"+o.ID+".csv", "at", "", "family", "")
+	d.JSON, d.CSV = a.Link("/v1/outages/"+o.ID, "at", "", "family", ""),
+		a.Link("/v1/outages/"+o.ID+".csv", "at", "", "family", "")
 	d.Post = post{Text: plaintext.Clean(o.Post), Link: d.Permanent}
 	if d.Post.Text == "" {
 		d.Post.Text = title(o)
@@ -189,7 +200,7 @@ func (d *outageView) fill(a *asked, revisions []history.Revision) {
 	d.Post.Characters = len([]rune(d.Post.Text)) + 1 + shortLink
 }
 
-// other is a link to an event by its id; nil for none.
+// other returns a link to an event by its id, or nil if id is empty.
 func (a *asked) other(id string) *namedLink {
 	if id == "" {
 		return nil
@@ -197,7 +208,7 @@ func (a *asked) other(id string) *namedLink {
 	return &namedLink{Text: id, Link: a.LinkOutage(id)}
 }
 
-// networks are links to ASes.
+// networks returns links to ASes.
 func (a *asked) networks(all []bgp.AS) []namedLink {
 	var out []namedLink
 	for _, x := range all {
@@ -206,7 +217,7 @@ func (a *asked) networks(all []bgp.AS) []namedLink {
 	return out
 }
 
-// facts are the figures of the outage.
+// facts lists the figures of the outage.
 func (d *outageView) facts(a *asked) []fact {
 	o := d.Outage
 	f, _ := bgp.FamilyNamed(o.Family)
@@ -221,11 +232,23 @@ func (d *outageView) facts(a *asked) []fact {
 		fact{"Kind", outageview.Kind(o), sql("kind")},
 		fact{"Severity at its worst", string(o.Severity), sql("severity")},
 		fact{
-			"Lost at its worst", fmt.Sprintf("%s: %s of %s, %s of %s", percent(o.Peak.LossPercent), number(o.Peak.LostPrefixes), bgp.Count(o.Baseline.Prefixes, "prefix"), space(o.Peak.LostSpace, f), space(o.Baseline.Space, f)),
+			"Lost at its worst",
+			fmt.Sprintf("%s: %s of %s, %s of %s", percent(o.Peak.LossPercent),
+				number(o.Peak.LostPrefixes), bgp.Count(o.Baseline.Prefixes, "prefix"),
+				space(o.Peak.LostSpace, f), space(o.Baseline.Space, f)),
 			sql("peak_loss_percent, peak_lost_prefixes, baseline_prefixes, peak_lost_space, baseline_space"),
 		},
-		fact{"Lost at the newest record", fmt.Sprintf("%s: %s", percent(o.Now.LossPercent), bgp.Count(o.Now.LostPrefixes, "prefix")), fieldSQL(a.Dataset, o.ID, "now")},
-		fact{"Seen by", fmt.Sprintf("%s on %s", bgp.Count(o.Panel.Voters, "voter"), bgp.Count(o.Panel.Collectors, "collector")), sql("voters, collectors")},
+		fact{
+			"Lost at the newest record",
+			fmt.Sprintf("%s: %s", percent(o.Now.LossPercent), bgp.Count(o.Now.LostPrefixes, "prefix")),
+			fieldSQL(a.Dataset, o.ID, "now"),
+		},
+		fact{
+			"Seen by",
+			fmt.Sprintf("%s on %s",
+				bgp.Count(o.Panel.Voters, "voter"), bgp.Count(o.Panel.Collectors, "collector")),
+			sql("voters, collectors"),
+		},
 		fact{"Verdicts rest on", tableMeaning(o.Panel.Table), fieldSQL(a.Dataset, o.ID, "panel.table")},
 	)
 	return out
@@ -242,7 +265,8 @@ func tableMeaning(t bgp.TableKnowledge) string {
 	return "it is not known what"
 }
 
-// withdrawals asks who lost the prefixes when.
+// withdrawals asks the store for the losses of the prefixes, and makes the curve and the table of
+// prefixes.
 func (d *outageView) withdrawals(a *asked) error {
 	o := d.Outage
 	f, ok := bgp.FamilyNamed(o.Family)
@@ -260,7 +284,8 @@ func (d *outageView) withdrawals(a *asked) error {
 	return err
 }
 
-// lostPrefixes are those that an outage lost: of a prefix it is the prefix itself.
+// lostPrefixes returns the prefixes that an outage lost. For an outage of a prefix it is the prefix
+// itself.
 func lostPrefixes(o bgp.Outage) []string {
 	if o.Entity.Type == bgp.EntityPrefix {
 		return []string{o.Entity.Code}
@@ -268,14 +293,15 @@ func lostPrefixes(o bgp.Outage) []string {
 	return o.LostPrefixes
 }
 
-// before and after say how long around the start of an outage withdrawals are looked for.
+// curveBefore and curveAfter bound the time around the start of an outage in which the page looks
+// for withdrawals. If the voters took longer, the time after the start grows up to curveMost.
 const (
 	curveBefore = 2 * time.Minute
 	curveAfter  = 10 * time.Minute
 	curveMost   = 2 * time.Hour
 )
 
-// curveSpan is the time in which the voters lost the prefixes.
+// curveSpan returns the time in which the voters lost the prefixes.
 func curveSpan(o bgp.Outage) (from, to time.Time) {
 	after := curveAfter
 	if s := o.Evidence.WithdrawalSpreadSeconds; s != nil {
@@ -288,10 +314,10 @@ func curveSpan(o bgp.Outage) (from, to time.Time) {
 	return o.Start.Add(-curveBefore), to
 }
 
-// askVoters bounds the time that the detector has for an answer.
+// askVoters bounds the time of a question to the detector.
 const askVoters = 2 * time.Second
 
-// deadline is ctx with the time that the detector has.
+// deadline returns ctx with askVoters as its timeout.
 func deadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, askVoters)
 }

@@ -13,7 +13,7 @@ import (
 
 //go:generate go run -C ../../tools/web . ../../serve/page/web
 
-// built holds what go generate makes of web.
+// built holds the output of go generate for web.
 //
 //go:embed web/dist
 var built embed.FS
@@ -27,8 +27,8 @@ type Pages struct {
 	faces     *faces
 }
 
-// New reads the templates, the files that pages load, and the map: that of mapFile, or the built-in one where it is empty. note is told in sentences
-// what of mapFile could not be used.
+// New reads the templates, the assets and the map: the one in mapFile, or the built-in one if
+// mapFile is empty. It calls note with a sentence for each part of mapFile that it cannot use.
 func New(mapFile string, note func(string)) (*Pages, error) {
 	files, err := fs.Sub(built, "web/dist")
 	if err != nil {
@@ -51,7 +51,7 @@ func New(mapFile string, note func(string)) (*Pages, error) {
 	return p, err
 }
 
-// site is Pages with what they are made from.
+// site is Pages with the sources of their content.
 type site struct {
 	*Pages
 	deps *serve.Deps
@@ -60,11 +60,14 @@ type site struct {
 // Routes lists the pages.
 func (p *Pages) Routes(d *serve.Deps) []serve.Route {
 	s := &site{p, d}
-	routes := []serve.Route{p.assets.Route(), {Pattern: "GET /outage/{id}/picture.png", Handler: http.HandlerFunc(s.picture)}}
+	routes := []serve.Route{
+		p.assets.Route(),
+		{Pattern: "GET /outage/{id}/picture.png", Handler: http.HandlerFunc(s.picture)},
+	}
 	for _, x := range []struct {
 		pattern string
 		answer  func(*asked) (*content, error)
-		second  bool // it shows what changes from second to second
+		second  bool // the page has content that changes each second
 	}{
 		{"GET /{$}", s.worldPage, false},
 		{"GET /outage/{id}", s.outagePage, true},

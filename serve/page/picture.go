@@ -26,22 +26,22 @@ import (
 	"github.com/darkmap/darkmap/serve/worldmap"
 )
 
-// The size of a picture that previews of links show, pixels, and the margin of its texts.
+// The size in pixels of a picture for link previews, and the margin of its texts.
 const (
 	pictureWidth  = 1200
 	pictureHeight = 630
 	pictureMargin = 40
-	// pictureMap is how much of the width the map takes.
+	// pictureMap is the width of the map.
 	pictureMap = 940
 )
 
-// faces are the fonts of pictures. A face is not safe for concurrent use: painting is locked.
+// faces are the fonts of pictures. A face is not safe for concurrent use, so painting holds mu.
 type faces struct {
 	mu                  sync.Mutex
 	title, text, credit font.Face
 }
 
-// readFaces reads the fonts that are built in.
+// readFaces reads the built-in fonts.
 func readFaces() (*faces, error) {
 	face := func(ttf []byte, size float64) (font.Face, error) {
 		f, err := opentype.Parse(ttf)
@@ -56,7 +56,7 @@ func readFaces() (*faces, error) {
 	return &faces{title: title, text: text, credit: credit}, errors.Join(err1, err2, err3)
 }
 
-// picture is `/outage/{id}/picture.png`: the map and a sentence, for previews of links.
+// picture answers `/outage/{id}/picture.png`: the map and a sentence, for link previews.
 func (s *site) picture(w http.ResponseWriter, r *http.Request) {
 	a, err := s.ask(r)
 	var o bgp.Outage
@@ -86,10 +86,11 @@ func (s *site) picture(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(b) // the client may be gone
 }
 
-// outageOf is an outage by its id: as the store has it, or the present.
+// outageOf returns an outage by its id, from the snapshot or the store.
 func (a *asked) outageOf(id string) (bgp.Outage, error) {
 	if _, _, _, _, err := bgp.ParseOutageID(id); err != nil {
-		return bgp.Outage{}, notFound("There is no such outage", "The id of an outage is like country-KP-ipv4-20141222T1615Z.")
+		return bgp.Outage{}, notFound("There is no such outage",
+			"The id of an outage is like country-KP-ipv4-20141222T1615Z.")
 	}
 	if e, ok := a.Snapshot.Find(id); ok {
 		return e.Outage, nil
@@ -101,7 +102,7 @@ func (a *asked) outageOf(id string) (bgp.Outage, error) {
 	return got.Newest.Outage, err
 }
 
-// paint draws an outage: its places on the map, what it is called, when it began and ended.
+// paint draws an outage: its places on the map, its title, its start and its end.
 func (s *site) paint(o bgp.Outage) ([]byte, error) {
 	img := image.NewRGBA(image.Rect(0, 0, pictureWidth, pictureHeight))
 	draw.Draw(img, img.Bounds(), image.White, image.Point{}, draw.Src)
@@ -134,10 +135,13 @@ func (s *site) paint(o bgp.Outage) ([]byte, error) {
 	}
 	when := "Since " + o.Start.UTC().Format(secondForm)
 	if o.End != nil {
-		when = o.Start.UTC().Format(secondForm) + ", for " + bgp.DurationText(time.Duration(o.DurationSeconds)*time.Second)
+		when = o.Start.UTC().Format(secondForm) + ", for " +
+			bgp.DurationText(time.Duration(o.DurationSeconds)*time.Second)
 	}
 	written(img, s.faces.text, when+" ("+familyTitle(o.Family)+")", y, color.RGBA{0x40, 0x40, 0x40, 0xff})
-	written(img, s.faces.credit, "darkmap. Routes: RIPE NCC RIS, University of Oregon RouteViews. Map: Natural Earth.", pictureHeight-16, color.RGBA{0x60, 0x60, 0x60, 0xff})
+	written(img, s.faces.credit,
+		"darkmap. Routes: RIPE NCC RIS, University of Oregon RouteViews. Map: Natural Earth.",
+		pictureHeight-16, color.RGBA{0x60, 0x60, 0x60, 0xff})
 	var b bytes.Buffer
 	err := (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&b, img)
 	return b.Bytes(), err
@@ -149,7 +153,8 @@ func written(img draw.Image, face font.Face, text string, y int, c color.Color) 
 	d.DrawString(plaintext.Clean(text))
 }
 
-// wrapped breaks a text into lines of a width, so many at most; the last one ends with ... where something is left out.
+// wrapped breaks a text into lines of a width, at most most of them. If it leaves words out, the
+// last line ends with "...".
 func wrapped(face font.Face, text string, width, most int) (lines []string) {
 	fits := func(s string) bool { return font.MeasureString(face, s).Ceil() <= width }
 	line := ""

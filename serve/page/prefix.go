@@ -9,12 +9,13 @@ import (
 )
 
 const (
-	// heldBack is how far back a page tells who held a prefix, heldRows how many rows it has.
+	// heldBack is the time in the past for which a page lists the states of a prefix. heldRows
+	// bounds the rows.
 	heldBack = 365 * 24 * time.Hour
 	heldRows = 25
 )
 
-// prefixPage is `/prefix/{prefix}`.
+// prefixPage answers `/prefix/{prefix}`.
 func (s *site) prefixPage(a *asked) (*content, error) {
 	p, err := netip.ParsePrefix(a.PathValue("prefix"))
 	if err != nil || p.Addr().Is4In6() {
@@ -23,7 +24,7 @@ func (s *site) prefixPage(a *asked) (*content, error) {
 	if p = p.Masked(); p.String() != a.PathValue("prefix") {
 		return &content{redirect: a.LinkEntity(bgp.EntityPrefix, p.String())}, nil
 	}
-	a.Family = 0 // the prefix tells it
+	a.Family = 0 // the prefix has its own family
 	one := *a
 	one.Family = bgp.FamilyOf(p)
 	c, d, missing := one.entity(bgp.Entity{Type: bgp.EntityPrefix, Code: p.String()})

@@ -21,34 +21,35 @@ import (
 //go:embed templates
 var sources embed.FS
 
-// content is what a page shows.
+// content is the content of a page.
 type content struct {
 	// Template names the file in templates, without its ending.
 	Template string
-	// Title stands in the browser's tab, Description in search results and previews of links.
+	// Title is shown in the browser's tab, and Description in search results and link previews.
 	Title, Description string
-	// Data is what the template shows.
+	// Data is the data of the template.
 	Data any
-	// Lacks: something could not be read. The page is not kept by caches then.
+	// Lacks means that a part could not be read. Caches must not keep the page then.
 	Lacks bool
-	// Newest: the page shows what is newest, whichever moment is asked for.
+	// Newest means that the page shows the newest data for any requested moment.
 	Newest bool
-	// Picture is the path of the picture that previews of links show; empty for none.
+	// Picture is the path of the picture for link previews, or empty.
 	Picture string
-	// Fixed: the page is the same at any moment. It has no stream.
+	// Fixed means that the page is the same at any moment. It has no stream.
 	Fixed  bool
 	status int
-	// redirect, where it is set, is where the answer is.
+	// redirect is the address of the answer, if it is set.
 	redirect string
 }
 
-// view is what a template gets.
+// view is the input of a template.
 type view struct {
 	*asked
 	*content
 }
 
-// Stream is where the page hears of new minutes; empty where it shows a moment that does not change.
+// Stream returns the address of the stream of new minutes. It is empty if the page shows a moment
+// that does not change.
 func (v view) Stream() string {
 	if v.Fixed || v.Past() || v.Snapshot.Past || v.Dataset != v.site.deps.Dataset || v.status != http.StatusOK {
 		return ""
@@ -56,15 +57,15 @@ func (v view) Stream() string {
 	return v.site.deps.URL("/v1/stream")
 }
 
-// Asset is the path of a file that pages load.
+// Asset returns the path of an asset.
 func (v view) Asset(name string) string { return v.site.deps.URL(v.site.assets.Path(name)) }
 
-// Canonical is the address of the page for others.
+// Canonical returns the address of the page for others.
 func (v view) Canonical() string {
 	return v.site.deps.Absolute(v.Request, v.URL.RequestURI())
 }
 
-// PictureURL is the address of the picture for others; empty for none.
+// PictureURL returns the address of the picture for others, or "".
 func (v view) PictureURL() string {
 	if v.Picture == "" {
 		return ""
@@ -72,16 +73,16 @@ func (v view) PictureURL() string {
 	return v.site.deps.Absolute(v.Request, v.Picture)
 }
 
-// Problems says what keeps the page from telling all.
+// Problems lists everything that makes the page incomplete.
 func (v view) Problems() []string { return v.Snapshot.Problems }
 
-// LinkNewest is this page of the newest moment.
+// LinkNewest returns the link of this page for the newest moment.
 func (v view) LinkNewest() string { return v.Link(v.URL.EscapedPath(), "at", "") }
 
-// Query is what was searched for.
+// Query returns the text of the search.
 func (v view) Query() string { return v.URL.Query().Get("q") }
 
-// DatasetField is the name of the dataset where forms have to send it on; empty elsewhere.
+// DatasetField returns the name of the dataset if forms must send it, or "".
 func (v view) DatasetField() string {
 	if v.Dataset == v.site.deps.Dataset {
 		return ""
@@ -89,19 +90,22 @@ func (v view) DatasetField() string {
 	return v.Dataset
 }
 
-// Version is the program's.
+// Version returns the version of the program.
 func (v view) Version() string { return v.site.deps.Version }
 
-// LoggedIn: the page may show what is private, and a login can be ended.
+// LoggedIn reports whether the viewer is logged in. The page may then show private data and a
+// button to log out.
 func (v view) LoggedIn() bool { return serve.Viewer(v.Request).LoggedIn }
 
-// functions are those of templates.
+// functions are the functions of templates.
 var functions = template.FuncMap{
-	"moment": moment, "second": second, "secondOf": secondOf, "number": number[int], "percent": percent, "space": space, "clean": plaintext.Clean,
-	"as": asText, "family": familyTitle, "duration": bgp.DurationText, "count": bgp.Count[int], "entity": entityName, "listed": listed,
+	"moment": moment, "second": second, "secondOf": secondOf, "number": number[int],
+	"percent": percent, "space": space, "clean": plaintext.Clean,
+	"as": asText, "family": familyTitle, "duration": bgp.DurationText, "count": bgp.Count[int],
+	"entity": entityName, "listed": listed,
 }
 
-// parse reads the templates: each page has the layout and the common parts.
+// parse reads the templates. Each page has the layout and the common parts.
 func parse() (map[string]*template.Template, error) {
 	pages, err := fs.Glob(sources, "templates/*.html")
 	if err != nil {
@@ -123,7 +127,8 @@ func parse() (map[string]*template.Template, error) {
 	return out, nil
 }
 
-// page answers a request with what answer makes for it. second: the page also shows what changes from second to second.
+// page answers a request with the content that answer makes for it. second means that the page also
+// has content that changes each second.
 func (s *site) page(answer func(*asked) (*content, error), second bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a, err := s.ask(r)
@@ -149,11 +154,12 @@ func (s *site) page(answer func(*asked) (*content, error), second bool) http.Han
 	})
 }
 
-// secondsFor is for how long a page may show what changes from second to second: caches keep it for as long.
+// secondsFor is the time for which a page may show content that changes each second. Caches keep it
+// for as long.
 const secondsFor = 10 * time.Second
 
-// tag is what the text of a page depends on: its ETag is made of it before anything is asked for or rendered. Answers of the store are the same for a
-// window (history.Scope).
+// tag lists everything on which the text of a page depends. The ETag is made of it before anything
+// is asked or rendered. Answers of the store are the same for a window (history.Scope).
 func (a *asked) tag(second bool) []string {
 	parts := []string{a.site.deps.Version, a.Snapshot.Tag(), a.scope.Window, a.Dataset, a.URL.RequestURI()}
 	for _, p := range a.Snapshot.Families {
@@ -165,15 +171,18 @@ func (a *asked) tag(second bool) []string {
 	return parts
 }
 
-// notKept takes back that an answer may be kept.
+// notKept forbids caches to keep an answer.
 func notKept(w http.ResponseWriter) {
 	w.Header().Del("ETag")
 	w.Header().Set("Cache-Control", "no-store")
 }
 
-// failure is the page of an error.
+// failure returns the page of an error.
 func failure(err error) *content {
-	c := &content{Template: "failure", Title: "This cannot be shown", Description: reason(err), Lacks: true, status: http.StatusServiceUnavailable}
+	c := &content{
+		Template: "failure", Title: "This cannot be shown", Description: reason(err), Lacks: true,
+		status: http.StatusServiceUnavailable,
+	}
 	var p *problem
 	switch {
 	case errors.As(err, &p):
@@ -184,7 +193,7 @@ func failure(err error) *content {
 	return c
 }
 
-// write renders a page and sends it. One that is an error, or lacks something, is kept by no cache.
+// write renders a page and sends it. No cache keeps an error or an incomplete page.
 func (s *site) write(w http.ResponseWriter, v view) {
 	var b bytes.Buffer
 	if err := s.templates[v.Template].Execute(&b, v); err != nil {

@@ -9,18 +9,18 @@ import (
 	"github.com/darkmap/darkmap/internal/outageview"
 )
 
-// maxRows is how many incidents a table of the world shows.
+// maxRows bounds the incidents in a table.
 const maxRows = 200
 
 // row is an incident in a table.
 type row struct {
 	Name, Link string
-	// Loss says how much was lost at the peak; Kind what sort of loss it is, How how it ended.
+	// Loss is the loss at the peak, Kind the kind of the loss, and How the way in which it ended.
 	Loss, Kind, How string
 	Start, End      time.Time
 	Duration        string
 	Family          string
-	// Includes counts what is folded into the incident.
+	// Includes counts the outages that are folded into the incident.
 	Includes string
 	// Class is the severity, for the colour of the row's edge.
 	Class string
@@ -30,15 +30,16 @@ type row struct {
 type table struct {
 	Label string
 	Rows  []row
-	// Ended: all have ended.
+	// Ended means that all incidents have ended.
 	Ended bool
-	// Includes: some have others folded into them.
+	// Includes means that some have others folded into them.
 	Includes bool
-	// More says how many are left out; empty where none is.
+	// More gives the number of incidents left out in a sentence, or is empty.
 	More string
 }
 
-// table folds outages into incidents and lists them. Those of a family that the page is not about are left out.
+// table folds outages into incidents and lists them. It leaves out families that the page is not
+// about.
 func (a *asked) table(label string, entries []outagelog.Entry, ended bool) table {
 	var all []bgp.Outage
 	for _, e := range entries {
@@ -65,11 +66,13 @@ func (a *asked) incidents(label string, all []outageview.Incident, ended bool) t
 	return t
 }
 
-// row is one outage.
+// row returns the row of one outage.
 func (a *asked) row(o bgp.Outage) row {
 	r := row{
-		Name: entityName(o.Entity), Link: a.LinkOutage(o.ID), Loss: outageview.Loss(o), Kind: outageview.Kind(o), How: outageview.Ended(o, a.successor(o)), Start: o.Start,
-		Duration: bgp.DurationText(time.Duration(o.DurationSeconds) * time.Second), Family: familyTitle(o.Family), Class: string(o.Severity),
+		Name: entityName(o.Entity), Link: a.LinkOutage(o.ID), Loss: outageview.Loss(o),
+		Kind: outageview.Kind(o), How: outageview.Ended(o, a.successor(o)), Start: o.Start,
+		Duration: bgp.DurationText(time.Duration(o.DurationSeconds) * time.Second),
+		Family:   familyTitle(o.Family), Class: string(o.Severity),
 	}
 	if o.End != nil {
 		r.End = *o.End
@@ -80,7 +83,7 @@ func (a *asked) row(o bgp.Outage) row {
 	return r
 }
 
-// successor is the event that goes on from an outage; nil where the page does not know it.
+// successor returns the event that continues an outage, or nil if the page does not know it.
 func (a *asked) successor(o bgp.Outage) *bgp.Outage {
 	if e, ok := a.Snapshot.Find(o.Successor); ok {
 		return &e.Outage

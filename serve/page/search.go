@@ -11,15 +11,15 @@ import (
 	"github.com/darkmap/darkmap/serve/history"
 )
 
-// searchView is what was found.
+// searchView holds the results of a search.
 type searchView struct {
 	Query string
 	Found []foundRow
-	// Problem says why something was not looked for.
+	// Problem is the reason why a part was not searched.
 	Problem, Hint string
 }
 
-// foundRow is something that a text names.
+// foundRow is a thing that the text names.
 type foundRow struct{ Name, Noun, Link string }
 
 const (
@@ -27,13 +27,17 @@ const (
 	maxQuery = 200
 )
 
-// searchPage is `/search?q=`. What a text names exactly is led to at once.
+// searchPage answers `/search?q=`. If the text names one thing exactly, it redirects to the page of
+// that thing.
 func (s *site) searchPage(a *asked) (*content, error) {
 	text := strings.TrimSpace(a.URL.Query().Get("q"))
 	if len(text) > maxQuery {
 		text = strings.ToValidUTF8(text[:maxQuery], "")
 	}
-	d := &searchView{Query: text, Hint: "Search for a country (North Korea, KP), a region (KP-01), a network (AS131279, or a part of its name), a prefix, an address, or the id of an outage."}
+	d := &searchView{
+		Query: text,
+		Hint:  "Search for a country (North Korea, KP), a region (KP-01), a network (AS131279, or a part of its name), a prefix, an address, or the id of an outage.",
+	}
 	c := &content{Template: "search", Title: "Search", Description: d.Hint, Data: d}
 	if text == "" {
 		return c, nil
@@ -54,7 +58,10 @@ func (s *site) searchPage(a *asked) (*content, error) {
 		}
 	}
 	for _, code := range bgp.CountriesNamed(text) {
-		d.Found = append(d.Found, foundRow{bgp.CountryName(code) + " (" + code + ")", "country", a.LinkEntity(bgp.EntityCountry, code)})
+		d.Found = append(d.Found, foundRow{
+			bgp.CountryName(code) + " (" + code + ")", "country",
+			a.LinkEntity(bgp.EntityCountry, code),
+		})
 	}
 	at := a.Until()
 	if at.IsZero() {
@@ -69,7 +76,7 @@ func (s *site) searchPage(a *asked) (*content, error) {
 	return c, nil
 }
 
-// leads is the page that a question leads to; empty where it leads to none.
+// leads returns the address of the page that a question names, or "".
 func (a *asked) leads(q query.Question) (string, error) {
 	switch q.Kind {
 	case query.KindOutage:

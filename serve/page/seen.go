@@ -11,44 +11,44 @@ import (
 	"github.com/darkmap/darkmap/serve/live"
 )
 
-// keyOf names an entity in a family.
+// keyOf returns the key of an entity in a family.
 func keyOf(t bgp.EntityType, code string, f bgp.Family) live.Key {
 	return live.Key{Family: f, Type: t, Code: code}
 }
 
-// maxAsked is of how many prefixes a page asks the detector who holds them.
+// maxAsked bounds the prefixes for which a page asks the detector for holders.
 const maxAsked = 4
 
-// maxHolders is how many peers of a prefix the detector lists.
+// maxHolders bounds the peers of a prefix in the detector's answer.
 const maxHolders = 100
 
-// noAnswer says why the detector does not tell who holds a prefix.
+// noAnswer explains why the detector has not named the holders of a prefix.
 const noAnswer = "The detector did not answer. It starts, or builds its state again."
 
-// seenView is who holds prefixes this second.
+// seenView lists the holders of prefixes this second.
 type seenView struct {
 	Prefixes []seenPrefix
-	// Problem is why that is not known; empty where it is.
+	// Problem is the reason why they are not known, or empty.
 	Problem string
 }
 
-// seenPrefix is who holds one prefix.
+// seenPrefix lists the holders of one prefix.
 type seenPrefix struct {
 	Prefix, Link string
 	Sentence     string
-	// Peers are all that are listed, Holding those of them that hold it.
+	// Peers are all listed peers, and Holding those of them that hold the prefix.
 	Peers, Holding []seenPeer
 	More           string
 }
 
-// seenPeer is a peer that holds the prefix.
+// seenPeer is a peer in the answer about the prefix.
 type seenPeer struct {
 	Name, Link, Collector, Upstream string
 	Votes, Holds                    bool
 	Withdrawn                       *time.Time
 }
 
-// seen asks the detector who still holds what an outage lost.
+// seen asks the detector for the present holders of the prefixes that an outage lost.
 func (d *outageView) seen(a *asked) {
 	switch {
 	case a.Dataset != a.site.deps.Dataset || a.site.deps.Voters == nil:
@@ -73,12 +73,14 @@ func (d *outageView) seen(a *asked) {
 	}
 }
 
-// holders asks the detector who holds a prefix this second.
+// holders asks the detector for the holders of a prefix this second.
 func (a *asked) holders(p netip.Prefix) (seenPrefix, error) {
 	ctx, cancel := deadline(a.Context())
 	defer cancel()
 	out := seenPrefix{Prefix: p.String(), Link: a.LinkEntity(bgp.EntityPrefix, p.String())}
-	answer, err := a.site.deps.Voters(ctx, query.Question{Kind: query.KindPrefix, Code: p.String(), Prefix: p}, maxHolders)
+	answer, err := a.site.deps.Voters(ctx, query.Question{
+		Kind: query.KindPrefix, Code: p.String(), Prefix: p,
+	}, maxHolders)
 	if err != nil {
 		return out, err
 	}
@@ -92,10 +94,13 @@ func (a *asked) holders(p netip.Prefix) (seenPrefix, error) {
 			continue
 		}
 		x := f.Prefix
-		out.Sentence = fmt.Sprintf("%d of %s hold it; %d held it before and do not now. %s.", x.HeldBy, bgp.Count(x.Voters, "voter"), x.GoneFrom, othersText(x.OtherPeers))
+		out.Sentence = fmt.Sprintf("%d of %s hold it; %d held it before and do not now. %s.",
+			x.HeldBy, bgp.Count(x.Voters, "voter"), x.GoneFrom, othersText(x.OtherPeers))
 		for _, peer := range x.Peers {
 			s := seenPeer{
-				Name: peer.ASN.String(), Link: a.LinkEntity(bgp.EntityAS, peer.ASN.String()), Collector: peer.Collector, Votes: peer.Votes, Holds: peer.Holds, Withdrawn: peer.Withdrawn,
+				Name: peer.ASN.String(), Link: a.LinkEntity(bgp.EntityAS, peer.ASN.String()),
+				Collector: peer.Collector, Votes: peer.Votes, Holds: peer.Holds,
+				Withdrawn: peer.Withdrawn,
 			}
 			if peer.Upstream != 0 {
 				s.Upstream = peer.Upstream.String()
@@ -114,7 +119,7 @@ func (a *asked) holders(p netip.Prefix) (seenPrefix, error) {
 	return out, nil
 }
 
-// othersText counts peers that hold a prefix and do not vote.
+// othersText counts the peers that hold a prefix and do not vote.
 func othersText(n int) string {
 	if n == 1 {
 		return "1 peer that does not vote holds it"

@@ -11,11 +11,12 @@ import (
 	"github.com/darkmap/darkmap/serve/live"
 )
 
-// darkFrom is the loss in percent from which on an entity is called dark: that of the severity total.
+// darkFrom is the loss in percent from which on an entity counts as dark, as
+// for the severity total.
 const darkFrom bgp.Decimal = 90_00
 
-// headline says what is dark, for the families that a page is about. It says that nothing is dark only where that is decided, and nothing keeps the
-// snapshot from telling all.
+// headline describes what is dark, for the families of a page. It reports that nothing is dark only
+// if that is decided and the snapshot is complete.
 func headline(s *live.Snapshot, shows func(family string) bool) string {
 	dark, losing := tally(s, shows)
 	when := ""
@@ -41,12 +42,14 @@ func headline(s *live.Snapshot, shows func(family string) bool) string {
 	case !s.Whole() && len(undecided) == 0:
 		return "Nothing " + is + " known to be dark" + when + part
 	case len(undecided) > 0:
-		return "Nothing " + is + " known to be dark" + when + " in " + listed(decided) + part + "; of " + listed(undecided) + " that cannot be decided"
+		return "Nothing " + is + " known to be dark" + when + " in " + listed(decided) + part +
+			"; of " + listed(undecided) + " that cannot be decided"
 	}
 	return "Nothing " + is + " dark" + when + part
 }
 
-// verdicts are the families in which a verdict is possible, and those in which none is. A family that no peer speaks of is in neither.
+// verdicts returns the families in which a verdict is possible, and those in which none is. A
+// family without peers is in neither.
 func verdicts(s *live.Snapshot, shows func(string) bool) (decided, undecided []string) {
 	for _, p := range s.Families {
 		switch {
@@ -71,10 +74,14 @@ func (c counts) total() int {
 	return n
 }
 
-// words writes 3 countries, 12 networks; prefixes only where there is nothing wider.
+// words formats counts as "3 countries, 12 networks". It lists prefixes only without wider
+// entities, and regions only without countries.
 func (c counts) words() string {
 	var words []string
-	for _, t := range []bgp.EntityType{bgp.EntityWorld, bgp.EntityCountry, bgp.EntityRegion, bgp.EntityAS, bgp.EntityPrefix, bgp.EntityWatch} {
+	for _, t := range []bgp.EntityType{
+		bgp.EntityWorld, bgp.EntityCountry, bgp.EntityRegion, bgp.EntityAS, bgp.EntityPrefix,
+		bgp.EntityWatch,
+	} {
 		n := c[t]
 		switch {
 		case n == 0, t == bgp.EntityRegion && c[bgp.EntityCountry] > 0, t == bgp.EntityPrefix && len(words) > 0:
@@ -87,7 +94,8 @@ func (c counts) words() string {
 	return listed(words)
 }
 
-// tally counts the entities that are dark, and those that have lost less. An entity of two families counts once, for the worse.
+// tally counts the dark entities, and those that have lost less. An entity with two families counts
+// once, for the worse one.
 func tally(s *live.Snapshot, shows func(string) bool) (dark, losing counts) {
 	dark, losing = counts{}, counts{}
 	worst := map[bgp.Entity]bgp.Decimal{}
@@ -113,17 +121,20 @@ func tally(s *live.Snapshot, shows func(string) bool) (dark, losing counts) {
 	return dark, losing
 }
 
-// lossNow is the loss of an open outage in percent: by the newest value, or as its newest record says.
+// lossNow returns the loss of an open outage in percent, from the newest value or else from its
+// newest record.
 func lossNow(s *live.Snapshot, o *bgp.Outage) bgp.Decimal {
 	if f, ok := bgp.FamilyNamed(o.Family); ok {
-		if v, ok := s.Value(live.Key{Family: f, Type: o.Entity.Type, Code: o.Entity.Code}); ok && v.Outage == o.ID && v.Fresh(s.Minute) {
+		if v, ok := s.Value(live.Key{Family: f, Type: o.Entity.Type, Code: o.Entity.Code}); ok &&
+			v.Outage == o.ID && v.Fresh(s.Minute) {
 			return v.LossPercent
 		}
 	}
 	return o.Now.LossPercent
 }
 
-// voters says who votes: 412 voters on 38 collectors; by family where they differ.
+// voters counts the voters: 412 voters on 38 collectors. It counts them by family if the families
+// differ.
 func voters(s *live.Snapshot, shows func(string) bool) string {
 	var said []string
 	var before bgp.Votes
@@ -136,7 +147,8 @@ func voters(s *live.Snapshot, shows func(string) bool) string {
 			continue
 		}
 		before = p.Votes
-		said = append(said, fmt.Sprintf("%s on %s (%s)", bgp.Count(p.Voters, "voter"), bgp.Count(p.Collectors, "collector"), familyTitle(p.Family)))
+		said = append(said, fmt.Sprintf("%s on %s (%s)", bgp.Count(p.Voters, "voter"),
+			bgp.Count(p.Collectors, "collector"), familyTitle(p.Family)))
 	}
 	if len(said) == 1 {
 		text, _, _ := strings.Cut(said[0], " (")
@@ -145,7 +157,7 @@ func voters(s *live.Snapshot, shows func(string) bool) string {
 	return strings.Join(said, ", ")
 }
 
-// hasPanel returns who votes in a family, and whether that is known.
+// hasPanel returns the panel of a family, and whether it is known.
 func hasPanel(s *live.Snapshot, family string) (feedlog.Panel, bool) {
 	i := slices.IndexFunc(s.Families, func(p feedlog.Panel) bool { return p.Family == family })
 	if i < 0 {
@@ -154,7 +166,7 @@ func hasPanel(s *live.Snapshot, family string) (feedlog.Panel, bool) {
 	return s.Families[i], true
 }
 
-// entriesOf are the entries that pass.
+// entriesOf returns the entries that pass.
 func entriesOf(all []outagelog.Entry, pass func(*bgp.Outage) bool) []outagelog.Entry {
 	var out []outagelog.Entry
 	for _, e := range all {

@@ -10,12 +10,15 @@ import (
 // memberRow is a member of a watch list.
 type memberRow struct{ Member, State, Why string }
 
-// members asks the detector for the members of a watch list, and takes those that open outages name where there is none to ask.
+// members asks the detector for the members of a watch list. If there is no detector to ask, it
+// takes the members that open outages name.
 func (d *entityView) members(a *asked, list string) {
 	if a.site.deps.Voters != nil && !a.Past() {
 		ctx, cancel := deadline(a.Context())
 		defer cancel()
-		got, err := a.site.deps.Voters(ctx, query.Question{Kind: query.KindWatch, Code: query.WatchCode + "/" + list}, query.MaxLimit)
+		got, err := a.site.deps.Voters(ctx, query.Question{
+			Kind: query.KindWatch, Code: query.WatchCode + "/" + list,
+		}, query.MaxLimit)
 		if err == nil {
 			if !serve.Viewer(a.Request).LoggedIn {
 				got, _ = serve.PublicAnswer(got)
@@ -30,13 +33,19 @@ func (d *entityView) members(a *asked, list string) {
 		for _, m := range e.Outage.Watch {
 			if m.List == list && !seen[m.Member] {
 				seen[m.Member] = true
-				d.Members = append(d.Members, memberRow{m.Member, "in an open outage", entityName(bgp.Entity{Type: e.Outage.Entity.Type, Code: e.Outage.Entity.Code, Name: e.Outage.Entity.Name})})
+				d.Members = append(d.Members, memberRow{
+					m.Member, "in an open outage",
+					entityName(bgp.Entity{
+						Type: e.Outage.Entity.Type, Code: e.Outage.Entity.Code,
+						Name: e.Outage.Entity.Name,
+					}),
+				})
 			}
 		}
 	}
 }
 
-// memberRows are the members of lists as the detector tells of them.
+// memberRows returns the members of lists in the detector's answer.
 func memberRows(lists []query.WatchList) []memberRow {
 	var out []memberRow
 	for _, l := range lists {

@@ -17,16 +17,16 @@ const (
 	secondForm = "2006-01-02 15:04:05 UTC"
 )
 
-// clock writes a time to the minute.
+// clock formats a time to the minute.
 func clock(t time.Time) string { return t.UTC().Format(clockForm) }
 
-// moment writes a time to the minute as an element that programs can read.
+// moment formats a time to the minute as an element that programs can read.
 func moment(t time.Time) template.HTML { return timeElement(t, clockForm) }
 
 // second is moment to the second.
 func second(t time.Time) template.HTML { return timeElement(t, secondForm) }
 
-// secondOf is second without the date where that is the day of another time.
+// secondOf is second without the date if the day is that of another time.
 func secondOf(t, day time.Time) template.HTML {
 	if t.UTC().Truncate(24 * time.Hour).Equal(day.UTC().Truncate(24 * time.Hour)) {
 		return timeElement(t, time.TimeOnly)
@@ -42,7 +42,7 @@ func timeElement(t time.Time, form string) template.HTML {
 	return template.HTML(`<time datetime="` + t.Format(time.RFC3339) + `">` + t.Format(form) + `</time>`) //nolint:gosec // digits and letters of a time
 }
 
-// number writes a whole number with a thin space between groups of three digits.
+// number formats a whole number with a thin space between groups of three digits.
 func number[N ~int | ~int64](n N) string {
 	digits := fmt.Sprint(n)
 	var b strings.Builder
@@ -55,10 +55,10 @@ func number[N ~int | ~int64](n N) string {
 	return b.String()
 }
 
-// percent writes a share with its sign: 99.5 %.
+// percent formats a share with its sign: 99.5 %.
 func percent(d bgp.Decimal) string { return d.String() + "\u00a0%" }
 
-// unit is what space of a family is counted in.
+// unit returns the unit of a family's space.
 func unit(f bgp.Family) string {
 	if f == bgp.IPv6 {
 		return "/48s"
@@ -66,7 +66,7 @@ func unit(f bgp.Family) string {
 	return "/24s"
 }
 
-// unitMeaning says what unit is.
+// unitMeaning explains the unit.
 func unitMeaning(f bgp.Family) string {
 	if f == bgp.IPv6 {
 		return "in /48s, blocks of 65\u202f536 subnets"
@@ -74,7 +74,7 @@ func unitMeaning(f bgp.Family) string {
 	return "in /24s, blocks of 256 addresses"
 }
 
-// space writes an amount of address space: 4 /24s.
+// space formats an amount of address space: 4 /24s.
 func space(d bgp.Decimal, f bgp.Family) string {
 	text := d.String()
 	if d%100 == 0 {
@@ -83,7 +83,7 @@ func space(d bgp.Decimal, f bgp.Family) string {
 	return text + "\u00a0" + unit(f)
 }
 
-// entityName is what an entity is called: North Korea, AS131279 Star JV, 192.0.2.0/24.
+// entityName returns the name of an entity for people: North Korea, AS131279 Star JV, 192.0.2.0/24.
 func entityName(e bgp.Entity) string {
 	name := plaintext.Clean(e.Name)
 	switch {
@@ -104,7 +104,7 @@ func entityName(e bgp.Entity) string {
 	return name
 }
 
-// kindOfEntity is the noun of an entity's type, for people.
+// kindOfEntity returns the noun of an entity's type, for people.
 func kindOfEntity(t bgp.EntityType) string {
 	switch t {
 	case bgp.EntityAS:
@@ -124,7 +124,7 @@ func listed(words []string) string {
 	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
 }
 
-// asText writes an AS number and its name.
+// asText formats an AS number and its name.
 func asText(a bgp.AS) string {
 	if a.Name == "" {
 		return a.ASN.String()
@@ -132,7 +132,7 @@ func asText(a bgp.AS) string {
 	return a.ASN.String() + " " + plaintext.Clean(a.Name)
 }
 
-// familyTitle writes IPv4 and IPv6.
+// familyTitle returns IPv4 or IPv6.
 func familyTitle(name string) string {
 	if f, ok := bgp.FamilyNamed(name); ok {
 		return f.Title()

@@ -6,26 +6,27 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// world is what the first page shows.
+// world holds the content of the first page.
 type world struct {
 	Headline, Voters string
-	// Families says of each family whether verdicts are possible.
+	// Families lists for each family whether verdicts are possible.
 	Families []string
 	Map      template.HTML
 	Legend   []legendEntry
 	Open     table
-	// Suspected are not confirmed.
+	// Suspected lists the unconfirmed outages.
 	Suspected table
 	Closed    table
 	Slider    *slider
 	Choices   []step
 }
 
-// worldPage is `/`.
+// worldPage answers `/`.
 func (s *site) worldPage(a *asked) (*content, error) {
 	snap := a.Snapshot
 	d := world{
-		Headline: headline(snap, a.shows), Voters: voters(snap, a.shows), Slider: a.slider(), Choices: a.familyChoices("/"), Legend: legend(),
+		Headline: headline(snap, a.shows), Voters: voters(snap, a.shows), Slider: a.slider(),
+		Choices: a.familyChoices("/"), Legend: legend(),
 		Open:      a.table("Open outages", snap.Open, false),
 		Suspected: a.table("Suspected outages", snap.Suspected, false),
 		Closed:    a.table("Outages that ended in the 24 hours before", snap.Closed, true),
@@ -46,7 +47,7 @@ func (s *site) worldPage(a *asked) (*content, error) {
 	return &content{Template: "world", Title: d.Headline, Description: text + ".", Data: d}, nil
 }
 
-// familyChoices are links to the page for all families and for each.
+// familyChoices returns links to the page for all families and for each one.
 func (a *asked) familyChoices(path string) []step {
 	out := []step{{Text: "IPv4 and IPv6", Link: a.Link(path, "family", ""), Current: a.Family == 0}}
 	for _, f := range bgp.Families {

@@ -1,11 +1,13 @@
-// Package worldmap draws the world: a shape or a dot for every country that bgp.CountryName knows, as SVG in which each country is a
-// plain link that has a colour for its loss.
+// Package worldmap draws the world as SVG: a shape or a dot for every country that bgp.CountryName
+// knows. Each country is a plain link with a colour for its loss.
 //
-// World is the map that comes with darkmap. make draws it from Natural Earth (public domain), and it stands in world.json. Read draws
-// an operator's own shapes over it. WriteSVG writes a map, CSS colours it. All of it is pure; a Map is never written after it was made,
-// so any number of goroutines may share it.
+// World is the map that comes with darkmap, in world.json. make draws it from Natural Earth (public
+// domain). Read draws an operator's own shapes over it. WriteSVG writes a map, and CSS colours it.
+// All of it is pure. A Map never changes after it is made, so it may be shared by any number of
+// goroutines.
 //
-// What darkmap says about a country never comes from the map: routes are counted by the geolocation data. Borders follow who holds an
-// area, as in Natural Earth, and countries and codes follow ISO 3166. Disputed borders are dashed and disputed areas hatched; a
-// disputed area without a code of its own has the colour of the country in whose code ISO 3166 has it.
+// Data about a country never come from the map: routes are counted by the geolocation data. Borders
+// follow the state that holds an area, as in Natural Earth. Countries and codes follow ISO 3166.
+// Disputed borders are dashed and disputed areas hatched. A disputed area without a code of its own
+// has the colour of the country whose code ISO 3166 gives it.
 package worldmap

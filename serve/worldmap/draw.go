@@ -8,13 +8,15 @@ import (
 	"github.com/darkmap/darkmap/serve/worldmap/geometry"
 )
 
-// Radii of dots, units of the drawing, and how far apart their centres are at least: no dot hides the centre of another.
+// Radii of dots and the least distance of their centres, in units of the drawing. No dot hides the
+// centre of another.
 const (
 	quietRadius = 2.5 * geometry.Unit
 	lossRadius  = 3.8 * geometry.Unit
 	// LossReach is the radius of the widest dot with its outline.
 	LossReach = 4.5 * geometry.Unit
-	// DotDistance is between the centres of two dots; it allows for the rounding of both.
+	// DotDistance is the least distance of the centres of two dots. It allows for the rounding of
+	// both.
 	DotDistance = 5*geometry.Unit + 2
 )
 
@@ -23,7 +25,7 @@ type Shape struct {
 	Code string
 	// Outline is projected and simplified.
 	Outline orb.MultiPolygon
-	// Dot is where its dot has to be, nil for none.
+	// Dot is the required place of its dot, nil for none.
 	Dot      *orb.Point
 	Disputed bool
 }

@@ -9,19 +9,20 @@ import (
 	"github.com/paulmach/orb"
 )
 
-// errPosition says that a position is none: longitude and latitude, in degrees.
+// errPosition means that a position is not a longitude and latitude in degrees.
 var errPosition = errors.New("a position is no longitude and latitude in degrees")
 
-// errShort says that a ring of a polygon, or a line, is too short.
+// errShort means that a ring of a polygon, or a line, is too short.
 var errShort = errors.New("a ring has fewer than four positions, or a line fewer than two")
 
-// position is one of GeoJSON: longitude, latitude and, unused here, a height.
+// position is a GeoJSON position: longitude, latitude and, unused here, a height.
 type position orb.Point
 
-// UnmarshalJSON refuses what is no place on the globe. A longitude beyond 180 is one a turn away.
+// UnmarshalJSON refuses positions outside of the globe. A longitude beyond 180 is one turn away.
 func (p *position) UnmarshalJSON(b []byte) error {
 	var numbers []*float64
-	if err := json.Unmarshal(b, &numbers); err != nil || len(numbers) < 2 || numbers[0] == nil || numbers[1] == nil {
+	if err := json.Unmarshal(b, &numbers); err != nil || len(numbers) < 2 || numbers[0] == nil ||
+		numbers[1] == nil {
 		return errPosition
 	}
 	if *p = (position{*numbers[0], *numbers[1]}); math.Abs(p[0]) > 360 || math.Abs(p[1]) > 90 {
@@ -30,20 +31,21 @@ func (p *position) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// geometryObject is one of GeoJSON (RFC 7946, section 3.1). orb's own reader would bring MongoDB's BSON with it.
+// geometryObject is a GeoJSON geometry (RFC 7946, section 3.1). orb's own reader would bring
+// MongoDB's BSON with it.
 type geometryObject struct {
 	Type        string
 	Coordinates json.RawMessage
 }
 
-// shapes are what a geometry has of each kind, in degrees.
+// shapes holds the polygons, lines and points of a geometry, in degrees.
 type shapes struct {
 	polygons orb.MultiPolygon
 	lines    []orb.LineString
 	points   []orb.Point
 }
 
-// read returns nothing for a type that no map is drawn of.
+// read returns empty shapes for a type that the map does not draw.
 func (g geometryObject) read() (shapes, error) {
 	var polygons [][][]position
 	var lines [][]position
@@ -95,7 +97,7 @@ func line(positions []position) orb.LineString {
 	return out
 }
 
-// toPolygon closes rings that are open.
+// toPolygon closes open rings.
 func toPolygon(rings [][]position) (orb.Polygon, error) {
 	if len(rings) == 0 {
 		return nil, errShort

@@ -5,7 +5,8 @@ import "fmt"
 // Level is a class of loss. The zero value is no measurement.
 type Level int8
 
-// The steps are those of an outage's severity (docs/detection.md), and below them the share at which a country's outage opens.
+// The steps are those of an outage's severity (docs/detection.md), and below them the share at
+// which an outage of a country opens.
 const (
 	Unmeasured Level = iota
 	Whole
@@ -16,7 +17,7 @@ const (
 	Total
 )
 
-// steps say from which loss on a level holds, and what a legend calls it.
+// steps holds the least loss of each level, and its words in a legend.
 var steps = [...]struct {
 	least float64
 	words string
@@ -30,10 +31,10 @@ var steps = [...]struct {
 	Total:      {0.90, "90 % or more lost"},
 }
 
-// Levels are all of them, in the order of a legend.
+// Levels returns all levels, in the order of a legend.
 func Levels() []Level { return []Level{Whole, Slight, Minor, Moderate, Major, Total, Unmeasured} }
 
-// LevelOf classifies the lost share of a country's usual space, 0 to 1. What is no number is no measurement.
+// LevelOf classifies the lost share of a country's usual space, 0 to 1. NaN is no measurement.
 func LevelOf(loss float64) Level {
 	level := Unmeasured
 	for l := Whole; l <= Total; l++ {
@@ -47,10 +48,10 @@ func LevelOf(loss float64) Level {
 	return level
 }
 
-// String is what a legend says.
+// String returns the words of the level in a legend.
 func (l Level) String() string { return steps[l].words }
 
-// Class is the class in the style sheet: unmeasured, or loss0 to loss5.
+// Class returns the class in the style sheet: unmeasured, or loss0 to loss5.
 func (l Level) Class() string {
 	if l == Unmeasured {
 		return "unmeasured"

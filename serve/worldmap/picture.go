@@ -11,22 +11,26 @@ import (
 	"github.com/darkmap/darkmap/serve/worldmap/geometry"
 )
 
-// The colours of a picture are those of the style sheet on light ground, by level. A picture has no hatch: what is not measured has the colour of the sea.
+// The colours of a picture, by level, are those of the style sheet on light ground. A picture has
+// no hatch: a country without a measurement has the colour of the sea.
 var (
 	seaColour     = color.RGBA{0xf8, 0xfa, 0xfb, 0xff}
 	borderColour  = color.RGBA{0xa9, 0xad, 0xb2, 0xff}
 	outlineColour = color.RGBA{0x2a, 0x12, 0x08, 0xff}
 	levelColours  = [...]color.RGBA{
-		Unmeasured: seaColour, Whole: {0xe8, 0xe8, 0xe5, 0xff}, Slight: {0xe3, 0xbb, 0x89, 0xff}, Minor: {0xd8, 0x8e, 0x49, 0xff}, Moderate: {0xd3, 0x4c, 0x10, 0xff}, Major: {0xae, 0x0a, 0x0a, 0xff},
+		Unmeasured: seaColour, Whole: {0xe8, 0xe8, 0xe5, 0xff}, Slight: {0xe3, 0xbb, 0x89, 0xff},
+		Minor: {0xd8, 0x8e, 0x49, 0xff}, Moderate: {0xd3, 0x4c, 0x10, 0xff},
+		Major: {0xae, 0x0a, 0x0a, 0xff},
 		Total: {0x69, 0x0a, 0x0b, 0xff},
 	}
 )
 
-// markRadius is that of the dot of a country that lost something, pixels: it is seen in a small preview too.
+// markRadius is the radius in pixels of the dot of a country with a loss. The dot is visible in a
+// small preview, too.
 const markRadius = 7
 
-// Paint draws the map into the upper part of a picture, in its whole width, and returns the height that it takes. status tells of a country. Each country
-// that lost something has a dot.
+// Paint draws the map into the upper part of a picture over its whole width, and returns the height
+// of the map. status returns the status of a country. Each country with a loss has a dot.
 func (m *Map) Paint(img *image.RGBA, status func(code string) Status) (height int) {
 	width := img.Bounds().Dx()
 	scale := float32(width) / geometry.Width
@@ -52,13 +56,13 @@ type painter struct {
 	scale float32
 }
 
-// flush fills what was drawn.
+// flush fills the drawn path.
 func (p painter) flush(c color.RGBA) {
 	p.fill.Draw(p.img, p.fill.Bounds(), image.NewUniform(c), image.Point{})
 	p.fill.Reset(p.fill.Bounds().Dx(), p.fill.Bounds().Dy())
 }
 
-// shape fills path data as geometry.Path writes it, with a border.
+// shape fills path data as geometry.Path writes it, and draws a border.
 func (p painter) shape(path string, c color.RGBA) {
 	for _, ring := range readRings(path) {
 		for i, at := range ring {
@@ -85,7 +89,7 @@ func (p painter) line(a, b Point) {
 	const half = 0.35
 	x1, y1, x2, y2 := float32(a[0])*p.scale, float32(a[1])*p.scale, float32(b[0])*p.scale, float32(b[1])*p.scale
 	dx, dy := x2-x1, y2-y1
-	length := max(abs(dx)+abs(dy), 0.001) // near enough for a hair
+	length := max(abs(dx)+abs(dy), 0.001) // exact enough for such a thin line
 	nx, ny := -dy/length*half, dx/length*half
 	p.fill.MoveTo(x1+nx, y1+ny)
 	p.fill.LineTo(x2+nx, y2+ny)
@@ -96,9 +100,9 @@ func (p painter) line(a, b Point) {
 
 func abs(x float32) float32 { return max(x, -x) }
 
-// dot fills a circle, of four curves.
+// dot fills a circle made of four curves.
 func (p painter) dot(at Point, r float32, c color.RGBA) {
-	const k = 0.5523 // of a quarter of a circle
+	const k = 0.5523 // for a quarter of a circle
 	x, y := float32(at[0])*p.scale, float32(at[1])*p.scale
 	p.fill.MoveTo(x+r, y)
 	p.fill.CubeTo(x+r, y+k*r, x+k*r, y+r, x, y+r)
@@ -109,7 +113,7 @@ func (p painter) dot(at Point, r float32, c color.RGBA) {
 	p.flush(c)
 }
 
-// readRings reads path data as geometry.Path writes it: M and l, m, z, and whole numbers.
+// readRings parses path data as geometry.Path writes it: M and l, m, z, and whole numbers.
 func readRings(path string) (out [][]Point) {
 	var ring []Point
 	var pen Point
@@ -148,7 +152,7 @@ func readRings(path string) (out [][]Point) {
 			pen = Point{pen[0] + number(), pen[1] + number()}
 			ring = append(ring, pen)
 			if i == before {
-				return out // no path of ours
+				return out // not a path of geometry.Path
 			}
 		}
 	}

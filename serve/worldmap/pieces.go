@@ -2,8 +2,8 @@ package worldmap
 
 import "github.com/paulmach/orb"
 
-// pieces are parts of a state that have a code of their own, and that Natural Earth and others draw into the state's shape: the
-// polygons whose middle lies within bounds.
+// pieces lists parts of a state that have a code of their own, although Natural Earth and others
+// draw them into the state's shape: the polygons whose middle is within bounds.
 var pieces = []struct {
 	state, code string
 	bounds      orb.Bound
@@ -22,7 +22,8 @@ var pieces = []struct {
 	{"AU", "CC", orb.Bound{Min: orb.Point{96, -13}, Max: orb.Point{97.5, -12}}},
 }
 
-// PieceOf is the code that a polygon of a state's shape, in degrees, has by ISO 3166-1: mostly the state's.
+// PieceOf returns the code of ISO 3166-1 for a polygon of a state's shape, in degrees. It is mostly
+// the state's code.
 func PieceOf(state string, polygon orb.Polygon) string {
 	for _, p := range pieces {
 		if p.state == state && p.bounds.Contains(polygon.Bound().Center()) {

@@ -16,17 +16,19 @@ import (
 	"github.com/darkmap/darkmap/serve/worldmap/geometry"
 )
 
-// maxFile is how long an operator's file may be, in bytes. Natural Earth's most detailed countries have 25 MB as GeoJSON.
+// maxFile bounds an operator's file, in bytes. Natural Earth's most detailed countries have 25 MB
+// as GeoJSON.
 const maxFile = 64 << 20
 
-// ErrTooLong says that a file is longer than 64 MiB.
+// ErrTooLong means that a file is longer than 64 MiB.
 var ErrTooLong = errors.New("it is longer than 64 MiB")
 
-// ErrNoFeatures says that a file is no GeoJSON FeatureCollection, or an empty one.
+// ErrNoFeatures means that a file is not a GeoJSON FeatureCollection, or an empty one.
 var ErrNoFeatures = errors.New("it is no GeoJSON FeatureCollection with features")
 
-// Read draws an operator's GeoJSON file (RFC 7946, a FeatureCollection) over the map that comes with darkmap; docs/map.md says what
-// features mean. Countries that it does not name stay as they are. notes are sentences about features that it could not use.
+// Read draws an operator's GeoJSON file (RFC 7946, a FeatureCollection) over the map that comes
+// with darkmap. docs/map.md describes the features. Countries that the file does not name are
+// unchanged. notes are sentences about features that Read could not use.
 func Read(r io.Reader) (m *Map, notes []string, err error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	if err != nil {
@@ -58,7 +60,7 @@ func Read(r io.Reader) (m *Map, notes []string, err error) {
 	return o.over(World()), notes, nil
 }
 
-// overlay is what a file draws, projected.
+// overlay holds the drawing of a file, projected.
 type overlay struct {
 	frame    geometry.Frame
 	outlines map[string]orb.MultiPolygon
@@ -67,7 +69,7 @@ type overlay struct {
 	borders  []Border
 }
 
-// add draws a feature. note says why it is left out.
+// add draws a feature. note is the reason if it leaves the feature out.
 func (o *overlay) add(f feature) (note string, err error) {
 	found, err := f.Geometry.read()
 	if err != nil {
@@ -76,7 +78,9 @@ func (o *overlay) add(f feature) (note string, err error) {
 	code := f.code()
 	switch {
 	case len(found.lines) > 0 && f.disputed():
-		o.borders = append(o.borders, Border{Codes: [2]string{code, code}, Path: geometry.LinePath(project(o.frame, found.lines))})
+		o.borders = append(o.borders, Border{
+			Codes: [2]string{code, code}, Path: geometry.LinePath(project(o.frame, found.lines)),
+		})
 		return "", nil
 	case len(found.polygons) > 0 && f.disputed():
 		path := geometry.Path(geometry.Drawn(o.shape(found.polygons)))
@@ -86,7 +90,8 @@ func (o *overlay) add(f feature) (note string, err error) {
 		o.areas = append(o.areas, Area{Name: f.name(), Code: code, Path: path})
 		return "", nil
 	case code == "":
-		return "is left out: it has no code of ISO 3166-1 (property code or ISO_A2), and is not marked as disputed", nil
+		return "is left out: it has no code of ISO 3166-1 (property code or ISO_A2), and is not marked as disputed",
+			nil
 	case len(found.polygons) > 0:
 		for _, polygon := range found.polygons {
 			to := PieceOf(code, polygon)
@@ -111,7 +116,7 @@ func (o *overlay) shape(polygons orb.MultiPolygon) orb.MultiPolygon {
 		for _, ring := range polygon {
 			drawn = append(drawn, orb.Ring(project(o.frame, []orb.LineString{orb.LineString(ring)})[0]))
 		}
-		// What lies beyond the map's edge, as Antarctica does, cannot be hit.
+		// A shape beyond the map's edge, such as Antarctica, cannot be hit.
 		if o.frame.Bound(0).Intersects(drawn.Bound()) {
 			out = append(out, drawn)
 		}
@@ -127,7 +132,8 @@ func project(frame geometry.Frame, lines []orb.LineString) []orb.LineString {
 	return out
 }
 
-// over draws the overlay over a map. Disputed areas and borders of countries that the file draws are the file's.
+// over draws the overlay over a map. For countries that the file draws, it removes the map's
+// disputed areas and borders.
 func (o *overlay) over(below *Map) *Map {
 	m := &Map{Frame: below.Frame}
 	var circles []geometry.Circle
@@ -136,7 +142,9 @@ func (o *overlay) over(below *Map) *Map {
 			c.Dot, c.At = &at, at
 		}
 		if c.Dot != nil {
-			circles = append(circles, geometry.Circle{Center: orb.Point{float64(c.Dot[0]), float64(c.Dot[1])}, Radius: LossReach})
+			circles = append(circles, geometry.Circle{
+				Center: orb.Point{float64(c.Dot[0]), float64(c.Dot[1])}, Radius: LossReach,
+			})
 		}
 		m.Countries = append(m.Countries, c)
 	}
@@ -159,22 +167,26 @@ func (o *overlay) over(below *Map) *Map {
 		m.Countries[i] = Draw(s, circles)
 	}
 	ours := func(code string) bool { return code != "" && o.outlines[code] != nil }
-	m.Areas = append(slices.DeleteFunc(slices.Clone(below.Areas), func(a Area) bool { return ours(a.Code) }), o.areas...)
-	m.Borders = append(slices.DeleteFunc(slices.Clone(below.Borders), func(b Border) bool { return ours(b.Codes[0]) || ours(b.Codes[1]) }), o.borders...)
+	m.Areas = append(slices.DeleteFunc(slices.Clone(below.Areas), func(a Area) bool {
+		return ours(a.Code)
+	}), o.areas...)
+	m.Borders = append(slices.DeleteFunc(slices.Clone(below.Borders), func(b Border) bool {
+		return ours(b.Codes[0]) || ours(b.Codes[1])
+	}), o.borders...)
 	return m
 }
 
-// feature is one of GeoJSON.
+// feature is a GeoJSON feature.
 type feature struct {
 	ID         any
 	Properties map[string]any
 	Geometry   geometryObject
 }
 
-// codeProperties are the names under which files have a country's code, in the order in which they are believed.
+// codeProperties are the properties with a country's code, in order of preference.
 var codeProperties = []string{"code", "iso_a2_eh", "iso_a2", "iso3166-1-alpha-2"}
 
-// code is the country's, empty where the feature has none that is known.
+// code returns the code of the country, or "" if the feature has no known code.
 func (f feature) code() string {
 	for _, name := range codeProperties {
 		if code := f.text(name); bgp.CountryName(code) != "" {
@@ -187,7 +199,7 @@ func (f feature) code() string {
 	return ""
 }
 
-// text is a property, its name in any case.
+// text returns a property. It compares names without regard to case.
 func (f feature) text(name string) string {
 	for _, key := range slices.Sorted(maps.Keys(f.Properties)) {
 		if s, ok := f.Properties[key].(string); ok && strings.EqualFold(key, name) {
@@ -201,7 +213,7 @@ func (f feature) name() string { return plaintext.Clean(f.text("name")) }
 
 func (f feature) disputed() bool { return f.Properties["disputed"] == true }
 
-// called is how a message names the feature, after its number.
+// called returns the feature's name for a message, after its number.
 func (f feature) called() string {
 	if name := f.name(); name != "" {
 		return fmt.Sprintf(" (%q)", name)

@@ -13,31 +13,33 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// CSS is the style sheet of WriteSVG's elements and of a legend, light and dark by the page's color-scheme.
+// CSS is the style sheet for the elements of WriteSVG and for a legend, light and dark by the
+// page's color-scheme.
 //
 //go:embed worldmap.css
 var CSS string
 
-// View says what a map shows.
+// View holds the texts and data that a map shows.
 type View struct {
 	// Label is the accessible name of the whole map.
 	Label string
-	// Link is where a country's link leads.
+	// Link returns the address of a country's link.
 	Link func(code string) string
-	// Status tells of a country.
+	// Status returns the status of a country.
 	Status func(code string) Status
 }
 
-// Status is what is known of a country. The zero value says that nothing is.
+// Status is the measurement of a country. The zero value means that there is none.
 type Status struct {
 	Measured bool
 	// Loss is the lost share of its usual space, 0 to 1.
 	Loss float64
-	// Text is said of the country after its name ("99 % lost since 16:15 UTC"); empty says what the legend says.
+	// Text follows the name of the country ("99 % lost since 16:15 UTC"). If empty, the words of
+	// the legend follow.
 	Text string
 }
 
-// Level is the class of the status.
+// Level returns the class of the status.
 func (s Status) Level() Level {
 	if !s.Measured {
 		return Unmeasured
@@ -50,22 +52,28 @@ type drawn struct {
 	Country
 	level Level
 	loss  float64
-	// attributes are those of its links.
+	// attributes are the attributes of its links.
 	attributes, title string
 }
 
-// WriteSVG writes a map as one svg element, for a page that has CSS. Each country is a link whose title, its accessible name, holds
-// the loss. What has lost more lies above what has lost less, and dots lie above shapes. It has no style attributes and no scripts.
-// A country with a shape and a dot has two links: that of the dot is the one for keyboards and screen readers.
+// WriteSVG writes a map as one svg element, for a page that has CSS. Each country is a link. The
+// title of the link, its accessible name, contains the loss. Countries with a greater loss are
+// above those with a smaller one, and dots are above shapes. The element has no style attributes
+// and no scripts. A country with a shape and a dot has two links. The link of the dot is the one
+// for keyboards and screen readers.
 func (m *Map) WriteSVG(w io.Writer, v View) error {
 	var all []drawn
 	for _, c := range m.Countries {
 		all = append(all, v.draw(c))
 	}
-	slices.SortStableFunc(all, func(x, y drawn) int { return cmp.Or(cmp.Compare(x.level, y.level), cmp.Compare(x.loss, y.loss)) })
+	slices.SortStableFunc(all, func(x, y drawn) int {
+		return cmp.Or(cmp.Compare(x.level, y.level), cmp.Compare(x.loss, y.loss))
+	})
 	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, `<svg class="worldmap" viewBox="%s" role="group" aria-label="%s">%s`, m.ViewBox(), html.EscapeString(v.Label), patterns)
-	// The fill is inherited by what has no measurement; every other class has a colour in CSS, which outranks it.
+	fmt.Fprintf(b, `<svg class="worldmap" viewBox="%s" role="group" aria-label="%s">%s`,
+		m.ViewBox(), html.EscapeString(v.Label), patterns)
+	// Countries without a measurement inherit this fill. Every other class has a colour in CSS,
+	// which outranks it.
 	fmt.Fprint(b, "\n<g class=\"shapes\" fill=\"url(#worldmap-unmeasured)\">")
 	for _, d := range all {
 		switch {
@@ -91,18 +99,19 @@ func (m *Map) WriteSVG(w io.Writer, v View) error {
 	return nil
 }
 
-// patterns are the hatches: of countries without a measurement, and, over a colour, of disputed areas. They go beyond their tiles'
-// corners, or the lines would be broken there.
+// patterns are the hatches of countries without a measurement and, over a colour, of disputed
+// areas. The lines extend beyond the corners of their tiles, or they would be broken there.
 const patterns = `<defs>` +
 	`<pattern id="worldmap-unmeasured" width="50" height="50" patternUnits="userSpaceOnUse"><rect width="50" height="50"/><path d="M-5 5 5-5M0 50 50 0M45 55 55 45"/></pattern>` +
 	`<pattern id="worldmap-disputed" width="32" height="32" patternUnits="userSpaceOnUse"><path d="M-4 28 4 36M0 0 32 32M28-4 36 4"/></pattern>` +
 	`</defs>`
 
-// draw asks for a country's status and link.
+// draw reads a country's status and link.
 func (v View) draw(c Country) drawn {
 	status := v.Status(c.Code)
 	d := drawn{Country: c, level: status.Level(), loss: status.Loss}
-	d.attributes = fmt.Sprintf(` class="%s" href="%s" data-code="%s"`, d.level.Class(), html.EscapeString(v.Link(c.Code)), c.Code)
+	d.attributes = fmt.Sprintf(` class="%s" href="%s" data-code="%s"`, d.level.Class(),
+		html.EscapeString(v.Link(c.Code)), c.Code)
 	text := status.Text
 	if text == "" {
 		text = d.level.String()
@@ -111,7 +120,8 @@ func (v View) draw(c Country) drawn {
 	return d
 }
 
-// circle is the country's dot. What has lost something is larger; the outline of a disputed country is dashed.
+// circle returns the country's dot. It is larger for a country with a loss. The outline of a
+// disputed country is dashed.
 func (d drawn) circle() string {
 	radius, class := quietRadius, ""
 	if d.level > Whole {
@@ -123,8 +133,8 @@ func (d drawn) circle() string {
 	return fmt.Sprintf(`<circle%s cx="%d" cy="%d" r="%g"/>`, class, d.Dot[0], d.Dot[1], radius)
 }
 
-// writeDisputed hatches areas and dashes borders. They take no part in clicks and are silent to a screen reader. A light line below
-// the dashes sets them off from the outline of a loss.
+// writeDisputed hatches areas and dashes borders. Clicks and screen readers ignore them. A light
+// line below the dashes separates them from the outline of a loss.
 func (m *Map) writeDisputed(b *bufio.Writer) {
 	fmt.Fprint(b, "\n<g class=\"disputed\" aria-hidden=\"true\">")
 	for _, a := range m.Areas {
@@ -138,7 +148,8 @@ func (m *Map) writeDisputed(b *bufio.Writer) {
 		borders.WriteString(border.Path)
 	}
 	if borders.Len() > 0 {
-		fmt.Fprintf(b, `<path class="ground" d="%s"/><path class="border" d="%s"/>`, borders.String(), borders.String())
+		fmt.Fprintf(b, `<path class="ground" d="%s"/><path class="border" d="%s"/>`,
+			borders.String(), borders.String())
 	}
 	fmt.Fprint(b, "</g>")
 }

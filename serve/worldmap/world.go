@@ -17,32 +17,35 @@ import (
 //go:embed world.json
 var world []byte
 
-// Point is a place in the drawing: x to the right, y downwards, tenths of a pixel of a map that is 1,000 pixels wide.
+// Point is a place in the drawing: x to the right, y downwards, in tenths of a pixel of a map that
+// is 1,000 pixels wide.
 type Point [2]int
 
 // Map is a drawing of the world.
 type Map struct {
-	// Frame is where places of the world are in the drawing.
+	// Frame places the world in the drawing.
 	Frame geometry.Frame `json:"frame"`
-	// Countries are ordered by code. A code stands once.
+	// Countries are sorted by code. Each code is there once.
 	Countries []Country `json:"countries"`
-	// Areas are disputed; they lie over the countries' shapes.
+	// Areas are the disputed areas. They are above the countries' shapes.
 	Areas []Area `json:"areas"`
-	// Borders are disputed.
+	// Borders are the disputed borders.
 	Borders []Border `json:"borders"`
 }
 
 // Country is a shape, a dot, or both.
 type Country struct {
-	// Code is that of ISO 3166-1 alpha-2, or XK.
+	// Code is a code of ISO 3166-1 alpha-2, or XK.
 	Code string `json:"code"`
-	// Path is SVG path data, empty where the shape is too small to be drawn.
+	// Path is SVG path data. It is empty if the shape is too small to be drawn.
 	Path string `json:"path,omitempty"`
-	// Dot is the centre of the dot of a country without a shape of 12 square pixels. Dots of neighbours are moved apart.
+	// Dot is the centre of the dot of a country without a shape of 12 square pixels. Dots of
+	// neighbours are moved apart.
 	Dot *Point `json:"dot,omitempty"`
-	// At is where the country can be hit: the dot's centre, or a point of the shape away from its edge and from dots.
+	// At is a place at which the country can be hit: the dot's centre, or a point of the shape away
+	// from its edge and from dots.
 	At Point `json:"at"`
-	// Disputed: there are states that do not recognise it.
+	// Disputed means that some states do not recognise it.
 	Disputed bool `json:"disputed,omitempty"`
 }
 
@@ -56,12 +59,13 @@ type Area struct {
 
 // Border is a disputed border, or a part of one.
 type Border struct {
-	// Codes are those of the countries on both sides, the same where the area beyond has no code of its own.
+	// Codes are the codes of the countries on both sides. They are equal if the area beyond has no
+	// code of its own.
 	Codes [2]string `json:"codes"`
 	Path  string    `json:"path"`
 }
 
-// World is the map that comes with darkmap.
+// World returns the map that comes with darkmap.
 var World = sync.OnceValue(func() *Map {
 	var m Map
 	if err := json.Unmarshal(world, &m); err != nil {
@@ -70,19 +74,22 @@ var World = sync.OnceValue(func() *Map {
 	return &m
 })
 
-// Country returns the country of a code.
+// Country returns the country with a code.
 func (m *Map) Country(code string) (Country, bool) {
-	i, found := slices.BinarySearchFunc(m.Countries, code, func(c Country, code string) int { return strings.Compare(c.Code, code) })
+	i, found := slices.BinarySearchFunc(m.Countries, code, func(c Country, code string) int {
+		return strings.Compare(c.Code, code)
+	})
 	if !found {
 		return Country{}, false
 	}
 	return m.Countries[i], true
 }
 
-// ViewBox is the value of the SVG attribute.
+// ViewBox returns the value of the SVG attribute.
 func (m *Map) ViewBox() string { return fmt.Sprintf("0 0 %d %d", geometry.Width, m.Frame.Height) }
 
-// Encode writes a map as World reads it: JSON with one country, area or border a line.
+// Encode writes a map in the format that World reads: JSON with one country, area or border on each
+// line.
 func (m *Map) Encode() ([]byte, error) {
 	frame, err := json.Marshal(m.Frame)
 	if err != nil {

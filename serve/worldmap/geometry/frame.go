@@ -6,20 +6,23 @@ import (
 	"github.com/paulmach/orb"
 )
 
-// meridian is the central longitude. The map's edge is then 168.5 degrees west, between Siberia and Alaska, and cuts no country in two.
+// meridian is the central longitude. The map's edge is then 168.5 degrees west, between Siberia and
+// Alaska, and cuts no country in two.
 const meridian = 11.5
 
-// Frame places the projected world in the drawing: x = X + Scale * x of the projection, y = Y - Scale * y. The zero value places nothing.
+// Frame places the projected world in the drawing: x = X + Scale * x of the projection, y = Y -
+// Scale * y. The zero value is not usable.
 type Frame struct {
 	Scale, X, Y float64
-	// Height of the drawing, whole units.
+	// Height is the height of the drawing, in whole units.
 	Height int
 }
 
 // unfitted is the projection itself, in radians.
 var unfitted = Frame{Scale: 1}
 
-// Fit returns the frame in which all lines and points lie within the drawing, margin away from its edge.
+// Fit returns the frame in which all lines and points are within the drawing, at least margin away
+// from its edge.
 func Fit(lines []orb.LineString, points []orb.Point, margin float64) Frame {
 	bound := orb.Bound{Min: orb.Point{math.Inf(1), math.Inf(1)}, Max: orb.Point{math.Inf(-1), math.Inf(-1)}}
 	for _, l := range lines {
@@ -37,7 +40,7 @@ func Fit(lines []orb.LineString, points []orb.Point, margin float64) Frame {
 	}
 }
 
-// Bound is the drawing less margin.
+// Bound returns the drawing without a margin at its edges.
 func (f Frame) Bound(margin float64) orb.Bound {
 	return orb.Bound{Min: orb.Point{margin, margin}, Max: orb.Point{Width - margin, float64(f.Height) - margin}}
 }
@@ -45,8 +48,8 @@ func (f Frame) Bound(margin float64) orb.Bound {
 // Point projects one place.
 func (f Frame) Point(place orb.Point) orb.Point { return f.Line(orb.LineString{place})[0] }
 
-// Line projects a line as a whole: it may cross the 180th meridian, in one step from 179 to -179 degrees, and is not torn by
-// the map's edge: all of it lies where its middle lies.
+// Line projects a line as a whole. The line may cross the 180th meridian, in one step from 179 to
+// -179 degrees. The map's edge does not split it: all of it is on the side of its middle.
 func (f Frame) Line(line orb.LineString) orb.LineString {
 	turned := unwrap(line)
 	out := make(orb.LineString, len(turned))
@@ -57,7 +60,8 @@ func (f Frame) Line(line orb.LineString) orb.LineString {
 	return out
 }
 
-// unwrap makes longitudes continuous, with the line's middle less than half a turn from the central meridian.
+// unwrap makes longitudes continuous, with the line's middle less than half a turn from the central
+// meridian.
 func unwrap(line orb.LineString) orb.LineString {
 	out := make(orb.LineString, len(line))
 	copy(out, line)
@@ -72,9 +76,10 @@ func unwrap(line orb.LineString) orb.LineString {
 	return out
 }
 
-// naturalEarth is the Natural Earth projection: longitude and latitude to x and y, all in radians. Source: B. Šavrič, B. Jenny,
-// T. Patterson, D. Petrovič, L. Hurni, "A Polynomial Equation for the Natural Earth Projection", Cartography and Geographic
-// Information Science 38 (4), 2011, equation 5.
+// naturalEarth is the Natural Earth projection: longitude and latitude to x and y, all in radians.
+// Source: B. Šavrič, B. Jenny, T. Patterson, D. Petrovič, L. Hurni, "A Polynomial Equation for the
+// Natural Earth Projection", Cartography and Geographic Information Science 38 (4), 2011, equation
+// 5.
 func naturalEarth(lambda, phi float64) (x, y float64) {
 	p2 := phi * phi
 	p4 := p2 * p2

@@ -13,8 +13,9 @@ type Circle struct {
 	Radius float64
 }
 
-// Middle returns the point within polygon that is farthest from its edge and from circles above it, and how far; not more than 0 says
-// that circles cover it all. It searches a grid, and then finer grids around the best point.
+// Middle returns the point within polygon that is farthest from its edge and from the circles above
+// it, and that distance. If the distance is not more than 0, the circles cover all of polygon.
+// Middle searches a grid, and then finer grids around the best point.
 func Middle(polygon orb.Polygon, circles []Circle) (orb.Point, float64) {
 	if len(polygon) == 0 {
 		return orb.Point{}, math.Inf(-1)
@@ -34,12 +35,16 @@ func Middle(polygon orb.Polygon, circles []Circle) (orb.Point, float64) {
 			}
 		}
 		half := orb.Point{2 * width / cells, 2 * height / cells}
-		bound = orb.Bound{Min: orb.Point{best[0] - half[0], best[1] - half[1]}, Max: orb.Point{best[0] + half[0], best[1] + half[1]}}
+		bound = orb.Bound{
+			Min: orb.Point{best[0] - half[0], best[1] - half[1]},
+			Max: orb.Point{best[0] + half[0], best[1] + half[1]},
+		}
 	}
 	return best, most
 }
 
-// clearance is how far p is from the polygon's edge and from circles; anything up to least where it is not more than that, or outside.
+// clearance returns the distance of p from the polygon's edge and from circles. If the distance is
+// not more than least, or p is outside, it returns any value up to least.
 func clearance(polygon orb.Polygon, circles []Circle, p orb.Point, least float64) float64 {
 	c := math.Inf(1)
 	for _, circle := range circles {
@@ -60,7 +65,7 @@ func clearance(polygon orb.Polygon, circles []Circle, p orb.Point, least float64
 	return c
 }
 
-// within are the circles that touch bound.
+// within returns the circles that touch bound.
 func within(circles []Circle, bound orb.Bound) []Circle {
 	var out []Circle
 	for _, c := range circles {

@@ -9,15 +9,16 @@ import (
 	"github.com/paulmach/orb/simplify"
 )
 
-// Smallest areas, in square pixels of a map that is 1,000 pixels wide: of a corner that a line keeps, of an island that is drawn, and
-// of the largest piece of a country that does without a dot.
+// The smallest areas, in square pixels of a map that is 1,000 pixels wide: of a corner that a line
+// keeps, of an island that is drawn, and of the largest piece of a country without a dot.
 const (
 	leastCorner = 0.25
 	leastIsland = 0.3
 	leastShape  = 12
 )
 
-// Simplify drops the corners of a projected line that nobody sees (Visvalingam and Whyatt 1993). Its ends stay.
+// Simplify drops the corners of a projected line that are too small to see (Visvalingam and Whyatt
+// 1993). It keeps the ends.
 func Simplify(line orb.LineString) orb.LineString {
 	keep := 2
 	if len(line) > 0 && line[0] == line[len(line)-1] {
@@ -26,7 +27,8 @@ func Simplify(line orb.LineString) orb.LineString {
 	return simplify.Visvalingam(leastCorner*Unit*Unit, keep).LineString(line.Clone())
 }
 
-// Drawn returns the polygons of a projected shape that are large enough to be seen, and of these the holes.
+// Drawn returns the polygons of a projected shape that are large enough to be seen, with their
+// holes that are large enough.
 func Drawn(shape orb.MultiPolygon) orb.MultiPolygon {
 	var out orb.MultiPolygon
 	for _, polygon := range shape {
@@ -51,7 +53,7 @@ func large(ring orb.Ring, least float64) bool {
 	return math.Abs(planar.Area(ring)) >= least*Unit*Unit
 }
 
-// Largest is the polygon with the largest outer ring, nil of an empty shape.
+// Largest returns the polygon with the largest outer ring, or nil for an empty shape.
 func Largest(shape orb.MultiPolygon) orb.Polygon {
 	var largest orb.Polygon
 	most := -1.0
@@ -66,14 +68,14 @@ func Largest(shape orb.MultiPolygon) orb.Polygon {
 	return largest
 }
 
-// NeedsDot reports whether no piece of a shape is large enough to be found by the eye and the pointer.
+// NeedsDot reports whether a shape has no piece that is large enough to see and to point at.
 func NeedsDot(shape orb.MultiPolygon) bool {
 	largest := Largest(shape)
 	return largest == nil || !large(largest[0], leastShape)
 }
 
-// Path writes a projected shape as the path data of SVG: whole units, relative steps. It is empty where nothing is left of it. Path
-// data can be joined: they begin with an absolute M.
+// Path writes a projected shape as SVG path data: whole units, relative steps. The result is empty
+// if nothing of the shape is left. Path data can be joined, since they begin with an absolute M.
 func Path(shape orb.MultiPolygon) string {
 	var w pathWriter
 	for _, polygon := range shape {
@@ -84,7 +86,7 @@ func Path(shape orb.MultiPolygon) string {
 	return string(w.out)
 }
 
-// LinePath writes projected lines as the path data of SVG.
+// LinePath writes projected lines as SVG path data.
 func LinePath(lines []orb.LineString) string {
 	var w pathWriter
 	for _, line := range lines {
@@ -93,7 +95,7 @@ func LinePath(lines []orb.LineString) string {
 	return string(w.out)
 }
 
-// pathWriter knows where the pen is. After z it is back at the ring's first point.
+// pathWriter tracks the place of the pen. After z the pen is at the ring's first point.
 type pathWriter struct {
 	out []byte
 	pen [2]int
@@ -113,7 +115,7 @@ func (w *pathWriter) write(line orb.LineString, closed bool) {
 	if len(points) < 2 || closed && len(points) < 3 {
 		return
 	}
-	// What follows an m without a letter is relative, as the m is; after an M it would be absolute.
+	// Numbers without a letter after an m are relative. After an M they would be absolute.
 	absolute := len(w.out) == 0
 	if absolute {
 		w.out = append(w.out, 'M')
@@ -134,7 +136,7 @@ func (w *pathWriter) write(line orb.LineString, closed bool) {
 	}
 }
 
-// number appends n, after a space where it does not follow a letter; a minus sign separates by itself.
+// number appends n. If n does not follow a letter, a space precedes it, except before a minus sign.
 func (w *pathWriter) number(n int, letter bool) {
 	if n >= 0 && !letter {
 		w.out = append(w.out, ' ')

@@ -6,8 +6,9 @@ import (
 	"github.com/paulmach/orb"
 )
 
-// Spread moves points apart until each two of them are at least distance apart, all within bound: dots of neighbouring islands would
-// hide each other. It moves as little as it needs; the order of points does not matter to a reader but to the outcome, so give it sorted.
+// Spread moves points apart until each two of them are at least distance apart, all within bound.
+// Otherwise dots of neighbouring islands would hide each other. It moves points as little as
+// possible. The result depends on the order of points, so pass them sorted.
 func Spread(points []orb.Point, distance float64, bound orb.Bound) []orb.Point {
 	out := make([]orb.Point, len(points))
 	copy(out, points)
@@ -23,7 +24,8 @@ func Spread(points []orb.Point, distance float64, bound orb.Bound) []orb.Point {
 	return out
 }
 
-// pushApart moves each pair that is too close a step apart, and reports whether there was one.
+// pushApart moves each pair that is too close one step apart. It reports whether there was such a
+// pair.
 func pushApart(points []orb.Point, distance float64) bool {
 	moved := false
 	for i := range points {
@@ -37,7 +39,8 @@ func pushApart(points []orb.Point, distance float64) bool {
 			if d == 0 {
 				dx, d = 1, 1
 			}
-			// Half of what is missing, and a little more, or the last step takes for ever.
+			// Half of the missing distance, and a little more. Without it the last step would take
+			// for ever.
 			step := ((distance-d)/2 + 0.05) / d / 2
 			points[i] = orb.Point{points[i][0] + dx*step, points[i][1] + dy*step}
 			points[j] = orb.Point{points[j][0] - dx*step, points[j][1] - dy*step}

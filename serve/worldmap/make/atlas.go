@@ -13,16 +13,18 @@ import (
 	"github.com/darkmap/darkmap/serve/worldmap/geometry"
 )
 
-// margin between the outermost shape or dot and the drawing's edge.
+// margin is the distance between the outermost shape or dot and the drawing's edge.
 const margin = 6 * geometry.Unit
 
-// atlas is Natural Earth's two files: shapes are drawn from the medium one, and the detailed one has places that it lacks.
+// atlas holds Natural Earth's two files. Shapes come from the medium one. The detailed one has
+// places that the medium one does not have.
 type atlas struct {
 	medium, detailed *topology
 	frame            geometry.Frame
-	// arcs are those of the medium file, projected and simplified: neighbours share them, so no gap opens between two countries.
+	// arcs are the arcs of the medium file, projected and simplified. Neighbours share them, so no
+	// gap opens between two countries.
 	arcs []orb.LineString
-	// outlines by code; areas are disputed.
+	// outlines are the outlines of countries by code. areas are the disputed areas.
 	outlines map[string]orb.MultiPolygon
 	areas    []area
 }
@@ -61,14 +63,17 @@ func draw(medium, detailed *topology) (*worldmap.Map, error) {
 		m.Countries = append(m.Countries, worldmap.Draw(s, circles))
 	}
 	for _, d := range a.areas {
-		m.Areas = append(m.Areas, worldmap.Area{Name: d.name, Code: d.code, Path: geometry.Path(geometry.Drawn(d.outline))})
+		m.Areas = append(m.Areas, worldmap.Area{
+			Name: d.name, Code: d.code, Path: geometry.Path(geometry.Drawn(d.outline)),
+		})
 	}
 	m.Areas = slices.DeleteFunc(m.Areas, func(d worldmap.Area) bool { return d.Path == "" })
 	m.Borders, err = a.borders()
 	return m, err
 }
 
-// split calls each for every polygon of a topology with the code that it is drawn with, and the area where it is a disputed one.
+// split calls each for every polygon of a topology, with the code with which it is drawn, and with
+// its name if it is a disputed area.
 func split(t *topology, each func(code, disputed string, rings [][]int, degrees orb.Polygon)) error {
 	for _, g := range t.geometries {
 		if t.isUnneeded(g) {
@@ -92,7 +97,8 @@ func split(t *topology, each func(code, disputed string, rings [][]int, degrees 
 
 func (t *topology) isUnneeded(g geometryObject) bool { return g.id == "" && unneeded[g.name] }
 
-// missing are the places of the countries that the medium file does not have: the middle of their largest piece in the detailed one.
+// missing returns the places of the countries that the medium file does not have: the middle of
+// their largest piece in the detailed one, or their entry in places.
 func (a *atlas) missing() (map[string]orb.Point, error) {
 	have := map[string]bool{}
 	if err := split(a.medium, func(code, _ string, _ [][]int, _ orb.Polygon) { have[code] = true }); err != nil {
@@ -119,7 +125,7 @@ func (a *atlas) missing() (map[string]orb.Point, error) {
 	return out, nil
 }
 
-// fit finds the frame in which every shape and every place is drawn.
+// fit sets the frame in which every shape and every place is drawn.
 func (a *atlas) fit(missing map[string]orb.Point) {
 	var lines []orb.LineString
 	for _, g := range a.medium.geometries {
@@ -139,7 +145,7 @@ func (a *atlas) fit(missing map[string]orb.Point) {
 	a.frame = geometry.Fit(lines, points, margin)
 }
 
-// outline puts the simplified arcs of each country, and of each disputed area, together.
+// outline joins the simplified arcs of each country and of each disputed area.
 func (a *atlas) outline() error {
 	var torn error
 	err := split(a.medium, func(code, disputed string, rings [][]int, _ orb.Polygon) {
@@ -162,7 +168,7 @@ func (a *atlas) outline() error {
 	return torn
 }
 
-// cut divides a polygon at a parallel, which is level in this projection.
+// cut divides a polygon at a parallel, which is a horizontal line in this projection.
 func (a *atlas) cut(drawn orb.Polygon, latitude float64) (north, south orb.Polygon) {
 	y := a.frame.Point(orb.Point{0, latitude})[1]
 	all := a.frame.Bound(-geometry.Width)
@@ -171,7 +177,8 @@ func (a *atlas) cut(drawn orb.Polygon, latitude float64) (north, south orb.Polyg
 	return clip.Polygon(above, drawn.Clone()), clip.Polygon(below, drawn.Clone())
 }
 
-// add adds a polygon to a country's shape, and to that of a disputed area where it has its name.
+// add adds a polygon to the shape of a country, and to that of the disputed area if disputed names
+// one.
 func (a *atlas) add(code, disputed string, drawn orb.Polygon) {
 	if undrawn[code] || len(drawn) == 0 {
 		return
@@ -192,10 +199,12 @@ func (a *atlas) add(code, disputed string, drawn orb.Polygon) {
 
 // disputed reports whether all of a country's shape is a disputed area.
 func (a *atlas) disputed(code string) bool {
-	return slices.ContainsFunc(a.areas, func(d area) bool { return d.code == code && len(d.outline) == len(a.outlines[code]) })
+	return slices.ContainsFunc(a.areas, func(d area) bool {
+		return d.code == code && len(d.outline) == len(a.outlines[code])
+	})
 }
 
-// dots are the centres of the dots, by code.
+// dots returns the centres of the dots, by code.
 func (a *atlas) dots(missing map[string]orb.Point) map[string]orb.Point {
 	var codes []string
 	var centers []orb.Point

@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/serve/worldmap/geometry"
 )
 
-// errNoBorder says that two countries of the table have no common border within their box.
+// errNoBorder means that two countries of the table have no common border within their box.
 var errNoBorder = errors.New("they have no common border there")
 
 // borders draws the disputed borders: the arcs that two shapes share.
@@ -50,7 +50,7 @@ func (a *atlas) borders() ([]worldmap.Border, error) {
 	return out, nil
 }
 
-// inBox are the parts of an arc that lie within a box, projected and simplified. A zero box holds all.
+// inBox returns the parts of an arc within a box, projected and simplified. A zero box holds all.
 func (a *atlas) inBox(n int, limits [4]float64) []orb.LineString {
 	if limits == ([4]float64{}) {
 		return []orb.LineString{a.arcs[n]}

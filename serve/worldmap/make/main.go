@@ -1,6 +1,7 @@
-// Command make draws the world map that darkmap comes with, from Natural Earth's countries at 1:50m and 1:10m, which the npm package
-// world-atlas redistributes as TopoJSON. It fetches the package through npm, or takes it from the cache, and writes world.json
-// into the folder that it is run in (go generate: serve/worldmap).
+// Command make draws the world map that comes with darkmap from Natural Earth's countries at 1:50m
+// and 1:10m, which the npm package world-atlas redistributes as TopoJSON. It fetches the package
+// through npm, or takes it from the cache, and writes world.json into the working directory (go
+// generate: serve/worldmap).
 package main
 
 import (
@@ -55,7 +56,7 @@ func run(ctx context.Context, out string, only bool) error {
 	return atomicfile.WriteMode(out, b, 0o644)
 }
 
-// generate draws the map of the files in dir.
+// generate draws the map from the files in dir.
 func generate(dir string) ([]byte, error) {
 	shapes, err := readTopology(filepath.Join(dir, medium))
 	if err != nil {

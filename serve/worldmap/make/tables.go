@@ -11,8 +11,8 @@ import (
 	"github.com/darkmap/darkmap/serve/worldmap"
 )
 
-// named are the countries of Natural Earth without a number of ISO 3166-1, and the code that their shape is drawn with. An empty one
-// has no code: it is a disputed area that no country's colour covers.
+// named holds the countries of Natural Earth without a number of ISO 3166-1, and the code with
+// which their shape is drawn. An empty code marks a disputed area without a country's colour.
 var named = map[string]string{
 	"Kosovo":          "XK",
 	"Somaliland":      "SO",
@@ -22,14 +22,18 @@ var named = map[string]string{
 	"Indian Ocean Ter.": "AU",
 }
 
-// unneeded are shapes of the detailed file without a number. Only codes that the other file lacks are looked up there.
+// unneeded lists shapes of the detailed file without a number. The detailed file is used only for
+// codes that are not in the medium one.
 var unneeded = map[string]bool{
-	"Dhekelia": true, "Akrotiri": true, "USNB Guantanamo Bay": true, "Cyprus U.N. Buffer Zone": true, "Baikonur": true, "Coral Sea Is.": true,
-	"Spratly Is.": true, "Clipperton I.": true, "Bajo Nuevo Bank": true, "Serranilla Bank": true, "Scarborough Reef": true,
+	"Dhekelia": true, "Akrotiri": true, "USNB Guantanamo Bay": true,
+	"Cyprus U.N. Buffer Zone": true, "Baikonur": true, "Coral Sea Is.": true,
+	"Spratly Is.": true, "Clipperton I.": true, "Bajo Nuevo Bank": true, "Serranilla Bank": true,
+	"Scarborough Reef": true,
 }
 
-// heldAreas are disputed areas within the shape of the state that holds them, as the polygons whose middle lies in a box (west, south, east,
-// north), and the code that ISO 3166 has them under.
+// heldAreas lists disputed areas within the shape of the state that holds them. An area is the
+// polygons whose middle is in a box (west, south, east, north). code is the code under which ISO
+// 3166 has the area.
 var heldAreas = []struct {
 	state string
 	box   [4]float64
@@ -40,8 +44,9 @@ var heldAreas = []struct {
 	{"RU", [4]float64{145.2, 43.2, 149.2, 45.7}, "RU", "Kuril Islands"},
 }
 
-// cuts are disputed areas that Natural Earth draws into the shape of the state that holds them, and whose border is a parallel: what
-// lies south of it. Morocco holds the west of Western Sahara, up to the berm; the rest has a shape of its own.
+// cuts lists disputed areas that Natural Earth draws into the shape of the state that holds them,
+// and whose border is a parallel. The area is the part south of the parallel. Morocco holds the
+// west of Western Sahara, up to the berm; the rest has a shape of its own.
 var cuts = []struct {
 	state    string
 	latitude float64
@@ -51,17 +56,19 @@ var cuts = []struct {
 	{"MA", 27 + 40.0/60, "EH", "Western Sahara"},
 }
 
-// wholly are disputed shapes that Natural Earth draws by themselves, by its name.
+// wholly holds disputed shapes that Natural Earth draws by themselves, by Natural Earth's name.
 var wholly = map[string]string{
-	"Kosovo": "Kosovo", "Somaliland": "Somaliland", "N. Cyprus": "Northern Cyprus", "W. Sahara": "Western Sahara",
+	"Kosovo": "Kosovo", "Somaliland": "Somaliland", "N. Cyprus": "Northern Cyprus",
+	"W. Sahara": "Western Sahara",
 	"Palestine": "Palestine", "Siachen Glacier": "Siachen Glacier", "Falkland Is.": "Falkland Islands",
 }
 
-// border is a disputed one: between two of Natural Earth's names, within a box (west, south, east, north), everywhere for a zero one.
+// border is a disputed border between two of Natural Earth's names, within a box (west, south,
+// east, north), or everywhere if the box is zero.
 type border struct {
 	a, b string
 	box  [4]float64
-	// line is the border where Natural Earth does not draw it.
+	// line is the border if Natural Earth does not draw it.
 	line orb.LineString
 }
 
@@ -90,18 +97,20 @@ var borders = []border{
 	{a: "Venezuela", b: "Guyana"},                                     // Essequibo
 }
 
-// places are dots where the middle of the largest island is not where a reader looks for the country. Antarctica is not drawn: its
-// dot stands on King George Island, which has the most stations.
+// places holds dots for countries whose dot must not be in the middle of their largest island,
+// since readers look elsewhere. Antarctica is not drawn: its dot is on King George Island, which
+// has the most stations.
 var places = map[string]orb.Point{
 	"AQ": {-58.9, -62.2},
 	"KI": {173.0, 1.4},
 	"SH": {-5.7, -15.96},
 }
 
-// undrawn are countries of which only the dot is drawn.
+// undrawn lists the countries that are drawn only as a dot.
 var undrawn = map[string]bool{"AQ": true}
 
-// codeOf is the code that a geometry's shape is drawn with, before pieces are taken out of it.
+// codeOf returns the code with which a geometry's shape is drawn, before pieces are taken out of
+// it.
 func codeOf(g geometryObject) (string, error) {
 	if g.id == "" {
 		code, ok := named[g.name]
@@ -124,7 +133,8 @@ func codeOf(g geometryObject) (string, error) {
 	return region.String(), nil
 }
 
-// placeOf is the code that a polygon of a state is drawn with, and its name where it is a disputed area.
+// placeOf returns the code with which a polygon of a state is drawn, and its name if it is a
+// disputed area.
 func placeOf(state string, polygon orb.Polygon) (code, name string) {
 	for _, d := range heldAreas {
 		if d.state == state && box(d.box).Contains(polygon.Bound().Center()) {

@@ -9,7 +9,8 @@ import (
 	"github.com/paulmach/orb"
 )
 
-// topology is a TopoJSON file (https://github.com/topojson/topojson-specification) with quantized arcs and one object of polygons.
+// topology is a TopoJSON file (https://github.com/topojson/topojson-specification) with quantized
+// arcs and one object of polygons.
 type topology struct {
 	geometries []geometryObject
 	// arcs are longitudes and latitudes.
@@ -67,7 +68,7 @@ func readTopology(path string) (*topology, error) {
 	return t, t.check(path)
 }
 
-// dequantize adds up an arc's steps. Scale and translate make degrees of them.
+// dequantize adds up the steps of an arc. scale and translate convert them to degrees.
 func dequantize(steps [][2]float64, scale, translate [2]float64) orb.LineString {
 	var at [2]float64
 	line := make(orb.LineString, len(steps))
@@ -78,7 +79,7 @@ func dequantize(steps [][2]float64, scale, translate [2]float64) orb.LineString 
 	return line
 }
 
-// check makes sure that rings name arcs that exist.
+// check checks that rings name existing arcs.
 func (t *topology) check(path string) error {
 	if len(t.geometries) == 0 {
 		return fmt.Errorf("reading %s: it has no countries", path)
@@ -97,10 +98,10 @@ func (t *topology) check(path string) error {
 	return nil
 }
 
-// errTorn says that two arcs of a ring do not meet.
+// errTorn means that two arcs of a ring do not meet.
 var errTorn = errors.New("the arcs of a ring do not meet")
 
-// polygon puts the arcs of a polygon together, out of the file's or of those that were made of them.
+// polygon joins the arcs of a polygon. arcs are those of the file, or arcs made from them.
 func polygon(rings [][]int, arcs []orb.LineString) (orb.Polygon, error) {
 	var out orb.Polygon
 	for _, numbers := range rings {

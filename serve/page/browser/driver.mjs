@@ -1,10 +1,11 @@
-// A browser that a test in Go drives: node driver.mjs. Each line of standard input is a command in JSON, each line of standard output its result: {"value": ...} or {"error": "..."}.
+// A browser that a test in Go drives: node driver.mjs. Each line of standard input is a command in
+// JSON, each line of standard output its result: {"value": ...} or {"error": "..."}.
 //   {"do":"open","context":"a","pages":["p","q"],"url":"http://...","options":{}}   opens pages in a context, all at the same time; the value is their status
 //   {"do":"eval","page":"p","code":"document.title"}                                  the value of an expression, which may be a promise
 //   {"do":"wait","page":"p","code":"...","ms":1000}                                   waits until an expression is true; the value is how long that took, ms
 //   {"do":"shot","page":"p","path":"/tmp/p.png","clip":{},"full":false}               a screenshot
 //   {"do":"close","context":"a"}                                                      closes a context with its pages, or, with "page", a page
-// Names below .test are those of 127.0.0.1.
+// Names below .test resolve to 127.0.0.1.
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 

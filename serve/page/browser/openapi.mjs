@@ -1,4 +1,5 @@
-// Checks an OpenAPI document: node openapi.mjs FILE. It prints what is wrong with it, and ends with 1 then.
+// Checks an OpenAPI document: node openapi.mjs FILE. It prints the faults and exits with 1 if there
+// are any.
 import { Validator } from "@seriousme/openapi-schema-validator";
 
 const validator = new Validator();

@@ -1,5 +1,7 @@
-// The pages in a real browser: node pages.mjs BASE FOLDER POINTS. BASE is where darkmap shows the demo of December 2014, FOLDER takes screenshots, POINTS is a JSON file that has
-// a point of the map for each country's code. It prints a line for each fault, and ends with 1 where there is one.
+// Tests the pages in a real browser: node pages.mjs BASE FOLDER POINTS. BASE is the address at which
+// darkmap shows the demo of December 2014, FOLDER takes screenshots, POINTS is a JSON file with a point
+// of the map for each country's code. It prints a line for each fault, and exits with 1 if there are
+// any.
 import { readFileSync, mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
@@ -30,7 +32,8 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"],
 });
 
-// guarded is a page that notes violations of the CSP, requests to other hosts, and errors of scripts.
+// guarded opens a page that records violations of the CSP, requests to other hosts, and errors of
+// scripts.
 async function guarded(options) {
   const context = await browser.newContext({ ...options, locale: "ar-EG", timezoneId: "Pacific/Kiritimati" });
   await context.addInitScript(() => {
@@ -45,7 +48,8 @@ async function guarded(options) {
   return page;
 }
 
-// looksRight visits every page in every look: axe-core, sideways scrolling, violations; and keeps a screenshot.
+// looksRight visits every page in every look. It checks axe-core, sideways scrolling and violations,
+// and keeps a screenshot.
 async function looksRight() {
   for (const [look, options] of Object.entries(looks)) {
     const page = await guarded(options);
@@ -67,7 +71,7 @@ async function looksRight() {
   }
 }
 
-// withoutScript shows December 2014 where JavaScript is off, and goes to another hour by a link.
+// withoutScript opens December 2014 without JavaScript, and follows a link to another hour.
 async function withoutScript() {
   const page = await guarded({ ...looks.light, javaScriptEnabled: false });
   await page.goto(base + pages.world);
@@ -86,7 +90,7 @@ async function withoutScript() {
   await page.context().close();
 }
 
-// keyboardAlone reaches the outage with Tab and Enter, and Escape closes the tooltip.
+// keyboardAlone reaches the outage with Tab and Enter, and closes the tooltip with Escape.
 async function keyboardAlone() {
   const page = await guarded(looks.light);
   await page.goto(base + pages.world);
@@ -122,7 +126,7 @@ async function keyboardAlone() {
   await page.context().close();
 }
 
-// everyCountry finds each country under its point, and its page.
+// everyCountry finds each country under its point, and opens its page.
 async function everyCountry() {
   const page = await guarded(looks.light);
   await page.goto(base + pages.world);
@@ -157,7 +161,7 @@ async function everyCountry() {
   await page.context().close();
 }
 
-// light measures what a first visit loads, and when it is painted.
+// light measures the octets that a first visit loads, and the time until it is painted.
 async function light() {
   for (const [name, path] of Object.entries(pages)) {
     const page = await guarded(looks.light);

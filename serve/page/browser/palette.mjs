@@ -1,4 +1,5 @@
-// smaller writes a PNG with a palette of 255 colours: a third of the octets of a screenshot. page decodes the picture; any page of a browser does.
+// smaller writes a PNG with a palette of 255 colours, which has a third of the octets of a
+// screenshot. page decodes the picture. Any page of a browser can do that.
 import { crc32, deflateSync } from "node:zlib";
 
 export async function smaller(page, png) {

@@ -1,11 +1,12 @@
-// The cursor of a chart: the pointer or the arrow keys choose a moment, and a line below says what the table has of it.
+// The cursor of a chart: the pointer or the arrow keys choose a moment, and a line below shows the
+// table's values at that moment.
 
 interface Row {
   at: number; // Unix seconds
   text: string;
 }
 
-// rowsOf reads the table that belongs to a chart.
+// rowsOf reads the rows of a chart's table.
 function rowsOf(figure: Element): Row[] {
   const table = figure.querySelector<HTMLTableElement>("table.points");
   if (!table) return [];
@@ -17,7 +18,7 @@ function rowsOf(figure: Element): Row[] {
   });
 }
 
-// stamp writes a moment in UTC.
+// stamp formats a moment in UTC.
 function stamp(at: number, seconds: boolean): string {
   return new Date(at * 1000).toISOString().slice(0, seconds ? 19 : 16).replace("T", " ") + " UTC";
 }

@@ -1,4 +1,4 @@
-// Buttons that copy a statement, or a text to post.
+// Buttons that copy a statement or the text of a post.
 
 export function copyButtons(): void {
   for (const source of document.querySelectorAll<HTMLElement>(".sql pre, .post blockquote")) {
@@ -18,7 +18,8 @@ export function copyButtons(): void {
   }
 }
 
-// copy copies the text of an element. Pages that are not from a safe origin have no clipboard: the text is selected then.
+// copy copies the text of an element. Pages without a secure origin have no clipboard, so copy
+// selects the text there.
 async function copy(source: HTMLElement): Promise<boolean> {
   const text = [...(source.matches("pre") ? [source] : source.querySelectorAll("p"))].map((e) => e.textContent ?? "").join("\n");
   if (navigator.clipboard) {
@@ -26,7 +27,7 @@ async function copy(source: HTMLElement): Promise<boolean> {
       await navigator.clipboard.writeText(text);
       return true;
     } catch {
-      // it is not allowed: select the text
+      // The browser does not allow it: select the text.
     }
   }
   getSelection()?.selectAllChildren(source);

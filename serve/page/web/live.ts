@@ -1,7 +1,9 @@
-// Live puts the newest state of the page in the place of what is shown: it asks the server for the page again, and takes the parts that are marked with
-// data-live. So the server alone decides what is said.
+// Live replaces the content of the page by its newest state. It fetches the page from the server
+// again, and takes the parts that are marked with data-live. So all texts come from the server.
 
-const silence = 180_000; // after so long without a new minute the page is asked for anyway: it may have become stale
+// silence is the time in milliseconds without a new minute after which the page is fetched anyway,
+// since it may have become stale.
+const silence = 180_000;
 const lookEvery = 30_000;
 
 export class Live {
@@ -9,12 +11,12 @@ export class Live {
   private again = false;
   private waits = false;
   private fresh = Date.now();
-  private readonly shown = new WeakMap<Element, string>(); // what each part shows, as the server wrote it
+  private readonly shown = new WeakMap<Element, string>(); // the content of each part, as the server wrote it
 
   // dress is called after parts were replaced.
   constructor(private readonly dress: () => void) {}
 
-  // changed says that there is a newer state. A hidden page takes it when it is shown.
+  // changed loads the newest state. A hidden page loads it when it is shown again.
   changed(): void {
     if (document.hidden) {
       this.waits = true;
@@ -23,7 +25,7 @@ export class Live {
     void this.load(location.href);
   }
 
-  // watch takes the newest state when the page is shown again, and where nothing was heard for long.
+  // watch loads the newest state when the page is shown again, and after silence.
   watch(): void {
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden && this.waits) this.changed();
@@ -33,7 +35,7 @@ export class Live {
     }, lookEvery);
   }
 
-  // load shows the page of an address in the place of this one.
+  // load replaces this page by the page of an address.
   async load(url: string): Promise<void> {
     if (this.busy) {
       this.again = true;
@@ -72,7 +74,7 @@ export class Live {
     if (replaced) this.dress();
   }
 
-  // lost says that what is shown may be over.
+  // lost adds a notice that the shown state may be over.
   private lost(why: string): void {
     const notices = document.querySelector<HTMLElement>(".notices");
     if (!notices || Date.now() - this.fresh < silence) return;
@@ -83,7 +85,8 @@ export class Live {
   }
 }
 
-// replace puts the children of other into part. What is open stays open, and what has the focus keeps it.
+// replace replaces the children of part by those of other. Open details stay open, and the focused
+// element keeps the focus.
 function replace(part: HTMLElement, other: HTMLElement): void {
   const open = [...part.querySelectorAll("details")].map((d) => d.open);
   const active = part.contains(document.activeElement) ? document.activeElement : null;

@@ -1,6 +1,6 @@
-// The tooltip of the map: what is known of a country, under the pointer or with the focus. Escape closes it.
+// The tooltip of the map describes the country under the pointer or with the focus. Escape closes it.
 
-// nameCountries makes labels of the titles, so that browsers show no tooltip of their own beside ours.
+// nameCountries turns the titles into labels, so that browsers do not show a second tooltip.
 export function nameCountries(): void {
   for (const title of document.querySelectorAll(".worldmap a > title")) {
     title.parentElement?.setAttribute("aria-label", title.textContent ?? "");

@@ -1,4 +1,5 @@
-// What the pages do beyond HTML: new minutes, a tooltip on the map, a cursor on charts, a slider over the day, buttons that copy. Every page works without it.
+// The script of the pages: new minutes, a tooltip on the map, a cursor on charts, a slider over the
+// day, copy buttons. Every page works without it.
 import { chartCursors } from "./chart";
 import { copyButtons } from "./copy";
 import { Live } from "./live";

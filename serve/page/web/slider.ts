@@ -1,7 +1,7 @@
-// The slider over a day: it shows another moment of the day without loading the page anew.
+// The slider over a day shows another moment of the day without reloading the page.
 import type { Live } from "./live";
 
-const settle = 250; // milliseconds without a move, after which the moment is asked for
+const settle = 250; // milliseconds without a move, after which the moment is fetched
 
 export function daySlider(live: Live): void {
   const nav = document.querySelector<HTMLElement>(".slider");

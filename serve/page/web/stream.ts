@@ -1,16 +1,20 @@
-// One stream of server-sent events for all tabs of this server. Browsers open six connections to a server over HTTP/1.1, so a stream in each tab would keep
-// the seventh from loading. The tab that leads has the stream, and tells the others through a BroadcastChannel.
+// One stream of server-sent events for all tabs of this server. Browsers open six connections to a
+// server over HTTP/1.1, so with a stream in each tab the seventh tab could not load. One tab leads: it
+// has the stream, and forwards the events to the others through a BroadcastChannel.
 
 type Message = { kind: "event" } | { kind: "ask" } | { kind: "lead"; from: number } | { kind: "bye" };
 
-// Events that say that something is new: a decided minute, that minutes were missed, that the stream has begun.
+// The events after which pages load their newest state: a decided minute, missed minutes, the begin
+// of the stream.
 const events = ["window", "reset", "hello"];
 
-// retryFirst and retryMost are for how long the leader waits before it opens a stream that the server has refused, milliseconds.
+// retryFirst and retryMost are the first and the longest wait, in milliseconds, before the leader
+// opens a stream again that the server has refused.
 const retryFirst = 5_000;
 const retryMost = 60_000;
 
-// open keeps a stream open, and returns what closes it. A browser connects again by itself, but not after an answer that is no stream.
+// open keeps a stream open, and returns a function that closes it. A browser reconnects by itself,
+// but not after an answer that is not a stream.
 function open(url: string, heard: () => void): () => void {
   let source: EventSource;
   let timer = 0;
@@ -34,7 +38,7 @@ function open(url: string, heard: () => void): () => void {
   };
 }
 
-// follow calls heard for each event of the stream, which one of the tabs has.
+// follow calls heard for each event of the stream. One of the tabs has the stream.
 export function follow(url: string, heard: () => void): void {
   const name = "darkmap " + new URL(url, location.href).pathname;
   if (!("BroadcastChannel" in window)) {
@@ -52,20 +56,21 @@ export function follow(url: string, heard: () => void): void {
     channel.onmessage = (e: MessageEvent<Message>) => {
       if (e.data.kind === "event") heard();
     };
-    // The lock is held until the tab is closed: the promise has no end.
+    // The promise never settles, so the tab holds the lock until it is closed.
     void navigator.locks.request(name, () => new Promise<void>(() => void lead()));
     return;
   }
   elect(channel, tell, lead, heard);
 }
 
-// leadEvery is how often the leader says that it is there, leadGone after how long of silence another one takes over, milliseconds. Browsers slow
-// timers of hidden tabs down to one a minute.
+// leadEvery is the interval of the leader's announcements, and leadGone the silence after which
+// another tab takes over, in milliseconds. Browsers slow timers of hidden tabs down to one a minute.
 const leadEvery = 10_000;
 const leadGone = 100_000;
 
-// elect chooses a leader where there are no locks: pages that are not from a safe origin have none. A new tab asks whether there is a leader, which answers
-// at once, and leads after a while without an answer. Of two leaders the one with the greater number resigns.
+// elect chooses a leader without locks, which pages without a secure origin do not have. A new tab
+// asks for a leader, who answers at once. Without an answer the tab leads after a while. Of two
+// leaders the one with the greater number resigns.
 function elect(channel: BroadcastChannel, tell: (m: Message) => void, lead: () => () => void, heard: () => void): void {
   const me = Math.random();
   let last = 0;

@@ -8,7 +8,8 @@ import (
 	"testing/fstest"
 )
 
-// TestAssets: a file is kept for ever under a name that its contents give, compressed for who takes that.
+// TestAssets checks that a file is kept for ever under a name that depends on its content, and that
+// clients which accept compression get it compressed.
 func TestAssets(t *testing.T) {
 	t.Parallel()
 	style := strings.Repeat("body { color: black }\n", 100)

@@ -17,7 +17,7 @@ type browser struct {
 	out *bufio.Scanner
 }
 
-// command is one of the driver's.
+// command is a command of the driver.
 type command struct {
 	Do      string         `json:"do"`
 	Context string         `json:"context,omitempty"`
@@ -49,7 +49,7 @@ func startBrowser(t *testing.T) *browser {
 	t.Cleanup(func() {
 		_ = in.Close()                                      // the driver then closes the browser
 		_ = cmd.Wait()                                      // it may have been killed with the test's context
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what is left of its group
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // the rest of its group
 	})
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 64<<20)
@@ -87,13 +87,13 @@ func (b *browser) do(c command, value any) {
 	}
 }
 
-// open opens a page in a context of its own, and wants it to load.
+// open opens a page in a context of its own, and fails the test if the page does not load.
 func (b *browser) open(page, url string) {
 	b.t.Helper()
 	b.do(command{Do: "open", Context: page, Pages: []string{page}, URL: url}, nil)
 }
 
-// eval is the value of an expression in a page.
+// eval reads the value of an expression in a page.
 func (b *browser) eval(page, code string, value any) {
 	b.t.Helper()
 	b.do(command{Do: "eval", Page: page, Code: code}, value)

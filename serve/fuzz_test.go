@@ -25,7 +25,7 @@ import (
 
 var requests = flag.Int("requests", 400, "how many odd requests TestStored sends")
 
-// odd are values that parameters are given: right ones of any of them, huge ones, and such as are none.
+// odd are values for parameters: valid values of some parameters, huge ones, and invalid ones.
 var odd = []string{
 	"", "0", "1", "-1", "2014-12-22", "2014-12-22T16:15:00Z", "1419260000", "1419270000", "99999999999999999999", "4294967296", "9223372036854775807", "1e309", "NaN", "true", "null", "KP", "kp",
 	"KP-01", "AS131279", "131279", "4294967295", "country", "as", "prefix", "watch", "world", "ipv4", "ipv6", "open", "closed", "total", "newest", "longest", "1m", "7d", "99999d", "175.45.176.0/24",
@@ -39,7 +39,7 @@ type described struct {
 	}
 }
 
-// schemasOf finds schemas in the committed document, by their place.
+// schemasOf loads the schemas of the committed document, by their place.
 func schemasOf(t *testing.T) *jsonschema.Compiler {
 	t.Helper()
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(api.Document()))
@@ -54,7 +54,8 @@ func schemasOf(t *testing.T) *jsonschema.Compiler {
 	return c
 }
 
-// parametersOf are the paths that are tried, with the parameters of each: those of the document, of IODA's shape, of feeds and pages.
+// parametersOf returns the paths to try, with the parameters of each: those of the document, of
+// IODA's format, of feeds and pages.
 func parametersOf(t *testing.T) map[string][]string {
 	t.Helper()
 	var doc described
@@ -82,8 +83,9 @@ func parametersOf(t *testing.T) map[string][]string {
 	return out
 }
 
-// oddRequests sends requests with parameters of any kind: no answer is an error of the server, each of /v1 is as the document says, and nothing is left
-// behind. -requests says how many.
+// oddRequests sends requests with parameters of any kind. No answer may be an error of the server,
+// each answer of /v1 must match the document, and the second half of the requests may leave at most
+// 16 MiB in the heap. -requests is the number of requests.
 func oddRequests(t *testing.T, s *site) {
 	t.Helper()
 	check, parameters := schemasOf(t), parametersOf(t)
@@ -130,7 +132,7 @@ func oddRequests(t *testing.T, s *site) {
 		took[len(took)-1].Round(time.Millisecond), before.HeapAlloc>>20, after.HeapAlloc>>20)
 }
 
-// answer is what a server answered.
+// answer is the answer of a server.
 type answer struct {
 	status int
 	header http.Header
@@ -184,7 +186,7 @@ func valid(t *testing.T, c *jsonschema.Compiler, path string, got answer, asked 
 	}
 }
 
-// TestOpenAPI: the document is one of OpenAPI 3.1, by a validator of others.
+// TestOpenAPI validates the document as OpenAPI 3.1 with an independent validator.
 func TestOpenAPI(t *testing.T) {
 	t.Parallel()
 	node, err := exec.LookPath("node")

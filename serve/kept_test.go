@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// TestKept: an answer is made once for all that ask for it at the same time, and after that; one that may not be kept is made each time. The compressed one
-// is the same.
+// TestKept checks that an answer is made once for all requests at the same time and later, and that
+// an answer that may not be kept is made each time. The compressed answer has the same content.
 func TestKept(t *testing.T) {
 	t.Parallel()
 	var made atomic.Int64
@@ -72,7 +72,7 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// TestKeptBound: the answers that were not asked for lately go first.
+// TestKeptBound checks that the least recently used answers go first.
 func TestKeptBound(t *testing.T) {
 	t.Parallel()
 	k := newKeeper()

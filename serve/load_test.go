@@ -22,16 +22,18 @@ import (
 var load = flag.Duration("load", 0, "for how long TestLoad loads a server; 0: it is skipped")
 
 const (
-	// loadStreams, loadRate and loadWorkers are the load: streams, requests in a second, and requests at a time.
+	// loadStreams, loadRate and loadWorkers are the load: the number of streams, of requests in a
+	// second, and of requests at a time.
 	loadStreams = 500
 	loadRate    = 200
 	loadWorkers = 32
-	// loadValues is how many entities have a value in each minute, loadWindow how long a minute takes here.
+	// loadValues is the number of entities with a value in each minute. loadWindow is the length of
+	// a minute in this test.
 	loadValues = 3000
 	loadWindow = 2 * time.Second
 )
 
-// loadPaths are asked in turn.
+// loadPaths returns the paths, which are requested in turn.
 func loadPaths(outage string) []string {
 	paths := []string{"/", "/?family=ipv4", "/feeds", "/v1/outages", "/v1/entities", "/v1/health", "/outage/" + outage, "/v1/outages/" + outage, "/feed.atom", "/status/api/v2/summary.json"}
 	for _, c := range []string{"KP", "TO", "FR", "DE", "US", "JP", "BR", "ZA", "IN", "AU"} {
@@ -40,8 +42,9 @@ func loadPaths(outage string) []string {
 	return paths
 }
 
-// TestLoad measures a server in a process of its own under 500 streams and 200 requests a second, beside a feed: latencies against those without load, CPU,
-// and how often the store is asked. It runs by hand: -load 60s.
+// TestLoad measures a server in a process of its own under 500 streams and 200 requests a second,
+// beside a feed. It compares latencies with those without load, and measures CPU and the number of
+// questions to the store. It is run by hand: -load 60s.
 func TestLoad(t *testing.T) {
 	if *load == 0 {
 		t.Skip("it is a measurement: -load 60s")
@@ -93,7 +96,7 @@ func TestLoad(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var wait sync.WaitGroup
-	feed := func(until time.Duration) (windows int) { // beside the load, and beside none
+	feed := func(until time.Duration) (windows int) { // runs once with the load and once without
 		for end := time.Now().Add(until); time.Now().Before(end); windows++ {
 			began := time.Now()
 			next()
@@ -115,7 +118,8 @@ func TestLoad(t *testing.T) {
 	before := cpu(t, process.Process.Pid)
 	var mu sync.Mutex
 	var loaded []time.Duration
-	asks := make(chan string, 10*loadRate) // what waits is late: its latency counts from when it is taken
+	// a waiting request is late: its latency counts from when a worker takes it
+	asks := make(chan string, 10*loadRate)
 	var workers sync.WaitGroup
 	for range loadWorkers {
 		workers.Go(func() {
@@ -153,12 +157,13 @@ func TestLoad(t *testing.T) {
 	t.Logf("MEASURED %d requests beside %d streams: p99 %v, idle %v: %.1f times; CPU %v per 1,000 requests (streams and feed with it); %g questions in %d windows, %.1f a window for %d paths; %d events",
 		len(loaded), loadStreams, p99(loaded).Round(time.Microsecond), p99(idle).Round(time.Microsecond), float64(p99(loaded))/float64(p99(idle)),
 		(used * 1000 / time.Duration(len(loaded))).Round(time.Millisecond), asked, windows, asked/float64(windows), len(paths), got)
-	if most := float64((windows + 1) * 3 * len(paths)); asked > most { // a page asks three questions at most that are its own
+	// a page asks at most three questions of its own
+	if most := float64((windows + 1) * 3 * len(paths)); asked > most {
 		t.Errorf("the store was asked %g questions in %d windows", asked, windows)
 	}
 }
 
-// cpu is how much time of the processor a process has used.
+// cpu returns the processor time that a process has used.
 func cpu(t *testing.T, pid int) time.Duration {
 	t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))

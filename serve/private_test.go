@@ -23,17 +23,19 @@ import (
 	"github.com/darkmap/darkmap/serve/page"
 )
 
-// What is private in TestStored, and what of it no answer for anybody may hold.
+// The private data of TestStored. secrets are the texts that no public answer may contain.
 var (
 	secretList   = bgp.Entity{Type: bgp.EntityWatch, Code: "secret-list", Name: "Our customers"}
 	openList     = bgp.Entity{Type: bgp.EntityWatch, Code: "open-list", Name: "Public services"}
 	secretRouter = "bmp/secret-router"
 	secrets      = []string{"Our customers", "secret-router", "secret-list"}
-	// noList is a list that nobody has: of a private one an answer tells as much as of this one.
+	// noList is a list that does not exist. A public answer about a private list must equal the one
+	// about this list.
 	noList = "secret-lisp"
 )
 
-// privately is a scene with private watch lists and routers: in the topics, and in the store as the datasets live and past.
+// privately fills a scene with private watch lists and routers, in the topics and in the store as
+// the datasets live and past.
 func privately(t *testing.T, sc *scene, server clickhouse.Server) (minute time.Time, ids []string) {
 	t.Helper()
 	minute = time.Now().UTC().Truncate(time.Minute).Add(-time.Minute)
@@ -66,7 +68,7 @@ func privately(t *testing.T, sc *scene, server clickhouse.Server) (minute time.T
 	return minute, []string{all[1].ID, all[3].ID}
 }
 
-// fillStore stores what is private in a dataset.
+// fillStore stores the private data in a dataset.
 func fillStore(t *testing.T, server clickhouse.Server, dataset string, minute time.Time, all []bgp.Outage) {
 	t.Helper()
 	exec := func(format string, args ...any) {
@@ -99,13 +101,14 @@ func fillStore(t *testing.T, server clickhouse.Server, dataset string, minute ti
 	}
 }
 
-// wildcards are values for the parts of paths; those with secretList have a twin with noList.
+// wildcards are values for the parts of paths. Those with secretList have a twin with noList.
 var wildcards = map[string][]string{
 	"code": {"KP", "KP-01", secretList.Code}, "number": {"131279"}, "asn": {"131279"}, "prefix...": {"192.0.2.0/24", "198.51.100.0/24"}, "list": {secretList.Code, openList.Code},
 	"entityType": {"country", "watch"}, "entityCode": {"KP", secretList.Code}, "file...": {"nothing"},
 }
 
-// pageQueries are tried with every page, dataQueries with every other route. One that a route does not take is an error there, which may tell nothing either.
+// pageQueries are tried with every page, dataQueries with every other route. A query that a route
+// does not accept is an error there, which may contain nothing private either.
 var (
 	pageQueries = []string{"", "dataset=past", "at=AT", "at=AT&dataset=past", "q=customers", "q=watch/" + secretList.Code, "family=ipv4"}
 	dataQueries = []string{
@@ -116,7 +119,7 @@ var (
 	}
 )
 
-// calls are those of assistants.
+// calls are the calls of assistants.
 var calls = []string{
 	`"list_outages","arguments":{}`, `"list_outages","arguments":{"type":"watch"}`, `"explain_outage","arguments":{"id":"ID"}`, `"prefix_seen","arguments":{"prefix":"192.0.2.1"}`, `"prefix_seen","arguments":{"prefix":"198.51.100.1"}`,
 	`"entity_series","arguments":{"type":"watch","code":"` + secretList.Code + `"}`, `"entity_series","arguments":{"type":"watch","code":"` + openList.Code + `"}`,
@@ -124,7 +127,8 @@ var calls = []string{
 
 var wildcard = regexp.MustCompile(`\{([A-Za-z]+(?:\.\.\.)?)\}`)
 
-// paths are those of a route, with every value of its parts; ids are those of private outages.
+// paths returns the paths of a route, with every value of its parts. ids are the ids of private
+// outages.
 func paths(t *testing.T, pattern string, ids []string) (all []string) {
 	t.Helper()
 	_, path, ok := strings.Cut(pattern, " ")
@@ -151,10 +155,10 @@ func paths(t *testing.T, pattern string, ids []string) (all []string) {
 	return all
 }
 
-// changing are the parts of an answer that differ between two that tell the same.
+// changing matches the parts of an answer that differ between two answers with the same content.
 var changing = regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+(Z| UTC)?|urn:uuid:[0-9a-f-]+|"timestamp":[0-9]+`)
 
-// ask asks a path, or calls an assistant's tool where body is not empty.
+// ask requests a path, or calls an assistant's tool if body is not empty.
 func (s *site) ask(path, body string, in bool) (status int, header http.Header, text string) {
 	s.t.Helper()
 	method, reader := http.MethodGet, io.Reader(http.NoBody)
@@ -173,7 +177,8 @@ func (s *site) ask(path, body string, in bool) (status int, header http.Header, 
 	return send(s.t, req, heads...)
 }
 
-// TestStored asks servers of one scene with a store: what is private, odd requests.
+// TestStored sends two sorts of requests to a server of one scene with a store: for private data,
+// and with odd parameters.
 func TestStored(t *testing.T) {
 	t.Parallel()
 	sc := newScene(t)
@@ -196,8 +201,9 @@ func TestStored(t *testing.T) {
 	t.Run("odd requests", func(t *testing.T) { oddRequests(t, s) })
 }
 
-// private walks the table of routes: whatever is asked for, with whatever parameters, before or after the same was asked by somebody who is logged in,
-// an answer for anybody holds nothing private, and tells of a private list what it tells of one that nobody has. A new route is walked by itself.
+// private walks the table of routes. With any parameters, before and after a logged-in viewer has
+// asked the same, a public answer must contain nothing private. About a private list it must equal
+// the answer about a list that does not exist. New routes are included by themselves.
 func private(t *testing.T, s *site, minute time.Time, ids []string) {
 	t.Helper()
 	pages, err := page.New("", func(string) {})
@@ -230,7 +236,7 @@ func private(t *testing.T, s *site, minute time.Time, ids []string) {
 			}
 		}
 	}
-	told := map[string]bool{} // routes that tell those who are logged in of something private
+	told := map[string]bool{} // routes with private data for logged-in viewers
 	for i, q := range all {
 		var status int
 		var out string
@@ -256,7 +262,8 @@ func private(t *testing.T, s *site, minute time.Time, ids []string) {
 		if c := inHeader.Get("Cache-Control"); !strings.Contains(c, "private") && !strings.Contains(c, "no-store") && !strings.Contains(c, "immutable") {
 			t.Errorf("%s for who is logged in: Cache-Control %q", asked, c)
 		}
-		if !strings.Contains(asked, secretList.Code) || status == http.StatusUnprocessableEntity { // such parameters are none of the route's
+		// the route does not accept such parameters
+		if !strings.Contains(asked, secretList.Code) || status == http.StatusUnprocessableEntity {
 			continue
 		}
 		twin := func(text string) string {
@@ -290,7 +297,7 @@ func private(t *testing.T, s *site, minute time.Time, ids []string) {
 	}
 }
 
-// excerpt is a text around a word.
+// excerpt returns the text around a word.
 func excerpt(text, word string) string {
 	i := strings.Index(text, word)
 	return text[max(0, i-150):min(len(text), i+150)]

@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 // login is the key of the servers.
 const login = "the key of the scene"
 
-// scene is a broker into which a test writes what ingest and detect would.
+// scene is a broker into which a test writes the records of ingest and detect.
 type scene struct {
 	t      *testing.T
 	broker *kafka.Broker
@@ -79,7 +79,7 @@ func newScene(t *testing.T) *scene {
 	return s
 }
 
-// begin starts the broker, with what it holds; end ends it.
+// begin starts the broker with the records in its folder. end ends it.
 func (s *scene) begin() {
 	s.t.Helper()
 	var err error
@@ -109,10 +109,10 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// message is a record that can be written.
+// message is a record that can be encoded.
 type message interface{ MarshalVT() ([]byte, error) }
 
-// record is a record of a topic with the time at which Kafka was given it.
+// record returns a record of a topic. at is its time in Kafka.
 func (s *scene) record(topic, key string, at time.Time, m message) *kgo.Record {
 	s.t.Helper()
 	b, err := m.MarshalVT()
@@ -129,16 +129,17 @@ func (s *scene) write(all ...*kgo.Record) {
 	}
 }
 
-// collectors are those of the scene.
+// collectors are the collectors of the scene.
 var collectors = []string{"ris/rrc00", "ris/rrc01", "routeviews/route-views2", "routeviews/route-views3"}
 
-// votersEach is how many networks vote on each collector.
+// votersEach is the number of networks that vote on each collector.
 const votersEach = 10
 
-// reported is for how long a report of the collectors holds after the time that it is given: a slow machine takes its time.
+// reported is the time for which a report of the collectors counts as new, since a slow machine may
+// take long.
 const reported = 10 * time.Minute
 
-// feeds reports that the collectors are up, but for some that went down.
+// feeds reports that the collectors are up, except those that are down.
 func (s *scene) feeds(at time.Time, down ...string) {
 	s.t.Helper()
 	at = at.Add(reported)
@@ -150,7 +151,7 @@ func (s *scene) feeds(at time.Time, down ...string) {
 	}
 }
 
-// panel reports who votes from a time on; why is why no verdict is possible, empty where one is.
+// panel reports the panel from a time on. why is the reason why no verdict is possible, or empty.
 func (s *scene) panel(at time.Time, why bgp.NoVerdict) {
 	s.t.Helper()
 	p := &pb.PanelRecord{Family: pb.Family_FAMILY_IPV4, TimeUs: at.UnixMicro(), Table: pb.TableKnowledge_TABLE_KNOWLEDGE_COMPLETE, MinVoters: 20, MinCollectors: 3}
@@ -172,10 +173,10 @@ var (
 	tonga = bgp.Entity{Type: bgp.EntityCountry, Code: "TO", Name: "Tonga"}
 )
 
-// usual is how many prefixes and /24s each entity of the scene has.
+// usual is the number of prefixes and /24s of each entity of the scene.
 const usual = 4
 
-// value tells how many prefixes of an entity were visible in a minute.
+// value returns a record of the number of visible prefixes of an entity in a minute.
 func (s *scene) value(minute time.Time, e bgp.Entity, prefixes int) *kgo.Record {
 	s.t.Helper()
 	space, known := uint64(usual*256), uint32(usual)
@@ -185,7 +186,7 @@ func (s *scene) value(minute time.Time, e bgp.Entity, prefixes int) *kgo.Record 
 	})
 }
 
-// outage is a record of an outage that was decided at the end of a minute.
+// outage returns a record of an outage that was decided at the end of a minute.
 func (s *scene) outage(minute time.Time, o bgp.Outage) *kgo.Record {
 	s.t.Helper()
 	object, err := json.Marshal(o)
@@ -195,7 +196,7 @@ func (s *scene) outage(minute time.Time, o bgp.Outage) *kgo.Record {
 	return s.record(schemas.TopicOutages, o.ID, minute, &pb.OutageRecord{Id: o.ID, Json: object, DecidedAtUs: minute.Add(time.Minute).UnixMicro()})
 }
 
-// lost is the open outage of an entity that lost all since a minute.
+// lost returns the open outage of an entity that has lost all its space since a minute.
 func lost(e bgp.Entity, since time.Time) bgp.Outage {
 	all := bgp.Loss{LostPrefixes: usual, LostSpace: usual * 100, LossPercent: 100_00}
 	return bgp.Outage{
@@ -205,7 +206,8 @@ func lost(e bgp.Entity, since time.Time) bgp.Outage {
 	}
 }
 
-// decide is detect's commit: every minute up to one is closed, and its records are published.
+// decide makes the commit of detect: it closes every minute up to the given one, and publishes its
+// records.
 func (s *scene) decide(minute time.Time) {
 	s.t.Helper()
 	o := kadm.Offsets{}
@@ -215,12 +217,12 @@ func (s *scene) decide(minute time.Time) {
 	}
 }
 
-// clock is the time of a server, which the test moves.
+// clock is the clock of a server, which the test moves.
 type clock struct{ ahead atomic.Int64 }
 
 func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
-// store is a store behind a door that the test closes.
+// store is a store that the test can close.
 type store struct {
 	server clickhouse.Server
 	closed atomic.Bool
@@ -233,7 +235,7 @@ func (s *store) connect(context.Context) (clickhouse.Server, func() error, error
 	return s.server, func() error { return nil }, nil
 }
 
-// site is a server of the tests, whole: every part, on loopback.
+// site is a complete server of the tests: every part, on loopback.
 type site struct {
 	t       *testing.T
 	url     string
@@ -241,7 +243,7 @@ type site struct {
 	stop    func()
 }
 
-// siteConfig says how a site is made.
+// siteConfig configures a site.
 type siteConfig struct {
 	kafka   kafka.Config
 	store   *store
@@ -251,7 +253,7 @@ type siteConfig struct {
 	dataset string
 }
 
-// options makes a server.
+// server makes a server.
 func (c siteConfig) server(bound func(string)) (*serve.Server, *prometheus.Registry, error) {
 	log, reg := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
 	cfg := serve.DefaultConfig()
@@ -281,7 +283,7 @@ func (c siteConfig) server(bound func(string)) (*serve.Server, *prometheus.Regis
 	return s, reg, err
 }
 
-// startSite starts a server that ends with the test, if not before.
+// startSite starts a server that ends at the latest with the test.
 func startSite(t *testing.T, c siteConfig) *site {
 	t.Helper()
 	if c.now == nil {
@@ -314,7 +316,7 @@ func startSite(t *testing.T, c siteConfig) *site {
 	return s
 }
 
-// get asks for a path; heads are names and values in turn. It follows no redirect.
+// get requests a path. heads are names and values in turn. It follows no redirect.
 func (s *site) get(path string, heads ...string) (status int, header http.Header, body string) {
 	s.t.Helper()
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url+path, http.NoBody)
@@ -324,7 +326,7 @@ func (s *site) get(path string, heads ...string) (status int, header http.Header
 	return send(s.t, req, heads...)
 }
 
-// send sends a request. Of a stream it reads the first events.
+// send sends a request. It reads only the first events of a stream.
 func send(t *testing.T, req *http.Request, heads ...string) (status int, header http.Header, body string) {
 	t.Helper()
 	for i := 0; i+1 < len(heads); i += 2 {
@@ -355,7 +357,7 @@ func send(t *testing.T, req *http.Request, heads ...string) (status int, header 
 	return resp.StatusCode, resp.Header, string(b)
 }
 
-// until waits for something that comes by itself; it fails with what there is instead.
+// until waits until ok is true. If it fails, it reports the result of instead.
 func until(t *testing.T, what string, ok func() bool, instead func() string) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(50 * time.Millisecond) {

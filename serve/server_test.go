@@ -21,7 +21,7 @@ import (
 	"github.com/darkmap/darkmap/serve/live"
 )
 
-// key is that of the server of a test.
+// key is the key of the tests' servers.
 const key = "the key of the pages"
 
 // testPart has a route of each kind.
@@ -111,7 +111,7 @@ type reply struct {
 
 func (r reply) Cookies() []*http.Cookie { return r.cookies }
 
-// ask sends a request; heads are names and values in turn. It follows no redirects.
+// ask sends a request. heads are names and values in turn. It follows no redirects.
 func (r *running) ask(method, path string, heads ...string) (reply, string) {
 	r.t.Helper()
 	var body io.Reader
@@ -144,7 +144,7 @@ func (r *running) ask(method, path string, heads ...string) (reply, string) {
 	return reply{resp.StatusCode, resp.Header, resp.Cookies()}, string(b)
 }
 
-// wants asks and checks the status.
+// wants sends a request and checks the status.
 func (r *running) wants(status int, method, path string, heads ...string) (reply, string) {
 	r.t.Helper()
 	resp, body := r.ask(method, path, heads...)
@@ -154,7 +154,8 @@ func (r *running) wants(status int, method, path string, heads ...string) (reply
 	return resp, body
 }
 
-// TestHost: the server answers to names of loopback, to that of public_url and to those that are listed, with any port; else 421.
+// TestHost checks that the server answers to names of loopback, of public_url and of serve.hosts,
+// with any port, and gives 421 to others.
 func TestHost(t *testing.T) {
 	t.Parallel()
 	r := begin(t, func(c *Config) {
@@ -174,7 +175,7 @@ func TestHost(t *testing.T) {
 	}
 }
 
-// TestErrors: programs get problem details, people get a page; both say what is wrong.
+// TestErrors checks that programs get problem details and people get a page, both with the cause.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	r := begin(t, nil)
@@ -193,7 +194,8 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestBase: below the path of public_url all is the same, whether a proxy passes the path on or not.
+// TestBase checks that everything works below the path of public_url, whether a proxy passes the
+// path on or removes it.
 func TestBase(t *testing.T) {
 	t.Parallel()
 	r := begin(t, func(c *Config) { c.PublicURL = "https://map.example.net/dark%20map/" })
@@ -211,7 +213,8 @@ func TestBase(t *testing.T) {
 	}
 }
 
-// TestAccess: each route, for who may and who may not, at servers of each kind; and what caches may keep.
+// TestAccess checks each route for viewers with and without rights, at servers of each kind, and
+// the caching headers.
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	listed := func(c *Config) { c.Hosts = []string{"other.example"} }
@@ -251,7 +254,8 @@ func TestAccess(t *testing.T) {
 	}
 }
 
-// TestLogIn: a key gives a cookie that lets in, a wrong one does not, and logging out removes it. Other sites cannot log anybody in.
+// TestLogIn checks that a key gives a cookie that grants access, that a wrong key does not, and
+// that logging out removes it. Other sites cannot log anybody in.
 func TestLogIn(t *testing.T) {
 	t.Parallel()
 	r := begin(t, nil)
@@ -278,7 +282,8 @@ func TestLogIn(t *testing.T) {
 	}
 }
 
-// TestOtherSites: a page of another site reads nothing from a server that is not public, and with it only what anybody may see. Links work.
+// TestOtherSites checks that a page of another site reads nothing from a server that is not public,
+// and only public data from one that is. Links work.
 func TestOtherSites(t *testing.T) {
 	t.Parallel()
 	own, public := begin(t, nil), begin(t, func(c *Config) { c.Public = true })
@@ -304,7 +309,8 @@ func TestOtherSites(t *testing.T) {
 	}
 }
 
-// TestLimits: a client has so many requests and streams at a time, and so many in a second; exempt ones have no limit.
+// TestLimits checks the limits of a client on requests and streams at a time, and on requests in a
+// second. Exempt clients have no limit.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	few := func(c *Config) { c.Limits = LimitsConfig{RequestsPerSecond: 1, Burst: 4, Requests: 1, Streams: 2} }
@@ -359,7 +365,7 @@ func (r *running) stream() *http.Response {
 	return resp
 }
 
-// TestDrain: at its end the server ends streams at once, and lets a request finish.
+// TestDrain checks that at its end the server ends streams at once, and lets a request finish.
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	r := begin(t, nil)
@@ -389,7 +395,8 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestFresh: a client that has an answer is told so, also when a proxy has made its tag a weak one or the answer was compressed.
+// TestFresh checks that a client that has an answer gets 304, also if a proxy has made its tag weak
+// or the answer was compressed.
 func TestFresh(t *testing.T) {
 	t.Parallel()
 	r := begin(t, nil)
@@ -406,7 +413,8 @@ func TestFresh(t *testing.T) {
 	r.wants(200, http.MethodGet, "/", "If-None-Match", plain, "Authorization", "Bearer "+key)
 }
 
-// TestTaken: an address that is taken fails a server, unless it may wait for it: then it says so once, and serves when it is free.
+// TestTaken checks that a taken address makes a server fail, unless it may wait for the address.
+// Then it reports that once, and serves when the address is free.
 func TestTaken(t *testing.T) {
 	t.Parallel()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -443,7 +451,7 @@ func TestTaken(t *testing.T) {
 	}
 }
 
-// TestFaults: what tags cannot say.
+// TestFaults checks the faults that struct tags cannot express.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -476,7 +484,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestAbsolute: links in feeds begin with public_url, else with what was asked for.
+// TestAbsolute checks that links in feeds begin with public_url, or else with the requested
+// address.
 func TestAbsolute(t *testing.T) {
 	t.Parallel()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:8480/", nil)

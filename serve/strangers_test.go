@@ -11,7 +11,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// attempts are what a page of another site tries to read of the server at BASE. Each gives what it could read.
+// attempts is the script with which a page of another site tries to read from the server at BASE.
+// Each attempt returns the text that it could read.
 const attempts = `(async () => {
 	const BASE = %q, MCP = %q;
 	const read = {};
@@ -56,8 +57,9 @@ const attempts = `(async () => {
 	return read;
 })()`
 
-// TestStrangers: a page of another origin, and one that reaches the server by a name that leads to loopback, read nothing of a server on loopback, nor of
-// its endpoint for assistants, though the browser is logged in.
+// TestStrangers checks that a page of another origin, and one that reaches the server by a name
+// that resolves to loopback, read nothing from a server on loopback, and nothing from its endpoint
+// for assistants, although the browser is logged in.
 func TestStrangers(t *testing.T) {
 	t.Parallel()
 	sc := newScene(t)

@@ -28,16 +28,18 @@ import (
 
 var changes = flag.Int("changes", 3, "how many changes of a colour TestColour measures")
 
-// childOf tells a process of this program that it is a server: a childConfig in JSON.
+// childOf is the environment variable that makes a process of this program a server. Its value is a
+// childConfig in JSON.
 const childOf = "DARKMAP_TEST_SERVES"
 
-// childConfig says what a server in a process of its own is made from.
+// childConfig configures a server in a process of its own.
 type childConfig struct {
 	Broker, Listen string
 	ClickHouse     *clickhouse.Server // nil: it has no store
 }
 
-// child is the role of a server in a process of its own. Told to end, it prints how many questions its store was asked.
+// child runs a server in a process of its own. At its end it prints the number of questions that
+// its store got.
 func child() (code int, handled bool) {
 	text := os.Getenv(childOf)
 	if text == "" {
@@ -106,13 +108,14 @@ func healthy(t *testing.T, url string) bool {
 	return json.NewDecoder(resp.Body).Decode(&h) == nil && h.Minute != nil
 }
 
-// event is one that a client of a stream got: its kind, and its minute since 1970.
+// event is an event that a client of a stream got: its kind, and its minute since 1970.
 type event struct {
 	Kind   string
 	Minute int64
 }
 
-// follower is a client of a stream that connects again by itself, as the standard of server-sent events says.
+// follower is a client of a stream that reconnects by itself, as the standard of server-sent events
+// requires.
 type follower struct {
 	mu   sync.Mutex
 	got  []event
@@ -167,7 +170,7 @@ func (f *follower) connect(ctx context.Context, url string) {
 				continue
 			}
 			var of struct{ Minute time.Time }
-			_ = json.Unmarshal([]byte(data), &of) // a minute is missing before the first
+			_ = json.Unmarshal([]byte(data), &of) // before the first minute hello has none
 			f.mu.Lock()
 			f.got, f.last = append(f.got, event{kind, of.Minute.Unix() / 60}), id
 			f.mu.Unlock()
@@ -176,12 +179,12 @@ func (f *follower) connect(ctx context.Context, url string) {
 	}
 }
 
-// listens lets a page of a browser follow the stream.
+// listens is a script that follows the stream in a page of a browser.
 const listens = `(() => { window.got = []; const es = new EventSource("/v1/stream");
 	for (const kind of ["hello", "window", "reset"]) es.addEventListener(kind, (e) => window.got.push({Kind: kind, Minute: Math.round(Date.parse(JSON.parse(e.data).minute) / 60000)})); })()`
 
-// TestKill: a server that is killed in the middle of a stream and started again goes on: a browser and a program get each minute once, in order. After
-// more minutes than are kept they get reset.
+// TestKill kills a server in the middle of a stream and starts it again. A browser and a program
+// must get each minute once, in order. After more minutes than are kept they must get reset.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	sc := newScene(t)
@@ -244,7 +247,8 @@ func TestKill(t *testing.T) {
 	b.eval("page", "window.got", &browser)
 	for who, got := range map[string][]event{"program": program.events(), "browser": browser} {
 		begun := false
-		got = slices.DeleteFunc(got, func(e event) bool { // later ones tell that problems have changed
+		// later hello events report that problems have changed
+		got = slices.DeleteFunc(got, func(e event) bool {
 			again := begun && e.Kind == "hello"
 			begun = true
 			return again
@@ -260,13 +264,13 @@ func TestKill(t *testing.T) {
 	b.wait("page", saw("reset", 110))
 }
 
-// streams is how many streams a site has open.
+// streams returns the number of open streams of a site.
 func (s *site) streams() float64 {
 	s.t.Helper()
 	return gauge(s.t, s.metrics, "darkmap_serve_streams")
 }
 
-// gauge is the sum of a metric's values.
+// gauge returns the sum of a metric's values.
 func gauge(t *testing.T, reg *prometheus.Registry, name string) (sum float64) {
 	t.Helper()
 	families, err := reg.Gather()
@@ -283,8 +287,9 @@ func gauge(t *testing.T, reg *prometheus.Registry, name string) (sum float64) {
 	return sum
 }
 
-// TestTabs: twelve tabs and four windows over HTTP/1.1 load, and share one stream; each shows new minutes. When the tab that has the stream is closed,
-// another one takes over. That holds on loopback, where browsers have locks, and elsewhere, where they have none.
+// TestTabs checks that twelve tabs and four windows over HTTP/1.1 load and share one stream, and
+// that each shows new minutes. If the tab that has the stream is closed, another one takes over. It
+// checks this on loopback, where browsers have locks, and elsewhere, where they have none.
 func TestTabs(t *testing.T) {
 	t.Parallel()
 	sc := newScene(t)
@@ -337,7 +342,8 @@ func TestTabs(t *testing.T) {
 	}
 }
 
-// TestColour: a browser that shows the map changes the colour of a country after its minute is decided. -changes measures how long that takes.
+// TestColour checks that a browser with the map changes the colour of a country after its minute is
+// decided. -changes measures how long that takes.
 func TestColour(t *testing.T) {
 	t.Parallel()
 	sc := newScene(t)

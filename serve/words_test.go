@@ -20,7 +20,7 @@ import (
 	"github.com/darkmap/darkmap/serve/api"
 )
 
-// shown is the first heading of a page and all of its text, with single blanks.
+// shown returns the status of a page, its first heading and all of its text, with single blanks.
 func (s *site) shown(path string) (status int, heading, text string) {
 	s.t.Helper()
 	status, _, body := s.get(path)
@@ -41,10 +41,11 @@ func (s *site) shown(path string) (status int, heading, text string) {
 	return status, heading, strings.Join(strings.Fields(strings.Join(all, " ")), " ")
 }
 
-// quietWords say that nothing is dark.
+// quietWords matches statements that nothing is dark.
 var quietWords = regexp.MustCompile(`(?i)nothing (is|was) dark|all quiet|"quiet":\s*true|"indicator":\s*"none"`)
 
-// wants waits until a page has a heading and words. Unless quiet is set, no page and no answer may say that nothing is dark.
+// wants waits until a page has a heading and words. Unless quiet is set, no page and no answer may
+// report that nothing is dark.
 func (s *site) wants(what string, quiet bool, heading string, words ...string) {
 	s.t.Helper()
 	var got, text string
@@ -72,8 +73,9 @@ func (s *site) wants(what string, quiet bool, heading string, words ...string) {
 	}
 }
 
-// TestWords: whatever keeps the server from telling all, its pages report it in words, and do not say that nothing is dark. Pages of the past are
-// degraded by themselves, and the present goes on. A browser that shows the page hears of it.
+// TestWords checks that the pages report every cause for which the server's data are incomplete,
+// and do not report that nothing is dark. If only the past fails, its pages are degraded and the
+// present goes on. A browser that shows the page gets the report.
 func TestWords(t *testing.T) {
 	t.Parallel()
 	sc, now := newScene(t), &clock{}
@@ -187,5 +189,5 @@ func TestWords(t *testing.T) {
 	fresh.wants("a start after 3 hours without a minute", false, "Nothing was known to be dark at ", "for 3 h", "may be over")
 }
 
-// clockText is a time as pages write it.
+// clockText formats a time as pages do.
 func clockText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

@@ -9,7 +9,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TestBasis: each event of the schedule gets the row that it comes from, and nothing else does.
+// TestBasis checks that each event of the schedule gets the row from which it comes, and that other
+// events get none.
 func TestBasis(t *testing.T) {
 	t.Parallel()
 	for seed, want := range map[uint64][]string{

@@ -15,9 +15,10 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// naive is a reference that knows nothing of the detector: it reads an export's octets with a parser of its own, keeps who
-// holds what in plain bitsets, and writes down each minute which prefixes less than half of the peers hold. A peer whose
-// session came up counts from ten minutes later on.
+// naive is a reference that shares no code with the detector. It reads an export's octets with a
+// parser of its own, and keeps the holders in plain bitsets. For each minute it records the
+// prefixes that less than half of the peers hold. A peer whose session came up counts from ten
+// minutes later on.
 type naive struct {
 	t       *testing.T
 	records []naiveRecord
@@ -30,8 +31,8 @@ type naive struct {
 	partial map[netip.Addr]bool
 
 	minutes int
-	// low lists, per prefix, the minutes (from the start) at whose end fewer than half of the voters held it; some those
-	// with 20 to 80 %.
+	// low lists, by prefix, the minutes (from the start) at whose end fewer than half of the voters
+	// held it. some lists those with 20 to 80 %.
 	low, some [][]int
 }
 
@@ -70,7 +71,7 @@ func readNaive(t *testing.T, dir string, files []File, start, end int64) *naive 
 		}
 		n.records = append(n.records, records...)
 	}
-	// Peers of which the table holds little are no full feeds.
+	// Peers with few prefixes in the table are no full feeds.
 	counts := map[int]int{}
 	for i, h := range n.holders {
 		for b := range 64 {

@@ -2,5 +2,6 @@
 
 package simulate
 
-// raceDetector makes everything here about eight times as slow, and there is one goroutine: fewer seeds do.
+// raceDetector is true if the race detector is on. It makes these tests about eight times as slow,
+// and they have one goroutine, so they use fewer seeds.
 const raceDetector = true

@@ -237,7 +237,7 @@ func TestBgpdumpReadsTheExport(t *testing.T) {
 	}
 }
 
-// lines counts what bgpdump should print of a file, by kind.
+// lines returns the number of lines that bgpdump should print for a file, by kind.
 func (w *World) lines(f File) map[string]int {
 	out := map[string]int{}
 	r := w.record(f.Collector)
@@ -330,7 +330,8 @@ func checkTruth(t *testing.T, w *World, n *naive) {
 	}
 }
 
-// checkOutage wants the prefix dark in every minute from the start, or the one after, to the end.
+// checkOutage requires that the prefix is dark in every minute from the start, or the one after, to
+// the end.
 func checkOutage(t *testing.T, w *World, n *naive, e Event, p netip.Prefix) {
 	t.Helper()
 	from, to := int((e.Start.UnixMicro()-w.start)/minute), int((w.until(e.End)-w.start)/minute)
@@ -350,7 +351,8 @@ func checkOutage(t *testing.T, w *World, n *naive, e Event, p netip.Prefix) {
 	}
 }
 
-// checkFlaps wants as many dark stretches as there are losses, none of five minutes.
+// checkFlaps requires as many dark runs of minutes as there are losses, each shorter than five
+// minutes.
 func checkFlaps(t *testing.T, w *World, n *naive, e Event, p netip.Prefix) {
 	t.Helper()
 	from, to := int((e.Start.UnixMicro()-w.start)/minute), int((e.End.UnixMicro()-w.start)/minute)

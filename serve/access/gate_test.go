@@ -10,7 +10,7 @@ import (
 
 const key = "the key of the pages"
 
-// TestLook is the table of who may read what: policies against requests.
+// TestLook is the table of access rights: policies against requests.
 func TestLook(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1419264000, 0)
@@ -87,7 +87,8 @@ func request(from string, head map[string]string) *http.Request {
 	return r
 }
 
-// TestClient: limits count by the rightmost address that no trusted proxy has, an IPv6 one by its /64.
+// TestClient checks that limits count by the rightmost address that is not a trusted proxy, and an
+// IPv6 address by its /64.
 func TestClient(t *testing.T) {
 	t.Parallel()
 	g := New(Policy{Proxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/28"), netip.MustParsePrefix("2001:db8:1::/64")}}, time.Now)

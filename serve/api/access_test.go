@@ -9,7 +9,8 @@ import (
 	"github.com/darkmap/darkmap/serve"
 )
 
-// TestPrivate: what is private is told to those who are logged in alone, on every route. Each route has a row.
+// TestPrivate checks on every route that only logged-in viewers get private data. Each route has a
+// row.
 func TestPrivate(t *testing.T) {
 	t.Parallel()
 	snapshot := told(t).Snapshot(minute(44))
@@ -23,7 +24,7 @@ func TestPrivate(t *testing.T) {
 	first := "the id of no minute"
 	rows := []struct {
 		route, path, body string
-		tells             bool // private things to who is logged in
+		tells             bool // a logged-in viewer gets private data
 		headers           []string
 	}{
 		{"GET /v1/outages", "/v1/outages", "", true, nil},
@@ -84,7 +85,7 @@ func TestPrivate(t *testing.T) {
 	}
 }
 
-// tells reports whether an answer holds something private.
+// tells reports whether an answer contains private data.
 func tells(body string) bool {
 	return strings.Contains(strings.ReplaceAll(body, "&#34;", ""), "secret-list") || strings.Contains(body, "Our customers") || strings.Contains(body, "secret-router")
 }

@@ -22,15 +22,15 @@ import (
 	"github.com/darkmap/darkmap/serve/live"
 )
 
-// minute is the beginning of the n-th minute of the tests.
+// minute returns the beginning of the n-th minute of the tests.
 func minute(n int) time.Time {
 	return time.Unix(1419264000, 0).UTC().Add(time.Duration(n) * time.Minute)
 }
 
-// key lets the tests in.
+// key is the key of the tests' servers.
 const key = "the key of the tests"
 
-// story gives a fold records.
+// story passes records to a fold.
 type story struct {
 	t    *testing.T
 	fold *live.Fold
@@ -54,7 +54,8 @@ func (s *story) apply(topic string, value []byte, err error) {
 	s.next[topic]++
 }
 
-// value says what of an entity, usually four prefixes, is visible in the n-th minute.
+// value adds the number of prefixes of an entity that are visible in the n-th minute. Most entities
+// have four.
 func (s *story) value(n int, e bgp.Entity, prefixes int) {
 	s.t.Helper()
 	b, err := (&pb.VisibilityRecord{
@@ -64,7 +65,7 @@ func (s *story) value(n int, e bgp.Entity, prefixes int) {
 	s.apply(schemas.TopicVisibility, b, err)
 }
 
-// outage decides a record at the end of the n-th minute.
+// outage adds a record that is decided at the end of the n-th minute.
 func (s *story) outage(n int, o bgp.Outage) {
 	s.t.Helper()
 	o.Dataset, o.Family, o.Headline, o.Summary = "live", "ipv4", o.Entity.Name+" is dark", "It is dark."
@@ -77,7 +78,7 @@ func (s *story) outage(n int, o bgp.Outage) {
 	s.apply(schemas.TopicOutages, b, err)
 }
 
-// dark is an open outage of an entity since the n-th minute.
+// dark returns an open outage of an entity since the n-th minute.
 func dark(e bgp.Entity, n int) bgp.Outage {
 	return bgp.Outage{
 		ID: bgp.OutageID(e.Type, e.Code, bgp.IPv4, minute(n)), Sequence: 1, Kind: bgp.KindOutage, State: bgp.StateOpen, Event: bgp.EventOpened, Entity: e, Start: minute(n),
@@ -93,7 +94,8 @@ var (
 	shown  = bgp.Entity{Type: bgp.EntityWatch, Code: "open-list", Name: "Open list"}
 )
 
-// told is a story in which a country, its network, and two watch lists go dark, one of which is private; another country came back.
+// told returns the fold of a story. A country, its network and two watch lists go dark, one of them
+// private, and another country comes back.
 func told(t *testing.T) *live.Fold {
 	t.Helper()
 	s := newStory(t)
@@ -118,7 +120,8 @@ func told(t *testing.T) *live.Fold {
 	return s.fold
 }
 
-// deps are those of a server that shows a snapshot, without a store, with a detector that names a private router.
+// deps returns the Deps of a server that shows a snapshot, without a store, with a detector that
+// names a private router.
 func deps(t *testing.T, s *live.Snapshot) *serve.Deps {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -143,7 +146,7 @@ func deps(t *testing.T, s *live.Snapshot) *serve.Deps {
 	}
 }
 
-// started serves the API of a snapshot and returns where.
+// started serves the API of a snapshot and returns its URL.
 func started(t *testing.T, s *live.Snapshot) string {
 	t.Helper()
 	bound := make(chan string, 1)
@@ -167,7 +170,7 @@ func started(t *testing.T, s *live.Snapshot) string {
 	return <-bound
 }
 
-// answer is what a server answered.
+// answer is the answer of a server.
 type answer struct {
 	status int
 	header http.Header
@@ -207,10 +210,10 @@ func ask(t *testing.T, url, body string, headers ...string) answer {
 	return answer{resp.StatusCode, resp.Header, string(b)}
 }
 
-// call is a call of an assistant's tool.
+// call returns a call of an assistant's tool.
 func call(tool, arguments string) string {
 	return `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + tool + `","arguments":` + arguments + `}}`
 }
 
-// mcpHeaders are those of an assistant's message.
+// mcpHeaders are the headers of an assistant's message.
 var mcpHeaders = []string{"Content-Type", "application/json", "Accept", "application/json, text/event-stream"}

@@ -11,7 +11,7 @@ import (
 
 var update = flag.Bool("update", false, "write openapi.json anew")
 
-// TestDocument: the committed document is that of the operations. -update writes it.
+// TestDocument checks that the committed document is that of the operations. -update writes it.
 func TestDocument(t *testing.T) {
 	t.Parallel()
 	got, err := (&service{Deps: &serve.Deps{}}).v1().document()

@@ -12,7 +12,7 @@ import (
 	"github.com/darkmap/darkmap/serve"
 )
 
-// decode reads an answer's JSON.
+// decode decodes the JSON of an answer.
 func decode[T any](t *testing.T, a answer) T {
 	t.Helper()
 	var out T
@@ -22,7 +22,8 @@ func decode[T any](t *testing.T, a answer) T {
 	return out
 }
 
-// TestIODA: events have IODA's shape, and start and duration are those of /v1; faults stand in the envelope, with 400.
+// TestIODA checks that events have IODA's format and the start and duration of /v1, and that faults
+// are in the envelope, with 400.
 func TestIODA(t *testing.T) {
 	t.Parallel()
 	at := started(t, told(t).Snapshot(minute(44)))
@@ -63,10 +64,11 @@ func TestIODA(t *testing.T) {
 	}
 }
 
-// uuid is an id of a feed where no name is configured.
+// uuid matches the id of a feed of a server without a configured name.
 var uuid = regexp.MustCompile(`^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 
-// TestFeedIDs: an id is made of its parts alone. With public_url it is a tag URI in its name.
+// TestFeedIDs checks that an id depends only on its parts. With public_url it is a tag URI in its
+// name.
 func TestFeedIDs(t *testing.T) {
 	t.Parallel()
 	bare, named := &service{Deps: &serve.Deps{}}, &service{Deps: &serve.Deps{PublicURL: "https://map.example.net/below"}}
@@ -78,7 +80,8 @@ func TestFeedIDs(t *testing.T) {
 	}
 }
 
-// TestAtom: an outage is an entry, whose id stays the same; a feed of a country has that country's.
+// TestAtom checks that an outage is an entry with a constant id, and that a feed of a country has
+// only that country's outages.
 func TestAtom(t *testing.T) {
 	t.Parallel()
 	at := started(t, told(t).Snapshot(minute(44)))
@@ -103,7 +106,7 @@ func TestAtom(t *testing.T) {
 	}
 }
 
-// TestAssistants: names stand in fields of their own, and in no sentence.
+// TestAssistants checks that names are in fields of their own, and in no sentence.
 func TestAssistants(t *testing.T) {
 	t.Parallel()
 	at := started(t, told(t).Snapshot(minute(44)))
@@ -134,7 +137,8 @@ func TestAssistants(t *testing.T) {
 	}
 }
 
-// TestKept: an answer has an ETag that another one of the same minute agrees with; an error has none.
+// TestKept checks that two answers of the same minute have the same ETag, and that an error has
+// none.
 func TestKept(t *testing.T) {
 	t.Parallel()
 	at := started(t, told(t).Snapshot(minute(44)))

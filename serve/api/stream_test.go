@@ -18,7 +18,7 @@ import (
 	"github.com/darkmap/darkmap/serve/live"
 )
 
-// moving is a present that the test moves on.
+// moving is a present whose minutes the test advances.
 type moving struct {
 	at      atomic.Pointer[live.Snapshot]
 	changed chan struct{}
@@ -76,8 +76,9 @@ func follow(t *testing.T, url, last string) func() (name, id string) {
 	}
 }
 
-// TestStream: a stream says hello, sends each minute once and in order, goes on where a client was, in another process too, and says reset for minutes
-// that are not known.
+// TestStream checks that a stream begins with hello and sends each minute once and in order, that
+// it continues after the client's last minute, in another process too, and that it sends reset if
+// the minutes after it are not known.
 func TestStream(t *testing.T) {
 	t.Parallel()
 	fold := told(t)
@@ -120,7 +121,8 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// TestSlowClient: a client that does not read its stream is cut off, and holds nothing any more.
+// TestSlowClient checks that a client that does not read its stream is cut off, and keeps no
+// resources of the server.
 func TestSlowClient(t *testing.T) {
 	t.Parallel()
 	s := newStory(t)
@@ -146,7 +148,7 @@ func TestSlowClient(t *testing.T) {
 	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nLast-Event-ID: "+first+"\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	for n := 2; ; n++ { // it is told of minutes, and reads none
+	for n := 2; ; n++ { // it gets minutes, and reads none
 		for e := range 20_000 {
 			s.value(n, bgp.Entity{Type: bgp.EntityAS, Code: fmt.Sprint("AS", e), Name: strings.Repeat("x", 200)}, 3)
 		}

@@ -10,7 +10,8 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// evidence is a dataset with three voters, one of them on a router of the operator's own, and a peer that does not vote, which lose 192.0.2.0/24.
+// evidence is a dataset in which three voters, one of them on a router of the operator's own, and a
+// peer that does not vote lose 192.0.2.0/24.
 var evidence, evidencePrivate = Scope{Dataset: "evidence", Window: "1"}, Scope{Dataset: "evidence", Window: "1", Private: true}
 
 func fillEvidence(t *testing.T, s clickhouse.Server) {
@@ -35,7 +36,7 @@ func fillEvidence(t *testing.T, s clickhouse.Server) {
 	}
 	change(-600, 0, "announce", "64501 64499 64496")
 	change(3, 0, "withdraw", "")
-	change(5, 1, "withdraw", "") // it comes back, and goes for good
+	change(5, 1, "withdraw", "") // the prefix comes back, then goes for good
 	change(6, 1, "announce", "64502 64498 64496")
 	change(20, 1, "withdraw", "")
 	change(4, 2, "withdraw", "")

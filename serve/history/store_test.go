@@ -27,12 +27,12 @@ func TestMain(m *testing.M) { os.Exit(clickhousetest.Main(m)) }
 
 var start = time.Date(2014, 12, 22, 16, 0, 0, 0, time.UTC)
 
-// at is the n-th minute after the start.
+// at returns the n-th minute after the start.
 func at(n int) time.Time { return start.Add(time.Duration(n) * time.Minute) }
 
 func sqlAt(n int) string { return at(n).Format(time.DateTime) }
 
-// filler stores what a sink would.
+// filler stores rows as a sink would.
 type filler struct {
 	t *testing.T
 	s clickhouse.Server
@@ -45,7 +45,7 @@ func (f filler) exec(format string, args ...any) {
 	}
 }
 
-// value stores a value; one more is known than is usual.
+// value stores a value with one known prefix more than usual.
 func (f filler) value(n int, kind, code string, space, usual int) {
 	f.t.Helper()
 	f.exec(`INSERT INTO {{db}}.visibility (dataset, timestamp, entity_type, entity_code, family, space, prefixes, baseline_space, baseline_prefixes, usual_space, usual_prefixes, voters, appended_at)
@@ -97,7 +97,8 @@ func (f filler) life(from, to int, o bgp.Outage) {
 
 func entity(t bgp.EntityType, code string) bgp.Entity { return bgp.Entity{Type: t, Code: code} }
 
-// fill stores a day with some outages, in which a country is lost from minute 15 to 60; from minute 100 to 200 nothing is measured.
+// fill stores a day with some outages. A country is lost from minute 15 to 60. From minute 100 to
+// 200 there are no values.
 func fill(t *testing.T, s clickhouse.Server) {
 	t.Helper()
 	f := filler{t, s}
@@ -121,7 +122,7 @@ func fill(t *testing.T, s clickhouse.Server) {
 	f.life(254, 0, bgp.Outage{Kind: bgp.KindOrigin, Entity: entity(bgp.EntityPrefix, "198.51.100.0/24"), Severity: bgp.SeverityMinor, Watch: secret})
 }
 
-// newStore returns one that asks a server, with the metrics that count its questions.
+// newStore returns a Store for a server, with the metrics that count its questions.
 func newStore(s clickhouse.Server) (*Store, *prometheus.Registry) {
 	reg := prometheus.NewRegistry()
 	return New(Config{
@@ -132,7 +133,7 @@ func newStore(s clickhouse.Server) (*Store, *prometheus.Registry) {
 	}), reg
 }
 
-// TestQuestions asks a real ClickHouse every question.
+// TestQuestions asks every question of a real ClickHouse.
 func TestQuestions(t *testing.T) {
 	t.Parallel()
 	server := clickhousetest.Server(t)
@@ -155,7 +156,7 @@ func TestQuestions(t *testing.T) {
 
 var public, private = Scope{Dataset: "test", Window: "1"}, Scope{Dataset: "test", Window: "1", Private: true}
 
-// codes are the entities of outages.
+// codes returns the codes of the entities of outages.
 func codes(all []outagelog.Entry) string {
 	var out []string
 	for _, e := range all {
@@ -349,7 +350,8 @@ func testSeed(t *testing.T, s *Store) {
 	}
 }
 
-// testShared: many who ask the same at the same time cost one statement; another window is another one; the logged-in share nothing with others.
+// testShared checks that many equal questions at the same time cost one statement, that another
+// window costs another one, and that logged-in viewers share no answers with others.
 func testShared(t *testing.T, s *Store, reg *prometheus.Registry) {
 	t.Helper()
 	asked := func() float64 {
@@ -382,7 +384,8 @@ func testShared(t *testing.T, s *Store, reg *prometheus.Registry) {
 	}
 }
 
-// testNoAnswer: without a store, with one that is away, and with too many questions the error says which it is, and nothing of the statement.
+// testNoAnswer checks the errors without a store, with a store that is away, and with too many
+// questions. Each error names its cause, and contains nothing of the statement.
 func testNoAnswer(t *testing.T, server clickhouse.Server) {
 	t.Helper()
 	none := New(Config{WhyNone: "It is a test.", Log: slog.New(slog.DiscardHandler)})
@@ -404,7 +407,7 @@ func testNoAnswer(t *testing.T, server clickhouse.Server) {
 	}
 }
 
-// TestCache: what was asked for least recently goes first, by number and by octets.
+// TestCache checks that the least recently used answers go first, by number and by octets.
 func TestCache(t *testing.T) {
 	t.Parallel()
 	c := newCache()

@@ -15,12 +15,12 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// minute is the beginning of the n-th minute of the tests.
+// minute returns the beginning of the n-th minute of the tests.
 func minute(n int) time.Time {
 	return time.Unix(1419264000, 0).UTC().Add(time.Duration(n) * time.Minute)
 }
 
-// feed gives a fold records, each with the next offset of its partition.
+// feed passes records to a fold, each with the next offset of its partition.
 type feed struct {
 	t    *testing.T
 	fold *Fold
@@ -42,7 +42,8 @@ func (f *feed) apply(topic string, partition int32, value []byte) {
 	f.next[s]++
 }
 
-// value says what of an entity is visible in the n-th minute, as records did before usual_space.
+// value adds the number of visible prefixes of an entity in the n-th minute, in the form of records
+// before usual_space.
 func (f *feed) value(n int, t bgp.EntityType, code string, prefixes, usual int) {
 	f.t.Helper()
 	b, err := (&pb.VisibilityRecord{
@@ -55,7 +56,7 @@ func (f *feed) value(n int, t bgp.EntityType, code string, prefixes, usual int) 
 	f.apply(schemas.TopicVisibility, int32(len(code)%2), b)
 }
 
-// outage decides a record at the end of the n-th minute.
+// outage adds a record that is decided at the end of the n-th minute.
 func (f *feed) outage(n int, o bgp.Outage) {
 	f.t.Helper()
 	o.Dataset, o.Family = "live", "ipv4"
@@ -70,7 +71,7 @@ func (f *feed) outage(n int, o bgp.Outage) {
 	f.apply(schemas.TopicOutages, 0, b)
 }
 
-// dark is an open outage of an entity since the n-th minute.
+// dark returns an open outage of an entity since the n-th minute.
 func dark(id string, e bgp.Entity, n int) bgp.Outage {
 	return bgp.Outage{ID: id, Sequence: 1, Kind: bgp.KindOutage, State: bgp.StateOpen, Event: bgp.EventOpened, Entity: e, Start: minute(n), Baseline: bgp.Size{Prefixes: 4, Space: 400}}
 }
@@ -85,12 +86,13 @@ func ids(all []*Window) string {
 	return strings.Join(out, " ")
 }
 
-// snapshot is the fold's, as of a minute after its newest one.
+// snapshot returns the snapshot of the fold, one minute after its newest minute.
 func (f *feed) snapshot() *Snapshot {
 	return f.fold.state.snapshot(standing{dataset: "live", now: f.fold.state.minute.Add(2 * time.Minute)})
 }
 
-// TestWholeMinutes: a record shows when its minute is decided, and not before; one that comes late shows with the next minute.
+// TestWholeMinutes checks that a record shows once its minute is decided, and not before. A late
+// record shows with the next minute.
 func TestWholeMinutes(t *testing.T) {
 	t.Parallel()
 	f := newFeed(t)
@@ -120,7 +122,8 @@ func TestWholeMinutes(t *testing.T) {
 	}
 }
 
-// TestUsual: losses are measured against what the detector says is usual, where a record says it.
+// TestUsual checks that losses are measured against the detector's usual space, if the record has
+// it.
 func TestUsual(t *testing.T) {
 	t.Parallel()
 	space, prefixes := uint64(4*256), uint32(4)
@@ -140,7 +143,7 @@ func TestUsual(t *testing.T) {
 	}
 }
 
-// TestPrefixesThatLose: of prefixes only those are held that lose.
+// TestPrefixesThatLose checks that only losing prefixes are kept.
 func TestPrefixesThatLose(t *testing.T) {
 	t.Parallel()
 	f := newFeed(t)
@@ -154,7 +157,8 @@ func TestPrefixesThatLose(t *testing.T) {
 	}
 }
 
-// TestLifeOfAnOutage: open, then ended for 24 hours, then gone; its baseline measures the entity.
+// TestLifeOfAnOutage checks that an outage is open, then ended for 24 hours, then gone, and that
+// its baseline measures the entity.
 func TestLifeOfAnOutage(t *testing.T) {
 	t.Parallel()
 	f := newFeed(t)
@@ -191,7 +195,8 @@ func TestLifeOfAnOutage(t *testing.T) {
 	}
 }
 
-// TestResume: who has the id of a minute gets each later minute once, also from a process that began to read later. Any other id gives a reset.
+// TestResume checks that a client with the id of a minute gets each later minute once, also from a
+// process that began to read later. Any other id gives a reset.
 func TestResume(t *testing.T) {
 	t.Parallel()
 	f := newFeed(t)
@@ -204,7 +209,7 @@ func TestResume(t *testing.T) {
 		}
 	}
 	other := NewFold("live", "abcd", map[string]map[int32]int64{schemas.TopicOutages: {0: 1}, schemas.TopicVisibility: {0: 2, 1: 0}})
-	for _, at := range []int64{9, 12, 15, 18} { // what it has not read is older
+	for _, at := range []int64{9, 12, 15, 18} { // the records that it has not read are older
 		for _, w := range f.fold.waiting[minute(int(at)).Unix()/60] {
 			if w.value != nil || at == 15 {
 				other.wait(minute(int(at)), w)
@@ -243,7 +248,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestRing: the ring holds RingMinutes minutes, however many come at once.
+// TestRing checks that the ring holds RingMinutes minutes, however many come at once.
 func TestRing(t *testing.T) {
 	t.Parallel()
 	f := newFeed(t)

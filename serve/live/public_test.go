@@ -11,8 +11,8 @@ import (
 	"github.com/darkmap/darkmap/internal/feedlog"
 )
 
-// TestPublic: what is known from private watch lists alone, and routers of the operator's own, is in no public snapshot; nor are the names of
-// private lists in outages that all may see.
+// TestPublic checks that no public snapshot contains events that only private watch lists make
+// known, routers of the operator's own, or the names of private lists in public outages.
 func TestPublic(t *testing.T) {
 	t.Parallel()
 	f := newFeed(t)
@@ -78,7 +78,8 @@ func TestPublic(t *testing.T) {
 	}
 }
 
-// TestPublicMinutes: of an outage that goes on the public duration counts on with the minutes, and its newer record takes the place of the older one.
+// TestPublicMinutes checks that the public duration of an open outage grows with the minutes, and
+// that a newer record replaces the older one.
 func TestPublicMinutes(t *testing.T) {
 	t.Parallel()
 	f := newFeed(t)
@@ -101,7 +102,8 @@ func TestPublicMinutes(t *testing.T) {
 	}
 }
 
-// TestProblems: what keeps a snapshot from telling all is said in sentences, and then nothing is quiet.
+// TestProblems checks that everything that makes a snapshot incomplete is in a sentence, and that
+// such a snapshot is not quiet.
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	good := []feedlog.Panel{{Family: "ipv4", Verdicts: true}}

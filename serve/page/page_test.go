@@ -31,7 +31,7 @@ import (
 
 var pictures = flag.String("pictures", "", "a folder for TestPicture to keep its picture in")
 
-// korea is the outage of the tests' world, outageID its id.
+// korea is the outage of the tests' world, and outageID its id.
 const outageID = "country-KP-ipv4-20141222T1615Z"
 
 var minute = time.Date(2014, 12, 22, 16, 59, 0, 0, time.UTC)
@@ -45,7 +45,7 @@ func entry(t *testing.T, o bgp.Outage) outagelog.Entry {
 	return outagelog.Entry{Outage: o, JSON: b}
 }
 
-// koreaOutage has all 4 prefixes of North Korea lost since 16:15.
+// koreaOutage returns an outage in which all 4 prefixes of North Korea are lost since 16:15.
 func koreaOutage() bgp.Outage {
 	return bgp.Outage{
 		ID: outageID, Sequence: 1, Kind: bgp.KindOutage, State: bgp.StateOpen, Event: bgp.EventOpened, Family: "ipv4", Dataset: "demo",
@@ -57,7 +57,7 @@ func koreaOutage() bgp.Outage {
 	}
 }
 
-// panel is who votes in a family.
+// panel returns the panel of a family.
 func panel(f bgp.Family, verdicts bool) feedlog.Panel {
 	votes := bgp.Votes{Voters: 45, Collectors: 12, MinVoters: 7, MinCollectors: 3}
 	why := bgp.VerdictPossible
@@ -67,7 +67,7 @@ func panel(f bgp.Family, verdicts bool) feedlog.Panel {
 	return feedlog.Panel{Family: f.String(), Verdicts: verdicts, NoVerdict: why, Votes: votes, Text: why.Sentence(f, votes)}
 }
 
-// koreaWorld has North Korea dark, and a value of France.
+// koreaWorld returns a world in which North Korea is dark and France has a value.
 func koreaWorld(t *testing.T) live.World {
 	t.Helper()
 	value := func(code string, visible, usual int) live.Value {
@@ -80,7 +80,7 @@ func koreaWorld(t *testing.T) live.World {
 	}
 }
 
-// present is a Present that shows one snapshot.
+// present returns a Present that shows one snapshot.
 func present(t *testing.T, s *live.Snapshot) *live.Present {
 	t.Helper()
 	p := live.New(live.Config{
@@ -106,7 +106,7 @@ func present(t *testing.T, s *live.Snapshot) *live.Present {
 	return p
 }
 
-// handler answers as the server does, without its doors and without a store.
+// handler returns a handler that answers as the server does, without its doors and without a store.
 func handler(t *testing.T, s *live.Snapshot, base string) http.Handler {
 	t.Helper()
 	pages, err := New("", func(n string) { t.Error(n) })
@@ -141,7 +141,8 @@ func get(t *testing.T, h http.Handler, path string, status int) (*html.Node, str
 	return doc, w.Body.String()
 }
 
-// pagesOfKorea are pages that a server without a store can show of koreaWorld, with their status.
+// pagesOfKorea are the pages of koreaWorld that a server without a store can show, with their
+// status.
 var pagesOfKorea = map[string]int{
 	"/": 200, "/?family=ipv4": 200, "/?family=ipv6": 200, "/outage/" + outageID: 200, "/country/KP": 200, "/country/FR": 200, "/country/XX": 404, "/?at=yesterday": 400,
 	"/?dataset=other": 503, "/?at=2014-12-22T12:00Z": 503, "/outage/nothing": 404, "/?family=ipv5": 400,
@@ -149,7 +150,8 @@ var pagesOfKorea = map[string]int{
 	"/region/KP-01": 200, "/as/131279": 200, "/as/0131279": 303, "/as/north": 404, "/prefix/175.45.176.0/24": 200, "/prefix/175.45.176.1/24": 303, "/prefix/x": 404, "/watch/private": 404, "/country/kp": 303, "/region/%00x": 303, "/region/%0d%0ax": 303, "/country/a%2fb": 303,
 }
 
-// TestPages: every page is one document that is whole by itself: no style, no script but one file, no duplicate ids, links that stay below the base path.
+// TestPages checks that every page is one complete document: no style, only one script file, no
+// duplicate ids, and links below the base path.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	h := handler(t, live.Past(koreaWorld(t)), "/below/here")
@@ -225,7 +227,8 @@ func attribute(n *html.Node, key string) string {
 	return ""
 }
 
-// content is the text of the element with an id or of the first one of a name, with single blanks.
+// textOf returns the text of the element with an id or of the first one with a tag name, with
+// single blanks.
 func textOf(doc *html.Node, name string) string {
 	for n := range doc.Descendants() {
 		if n.Type == html.ElementNode && (n.Data == name || attribute(n, "id") == name) {
@@ -241,7 +244,7 @@ func textOf(doc *html.Node, name string) string {
 	return ""
 }
 
-// TestHeadline: that nothing is dark is said only where it is decided.
+// TestHeadline checks that the headline reports that nothing is dark only if that is decided.
 func TestHeadline(t *testing.T) {
 	t.Parallel()
 	with := func(change func(*live.World)) *live.Snapshot {
@@ -275,7 +278,8 @@ func TestHeadline(t *testing.T) {
 	}
 }
 
-// TestWorldWithoutStore: the first page tells of the present where the store is away, and a link's name holds the loss.
+// TestWorldWithoutStore checks that the first page shows the present while the store is away, and
+// that a link's name contains the loss.
 func TestWorldWithoutStore(t *testing.T) {
 	t.Parallel()
 	doc, text := get(t, handler(t, live.Past(koreaWorld(t)), ""), "/", http.StatusOK)
@@ -296,7 +300,7 @@ func TestWorldWithoutStore(t *testing.T) {
 	}
 }
 
-// TestOwnDataset: the pages show the server's dataset, however it is called.
+// TestOwnDataset checks that the pages show the server's dataset, whatever its name.
 func TestOwnDataset(t *testing.T) {
 	t.Parallel()
 	w := koreaWorld(t)
@@ -307,7 +311,7 @@ func TestOwnDataset(t *testing.T) {
 	}
 }
 
-// TestRedirects: where a page leads to is escaped, whatever the path holds.
+// TestRedirects checks that the target of a redirect is escaped, whatever the path contains.
 func TestRedirects(t *testing.T) {
 	t.Parallel()
 	h := handler(t, live.Past(koreaWorld(t)), "")
@@ -320,7 +324,8 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// TestCanonical: the address of a page for others holds the base path once, also where that is the beginning of the page's own.
+// TestCanonical checks that the address of a page for others contains the base path once, also if
+// the page's own path begins with it.
 func TestCanonical(t *testing.T) {
 	t.Parallel()
 	h := handler(t, live.Past(koreaWorld(t)), "/country")
@@ -332,7 +337,8 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
-// TestOutageWithoutStore: the page of an outage that is open shows what the present knows, and says what is missing.
+// TestOutageWithoutStore checks that the page of an open outage shows the record of the present,
+// and reports the missing parts.
 func TestOutageWithoutStore(t *testing.T) {
 	t.Parallel()
 	doc, _ := get(t, handler(t, live.Past(koreaWorld(t)), ""), "/outage/"+outageID, http.StatusOK)
@@ -344,7 +350,8 @@ func TestOutageWithoutStore(t *testing.T) {
 	}
 }
 
-// TestRecordedCurve: where the store has no route changes any more, the curve and the prefixes are those of the record.
+// TestRecordedCurve checks that without route changes in the store the curve and the prefixes come
+// from the record.
 func TestRecordedCurve(t *testing.T) {
 	t.Parallel()
 	w := koreaWorld(t)
@@ -367,8 +374,8 @@ func TestRecordedCurve(t *testing.T) {
 	}
 }
 
-// TestTag: a client that has a page is told so before anything is rendered; for another moment, host or viewer it is another page. One that lacks
-// something is not kept.
+// TestTag checks that a client that has a page gets 304 before anything is rendered, and that the
+// page is another one for another moment, host or viewer. An incomplete page is not kept.
 func TestTag(t *testing.T) {
 	t.Parallel()
 	h := handler(t, live.Past(koreaWorld(t)), "")
@@ -392,7 +399,8 @@ func TestTag(t *testing.T) {
 	}
 }
 
-// TestPicture: previews of an outage's link have a picture of its place, of the size that its page names, and small.
+// TestPicture checks that previews of an outage's link have a small picture of its place, in the
+// size that its page names.
 func TestPicture(t *testing.T) {
 	t.Parallel()
 	h := handler(t, live.Past(koreaWorld(t)), "/below")
@@ -419,7 +427,7 @@ func TestPicture(t *testing.T) {
 	get(t, h, "/outage/nothing/picture.png", http.StatusNotFound)
 }
 
-// TestWrapped: a long headline takes two lines of a picture, and no more.
+// TestWrapped checks that a long headline takes two lines of a picture, and no more.
 func TestWrapped(t *testing.T) {
 	t.Parallel()
 	f, err := readFaces()

@@ -8,7 +8,7 @@ import (
 	"github.com/darkmap/darkmap/serve/worldmap/geometry"
 )
 
-// TestRings: path data is read as it was written.
+// TestRings checks that path data are read as they were written.
 func TestRings(t *testing.T) {
 	t.Parallel()
 	got := readRings("M10 20l5-5 0 10zm100-20l-3 0 0-4z")
@@ -29,11 +29,12 @@ func TestRings(t *testing.T) {
 		}
 	}
 	for _, odd := range []string{"x", "M", "Mx y", "M1 2l", "z", "M1 2 Q3"} {
-		readRings(odd) // comes to an end
+		readRings(odd) // must end
 	}
 }
 
-// TestPaint: a country that lost all has the colour of that, also where it is a dot; others have theirs.
+// TestPaint checks that a country that lost all has the colour of that loss, also if it is a dot,
+// and that others have theirs.
 func TestPaint(t *testing.T) {
 	t.Parallel()
 	img := image.NewRGBA(image.Rect(0, 0, 1000, 600))

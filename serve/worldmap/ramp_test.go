@@ -9,9 +9,11 @@ import (
 
 type matrix [3][3]float64
 
-// deficiencies turn linear RGB into that of a reader without one kind of cone: severity 1 of G. Machado, M. Oliveira, L. Fernandes,
-// "A Physiologically-based Model for Simulation of Color Vision Deficiency", IEEE TVCG 15 (6), 2009; and, for the two frequent kinds, F.
-// Viénot, H. Brettel, J. Mollon, "Digital video colourmaps for checking the legibility of displays by dichromats", 1999, for sRGB.
+// deficiencies convert linear RGB to that of a reader without one kind of cone: severity 1 of G.
+// Machado, M. Oliveira, L. Fernandes, "A Physiologically-based Model for Simulation of Color Vision
+// Deficiency", IEEE TVCG 15 (6), 2009; and, for the two frequent kinds, F. Viénot, H. Brettel, J.
+// Mollon, "Digital video colourmaps for checking the legibility of displays by dichromats", 1999,
+// for sRGB.
 var deficiencies = map[string]matrix{
 	"no deficiency": {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}},
 	"protanopia":    {{0.152286, 1.052583, -0.204868}, {0.114503, 0.786281, 0.099216}, {-0.003882, -0.048116, 1.051998}},
@@ -55,7 +57,7 @@ func (m matrix) see(c [3]float64) (out [3]float64) {
 	return out
 }
 
-// lab is CIE L*a*b* (1976) under D65.
+// lab converts to CIE L*a*b* (1976) under D65.
 func lab(c [3]float64) [3]float64 {
 	f := func(t float64) float64 {
 		if t > 216.0/24389 {
@@ -73,7 +75,8 @@ func distance(a, b [3]float64) float64 {
 	return math.Sqrt((a[0]-b[0])*(a[0]-b[0]) + (a[1]-b[1])*(a[1]-b[1]) + (a[2]-b[2])*(a[2]-b[2]))
 }
 
-// TestRamp: any two classes differ for every reader, and more loss is darker on light ground, brighter on dark.
+// TestRamp checks that any two classes differ for every reader, and that a greater loss is darker
+// on light ground and brighter on dark ground.
 func TestRamp(t *testing.T) {
 	t.Parallel()
 	var grounds [2][6][3]float64
@@ -99,7 +102,8 @@ func TestRamp(t *testing.T) {
 	}
 }
 
-// TestOutlines: the outline of a loss stands out from sea and land by 3:1 (WCAG 2.2, 1.4.11), also where its colour is pale.
+// TestOutlines checks that the contrast of a loss's outline to sea and land is at least 3:1 (WCAG
+// 2.2, 1.4.11), also if its colour is pale.
 func TestOutlines(t *testing.T) {
 	t.Parallel()
 	luminance := func(c [3]float64) float64 { return 0.2126*c[0] + 0.7152*c[1] + 0.0722*c[2] }

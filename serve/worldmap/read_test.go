@@ -10,18 +10,19 @@ import (
 	"github.com/paulmach/orb"
 )
 
-// collection is a GeoJSON file of features.
+// collection returns a GeoJSON file of features.
 func collection(features ...string) string {
 	return `{"type":"FeatureCollection","features":[` + strings.Join(features, ",") + `]}`
 }
 
-// square is a polygon with the given south-west corner and side, in degrees.
+// square returns a polygon with the given south-west corner and side, in degrees.
 func square(properties string, lon, lat, side float64) string {
 	return fmt.Sprintf(`{"type":"Feature","properties":{%s},"geometry":{"type":"Polygon","coordinates":[[[%g,%g],[%g,%g],[%g,%g],[%g,%g],[%g,%g]]]}}`,
 		properties, lon, lat, lon+side, lat, lon+side, lat+side, lon, lat+side, lon, lat)
 }
 
-// TestRead: a file that draws Spain and Morocco anew, hatches Ceuta, moves the dot of Gibraltar and says nothing of the others.
+// TestRead reads a file that redraws Spain and Morocco, hatches Ceuta, moves the dot of Gibraltar
+// and does not name the others.
 func TestRead(t *testing.T) {
 	t.Parallel()
 	m, notes, err := Read(strings.NewReader(collection(
@@ -68,7 +69,8 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestReadSmall: a country that becomes small gets a dot, and one that lies beyond the map's edge keeps its own.
+// TestReadSmall checks that a country that becomes small gets a dot, and that one beyond the map's
+// edge keeps its own.
 func TestReadSmall(t *testing.T) {
 	t.Parallel()
 	m, _, err := Read(strings.NewReader(collection(square(`"code":"PT"`, -8, 39, 0.5), square(`"code":"AQ"`, -100, -88, 10), square(`"code":"FJ"`, 178, -18, 3))))
@@ -127,7 +129,8 @@ func TestReadTooLong(t *testing.T) {
 	}
 }
 
-// FuzzRead: whatever a file holds, the map that comes of it has every country within the view box.
+// FuzzRead checks that, whatever a file contains, the resulting map has every country within the
+// view box.
 func FuzzRead(f *testing.F) {
 	f.Add(collection(square(`"code":"PT"`, -8, 39, 0.5)))
 	f.Add(collection(square(`"code":"AQ","disputed":true`, -100, -88, 10), square(`"code":"FJ"`, 178, -18, 3)))

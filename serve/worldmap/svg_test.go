@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// plain is a view in which nothing is lost.
+// plain is a view without losses.
 var plain = View{
 	Label:  "The world",
 	Link:   func(code string) string { return "/country/" + code },
@@ -20,7 +20,8 @@ var plain = View{
 // link is one a element of the map.
 type link struct{ class, href, code, title, hidden, inside string }
 
-// parse reads a map as XML and returns its links in the order in which they are painted. Every attribute is checked.
+// parse reads a map as XML and returns its links in the order in which they are painted. It checks
+// every attribute.
 func parse(t *testing.T, v View) []link {
 	t.Helper()
 	var b strings.Builder
@@ -67,7 +68,7 @@ func attribute(e xml.StartElement, name string) string {
 	return ""
 }
 
-// checkAttributes refuses what the pages' Content-Security-Policy forbids.
+// checkAttributes refuses attributes that the pages' Content-Security-Policy forbids.
 func checkAttributes(t *testing.T, e xml.StartElement) {
 	t.Helper()
 	for _, a := range e.Attr {

@@ -16,10 +16,11 @@ import (
 	"github.com/darkmap/darkmap/serve/worldmap/geometry"
 )
 
-// pathData is what geometry writes: the first subpath begins with an absolute M, and its steps with l; all else is relative.
+// pathData matches the output of package geometry: the first subpath begins with an absolute M, and
+// its steps with l. All else is relative.
 var pathData = regexp.MustCompile(`^M\d+[ -]\d+l[-0-9 ]+z?(m[-0-9 ]+z?)*$`)
 
-// rings reads path data as geometry writes it.
+// rings parses path data as geometry writes it.
 func rings(t testing.TB, path string) []orb.Ring {
 	t.Helper()
 	if path == "" {
@@ -48,7 +49,8 @@ func rings(t testing.TB, path string) []orb.Ring {
 	return out
 }
 
-// covers reports whether a shape is painted at p: the rule nonzero, for rings of holes turn the other way.
+// covers reports whether a shape is painted at p, by the rule nonzero, since rings of holes turn
+// the other way.
 func covers(all []orb.Ring, p orb.Point) bool {
 	winding := 0
 	for _, ring := range all {
@@ -61,7 +63,7 @@ func covers(all []orb.Ring, p orb.Point) bool {
 
 func (p Point) orb() orb.Point { return orb.Point{float64(p[0]), float64(p[1])} }
 
-// hit is the code of the country that lies on top at p, every dot as wide as it gets.
+// hit returns the code of the top country at p. Every dot has its greatest radius.
 func hit(m *Map, outlines map[string][]orb.Ring, p orb.Point) string {
 	code, nearest := "", math.Inf(1)
 	for _, c := range m.Countries {
@@ -92,7 +94,8 @@ func outlinesOf(t testing.TB, m *Map) map[string][]orb.Ring {
 	return out
 }
 
-// checkMap: every country has a finite shape or dot within the view box, and is what a pointer at its place hits.
+// checkMap checks that every country has a finite shape or dot within the view box, and that a
+// pointer at its place hits it.
 func checkMap(t testing.TB, m *Map) {
 	t.Helper()
 	outlines := outlinesOf(t, m)
@@ -139,7 +142,8 @@ func TestWorld(t *testing.T) {
 	}
 }
 
-// TestSmallCountries: what has no piece of 12 square pixels has a dot, and no dot hides the centre of another.
+// TestSmallCountries checks that a country without a piece of 12 square pixels has a dot, and that
+// no dot hides the centre of another.
 func TestSmallCountries(t *testing.T) {
 	t.Parallel()
 	m := World()
@@ -168,7 +172,8 @@ func TestSmallCountries(t *testing.T) {
 	}
 }
 
-// TestPieces: parts that Natural Earth draws into a state's shape have the shape or dot of their own code, and are painted by nobody else.
+// TestPieces checks that parts that Natural Earth draws into a state's shape have the shape or dot
+// of their own code, and that no other country paints them.
 func TestPieces(t *testing.T) {
 	t.Parallel()
 	m := World()
@@ -218,7 +223,7 @@ func TestPieces(t *testing.T) {
 	}
 }
 
-// TestNeighbours: dots that were moved apart stay near their islands.
+// TestNeighbours checks that dots that were moved apart stay near their islands.
 func TestNeighbours(t *testing.T) {
 	t.Parallel()
 	m := World()
@@ -233,7 +238,7 @@ func TestNeighbours(t *testing.T) {
 	}
 }
 
-// TestSize: the map is a third of what a page may weigh.
+// TestSize checks that the map takes at most a third of the octets that a page may have.
 func TestSize(t *testing.T) {
 	t.Parallel()
 	var packed bytes.Buffer

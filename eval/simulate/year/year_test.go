@@ -14,7 +14,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// small is a year that takes a second.
+// small returns the Config of a year that takes a second.
 func small(seed uint64) Config {
 	until := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	return Config{Dataset: "year", Until: until, Days: 365, Scale: 0.001, Seed: seed, Appended: until}
@@ -29,7 +29,7 @@ func newYear(t testing.TB, c Config) *Year {
 	return y
 }
 
-// digest is of all records of a year, and counts them by topic.
+// digest returns a hash of all records of a year, and their number by topic.
 func digest(t *testing.T, y *Year) (sum [32]byte, counts map[string]int) {
 	t.Helper()
 	h, counts := sha256.New(), map[string]int{}
@@ -50,7 +50,8 @@ func digest(t *testing.T, y *Year) (sum [32]byte, counts map[string]int) {
 	return [32]byte(h.Sum(nil)), counts
 }
 
-// TestRepeatable: a Config makes the same octets twice, and another seed others.
+// TestRepeatable checks that a Config makes the same octets twice, and that another seed makes
+// others.
 func TestRepeatable(t *testing.T) {
 	t.Parallel()
 	first, counts := digest(t, newYear(t, small(1)))
@@ -72,7 +73,8 @@ func TestRepeatable(t *testing.T) {
 	}
 }
 
-// TestOutagesAreValid: every object follows the schema, ids are unique, and the records of an outage are numbered from 1.
+// TestOutagesAreValid checks that every object follows the schema, that ids are unique, and that
+// the records of an outage are numbered from 1.
 func TestOutagesAreValid(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("../../../schemas/outage.schema.json")
@@ -127,7 +129,7 @@ func TestOutagesAreValid(t *testing.T) {
 	}
 }
 
-// TestRefused: what cannot be made is named.
+// TestRefused checks that the error names an invalid value.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*Config){

@@ -9,8 +9,8 @@ import (
 	"github.com/paulmach/orb/planar"
 )
 
-// TestNaturalEarth: the map's height to its width is 0.52 (Patterson), and PROJ's own tests have what becomes of 2, 1 degrees on a globe
-// of 6,400 km.
+// TestNaturalEarth checks that the ratio of the map's height to its width is 0.52 (Patterson), and
+// the projection of 2, 1 degrees on a globe of 6,400 km from PROJ's own tests.
 func TestNaturalEarth(t *testing.T) {
 	t.Parallel()
 	width, _ := naturalEarth(math.Pi, 0)
@@ -24,7 +24,8 @@ func TestNaturalEarth(t *testing.T) {
 	}
 }
 
-// TestLine: a line over the 180th meridian is not torn, and lies where its middle lies.
+// TestLine checks that a line over the 180th meridian is not torn, and is on the side of its
+// middle.
 func TestLine(t *testing.T) {
 	t.Parallel()
 	f := Frame{Scale: 1000, X: 5000, Y: 2500}
@@ -63,7 +64,7 @@ func TestPath(t *testing.T) {
 	t.Parallel()
 	shape := orb.MultiPolygon{
 		{{{10, 20}, {15, 17.2}, {15.1, 17.1}, {12, 30}, {10, 20}}, {{11, 21}, {11, 22}, {12, 22}, {11, 21}}},
-		{{{1, 1}, {1.2, 1.1}, {1.1, 1.3}, {1, 1}}}, // nothing is left of it
+		{{{1, 1}, {1.2, 1.1}, {1.1, 1.3}, {1, 1}}}, // nothing of it is left
 		{{{0, 0}, {5, 0}, {5, 5}, {0, 0}}},
 	}
 	if got, want := Path(shape), "M10 20l5-3-3 13zm1 1 0 1 1 0zm-11-21 5 0 0 5z"; got != want {
@@ -89,7 +90,7 @@ func TestDrawn(t *testing.T) {
 
 func TestMiddle(t *testing.T) {
 	t.Parallel()
-	// A horseshoe: the centre of its bounds lies outside of it.
+	// A horseshoe: the centre of its bounds is outside of it.
 	horseshoe := orb.Polygon{{{0, 0}, {100, 0}, {100, 100}, {0, 100}, {0, 80}, {80, 80}, {80, 20}, {0, 20}, {0, 0}}}
 	p, clearance := Middle(horseshoe, nil)
 	if !planar.PolygonContains(horseshoe, p) || clearance < 9 {

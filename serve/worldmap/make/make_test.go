@@ -15,7 +15,7 @@ import (
 	"github.com/darkmap/darkmap/internal/fetch"
 )
 
-// TestWorldIsCurrent: the committed map is what this program draws.
+// TestWorldIsCurrent checks that the committed map is the output of this program.
 func TestWorldIsCurrent(t *testing.T) {
 	t.Parallel()
 	dir, err := fetch.Dir("", worldAtlas)
@@ -35,7 +35,7 @@ func TestWorldIsCurrent(t *testing.T) {
 	}
 }
 
-// file writes a TopoJSON file with the geometries; its arcs are a square's two halves.
+// file writes a TopoJSON file with the geometries. Its arcs are the two halves of a square.
 func file(t *testing.T, geometries string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "countries.json")
@@ -81,7 +81,8 @@ func TestReadTopologyErrors(t *testing.T) {
 	}
 }
 
-// TestCodeOf: what has neither a number nor a place in the table is an error with its name, never left out.
+// TestCodeOf checks that a shape with neither a number nor a place in the table is an error with
+// its name, and never left out.
 func TestCodeOf(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

@@ -10,7 +10,8 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// browser is a Chromium that a test drives through serve/page/browser/driver.mjs. One goroutine uses it.
+// browser is a Chromium that a test drives through serve/page/browser/driver.mjs. One goroutine
+// uses it.
 type browser struct {
 	t   *testing.T
 	in  io.Writer

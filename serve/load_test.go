@@ -118,7 +118,7 @@ func TestLoad(t *testing.T) {
 	before := cpu(t, process.Process.Pid)
 	var mu sync.Mutex
 	var loaded []time.Duration
-	// a waiting request is late: its latency counts from when a worker takes it
+	// A waiting request is late: its latency counts from when a worker takes it.
 	asks := make(chan string, 10*loadRate)
 	var workers sync.WaitGroup
 	for range loadWorkers {
@@ -157,7 +157,7 @@ func TestLoad(t *testing.T) {
 	t.Logf("MEASURED %d requests beside %d streams: p99 %v, idle %v: %.1f times; CPU %v per 1,000 requests (streams and feed with it); %g questions in %d windows, %.1f a window for %d paths; %d events",
 		len(loaded), loadStreams, p99(loaded).Round(time.Microsecond), p99(idle).Round(time.Microsecond), float64(p99(loaded))/float64(p99(idle)),
 		(used * 1000 / time.Duration(len(loaded))).Round(time.Millisecond), asked, windows, asked/float64(windows), len(paths), got)
-	// a page asks at most three questions of its own
+	// A page asks at most three questions of its own.
 	if most := float64((windows + 1) * 3 * len(paths)); asked > most {
 		t.Errorf("the store was asked %g questions in %d windows", asked, windows)
 	}

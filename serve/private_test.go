@@ -262,7 +262,7 @@ func private(t *testing.T, s *site, minute time.Time, ids []string) {
 		if c := inHeader.Get("Cache-Control"); !strings.Contains(c, "private") && !strings.Contains(c, "no-store") && !strings.Contains(c, "immutable") {
 			t.Errorf("%s for who is logged in: Cache-Control %q", asked, c)
 		}
-		// the route does not accept such parameters
+		// The route does not accept such parameters.
 		if !strings.Contains(asked, secretList.Code) || status == http.StatusUnprocessableEntity {
 			continue
 		}

@@ -319,7 +319,7 @@ func (s *Server) serve(ctx context.Context) error {
 		s.opt.Bound("http://" + reachable(l.Addr()))
 	}
 	served := make(chan error, 1)
-	// ends with Shutdown or Close below
+	// The goroutine ends with Shutdown or Close below.
 	go func() { served <- s.http.Serve(netutil.LimitListener(l, maxConnections)) }()
 	select {
 	case err := <-served:

@@ -247,7 +247,7 @@ func TestKill(t *testing.T) {
 	b.eval("page", "window.got", &browser)
 	for who, got := range map[string][]event{"program": program.events(), "browser": browser} {
 		begun := false
-		// later hello events report that problems have changed
+		// Later hello events report that problems have changed.
 		got = slices.DeleteFunc(got, func(e event) bool {
 			again := begun && e.Kind == "hello"
 			begun = true

@@ -33,7 +33,8 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// TestOriginChange follows the moved prefix through the messages: no withdrawal, and for six hours the other origin.
+// TestOriginChange follows the moved prefix through the messages: no withdrawal, and for six hours
+// the other origin.
 func TestOriginChange(t *testing.T) {
 	t.Parallel()
 	s := Scenarios()[slices.IndexFunc(Scenarios(), func(s Scenario) bool { return s.Name == "origin-change" })]

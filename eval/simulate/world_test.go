@@ -295,7 +295,8 @@ func TestTruthIsInTheMessages(t *testing.T) {
 	}
 }
 
-// checkTruth compares the minutes in which less than half of the peers held a prefix with the world's truth.
+// checkTruth compares the minutes in which less than half of the peers held a prefix with the
+// world's truth.
 func checkTruth(t *testing.T, w *World, n *naive) {
 	t.Helper()
 	dark := map[netip.Prefix]bool{}

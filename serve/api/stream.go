@@ -68,7 +68,7 @@ func (t *stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
 	out := &events{w: w, control: http.NewResponseController(w), within: t.within}
-	// the server's own deadline bounds a request, and would end the stream
+	// The server's own deadline bounds a request, and would end the stream.
 	_ = out.control.SetReadDeadline(time.Time{})
 	snapshot, last := t.snapshot(viewer), r.Header.Get("Last-Event-ID")
 	out.text(retryAfter)
@@ -183,7 +183,7 @@ func (e *events) bytes(b []byte) {
 	if e.err != nil {
 		return
 	}
-	// a writer without deadlines needs none
+	// A writer without deadlines needs none.
 	_ = e.control.SetWriteDeadline(time.Now().Add(e.within))
 	if _, e.err = e.w.Write(b); e.err == nil { //nolint:gosec // events, which are no HTML
 		e.err = e.control.Flush()

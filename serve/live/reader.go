@@ -35,7 +35,7 @@ type reader struct {
 	adm  *kadm.Client
 	cl   *kgo.Client
 	fold *Fold
-	// offset behind the last polled record, by full topic and partition
+	// at is the offset behind the last polled record, by full topic and partition.
 	at map[string]map[int32]int64
 	// minute is decided, but not closed until the partitions were read up to ends. It is zero if no
 	// minute is to be closed.
@@ -198,7 +198,7 @@ func (r *reader) loop(ctx context.Context) error {
 		switch now := r.p.cfg.Now(); {
 		case now.Sub(asked) >= askEvery && r.minute.IsZero():
 			asked, err = now, r.ask(ctx)
-		// a minute waits for its records, which do not come while Kafka is away
+		// A minute waits for its records, which do not come while Kafka is away.
 		case now.Sub(asked) >= askWithin:
 			asked = now
 			_, err = r.decided(ctx)

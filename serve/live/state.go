@@ -155,9 +155,10 @@ type standing struct {
 	privateFeeds   int
 	reading        bool     // the topics are not read to their end yet
 	waits          []string // sentences about the conditions that the start waits for
-	// the number of records, values and outages beyond the bounds of the fold
+	// dropped is the number of records, values and outages beyond the bounds of the fold.
 	dropped int
-	// the name of the source that does not answer, Kafka or the store; empty while it answers
+	// away is the name of the source that does not answer, Kafka or the store. It is empty while
+	// the source answers.
 	away      string
 	awaySince time.Time
 }

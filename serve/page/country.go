@@ -25,7 +25,7 @@ func (s *site) countryPage(a *asked) (*content, error) {
 	if bgp.CountryName(code) == "" {
 		return nil, notFound("There is no such country", "Countries have the two letters of ISO 3166-1, as KP.")
 	}
-	// the page of a country without data reports that itself
+	// The page of a country without data reports that itself, so the error is ignored.
 	c, d, _ := a.entity(bgp.Entity{Type: bgp.EntityCountry, Code: code})
 	c.Title = d.Name + " (" + code + ")"
 	if err := d.networks(a); err != nil {

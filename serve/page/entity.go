@@ -85,7 +85,7 @@ func (a *asked) entity(e bgp.Entity) (*content, *entityView, error) {
 		now, ok := a.now(k, newest, fig.Problem != "")
 		known = known || ok || !fig.Empty && fig.Problem == ""
 		c.Lacks = c.Lacks || fig.Problem != ""
-		// most entities have no IPv6, and an empty chart has no use
+		// Most entities have no IPv6, and an empty chart has no use.
 		if !ok && f == bgp.IPv6 && fig.Empty && a.Family == 0 {
 			continue
 		}

@@ -80,7 +80,7 @@ func (a *asked) held(all []history.Holder) []heldRow {
 		if h.UsualPercent > 0 {
 			r.Usual = percent(h.UsualPercent)
 		}
-		// else the state still held at the moment of the page
+		// Otherwise the state still held at the moment of the page.
 		if h.Until != nil && !h.Until.After(a.Until()) {
 			r.Until = *h.Until
 		}

@@ -1,7 +1,7 @@
-// Tests the pages in a real browser: node pages.mjs BASE FOLDER POINTS. BASE is the address at which
-// darkmap shows the demo of December 2014, FOLDER takes screenshots, POINTS is a JSON file with a point
-// of the map for each country's code. It prints a line for each fault, and exits with 1 if there are
-// any.
+// Tests the pages in a real browser: node pages.mjs BASE FOLDER POINTS. BASE is the address at
+// which darkmap shows the demo of December 2014, FOLDER takes screenshots, POINTS is a JSON file
+// with a point of the map for each country's code. It prints a line for each fault, and exits with
+// 1 if there are any.
 import { readFileSync, mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
@@ -48,8 +48,8 @@ async function guarded(options) {
   return page;
 }
 
-// looksRight visits every page in every look. It checks axe-core, sideways scrolling and violations,
-// and keeps a screenshot.
+// looksRight visits every page in every look. It checks axe-core, sideways scrolling and
+// violations, and keeps a screenshot.
 async function looksRight() {
   for (const [look, options] of Object.entries(looks)) {
     const page = await guarded(options);

@@ -1,5 +1,6 @@
-// The picture of December 2014 for README.md: node screenshot.mjs DARKMAP FILE. It plays the demo into
-// a store of its own, shows the state at 17:00 UTC on the 22nd, and takes a picture of the first page.
+// The picture of December 2014 for README.md: node screenshot.mjs DARKMAP FILE. It plays the demo
+// into a store of its own, shows the state at 17:00 UTC on the 22nd, and takes a picture of the
+// first page.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

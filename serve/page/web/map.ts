@@ -1,4 +1,5 @@
-// The tooltip of the map describes the country under the pointer or with the focus. Escape closes it.
+// The tooltip of the map describes the country under the pointer or with the focus. Escape closes
+// it.
 
 // nameCountries turns the titles into labels, so that browsers do not show a second tooltip.
 export function nameCountries(): void {

@@ -1,6 +1,6 @@
 // One stream of server-sent events for all tabs of this server. Browsers open six connections to a
-// server over HTTP/1.1, so with a stream in each tab the seventh tab could not load. One tab leads: it
-// has the stream, and forwards the events to the others through a BroadcastChannel.
+// server over HTTP/1.1, so with a stream in each tab the seventh tab could not load. One tab leads:
+// it has the stream, and forwards the events to the others through a BroadcastChannel.
 
 type Message = { kind: "event" } | { kind: "ask" } | { kind: "lead"; from: number } | { kind: "bye" };
 
@@ -64,7 +64,8 @@ export function follow(url: string, heard: () => void): void {
 }
 
 // leadEvery is the interval of the leader's announcements, and leadGone the silence after which
-// another tab takes over, in milliseconds. Browsers slow timers of hidden tabs down to one a minute.
+// another tab takes over, in milliseconds. Browsers slow timers of hidden tabs down to one a
+// minute.
 const leadEvery = 10_000;
 const leadGone = 100_000;
 

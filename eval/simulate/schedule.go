@@ -46,7 +46,7 @@ func (r Row) Basis() string {
 	}
 }
 
-// What describes the event of the row: an outage, or many losses.
+// What returns a description of the row's event: an outage, or many losses.
 func (r Row) What() string {
 	if !r.Flaps {
 		return "outage"

@@ -19,7 +19,7 @@ type Policy struct {
 	// Public lets anybody read public data. Loopback means that the server listens on loopback, so
 	// that programs of this machine may read public data.
 	Public, Loopback bool
-	// Keys are the secrets that grant access. If empty, nobody can log in with a key.
+	// Keys are the secrets that grant access. If it is empty, logging in with a key is impossible.
 	Keys []string
 	// Proxies are the addresses whose forwarding headers are trusted. UserHeader is the header in
 	// which they name the logged-in user; empty means none.

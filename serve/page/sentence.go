@@ -11,8 +11,8 @@ import (
 	"github.com/darkmap/darkmap/serve/live"
 )
 
-// darkFrom is the loss in percent from which on an entity counts as dark, as
-// for the severity total.
+// darkFrom is the loss in percent from which on an entity counts as dark, as for the severity
+// total.
 const darkFrom bgp.Decimal = 90_00
 
 // headline describes what is dark, for the families of a page. It reports that nothing is dark only

@@ -268,8 +268,8 @@ func (s *Server) withoutBase(r *http.Request) *http.Request {
 		return r
 	}
 	out := r.Clone(r.Context())
-	out.URL.Path, out.URL.RawPath =
-		strings.TrimPrefix(r.URL.Path, base), strings.TrimPrefix(r.URL.RawPath, escaped)
+	out.URL.Path, out.URL.RawPath = strings.TrimPrefix(r.URL.Path, base),
+		strings.TrimPrefix(r.URL.RawPath, escaped)
 	if out.URL.Path == "" {
 		out.URL.Path, out.URL.RawPath = "/", ""
 	}

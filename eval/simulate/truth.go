@@ -98,8 +98,8 @@ func (w *World) makeTruth(schedule []Row) []Event {
 		for i < len(w.plan.losses) && w.plan.losses[i].start < r.End.Add(w.shift).UnixMicro() {
 			i++
 		}
-		e.Start, e.End =
-			time.UnixMicro(w.plan.losses[first].start).UTC(), time.UnixMicro(w.plan.losses[i-1].end).UTC()
+		e.Start, e.End = time.UnixMicro(w.plan.losses[first].start).UTC(),
+			time.UnixMicro(w.plan.losses[i-1].end).UTC()
 		if r.Flaps {
 			e.Kind, e.Losses = "intermittent", i-first
 			if n+1 < len(schedule) && schedule[n+1].Start.Add(w.shift).Sub(e.End) < time.Hour {

@@ -120,8 +120,8 @@ func (s *service) answerIODA(
 	} else if s.fresh(w, r, "", "") {
 		return
 	}
-	e.Metadata.RequestTime, e.Metadata.ResponseTime =
-		began.UTC().Format(time.RFC3339), s.Now().UTC().Format(time.RFC3339)
+	e.Metadata.RequestTime, e.Metadata.ResponseTime = began.UTC().Format(time.RFC3339),
+		s.Now().UTC().Format(time.RFC3339)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(e) // the client may be gone
@@ -227,8 +227,8 @@ func (s *service) iodaOutages(q *iodaQuery) ([]bgp.Outage, error) {
 		return nil, nil
 	}
 	var lq history.OutagesQuery
-	lq.From, lq.To, lq.Codes, lq.Sort, lq.Limit =
-		q.from, q.until, q.codes, history.SortOldest, history.MaxOutages
+	lq.From, lq.To, lq.Codes, lq.Sort, lq.Limit = q.from, q.until, q.codes, history.SortOldest,
+		history.MaxOutages
 	lq.Types = []bgp.EntityType{bgp.EntityCountry, bgp.EntityRegion, bgp.EntityAS}
 	if ours != 0 {
 		lq.Types = []bgp.EntityType{ours}

@@ -251,8 +251,8 @@ func (s *service) find(m moment, id string) (found, error) {
 	got, err := s.History.Outage(m.r.Context(), m.scope, id)
 	var out found
 	for _, r := range got.Revisions {
-		out.entries, out.short =
-			append(out.entries, r.Entry), append(out.short, revisionOf(r.Entry.Outage, r.DecidedAt))
+		out.entries, out.short = append(out.entries, r.Entry),
+			append(out.short, revisionOf(r.Entry.Outage, r.DecidedAt))
 	}
 	out.newest = got.Newest
 	if !m.here {

@@ -84,8 +84,8 @@ func (s *service) seen(m moment, p netip.Prefix, peers int) (*answered, map[stri
 		return nil, nil, "The detector did not say who sees it this second: it starts, or builds its state again."
 	}
 	// The lists must be empty, not null.
-	got.Families, got.Outages =
-		append([]query.Family{}, got.Families...), append([]query.Outage{}, got.Outages...)
+	got.Families, got.Outages = append([]query.Family{}, got.Families...),
+		append([]query.Outage{}, got.Outages...)
 	if serve.Viewer(m.r).LoggedIn {
 		return &answered{got}, nil, ""
 	}
@@ -127,8 +127,8 @@ func (s *service) prefix(ctx context.Context, in *prefixInput) (*output, error) 
 	m := s.about(exchangeOf(ctx).r, in.Dataset)
 	body := prefixBody{Dataset: m.dataset, Prefix: p.String(), Problems: []string{}}
 	if body.Holders, err = s.holders(m, p, at); err != nil {
-		body.Holders, body.Problems =
-			[]holder{}, append(body.Problems, "Who holds it was not looked up. "+serve.Reason(err))
+		body.Holders, body.Problems = []holder{},
+			append(body.Problems, "Who holds it was not looked up. "+serve.Reason(err))
 	}
 	if at.IsZero() {
 		var problem string

@@ -101,8 +101,8 @@ func (s *service) statuspage(w http.ResponseWriter, r *http.Request) {
 
 func (s *service) summary(r *http.Request, p *live.Snapshot) statusSummary {
 	var out statusSummary
-	out.Page.ID, out.Page.Name, out.Page.URL, out.Page.TimeZone, out.Page.UpdatedAt =
-		p.Dataset, "darkmap", s.Absolute(r, "/"), "Etc/UTC", p.Until()
+	out.Page.ID, out.Page.Name, out.Page.URL, out.Page.TimeZone, out.Page.UpdatedAt = p.Dataset,
+		"darkmap", s.Absolute(r, "/"), "Etc/UTC", p.Until()
 	out.Components, out.Incidents, out.Maintenances = components(p), []statusIncident{}, []struct{}{}
 	worst := 0
 	for _, e := range p.Open {
@@ -136,15 +136,14 @@ func (s *service) summary(r *http.Request, p *live.Snapshot) statusSummary {
 	}
 	switch {
 	case p.Stale || len(p.Families) == 0:
-		out.Status.Indicator, out.Status.Description =
-			"major", "It is not known what is dark. "+strings.Join(p.Problems, " ")
+		out.Status.Indicator, out.Status.Description = "major",
+			"It is not known what is dark. "+strings.Join(p.Problems, " ")
 	case len(out.Incidents) > 0:
-		out.Status.Indicator, out.Status.Description =
-			[]string{"none", "minor", "major", "critical"}[worst],
+		out.Status.Indicator, out.Status.Description = []string{"none", "minor", "major", "critical"}[worst],
 			bgp.Count(len(out.Incidents), "outage")+" of what is shown here"
 	case len(p.Problems) > 0:
-		out.Status.Indicator, out.Status.Description =
-			"minor", "Not all can be told. "+strings.Join(p.Problems, " ")
+		out.Status.Indicator, out.Status.Description = "minor",
+			"Not all can be told. "+strings.Join(p.Problems, " ")
 	default:
 		out.Status.Indicator, out.Status.Description = "none", "Nothing that is shown here is dark"
 	}

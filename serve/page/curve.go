@@ -231,8 +231,8 @@ func (d *outageView) recorded(prefix string) prefixRow {
 	after := func(seconds int64) time.Time { return kept.First.Add(time.Duration(seconds) * time.Second) }
 	for _, p := range kept.Prefixes {
 		if p.Prefix == prefix {
-			r.First, r.Median, r.Last, r.Voters =
-				after(p.First.Seconds), after(p.HalfSeconds), after(p.Last.Seconds), number(p.Voters)
+			r.First, r.Median, r.Last, r.Voters = after(p.First.Seconds), after(p.HalfSeconds),
+				after(p.Last.Seconds), number(p.Voters)
 			r.Upstream = asText(d.named(bgp.AS{ASN: p.Upstream}))
 			if p.Upstream == 0 {
 				r.Upstream = "not known"

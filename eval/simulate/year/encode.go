@@ -89,8 +89,8 @@ func (e *routeEncoder) announce(u *update, routes []*pb.Route) {
 	}
 	e.path.Asns = append(e.path.Asns, upstream, origin)
 	e.owner.Asn, e.owner.Name = origin, e.y.world.owner(u.origin)
-	e.changes.Announced, e.changes.OriginAs, e.changes.UpstreamAs, e.changes.Owners =
-		routes, origin, upstream, []*pb.Owner{&e.owner}
+	e.changes.Announced, e.changes.OriginAs, e.changes.UpstreamAs, e.changes.Owners = routes,
+		origin, upstream, []*pb.Owner{&e.owner}
 }
 
 // setPosition sets the position of the message and the time of its reception: a short delay after

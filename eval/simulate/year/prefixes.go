@@ -133,8 +133,8 @@ func (e *prefixEncoder) record(n int, m, since int64, lost, daily bool) (*kgo.Re
 	c := &w.countries[a.country]
 	voters := uint32(e.y.votersAt(m * minute))
 	r.Position, r.Prefix = e.send.decided(f, m*minute), codec.AppendPrefix(r.Prefix[:0], p)
-	r.WindowUs, r.SinceUs, r.SinceAtLeast, r.Daily =
-		at(m*minute), at(since*minute), since*minute == e.y.begin, daily
+	r.WindowUs, r.SinceUs, r.SinceAtLeast, r.Daily = at(m*minute), at(since*minute),
+		since*minute == e.y.begin, daily
 	r.Voters, r.SeenBy, r.State = voters, voters, pb.PrefixState_PREFIX_STATE_VISIBLE
 	if lost {
 		r.SeenBy, r.State = 0, pb.PrefixState_PREFIX_STATE_LOST

@@ -220,8 +220,8 @@ func (p *planner) lives() {
 	o.kind, o.quiet, o.movedTo, o.reason = bgp.KindMoved, true, []int{mover}, bgp.EndNewNormal
 	first := p.w.ofAS(chained, 0, 3, p.before(48*day), hour)
 	second := p.w.ofAS(chained, 0, storyPrefixes, p.before(48*day)+hour, 5*hour)
-	first.kind, first.quiet, first.reason, first.after, second.before =
-		bgp.KindPartial, true, bgp.EndSuperseded, second, first
+	first.kind, first.quiet, first.reason, first.after, second.before = bgp.KindPartial, true,
+		bgp.EndSuperseded, second, first
 	again := p.w.ofAS(returning, 0, storyPrefixes, p.before(52*day), 3*hour)
 	again.again = again.start + 2*hour
 	p.add(o, first, second, again)

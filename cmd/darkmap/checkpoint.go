@@ -18,12 +18,12 @@ type checkpointCmd struct {
 	Drop   checkpointDropCmd   `cmd:"" help:"Remove the checkpoints: the next start of detect reads the log from its beginning. Not while detect runs."`
 }
 
-// checkpointFlags are what the commands share.
+// checkpointFlags are the flags that all of these commands have.
 type checkpointFlags struct {
 	Dataset string `help:"Dataset whose detector it is (default: that of what runs, else live)." placeholder:"NAME"`
 }
 
-// store is where the dataset's checkpoints stand.
+// store calls do with the store of the dataset's checkpoints.
 func (f checkpointFlags) store(ctx context.Context, g *globals, do func(checkpoint.Store) error) error {
 	cfg, running, err := g.reachKafka(f.Dataset)
 	if err != nil {
@@ -40,7 +40,7 @@ type checkpointListCmd struct {
 	Format          string `help:"Form of the result: ${enum}." enum:"table,json" default:"table"`
 }
 
-// Run lists them.
+// Run lists the checkpoints.
 func (c *checkpointListCmd) Run(ctx context.Context, g *globals) error {
 	return c.store(ctx, g, func(s checkpoint.Store) error {
 		all, err := s.Report(ctx, false)
@@ -56,10 +56,10 @@ type checkpointVerifyCmd struct {
 	Format          string `help:"Form of the result: ${enum}." enum:"table,json" default:"table"`
 }
 
-// errFaulty says that a checkpoint cannot be used.
+// errFaulty reports that at least one checkpoint cannot be used.
 var errFaulty = errors.New("a checkpoint cannot be used")
 
-// Run compares them, and fails where one cannot be used.
+// Run compares each checkpoint with its manifest. It fails if one of them cannot be used.
 func (c *checkpointVerifyCmd) Run(ctx context.Context, g *globals) error {
 	return c.store(ctx, g, func(s checkpoint.Store) error {
 		all, err := s.Report(ctx, true)
@@ -70,7 +70,10 @@ func (c *checkpointVerifyCmd) Run(ctx context.Context, g *globals) error {
 			return err
 		}
 		if n := checkpoint.Faulty(all); n > 0 {
-			return fmt.Errorf("%w: %d of %d. detect uses the newest that it can, else it reads the log", errFaulty, n, len(all))
+			return fmt.Errorf(
+				"%w: %d of %d. detect uses the newest that it can, else it reads the log",
+				errFaulty, n, len(all),
+			)
 		}
 		return nil
 	})
@@ -87,14 +90,17 @@ type checkpointDropCmd struct {
 	checkpointFlags `embed:""`
 }
 
-// Run removes them.
+// Run removes the checkpoints.
 func (c *checkpointDropCmd) Run(ctx context.Context, g *globals) error {
 	return c.store(ctx, g, func(s checkpoint.Store) error {
 		n, err := s.Remove(ctx)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(g.stdout, "%s removed. The next start of detect reads the log from its beginning.\n", bgp.Count(n, "checkpoint"))
+		_, err = fmt.Fprintf(
+			g.stdout, "%s removed. The next start of detect reads the log from its beginning.\n",
+			bgp.Count(n, "checkpoint"),
+		)
 		return err
 	})
 }

@@ -24,7 +24,7 @@ import (
 	"github.com/darkmap/darkmap/sink"
 )
 
-// configuration is the one YAML file: a section for each part.
+// configuration is the one YAML file. It has one section for each part of darkmap.
 type configuration struct {
 	// How long a stage that is told to end may take to write what it has read. After twice that time it is given up.
 	Drain time.Duration `yaml:"drain" min:"1s" max:"1h"`
@@ -50,8 +50,9 @@ type configuration struct {
 	Serve serve.Config `yaml:"serve"`
 }
 
-// Faults are those between sections: routes that name watch lists which are not there. Without the section watch any name is taken: notify may run
-// without it.
+// Faults returns the faults between sections: routes of notify that name an unknown watch list.
+// Without a section watch every name is accepted, because notify may run with a file that lacks the
+// section.
 func (c configuration) Faults() []config.Fault {
 	if len(c.Watch) == 0 {
 		return nil
@@ -63,7 +64,7 @@ func (c configuration) Faults() []config.Fault {
 	return faults
 }
 
-// lists are the names of the watch lists.
+// lists returns the names of the watch lists.
 func (c configuration) lists() []string {
 	names := make([]string, len(c.Watch))
 	for i, l := range c.Watch {
@@ -74,15 +75,17 @@ func (c configuration) lists() []string {
 
 func defaultConfiguration() *configuration {
 	return &configuration{
-		Drain: kafka.DefaultDrain, Kafka: kafka.DefaultConfig(), ClickHouse: clickhouse.DefaultConfig(), Ingest: ingest.DefaultConfig(), Enrich: enrich.DefaultConfig(),
-		Detect: detect.DefaultConfig(), Sink: sink.DefaultConfig(), Notify: notify.DefaultConfig(), Serve: serve.DefaultConfig(),
+		Drain: kafka.DefaultDrain, Kafka: kafka.DefaultConfig(), ClickHouse: clickhouse.DefaultConfig(),
+		Ingest: ingest.DefaultConfig(), Enrich: enrich.DefaultConfig(), Detect: detect.DefaultConfig(),
+		Sink: sink.DefaultConfig(), Notify: notify.DefaultConfig(), Serve: serve.DefaultConfig(),
 	}
 }
 
-// stageDrain bounds how long the runner waits for a stage to end: drain, and what the stage does before and after that.
+// stageDrain returns how long the runner waits for a stage to end: the time to drain, and the same
+// time again for the work of the stage before and after that.
 func (c *configuration) stageDrain() time.Duration { return 2 * c.Drain }
 
-// configuration reads the file and the values set over it.
+// configuration reads the configuration file and the values set over it.
 func (g *globals) configuration() (*configuration, error) {
 	c := defaultConfiguration()
 	if err := c.load(g.Config, g.Set); err != nil {
@@ -91,8 +94,8 @@ func (g *globals) configuration() (*configuration, error) {
 	return c, nil
 }
 
-// load reads a file over c, then the values set. Relative paths are relative to the file's folder, without one to the
-// present folder.
+// load reads the file at path over c, then the values in sets. It makes relative paths absolute:
+// relative to the file's folder, or to the current folder if path is empty.
 func (c *configuration) load(path string, sets []string) error {
 	err := config.Load(c, path, sets)
 	dir := ""
@@ -121,8 +124,9 @@ func (c *configuration) load(path string, sets []string) error {
 	return err
 }
 
-// prepareLive makes a configuration fit for who follows live sources or, with follow, archives: it names the folder in which fetched
-// archives are kept, where none is named, and finds what cannot be followed.
+// prepareLive prepares the configuration of a command that follows live sources or, with follow,
+// archives. It fails if a source cannot be followed. If no cache folder for archives is configured,
+// it sets the default one.
 func (g *globals) prepareLive(c *configuration, follow bool) error {
 	if err := c.Ingest.CheckLive(follow); err != nil {
 		return usageError(err)
@@ -130,7 +134,7 @@ func (g *globals) prepareLive(c *configuration, follow bool) error {
 	return g.nameArchiveCache(c)
 }
 
-// nameArchiveCache names the folder in which fetched archives are kept, where none is named.
+// nameArchiveCache sets the default folder of fetched archives, unless one is configured.
 func (g *globals) nameArchiveCache(c *configuration) error {
 	if c.Ingest.Archive.Cache != "" {
 		return nil
@@ -143,7 +147,7 @@ func (g *globals) nameArchiveCache(c *configuration) error {
 	return nil
 }
 
-// cacheDir is the folder of fetched data.
+// cacheDir returns the folder of fetched data.
 func (g *globals) cacheDir() (string, error) {
 	if g.CacheDir != "" {
 		return g.CacheDir, nil
@@ -151,13 +155,14 @@ func (g *globals) cacheDir() (string, error) {
 	return fetch.DefaultCacheDir()
 }
 
-// absolute makes a path absolute, from dir on.
+// absolute makes path absolute, relative to dir.
 func absolute(dir, path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}
 	abs, err := filepath.Abs(filepath.Join(dir, path))
-	if err != nil { // there is no present folder
+	// There is no current folder.
+	if err != nil {
 		return path
 	}
 	return abs
@@ -188,12 +193,14 @@ type configPrintCmd struct {
 	Plain bool `help:"Without comments."`
 }
 
-// configurationKeysJSON are the meanings of all keys, by name: what docs/configuration.md says. `make gen` writes them.
+// configurationKeysJSON holds the meaning of each key, by name, as in docs/configuration.md. `make
+// gen` writes the file.
 //
 //go:embed configuration_keys.json
 var configurationKeysJSON []byte
 
-// keyComments are what `config print` says of each key: its meaning, its default and what is allowed.
+// keyComments returns the comment that `config print` writes above each key: the meaning, the
+// default and the allowed values.
 func keyComments() (map[string]string, error) {
 	var comments map[string]string
 	if err := json.Unmarshal(configurationKeysJSON, &comments); err != nil {
@@ -232,12 +239,12 @@ func (p configPrintCmd) Run(g *globals) error {
 // version is set by the linker.
 var version = "unknown"
 
-// versionCmd says what this is.
+// versionCmd prints the version or, with --credits, the sources of the data.
 type versionCmd struct {
 	Credits bool `help:"Name the sources of the data."`
 }
 
-// acknowledgements name whose data darkmap reads; NOTICE says the same at length.
+// acknowledgements name the sources of the data that darkmap reads. NOTICE holds the long form.
 const acknowledgements = `Routes, live and from archives:
   RIPE NCC Routing Information Service (RIS): https://ris.ripe.net/
   University of Oregon Route Views Project, CC BY 4.0: https://www.routeviews.org/

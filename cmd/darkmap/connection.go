@@ -11,7 +11,8 @@ import (
 	"github.com/darkmap/darkmap/internal/sqlshell"
 )
 
-// printConnection says how other programs connect to the store. It names where passwords are, and prints none.
+// printConnection prints how other programs connect to the store. It names the places of passwords
+// and prints no password.
 func (g *globals) printConnection() error {
 	cfg, err := g.configuration()
 	if err != nil {
@@ -45,16 +46,24 @@ func (g *globals) printConnection() error {
 		if !found {
 			return fmt.Errorf("%w %s", datadir.ErrNothing, path)
 		}
-		text = []string{"The embedded ClickHouse in " + path + " does not run: `" + g.command("up") + "` starts it, and `" + g.command("sql") + "` reads it without that."}
+		text = []string{
+			"The embedded ClickHouse in " + path + " does not run: `" + g.command("up") +
+				"` starts it, and `" + g.command("sql") + "` reads it without that.",
+		}
 	}
 	_, err = fmt.Fprintln(g.stdout, strings.Join(text, "\n"))
 	return err
 }
 
-// embeddedConnection says how to reach the embedded engine of what runs.
+// embeddedConnection returns the text on how to reach the embedded engine of the running instance.
 func embeddedConnection(runFile string, running *datadir.Run) []string {
 	s := running.ClickHouse
-	text := []string{fmt.Sprintf("The embedded ClickHouse of darkmap %s (process %d), database %s.", running.Command, running.PID, s.Database), ""}
+	text := []string{
+		fmt.Sprintf(
+			"The embedded ClickHouse of darkmap %s (process %d), database %s.",
+			running.Command, running.PID, s.Database,
+		), "",
+	}
 	if s.Door != nil {
 		text = append(text,
 			"Programs on this machine that only read:",
@@ -77,12 +86,13 @@ func embeddedConnection(runFile string, running *datadir.Run) []string {
 		"Programs of the same user can use the engine's socket, with the key and the password of "+runFile+":",
 		"  curl --unix-socket "+shellWord(s.Socket)+" http://embedded/ \\",
 		`    -H "X-Darkmap-Key: $(jq -r .clickhouse.key `+run+`)" \`,
-		`    -H "X-ClickHouse-User: `+s.Reader.User+`" -H "X-ClickHouse-Key: $(jq -r .clickhouse.reader.password `+run+`)" \`,
+		`    -H "X-ClickHouse-User: `+s.Reader.User+
+			`" -H "X-ClickHouse-Key: $(jq -r .clickhouse.reader.password `+run+`)" \`,
 		"    --data-binary 'SELECT count() FROM "+s.Database+".outages'",
 		"They change with every start.")
 }
 
-// configuredConnection says how to reach the server of the configuration.
+// configuredConnection returns the text on how to reach the configured server.
 func configuredConnection(s clickhouse.Server, cfg clickhouse.Config) []string {
 	scheme, secure := "http", ""
 	if s.TLS {
@@ -97,10 +107,11 @@ func configuredConnection(s clickhouse.Server, cfg clickhouse.Config) []string {
 	if s.Reader != nil {
 		return append(text, "  reader    "+s.Reader.User+", password "+whereSecret(cfg.Reader.Password))
 	}
-	return append(text, "  reader    none (clickhouse.reader): darkmap sql reads as "+s.User+" with readonly = 2")
+	return append(text,
+		"  reader    none (clickhouse.reader): darkmap sql reads as "+s.User+" with readonly = 2")
 }
 
-// whereSecret names the place of a secret.
+// whereSecret names the file or the environment variable of a secret.
 func whereSecret(s config.Secret) string {
 	switch {
 	case s.File != "":

@@ -20,7 +20,7 @@ import (
 const (
 	// maxDamageLines is how many damaged parts of the input a run names one by one.
 	maxDamageLines = 20
-	// maxLocated bounds those whose position in the files is looked up.
+	// maxLocated bounds the dead letters whose place in the files is looked up.
 	maxLocated = 10_000
 )
 
@@ -30,16 +30,19 @@ type undecodable struct {
 	reason string
 }
 
-// deadLetters returns what later stages could not read, and how many there are.
+// deadLetters returns the messages that later stages could not read, at most maxLocated of them,
+// and how many there are.
 func (p *pipeline) deadLetters(ctx context.Context) (all []undecodable, n uint64, err error) {
 	err = kafka.ReadToEnd(ctx, p.cfg.Kafka, p.log, schemas.TopicDeadLetter, func(rec *kgo.Record) error {
 		if header(rec, schemas.HeaderStage) == ingest.Name {
-			return nil // named and counted when it was read
+			return nil // ingest named and counted it when it read it
 		}
 		n++
 		var update pb.UpdateRecord
 		if len(all) < maxLocated && update.UnmarshalVT(rec.Value) == nil {
-			all = append(all, undecodable{codec.ParsePosition(update.GetPosition()), header(rec, schemas.HeaderReason)})
+			all = append(all, undecodable{
+				codec.ParsePosition(update.GetPosition()), header(rec, schemas.HeaderReason),
+			})
 		}
 		return nil
 	})
@@ -54,7 +57,8 @@ func header(rec *kgo.Record, key string) string {
 	return string(rec.Headers[i].Value)
 }
 
-// tellUndecodable names what later stages could not read, with file and offset, and returns how many there are.
+// tellUndecodable prints the messages that later stages could not read, with file and offset. It
+// returns how many there are.
 func (r *datasetRun) tellUndecodable(ctx context.Context, p *pipeline) (uint64, error) {
 	all, n, err := p.deadLetters(ctx)
 	if err != nil || n == 0 {
@@ -74,16 +78,20 @@ func (r *datasetRun) tellUndecodable(ctx context.Context, p *pipeline) (uint64, 
 			break
 		}
 		pos := positions[u.at]
-		fmt.Fprintf(r.g.stderr, "darkmap: %s: record %d at offset %d: %s\n", pos.File, pos.Number, pos.Offset, u.reason)
+		fmt.Fprintf(
+			r.g.stderr, "darkmap: %s: record %d at offset %d: %s\n",
+			pos.File, pos.Number, pos.Offset, u.reason,
+		)
 	}
 	return n, nil
 }
 
-// damagePrinter names damages as they are met, the first few of them; those of whole tables all.
+// damagePrinter returns a function that prints damages as they are found: every damaged table, and
+// of the others the first maxDamageLines.
 func damagePrinter(w io.Writer) func(*capture.Damage) {
 	told := 0
 	return func(d *capture.Damage) {
-		if d.Reason != capture.BadTable { // what a whole table is worth is said of each
+		if d.Reason != capture.BadTable { // every damaged table is printed
 			told++
 		}
 		switch {

@@ -29,29 +29,31 @@ type datasetRun struct {
 	dir     *datadir.Dir
 	cfg     *configuration
 	plan    *playback.Plan
-	watch   string // the file of the plan's watch lists; empty is none
+	watch   string // the file of the plan's watch lists; empty: there is none
 	dataset string
 	replace bool
 	store   bool
-	// command is what run.json calls it.
+	// command is the command's name in run.json.
 	command string
-	// json has the report of the run as an object too.
+	// json also prints the report of the run as an object.
 	json bool
-	// notify: the targets are told, as an exercise.
+	// notify sends the outages to the targets, as an exercise.
 	notify bool
-	// byDate: the geography is that of the time of the files.
+	// byDate takes the geography of the time of the files.
 	byDate bool
-	// data are the files of locations and AS data that were chosen.
+	// data are the chosen files of locations and AS data.
 	data dated.Choice
-	// stay is called with the results where pages show the dataset as it is played, and returns when they may end; nil: there are no pages.
-	stay     func(context.Context, *outagelog.Log) error
-	serveKey string // of the pages, where the configuration names none
-	// entry is what the store is told of the dataset, once it is claimed.
+	// stay is called with the results if pages show the dataset as it is played. It returns when
+	// the pages may end. Nil: there are no pages.
+	stay func(context.Context, *outagelog.Log) error
+	// serveKey is the key of the pages if the configuration names none.
+	serveKey string
+	// entry describes the dataset in the store. It is set when the dataset is claimed.
 	entry clickhouse.Dataset
 }
 
-// do plays the plan. The results are nil where nothing was played; an error beside results says what went wrong on the
-// way: damaged input, an interruption.
+// do plays the plan. The results are nil if nothing was played. An error beside results is a fault
+// on the way: damaged input or an interruption.
 func (r *datasetRun) do(ctx context.Context) (_ *outagelog.Log, err error) {
 	defer r.cfg.memoryLimit(runLeast, runSpare).Hold(ctx, r.g.log)()
 	present := *r.cfg
@@ -64,7 +66,10 @@ func (r *datasetRun) do(ctx context.Context) (_ *outagelog.Log, err error) {
 	}
 	r.lowerPanel()
 	r.cfg.Kafka = r.cfg.Kafka.WithDataset(r.dataset)
-	p := &pipeline{cfg: r.cfg, log: r.g.log, dataset: r.dataset, plan: r.plan, sources: sources, results: outagelog.New(), line: r.g.line, began: r.g.began}
+	p := &pipeline{
+		cfg: r.cfg, log: r.g.log, dataset: r.dataset, plan: r.plan, sources: sources,
+		results: outagelog.New(), line: r.g.line, began: r.g.began,
+	}
 	if r.store {
 		store, err := openStore(ctx, r.g, r.cfg, r.dir, engineEnds)
 		if err != nil {
@@ -76,9 +81,11 @@ func (r *datasetRun) do(ctx context.Context) (_ *outagelog.Log, err error) {
 		}
 		p.store = store
 		names := lookups{server: store.server, simulated: r.command == "demo", log: r.g.log}
-		defer names.begin(ctx, r.g, func() (*enrich.Sources, error) { return r.presentSources(&present, sources) })()
+		defer names.begin(ctx, r.g, func() (*enrich.Sources, error) {
+			return r.presentSources(&present, sources)
+		})()
 	}
-	defer r.g.tellBroker(ctx, r.cfg.Kafka)() // of a cluster
+	defer r.g.tellBroker(ctx, r.cfg.Kafka)() // matters for a cluster only
 	closeBroker, err := p.broker(ctx, filepath.Join(r.dir.Kafka(), r.dataset))
 	if err != nil {
 		return nil, err
@@ -98,9 +105,12 @@ func (r *datasetRun) do(ctx context.Context) (_ *outagelog.Log, err error) {
 	return r.play(ctx, p)
 }
 
-// presentSources are what the store's names come from, which are those of today: the sources of the run, unless those are of another time.
-// present is the configuration before files of a time were chosen. Nothing is fetched.
-func (r *datasetRun) presentSources(present *configuration, sources *enrich.Sources) (*enrich.Sources, error) {
+// presentSources returns the sources of the store's names, which are always those of today. They
+// are the sources of the run, unless those are of another day. present is the configuration before
+// the files of a day were chosen. Nothing is fetched.
+func (r *datasetRun) presentSources(
+	present *configuration, sources *enrich.Sources,
+) (*enrich.Sources, error) {
 	if !r.byDate {
 		return sources, nil
 	}
@@ -108,13 +118,14 @@ func (r *datasetRun) presentSources(present *configuration, sources *enrich.Sour
 		return nil, err
 	}
 	now, then := present.Enrich, r.cfg.Enrich
-	if slices.Equal(now.Geo.Files, then.Geo.Files) && slices.Equal(now.ASN.Files, then.ASN.Files) && now.OriginsApart == then.OriginsApart {
+	if slices.Equal(now.Geo.Files, then.Geo.Files) && slices.Equal(now.ASN.Files, then.ASN.Files) &&
+		now.OriginsApart == then.OriginsApart {
 		return sources, nil
 	}
 	return enrich.OpenSources(now, r.g.log)
 }
 
-// chooseData takes the locations and AS data of the time of the files, and says so.
+// chooseData chooses the locations and AS data of the time of the files, and prints the choice.
 func (r *datasetRun) chooseData(ctx context.Context) (err error) {
 	var first, last time.Time
 	if r.byDate {
@@ -146,7 +157,10 @@ func (r *datasetRun) play(ctx context.Context, p *pipeline) (*outagelog.Log, err
 		if p.store != nil {
 			elsewhere = "; the store has all"
 		}
-		fmt.Fprintf(r.g.stderr, "darkmap: there are more than %d outages: blips and the oldest are left out here%s\n", outagelog.MaxOutages, elsewhere)
+		fmt.Fprintf(
+			r.g.stderr, "darkmap: there are more than %d outages: blips and the oldest are left out here%s\n",
+			outagelog.MaxOutages, elsewhere,
+		)
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -166,7 +180,7 @@ func (r *datasetRun) play(ctx context.Context, p *pipeline) (*outagelog.Log, err
 	return p.results, errors.Join(undecided, err, damagedError(end.Damaged+undecodable+uint64(r.plan.LeftOut)))
 }
 
-// damagedError says that some input was damaged; nil where none was.
+// damagedError returns the error of a run with n damaged parts of input, or nil if n is 0.
 func damagedError(n uint64) error {
 	if n == 0 {
 		return nil
@@ -174,8 +188,9 @@ func damagedError(n uint64) error {
 	return &exitError{exitDamaged, errors.New("the input has " + bgp.Count(n, "damaged part"))}
 }
 
-// lowerPanel makes a verdict need no more than the files hold, and says so: what their collectors and peers can give at best. While
-// the files are played only those collectors count that have voters (panel.Config.Need).
+// lowerPanel lowers the limits of a verdict to the voters and collectors that the files hold at
+// best, and prints that it did. While the files are played, only collectors with voters count
+// (panel.Config.Need).
 func (r *datasetRun) lowerPanel() {
 	c := &r.cfg.Detect.Core.Panel
 	c.Inputs = r.plan.Voters
@@ -194,18 +209,26 @@ func (r *datasetRun) lowerPanel() {
 	if need.Voters == c.MinVoters && need.Collectors == c.MinCollectors {
 		return
 	}
-	fmt.Fprintf(r.g.stderr, "darkmap: the files hold peers of %s on %s: here a verdict needs %s on %d at most, not %d on %d\n",
-		bgp.Count(len(voters), "network"), bgp.Count(collectors, "collector"), bgp.Count(need.Voters, "voter"), need.Collectors, c.MinVoters, c.MinCollectors)
+	fmt.Fprintf(
+		r.g.stderr,
+		"darkmap: the files hold peers of %s on %s: here a verdict needs %s on %d at most, not %d on %d\n",
+		bgp.Count(len(voters), "network"), bgp.Count(collectors, "collector"),
+		bgp.Count(need.Voters, "voter"), need.Collectors, c.MinVoters, c.MinCollectors,
+	)
 }
 
-// claim makes the dataset the run's own: a dataset holds one set of inputs and settings.
+// claim reserves the dataset for this run. A dataset holds one set of inputs and settings.
 func (r *datasetRun) claim(ctx context.Context, s clickhouse.Server, sources *enrich.Sources) error {
 	r.entry = r.describe(sources)
-	if !demoName.MatchString(r.dataset) { // which nothing but demos writes
+	// Only demos write a dataset with such a name.
+	if !demoName.MatchString(r.dataset) {
 		if collected, err := clickhouse.Collected(ctx, s, r.dataset); err != nil {
 			return err
 		} else if collected {
-			return usageError(fmt.Errorf("dataset %s holds rows that no replay made, as live sources and archives bring them: --dataset NAME names another", r.dataset))
+			return usageError(fmt.Errorf(
+				"dataset %s holds rows that no replay made, as live sources and archives bring them: --dataset NAME names another",
+				r.dataset,
+			))
 		}
 	}
 	err := clickhouse.ClaimDataset(ctx, s, r.entry, r.replace)
@@ -215,10 +238,11 @@ func (r *datasetRun) claim(ctx context.Context, s clickhouse.Server, sources *en
 	return err
 }
 
-// describe says what the dataset is made of.
+// describe returns the description of the dataset: inputs, settings, version, files, collectors.
 func (r *datasetRun) describe(sources *enrich.Sources) clickhouse.Dataset {
 	d := clickhouse.Dataset{
-		Name: r.dataset, Inputs: r.plan.Inputs(), Settings: r.settings(sources), Version: version, Files: r.plan.Files(), Collectors: r.plan.Collectors(),
+		Name: r.dataset, Inputs: r.plan.Inputs(), Settings: r.settings(sources), Version: version,
+		Files: r.plan.Files(), Collectors: r.plan.Collectors(),
 		Changed:       config.Results(r.cfg, defaultConfiguration()),
 		GeographyDate: r.data.Places.Day, OwnersDate: r.data.Owners.Day, GeographyFiles: r.data.Files(),
 	}
@@ -229,12 +253,15 @@ func (r *datasetRun) describe(sources *enrich.Sources) clickhouse.Dataset {
 	return d
 }
 
-// tellDataset says where the results are kept, and how they are looked at.
+// tellDataset prints the name of the dataset and the commands that show its results.
 func (r *datasetRun) tellDataset(p *pipeline) {
 	if p.store == nil {
 		return
 	}
-	fmt.Fprintf(r.g.stderr, "darkmap: the results are in dataset %s: `%s` shows them again\n", r.dataset, r.g.command("outages", "--dataset", r.dataset))
+	fmt.Fprintf(
+		r.g.stderr, "darkmap: the results are in dataset %s: `%s` shows them again\n",
+		r.dataset, r.g.command("outages", "--dataset", r.dataset),
+	)
 	look := []string{"serve", "--dataset", r.dataset}
 	if r.dataset == "demo" {
 		look = append(look, "--at", "2014-12-22T17:00Z") // 45 minutes after the last route went
@@ -242,11 +269,12 @@ func (r *datasetRun) tellDataset(p *pipeline) {
 	fmt.Fprintf(r.g.stderr, "darkmap: `%s` shows them on a map\n", r.g.command(look...))
 }
 
-// defaultsEdition counts the changes of defaults that decide results (the keys tagged `result:"yes"`): raise it with each, or a dataset
-// would take up what was made with other defaults. TestDefaultsEdition keeps it.
+// defaultsEdition counts the changes of defaults that decide results (the keys tagged
+// `result:"yes"`). Raise it with each such change. Otherwise a run would go on with a dataset that
+// other defaults made. TestDefaultsEdition checks it.
 const defaultsEdition = 2
 
-// settings is a hash of all that decides the result beside the inputs.
+// settings returns a hash of everything but the inputs that decides the result.
 func (r *datasetRun) settings(sources *enrich.Sources) string {
 	h := sha256.New()
 	fmt.Fprintln(h, resultSettings(r.cfg))
@@ -254,8 +282,11 @@ func (r *datasetRun) settings(sources *enrich.Sources) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// resultSettings is the part of the configuration that decides results: the edition of the defaults and what differs from them. So a new
-// key at its default leaves every dataset as it is.
+// resultSettings returns the part of the configuration that decides results: the edition of the
+// defaults and the values that differ from them. So a new key at its default changes no dataset.
 func resultSettings(cfg *configuration) string {
-	return fmt.Sprintf("defaults %d\n%s", defaultsEdition, strings.Join(config.Results(cfg, defaultConfiguration()), "\n"))
+	return fmt.Sprintf(
+		"defaults %d\n%s", defaultsEdition,
+		strings.Join(config.Results(cfg, defaultConfiguration()), "\n"),
+	)
 }

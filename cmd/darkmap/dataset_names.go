@@ -8,10 +8,11 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
-// datasetName is what a dataset may be called.
+// datasetName matches the valid names of datasets.
 var datasetName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$`)
 
-// checkDatasetName refuses what no dataset can be called; the empty name is none.
+// checkDatasetName fails if name is no valid name of a dataset. It accepts the empty name, which
+// means that none was given.
 func checkDatasetName(name string) error {
 	if name == "" || datasetName.MatchString(name) {
 		return nil
@@ -19,21 +20,26 @@ func checkDatasetName(name string) error {
 	return fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens, no dot first", name)
 }
 
-// demoName is the name of a demo's dataset, which every demo replaces.
+// demoName matches the names of demos' datasets. Every demo replaces its dataset.
 var demoName = regexp.MustCompile(`^demo(-[0-9]+)?$`)
 
-// checkPlayed keeps files out of the datasets that live sources, archives and demos write; the empty name is none yet.
+// checkPlayed fails if files must not be played into the dataset, because live sources, archives or
+// demos write it. It accepts the empty name, which means that none was given yet.
 func checkPlayed(dataset string) error {
 	switch {
 	case dataset == kafka.LiveDataset, dataset == followDataset:
-		return fmt.Errorf("--dataset %s: it holds what was collected from live sources or archives, and files do not go into it: name another", dataset)
+		return fmt.Errorf(
+			"--dataset %s: it holds what was collected from live sources or archives, and files do not go into it: name another",
+			dataset,
+		)
 	case demoName.MatchString(dataset):
 		return fmt.Errorf("--dataset %s: it is a demo's, which replaces it: name another", dataset)
 	}
 	return nil
 }
 
-// checkCollected keeps archives, which are late by nature, apart from live sources, and both apart from demos.
+// checkCollected keeps archives, which are always late, apart from live sources, and both apart
+// from demos.
 func checkCollected(follow bool, dataset string) error {
 	switch {
 	case follow && dataset == kafka.LiveDataset:

@@ -16,7 +16,7 @@ import (
 	"github.com/darkmap/darkmap/internal/terminal"
 )
 
-// datasetsCmd is about the datasets of the store.
+// datasetsCmd groups the commands on the datasets of the store.
 type datasetsCmd struct {
 	List datasetsListCmd `cmd:"" help:"List the datasets: what each was made of, how much it holds, whether it is complete."`
 	Drop datasetsDropCmd `cmd:"" help:"Delete datasets with all that they hold. Nothing is asked."`
@@ -31,7 +31,7 @@ type datasetsDropCmd struct {
 	Force bool     `help:"Also what was collected from live sources and archives."`
 }
 
-// Run lists.
+// Run prints the list.
 func (c *datasetsListCmd) Run(ctx context.Context, g *globals) error {
 	return g.withLease(ctx, false, func(l *lease) error { return c.list(ctx, g, l) })
 }
@@ -58,10 +58,10 @@ func (c *datasetsListCmd) list(ctx context.Context, g *globals, l *lease) error 
 	return err
 }
 
-// writes reports whether what owns the store writes into the dataset.
+// writes reports whether the process that owns the store writes into the dataset.
 func (l *lease) writes(dataset string) bool { return l.owner != nil && l.owner.Dataset == dataset }
 
-// refuseWritten fails where what owns the store writes into the dataset.
+// refuseWritten fails if the process that owns the store writes into the dataset.
 func (l *lease) refuseWritten(dataset string) error {
 	if !l.writes(dataset) {
 		return nil
@@ -69,7 +69,7 @@ func (l *lease) refuseWritten(dataset string) error {
 	return fmt.Errorf("darkmap %s (process %d) writes dataset %s: end it first", l.owner.Command, l.owner.PID, dataset)
 }
 
-// datasetState says in a word or two how a dataset stands.
+// datasetState returns the state of a dataset in one or two words.
 func datasetState(d clickhouse.StoredDataset, written bool) string {
 	switch {
 	case d.Emptying:
@@ -86,10 +86,11 @@ func datasetState(d clickhouse.StoredDataset, written bool) string {
 	return "not complete"
 }
 
-// datasetLines draws the list: a line each, and below it what the dataset was made of.
+// datasetLines draws the list: one line for each dataset, and below it notes on its inputs.
 func datasetLines(all []clickhouse.StoredDataset, written func(string) bool, width int) []string {
 	table := terminal.Table{Columns: []terminal.Column{
-		{Title: "DATASET"}, {Title: "STATE"}, {Title: "MADE (UTC)"}, {Title: "OUTAGES"}, {Title: "ROUTE CHANGES"}, {Title: "FROM"}, {Title: "TO"},
+		{Title: "DATASET"}, {Title: "STATE"}, {Title: "MADE (UTC)"}, {Title: "OUTAGES"},
+		{Title: "ROUTE CHANGES"}, {Title: "FROM"}, {Title: "TO"},
 	}}
 	for _, d := range all {
 		made := d.Completed
@@ -97,15 +98,17 @@ func datasetLines(all []clickhouse.StoredDataset, written func(string) bool, wid
 			made = d.Created
 		}
 		table.Rows = append(table.Rows, []terminal.Cell{
-			terminal.Text(d.Name), terminal.Text(datasetState(d, written(d.Name))), terminal.Text(minuteText(made)), terminal.Text(strconv.FormatUint(d.Outages, 10)),
-			terminal.Text(strconv.FormatUint(d.RouteChanges, 10)), terminal.Text(minuteText(d.Begins)), terminal.Text(minuteText(d.Ends)),
+			terminal.Text(d.Name), terminal.Text(datasetState(d, written(d.Name))),
+			terminal.Text(minuteText(made)), terminal.Text(strconv.FormatUint(d.Outages, 10)),
+			terminal.Text(strconv.FormatUint(d.RouteChanges, 10)),
+			terminal.Text(minuteText(d.Begins)), terminal.Text(minuteText(d.Ends)),
 		})
 		table.Notes = append(table.Notes, datasetNotes(d))
 	}
 	return table.Lines(width)
 }
 
-// datasetNotes say what a dataset was made of.
+// datasetNotes returns notes on the inputs of a dataset: files, collectors, geography, settings.
 func datasetNotes(d clickhouse.StoredDataset) []string {
 	switch {
 	case d.Emptying:
@@ -132,7 +135,8 @@ func datasetNotes(d clickhouse.StoredDataset) []string {
 	return notes
 }
 
-// geographyText says of which days the geography and the AS data are; empty where neither is known.
+// geographyText names the days of the geography and of the AS data. It is empty if neither is
+// known.
 func geographyText(d clickhouse.Dataset) string {
 	day := func(t time.Time) string {
 		if t.IsZero() {
@@ -158,7 +162,7 @@ func firstOf(all []string, n int) string {
 	return text
 }
 
-// minuteText is a time as the list shows it, UTC; a hyphen where it is not known.
+// minuteText returns t in UTC, to the minute, or a hyphen if t is not known.
 func minuteText(t time.Time) string {
 	if t.IsZero() {
 		return "-"
@@ -166,7 +170,7 @@ func minuteText(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04")
 }
 
-// datasetJSON is a dataset as an object; absent is not known.
+// datasetJSON is a dataset as an object. An absent field is not known.
 type datasetJSON struct {
 	Dataset      string     `json:"dataset"`
 	State        string     `json:"state"`
@@ -196,9 +200,10 @@ func datasetObject(d clickhouse.StoredDataset, written bool) datasetJSON {
 		return &t
 	}
 	o := datasetJSON{
-		Dataset: d.Name, State: datasetState(d, written), Created: known(d.Created), Completed: known(d.Completed), Version: d.Version, From: known(d.Begins), To: known(d.Ends),
-		Outages: d.Outages, RouteChanges: d.RouteChanges, Files: d.Files, Collectors: d.Collectors, Settings: d.Changed,
-		GeographyFiles: d.GeographyFiles,
+		Dataset: d.Name, State: datasetState(d, written), Created: known(d.Created),
+		Completed: known(d.Completed), Version: d.Version, From: known(d.Begins), To: known(d.Ends),
+		Outages: d.Outages, RouteChanges: d.RouteChanges, Files: d.Files, Collectors: d.Collectors,
+		Settings: d.Changed, GeographyFiles: d.GeographyFiles,
 	}
 	if !d.GeographyDate.IsZero() {
 		o.GeographyDate = d.GeographyDate.Format(time.DateOnly)
@@ -212,7 +217,7 @@ func datasetObject(d clickhouse.StoredDataset, written bool) datasetJSON {
 	return o
 }
 
-// Run drops, once all names are known and none is refused.
+// Run drops the datasets if all names are known and none is refused. Otherwise it drops none.
 func (c *datasetsDropCmd) Run(ctx context.Context, g *globals) error {
 	return g.withLease(ctx, true, func(l *lease) error { return c.drop(ctx, g, l) })
 }
@@ -234,14 +239,18 @@ func (c *datasetsDropCmd) drop(ctx context.Context, g *globals, l *lease) error 
 		if err := clickhouse.DropDataset(ctx, l.server, d.Name); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(g.stdout, "dropped %s: %s, %s\n", d.Name, bgp.Count(d.Outages, "outage"), bgp.Count(d.RouteChanges, "route change")); err != nil {
+		if _, err := fmt.Fprintf(
+			g.stdout, "dropped %s: %s, %s\n",
+			d.Name, bgp.Count(d.Outages, "outage"), bgp.Count(d.RouteChanges, "route change"),
+		); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// check refuses what is not there, what is being written, and, unless it is forced, what no replay can make again.
+// check refuses unknown datasets, those that are being written and, without --force, those that no
+// replay can make again.
 func (c *datasetsDropCmd) check(all []clickhouse.StoredDataset, l *lease) error {
 	for _, name := range c.Names {
 		if err := l.refuseWritten(name); err != nil {
@@ -251,8 +260,12 @@ func (c *datasetsDropCmd) check(all []clickhouse.StoredDataset, l *lease) error 
 			return fmt.Errorf("%w; nothing was dropped", err)
 		}
 		i := slices.IndexFunc(all, func(d clickhouse.StoredDataset) bool { return d.Name == name })
-		if collected := all[i].Collected || name == kafka.LiveDataset || name == followDataset; collected && !c.Force {
-			return usageError(fmt.Errorf("dataset %s was collected from live sources or archives, and no replay brings it back: --force drops it; nothing was dropped", name))
+		if collected := all[i].Collected || name == kafka.LiveDataset ||
+			name == followDataset; collected && !c.Force {
+			return usageError(fmt.Errorf(
+				"dataset %s was collected from live sources or archives, and no replay brings it back: --force drops it; nothing was dropped",
+				name,
+			))
 		}
 	}
 	return nil

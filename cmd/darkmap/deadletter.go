@@ -21,12 +21,13 @@ type deadletterCmd struct {
 	Requeue deadletterRequeueCmd `cmd:"" help:"Send dead letters back to the topics that they were read from, each once."`
 }
 
-// letterBox says whose dead letters are meant.
+// letterBox chooses the dataset of the dead letters.
 type letterBox struct {
 	Dataset string `help:"Dataset that is meant (default: that of what runs, else live)." placeholder:"NAME"`
 }
 
-// open reaches the dead letters of what runs, or of the configured brokers. done ends what open began.
+// open connects to the dead letters of the running instance, or of the configured brokers. done
+// ends the work that open began.
 func (f letterBox) open(ctx context.Context, g *globals) (box deadletter.Box, done func(), err error) {
 	k, running, err := g.reachKafka(f.Dataset)
 	if err != nil {
@@ -73,7 +74,7 @@ type deadletterListCmd struct {
 // maxListed bounds --limit.
 const maxListed = 100_000
 
-// Run lists.
+// Run prints the counts or, with --each, the dead letters.
 func (c *deadletterListCmd) Run(ctx context.Context, g *globals) error {
 	filter, err := c.filter()
 	if err != nil {
@@ -106,7 +107,7 @@ func (c *deadletterListCmd) Run(ctx context.Context, g *globals) error {
 	return err
 }
 
-// parseIDs reads the names of dead letters.
+// parseIDs parses the ids of dead letters.
 func parseIDs(args []string) ([]deadletter.ID, error) {
 	ids := make([]deadletter.ID, len(args))
 	for i, a := range args {
@@ -182,7 +183,9 @@ func (c *deadletterRequeueCmd) Run(ctx context.Context, g *globals) error {
 		}
 	}
 	if filter.Empty() && !c.All {
-		return usageError(errors.New("nothing is chosen: name dead letters, choose with --stage, --reason, --collector, --topic, --from and --to, or take --all"))
+		return usageError(errors.New(
+			"nothing is chosen: name dead letters, choose with --stage, --reason, --collector, --topic, --from and --to, or take --all",
+		))
 	}
 	box, done, err := c.open(ctx, g)
 	if err != nil {
@@ -194,7 +197,9 @@ func (c *deadletterRequeueCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	if plan.Total() == 0 {
-		_, err = fmt.Fprintln(g.stdout, strings.Join(append([]string{"nothing was sent back"}, plan.NotLines()...), "\n"))
+		_, err = fmt.Fprintln(
+			g.stdout, strings.Join(append([]string{"nothing was sent back"}, plan.NotLines()...), "\n"),
+		)
 		return err
 	}
 	if ok, err := c.agreed(g, plan); err != nil || !ok {
@@ -206,14 +211,17 @@ func (c *deadletterRequeueCmd) Run(ctx context.Context, g *globals) error {
 	return errors.Join(err, writeErr)
 }
 
-// agreed asks on a terminal, unless --yes was given.
+// agreed reports whether to send the dead letters back. It asks on the terminal, unless --yes was
+// given.
 func (c *deadletterRequeueCmd) agreed(g *globals, plan deadletter.Plan) (bool, error) {
 	if c.Yes {
 		return true, nil
 	}
 	fmt.Fprintln(g.stderr, strings.Join(plan.Lines(), "\n"))
 	if !terminal.IsTerminal(g.stdin) {
-		return false, usageError(errors.New("standard input is no terminal, so that nobody can be asked: --yes sends them back"))
+		return false, usageError(errors.New(
+			"standard input is no terminal, so that nobody can be asked: --yes sends them back",
+		))
 	}
 	fmt.Fprint(g.stderr, "Send them back? [y/N] ")
 	answer, err := bufio.NewReader(g.stdin).ReadString('\n')

@@ -24,12 +24,12 @@ type demoCmd struct {
 	NoStore bool   `help:"Leave ClickHouse out."`
 	Notify  bool   `help:"Tell the targets of the configuration too, as an exercise. A route has to name the dataset."`
 	Serve   bool   `help:"Serve pages that show the days as they are played, and stay until Ctrl-C."`
-	// Schedule has no other effect.
+	// Schedule prints the schedule and has no other effect.
 	Schedule bool `help:"Print what happens when in the world, which of it was published and where, and stop."`
 	filter   `embed:""`
 }
 
-// Run makes the world, and replays it or writes it.
+// Run makes the world. Then it replays the world, writes it or prints its schedule.
 func (c *demoCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err := c.check(); err != nil {
 		return usageError(err)
@@ -79,10 +79,14 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) (err error) {
 		return err
 	}
 	plan.Watch = lists
-	if err := cfg.load(filepath.Join(dir, simulate.ConfigFile), nil); err != nil { // the world's own geography
+	// The world has its own geography.
+	if err := cfg.load(filepath.Join(dir, simulate.ConfigFile), nil); err != nil {
 		return err
 	}
-	r := &datasetRun{g: g, dir: state, cfg: cfg, plan: plan, watch: c.Watch, dataset: c.dataset(), replace: true, store: !c.NoStore, command: "demo", json: c.Format == "json", notify: c.Notify}
+	r := &datasetRun{
+		g: g, dir: state, cfg: cfg, plan: plan, watch: c.Watch, dataset: c.dataset(), replace: true,
+		store: !c.NoStore, command: "demo", json: c.Format == "json", notify: c.Notify,
+	}
 	if c.Serve {
 		r.stay = func(ctx context.Context, results *outagelog.Log) error { return c.stay(ctx, g, world, results) }
 	}
@@ -103,7 +107,7 @@ func (c *demoCmd) stay(ctx context.Context, g *globals, world *simulate.World, r
 	return err
 }
 
-// dataset is demo, and for a seed its own.
+// dataset returns the name of the dataset: demo, or a name of its own for each seed.
 func (c *demoCmd) dataset() string {
 	if c.Seed == 0 {
 		return "demo"
@@ -111,7 +115,7 @@ func (c *demoCmd) dataset() string {
 	return fmt.Sprintf("demo-%d", c.Seed)
 }
 
-// export writes the world and says how to replay it.
+// export writes the files of the world and prints how to replay them.
 func (c *demoCmd) export(g *globals, world *simulate.World) error {
 	files, err := world.Export(c.Export)
 	if err != nil {

@@ -30,14 +30,17 @@ func (c *demoCmd) print(g *globals, world *simulate.World, r *outagelog.Log) err
 	}
 	width, all := terminal.Width(g.stdout), outagelog.Outages(shown)
 	longest := longestOutage(all, world)
-	of := slices.DeleteFunc(slices.Clone(all), func(o bgp.Outage) bool { return o.Entity != longest.Entity || o.Family != longest.Family })
+	of := slices.DeleteFunc(slices.Clone(all), func(o bgp.Outage) bool {
+		return o.Entity != longest.Entity || o.Family != longest.Family
+	})
 	text := []string{""}
 	for _, line := range sourceLines(world, all) {
 		text = append(text, terminal.Wrap(line, width, 6)...)
 	}
 	text = append(text, "", "What could be seen, hour by hour:")
 	text = append(text, outageview.Timeline(of, outageview.TimelineOptions{
-		Title: outageview.Entity(longest) + ", " + longest.Family, From: world.Start(), To: world.End(), Width: width, ASCII: !terminal.Unicode(),
+		Title: outageview.Entity(longest) + ", " + longest.Family, From: world.Start(), To: world.End(),
+		Width: width, ASCII: !terminal.Unicode(),
 	})...)
 	text = append(text, postLines(world, longest)...)
 	if !c.NoStore {
@@ -49,7 +52,7 @@ func (c *demoCmd) print(g *globals, world *simulate.World, r *outagelog.Log) err
 	return printLines(g.stdout, append(text, "", world.Label()))
 }
 
-// basisText says what an outage's times rest on, and which row of the schedule says so.
+// basisText returns the basis of an outage's times and the number of its row in the schedule.
 func basisText(world *simulate.World, o bgp.Outage) string {
 	if o.Entity.Type == bgp.EntityWatch {
 		return "that of its members"
@@ -61,7 +64,7 @@ func basisText(world *simulate.World, o bgp.Outage) string {
 	return fmt.Sprintf("%s [%d]", world.Schedule()[row].Basis(), row+1)
 }
 
-// sourceLines explain the numbers of the rows of the schedule that the outages come from.
+// sourceLines explain the numbers of those rows of the schedule that the outages come from.
 func sourceLines(world *simulate.World, all []bgp.Outage) []string {
 	lines := []string{"Which times were published, and where (`darkmap demo --schedule` shows all of the schedule):"}
 	for i, r := range world.Schedule() {
@@ -71,12 +74,15 @@ func sourceLines(world *simulate.World, all []bgp.Outage) []string {
 		if r.Source == "" {
 			return []string{"All times are simulated: those of December 2014, shifted, and laid on another country."}
 		}
-		lines = append(lines, fmt.Sprintf("  [%d] start %s, end %s: %s. Note: %s", i+1, r.StartBasis, r.EndBasis, r.Source, r.Note))
+		lines = append(lines, fmt.Sprintf(
+			"  [%d] start %s, end %s: %s. Note: %s", i+1, r.StartBasis, r.EndBasis, r.Source, r.Note,
+		))
 	}
 	return lines
 }
 
-// postLines are the outage in words. Where they rest on times that were not published, or on losses that are assumed, they say so.
+// postLines describe the outage in words. They warn if its times were not published, and if losses
+// before it are assumed.
 func postLines(world *simulate.World, o bgp.Outage) []string {
 	row := world.Row(o)
 	if row < 0 {
@@ -89,12 +95,13 @@ func postLines(world *simulate.World, o bgp.Outage) []string {
 	}
 	text = append(text, "", "The same in full:", "  "+o.Summary)
 	if o.Flaps.Day > 0 {
-		text = append(text, "  (The short losses before it are "+assumption(world)+", not published, and so is what the summary concludes from them.)")
+		text = append(text, "  (The short losses before it are "+assumption(world)+
+			", not published, and so is what the summary concludes from them.)")
 	}
 	return text
 }
 
-// assumption names what losses that nobody published are.
+// assumption returns the basis of short losses that were not published: assumed or simulated.
 func assumption(world *simulate.World) string {
 	for _, r := range world.Schedule() {
 		if r.Flaps && r.StartBasis == simulate.Assumed {
@@ -104,8 +111,9 @@ func assumption(world *simulate.World) string {
 	return "simulated"
 }
 
-// longestOutage prefers what the world tells of to watch lists, real outages to other kinds, then what is wider to its parts, then those of
-// which both times were published; all is not empty.
+// longestOutage returns the longest outage of the first rank. It prefers, in this order, entities
+// of the world to watch lists, outages to other kinds, broader entities to their parts, and outages
+// with published start and end to others. all must not be empty.
 func longestOutage(all []bgp.Outage, world *simulate.World) bgp.Outage {
 	rank := func(o bgp.Outage) int {
 		if row := world.Row(o); row >= 0 && world.Schedule()[row].Basis() == simulate.Published {
@@ -126,7 +134,11 @@ func longestOutage(all []bgp.Outage, world *simulate.World) bgp.Outage {
 		return 1
 	}
 	return slices.MaxFunc(all, func(a, b bgp.Outage) int {
-		return cmp.Or(told(a)-told(b), outage(a)-outage(b), cmp.Compare(a.Entity.Type.Breadth(), b.Entity.Type.Breadth()), rank(a)-rank(b), cmp.Compare(a.DurationSeconds, b.DurationSeconds))
+		return cmp.Or(
+			told(a)-told(b), outage(a)-outage(b),
+			cmp.Compare(a.Entity.Type.Breadth(), b.Entity.Type.Breadth()),
+			rank(a)-rank(b), cmp.Compare(a.DurationSeconds, b.DurationSeconds),
+		)
 	})
 }
 
@@ -134,11 +146,15 @@ func longestOutage(all []bgp.Outage, world *simulate.World) bgp.Outage {
 func scheduleLines(world *simulate.World, width int) []string {
 	const layout = "2006-01-02 15:04"
 	table := terminal.Table{Columns: []terminal.Column{
-		{Title: "ROW"}, {Title: "START (UTC)"}, {Title: "END (UTC)"}, {Title: "WHAT"}, {Title: "BASIS", Drop: 1}, {Title: "SOURCE", Drop: 2}, {Title: "NOTE", Drop: 3},
+		{Title: "ROW"}, {Title: "START (UTC)"}, {Title: "END (UTC)"}, {Title: "WHAT"},
+		{Title: "BASIS", Drop: 1}, {Title: "SOURCE", Drop: 2}, {Title: "NOTE", Drop: 3},
 	}}
 	for i, r := range world.Schedule() {
 		var cells []terminal.Cell
-		for _, text := range []string{strconv.Itoa(i + 1), r.Start.Format(layout), r.End.Format(layout), r.What(), r.Basis(), r.Source, strings.ReplaceAll(r.Note, "\t", " ")} {
+		for _, text := range []string{
+			strconv.Itoa(i + 1), r.Start.Format(layout), r.End.Format(layout), r.What(),
+			r.Basis(), r.Source, strings.ReplaceAll(r.Note, "\t", " "),
+		} {
 			cells = append(cells, terminal.Text(text))
 		}
 		table.Rows = append(table.Rows, cells)

@@ -13,16 +13,17 @@ import (
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
-// fullEvery is how often it is said that something waits for room on the disk.
+// fullEvery is how often a process warns that it waits for room on the disk.
 const fullEvery = time.Minute
 
-// diskFull reports whether err says that there is no room, in the system's words or in ClickHouse's.
+// diskFull reports whether err means a full disk, as an errno or as a code of ClickHouse.
 func diskFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || clickhouse.Code(err) == int(proto.ErrNotEnoughSpace)
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
+		clickhouse.Code(err) == int(proto.ErrNotEnoughSpace)
 }
 
-// retryWhileDiskFull does something that writes to the folder, again and again while the disk is full, until ctx ends. The error is do's, about
-// something else.
+// retryWhileDiskFull calls do, which writes to the folder. While the disk is full it calls do
+// again, with backoff, until ctx ends. It returns the error of do if that has another cause.
 func (g *globals) retryWhileDiskFull(ctx context.Context, dir string, do func() error) error {
 	said := telemetry.NewLimited(g.log, fullEvery, 1)
 	var wait retry.Backoff

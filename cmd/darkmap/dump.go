@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/internal/terminal"
 )
 
-// dumpCmd prints what the decoders read.
+// dumpCmd prints the records that the decoders read.
 type dumpCmd struct {
 	Format     string   `help:"Form of the lines, ${enum}: as bgpdump -m, JSON, or columns as text or Parquet." enum:"bgpdump,json,tsv,parquet" default:"bgpdump"`
 	Columns    []string `help:"Columns of tsv and parquet, in this order (default: all)." placeholder:"NAME"`
@@ -25,7 +25,7 @@ type dumpCmd struct {
 	Files      []string `arg:"" name:"file" help:"MRT, RIS Live or raw BMP files, packed or not: FILE, a folder or a pattern in quotes; NAME=... names the collector; - is standard input."`
 }
 
-// Help is kong's.
+// Help returns the long help text. kong calls it.
 func (dumpCmd) Help() string { return dumpHelp }
 
 const dumpHelp = `Filters narrow each other; a filter that is given several times, or with a list (a,b), wants any of its values. A line without the field
@@ -36,7 +36,7 @@ What the time, the peer or a table's prefix rules out is not decoded: faults wit
 Exit codes: 0 done, also where no line matches (that is said); 2 wrong usage; 3 done, but some input was damaged or, within a folder, cannot be read:
 each damage is named, and what could be read behind it is printed; 130 interrupted.`
 
-// Run prints every file in turn and sums up on standard error.
+// Run prints every file in turn, and a summary on standard error.
 func (c *dumpCmd) Run(ctx context.Context, g *globals) (err error) {
 	d, err := c.dumper(g)
 	if err != nil {
@@ -80,7 +80,7 @@ func (c *dumpCmd) Run(ctx context.Context, g *globals) (err error) {
 	return nil
 }
 
-// dumper returns the run that the flags mean.
+// dumper returns a dumper that is set up by the flags.
 func (c *dumpCmd) dumper(g *globals) (*dumper, error) {
 	filter, err := c.filter()
 	columns, columnsErr := dump.ParseColumns(c.Columns)
@@ -97,8 +97,9 @@ func (c *dumpCmd) dumper(g *globals) (*dumper, error) {
 		return nil, errors.New("--format parquet is not for a terminal: name a file with --output, or a pipe")
 	}
 	d := &dumper{
-		out: g.stdout, log: g.stderr, format: c.Format, columns: columns, header: c.Header, count: c.Count, countFiles: c.CountFiles,
-		recover: c.Recover, damaged: map[string]uint64{}, notes: map[string]uint64{},
+		out: g.stdout, log: g.stderr, format: c.Format, columns: columns, header: c.Header,
+		count: c.Count, countFiles: c.CountFiles, recover: c.Recover,
+		damaged: map[string]uint64{}, notes: map[string]uint64{},
 	}
 	d.selection, d.filtered = dump.NewSelection(filter, c.Limit), c.any()
 	return d, nil

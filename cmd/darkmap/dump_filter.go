@@ -9,7 +9,7 @@ import (
 	"github.com/darkmap/darkmap/internal/timespan"
 )
 
-// dumpFilter are the flags that say which lines are printed.
+// dumpFilter holds the flags that choose the lines to print.
 type dumpFilter struct {
 	Prefix       []string `help:"Lines of this prefix; an address means all of its bits." placeholder:"PREFIX"`
 	MoreSpecific bool     `help:"With --prefix: of it and what it covers." xor:"mode"`
@@ -27,10 +27,11 @@ type dumpFilter struct {
 
 // any reports whether a flag is set.
 func (f *dumpFilter) any() bool {
-	return len(f.Prefix)+len(f.Peer)+len(f.Origin)+len(f.PathAS)+len(f.Community)+len(f.Type) > 0 || f.Path+f.From+f.To != ""
+	return len(f.Prefix)+len(f.Peer)+len(f.Origin)+len(f.PathAS)+len(f.Community)+len(f.Type) > 0 ||
+		f.Path+f.From+f.To != ""
 }
 
-// filter is what the flags mean. The error names all faults.
+// filter returns the filter that the flags describe. The error names all faults.
 func (f *dumpFilter) filter() (out dump.Filter, err error) {
 	mode := bgp.PrefixExact
 	switch {
@@ -45,7 +46,9 @@ func (f *dumpFilter) filter() (out dump.Filter, err error) {
 	if mode != bgp.PrefixExact && len(f.Prefix) == 0 {
 		faults = append(faults, errors.New("--more-specific, --less-specific and --overlapping need --prefix"))
 	}
-	out.Prefixes = parseAll(&faults, "--prefix", f.Prefix, func(s string) (bgp.PrefixMatch, error) { return bgp.ParsePrefixMatch(s, mode) })
+	out.Prefixes = parseAll(&faults, "--prefix", f.Prefix, func(s string) (bgp.PrefixMatch, error) {
+		return bgp.ParsePrefixMatch(s, mode)
+	})
 	out.Peers = parseAll(&faults, "--peer", f.Peer, dump.ParsePeer)
 	out.Origins = parseAll(&faults, "--origin", f.Origin, parseASN)
 	out.PathASNs = parseAll(&faults, "--path-as", f.PathAS, parseASN)

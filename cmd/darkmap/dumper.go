@@ -18,13 +18,13 @@ import (
 const (
 	// dumpFlush is how many octets of lines are gathered before they are written.
 	dumpFlush = 64 << 10
-	// dumpCheck is after how many items it is looked whether to stop.
+	// dumpCheck is how many items are read between two checks of the context.
 	dumpCheck = 1024
-	// dumpWarnings is how many damages of a file are told one by one.
+	// dumpWarnings is how many damages of a file are printed one by one.
 	dumpWarnings = 20
 )
 
-// dumpFormatter is one of the forms.
+// dumpFormatter appends an item in one of the output formats.
 type dumpFormatter interface {
 	Append(dst []byte, it *capture.Item) ([]byte, error)
 }
@@ -37,12 +37,12 @@ type dumper struct {
 	header    bool
 	selection *dump.Selection
 	filtered  bool
-	recover   bool // goes on behind damage
+	recover   bool // whether to go on behind damage
 	stop      bool
 
 	count, countFiles bool
 
-	parquet *dump.ParquetWriter // of format parquet
+	parquet *dump.ParquetWriter // set for format parquet
 	buf     []byte
 	tally   dump.Tally
 
@@ -51,11 +51,11 @@ type dumper struct {
 	damaged, notes          map[string]uint64
 	warned                  int
 	unread                  int    // files and folders that were left out
-	passedOver              int64  // octets that no record could be made out of
-	behind                  uint64 // records that were read behind the first damage of their file
+	passedOver              int64  // octets that belong to no record
+	behind                  uint64 // records read behind the first damage of their file
 }
 
-// begin prints what stands before the lines.
+// begin prints the header line, or opens the Parquet writer.
 func (d *dumper) begin() error {
 	if d.format == "tsv" && d.header && !d.counting() {
 		d.buf = append(d.buf, d.columns.Header()...)
@@ -66,7 +66,7 @@ func (d *dumper) begin() error {
 	return d.flush()
 }
 
-// end prints what stands behind the lines.
+// end prints the count, with --count, and writes the rest of the output.
 func (d *dumper) end() error {
 	if d.count {
 		d.buf = fmt.Appendf(d.buf, "%d\n", d.selection.Matched())
@@ -74,7 +74,7 @@ func (d *dumper) end() error {
 	return errors.Join(d.flush(), d.close())
 }
 
-// close writes the end of a Parquet file, without which nobody can read it.
+// close writes the end of a Parquet file. The file cannot be read without it.
 func (d *dumper) close() error {
 	if d.parquet == nil {
 		return nil
@@ -84,7 +84,7 @@ func (d *dumper) close() error {
 
 func (d *dumper) counting() bool { return d.count || d.countFiles }
 
-// formatter returns that of one file, and its tally.
+// formatter returns the formatter of one file, and its tally.
 func (d *dumper) formatter(in playback.Input) (dumpFormatter, *dump.Tally) {
 	switch {
 	case d.counting():
@@ -104,7 +104,7 @@ func (d *dumper) formatter(in playback.Input) (dumpFormatter, *dump.Tally) {
 	return f, &f.Tally
 }
 
-// file prints one file. The error is that of opening it, of writing, or of ctx.
+// file prints one file. It fails if the file cannot be opened, if writing fails, or if ctx ends.
 func (d *dumper) file(ctx context.Context, in playback.Input, stdin io.Reader) (err error) {
 	r, err := capture.Open(in.Path, stdin)
 	if err != nil {
@@ -146,7 +146,9 @@ func (d *dumper) items(ctx context.Context, r *capture.Reader, f dumpFormatter) 
 			if d.buf, err = f.Append(d.buf, it); err != nil {
 				d.refused++
 				d.damaged[string(capture.BadRecord)]++
-				err = &capture.Damage{File: r.Name(), Offset: it.Offset, Number: it.Number, Reason: capture.BadRecord, Err: err}
+				err = &capture.Damage{
+					File: r.Name(), Offset: it.Offset, Number: it.Number, Reason: capture.BadRecord, Err: err,
+				}
 			}
 			d.stop = d.selection.Done()
 		}
@@ -165,7 +167,7 @@ func (d *dumper) items(ctx context.Context, r *capture.Reader, f dumpFormatter) 
 	return d.flush()
 }
 
-// damage names a part that could not be read.
+// damage counts a damaged part and prints it if it is one of the first dumpWarnings of its file.
 func (d *dumper) damage(err error) {
 	if damage, ok := errors.AsType[*capture.Damage](err); ok {
 		d.passedOver += damage.Skipped
@@ -188,7 +190,7 @@ func (d *dumper) flush() error {
 	return nil
 }
 
-// sum adds what r says of its file.
+// sum adds the statistics of r to the totals.
 func (d *dumper) sum(r *capture.Reader) {
 	s := r.Stats()
 	d.records += s.Records
@@ -203,17 +205,24 @@ func (d *dumper) sum(r *capture.Reader) {
 	}
 }
 
-// summary says how much was read, what was skipped and why, and how many lines the filters let pass.
+// summary returns how much was read, how much was skipped and why, and how many lines the filters
+// let pass.
 func (d *dumper) summary() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s read, %d octets (%d as packed); %d skipped", bgp.Count(d.records, "record"), d.plainBytes, d.packedBytes, d.refused)
+	fmt.Fprintf(
+		&b, "%s read, %d octets (%d as packed); %d skipped",
+		bgp.Count(d.records, "record"), d.plainBytes, d.packedBytes, d.refused,
+	)
 	if len(d.damaged) > 0 {
 		b.WriteString(": " + counted(d.damaged))
 		switch {
 		case !d.recover:
 			b.WriteString("; ended at the first damage (--no-recover)")
 		default:
-			fmt.Fprintf(&b, "; %s passed over, %s read behind damage", bgp.Count(d.passedOver, "octet"), bgp.Count(d.behind, "record"))
+			fmt.Fprintf(
+				&b, "; %s passed over, %s read behind damage",
+				bgp.Count(d.passedOver, "octet"), bgp.Count(d.behind, "record"),
+			)
 		}
 	}
 	if len(d.notes) > 0 {

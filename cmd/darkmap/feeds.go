@@ -16,13 +16,14 @@ import (
 )
 
 const (
-	// watchEvery is how often the table is drawn anew.
+	// watchEvery is how often the table is drawn again.
 	watchEvery = 2 * time.Second
-	// failedLooks is how often what runs is looked at once reading from it has failed, until that is the failure.
+	// failedLooks is how often the data directory is checked for a successor after reading from the
+	// running instance has failed. After that the command ends with that failure.
 	failedLooks = 5
 )
 
-// feedsCmd shows how the feeds stand.
+// feedsCmd shows the states of the feeds.
 type feedsCmd struct {
 	Format          string `help:"Form of the result: ${enum}." enum:"table,json" default:"table"`
 	Watch           bool   `help:"Draw anew every two seconds until interrupted."`
@@ -30,7 +31,7 @@ type feedsCmd struct {
 	Dataset         string `help:"Dataset whose feeds are meant (default: that of what runs, else live)." placeholder:"NAME"`
 }
 
-// Run reads bgp.feeds and bgp.panel of what runs.
+// Run reads bgp.feeds and bgp.panel of the running instance, or of the configured brokers.
 func (c *feedsCmd) Run(ctx context.Context, g *globals) error {
 	if c.PrintConnection {
 		return g.printBrokers(c.Dataset)
@@ -52,8 +53,8 @@ func (c *feedsCmd) Run(ctx context.Context, g *globals) error {
 	return c.print(g, t)
 }
 
-// watch draws how the feeds stand until ctx ends or what runs has ended; started again, it is followed to its new brokers. at is nil
-// where the brokers are configured.
+// watch draws the states of the feeds until ctx ends or the instance has ended. If the instance is
+// started again, watch follows it to its new brokers. at is nil if the brokers are configured.
 func (c *feedsCmd) watch(ctx context.Context, g *globals, cfg kafka.Config, at *datadir.Run) error {
 	for {
 		next, err := c.follow(ctx, g, cfg, at)
@@ -64,8 +65,11 @@ func (c *feedsCmd) watch(ctx context.Context, g *globals, cfg kafka.Config, at *
 	}
 }
 
-// follow follows the topics and draws what they say. It returns what runs in the place of at, or nil when ctx ends.
-func (c *feedsCmd) follow(ctx context.Context, g *globals, cfg kafka.Config, at *datadir.Run) (*datadir.Run, error) {
+// follow reads the topics and draws their contents. It returns the instance that runs in the place
+// of at, or nil if ctx ends.
+func (c *feedsCmd) follow(
+	ctx context.Context, g *globals, cfg kafka.Config, at *datadir.Run,
+) (*datadir.Run, error) {
 	t := feedlog.New()
 	ended, stop := tailFeeds(ctx, g, cfg, t)
 	defer stop()
@@ -75,7 +79,7 @@ func (c *feedsCmd) follow(ctx context.Context, g *globals, cfg kafka.Config, at 
 	for looks := failedLooks; looks > 0; {
 		select {
 		case <-ctx.Done():
-			return nil, nil //nolint:nilnil // told to end
+			return nil, nil // ctx ended
 		case <-tick.C:
 		}
 		next, err := successor(g.DataDir, at)
@@ -86,7 +90,7 @@ func (c *feedsCmd) follow(ctx context.Context, g *globals, cfg kafka.Config, at 
 		case failed = <-ended:
 		default:
 		}
-		if failed != nil { // what runs may be ending
+		if failed != nil { // the running instance may be ending
 			if at == nil {
 				return nil, failed
 			}
@@ -102,16 +106,19 @@ func (c *feedsCmd) follow(ctx context.Context, g *globals, cfg kafka.Config, at 
 	return nil, failed
 }
 
-// tailFeeds follows the topics into t until stop, which waits for its end. The channel has the error if there was one.
-func tailFeeds(ctx context.Context, g *globals, cfg kafka.Config, t *feedlog.Table) (<-chan error, func()) {
+// tailFeeds reads the topics into t until stop is called. stop waits for the end of the reader. If
+// reading fails, the channel receives the error.
+func tailFeeds(
+	ctx context.Context, g *globals, cfg kafka.Config, t *feedlog.Table,
+) (<-chan error, func()) {
 	log := g.log
 	if !log.Enabled(ctx, slog.LevelDebug) {
-		log = slog.New(slog.DiscardHandler) // the table is redrawn over what it would say
+		log = slog.New(slog.DiscardHandler) // the table is drawn over the place of log lines
 	}
 	reading, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	var done sync.WaitGroup
-	done.Go(func() { // ends with reading, or an error
+	done.Go(func() { // ends with reading, or with an error
 		if err := t.Follow(reading, cfg, log); err != nil {
 			ended <- err
 		}
@@ -122,8 +129,8 @@ func tailFeeds(ctx context.Context, g *globals, cfg kafka.Config, t *feedlog.Tab
 	}
 }
 
-// successor returns what runs in the place of at; nil while that is at, or nothing that can be read yet, or at is nil. It is an error
-// where nothing runs any more.
+// successor returns the instance that runs in the place of at. It returns nil while at itself runs,
+// while a new instance starts, and if at is nil. It fails if no instance runs any more.
 func successor(dir string, at *datadir.Run) (*datadir.Run, error) {
 	if at == nil {
 		return nil, nil //nolint:nilnil // nobody to look after
@@ -133,7 +140,7 @@ func successor(dir string, at *datadir.Run) (*datadir.Run, error) {
 		return nil, err
 	}
 	if now == nil {
-		if busy, err := datadir.InUse(dir); err != nil || busy { // it starts
+		if busy, err := datadir.InUse(dir); err != nil || busy { // an instance is starting
 			return nil, err
 		}
 	}
@@ -165,13 +172,18 @@ func (c *feedsCmd) print(g *globals, t *feedlog.Table) error {
 	return printLines(g.stdout, lines)
 }
 
-var errNothingRuns = errors.New("nothing runs on this data directory, and kafka.brokers is empty: start darkmap up, or name the brokers")
+var errNothingRuns = errors.New(
+	"nothing runs on this data directory, and kafka.brokers is empty: start darkmap up, or name the brokers",
+)
 
-// reachKafka returns the brokers of the instance that runs on the data directory, else the configured ones. An empty dataset is that
-// of what runs, else live. The run is nil where the brokers are the configured ones.
+// reachKafka returns the brokers of the instance that runs on the data directory, else the
+// configured ones. An empty dataset means the instance's dataset, else live. The run is nil if the
+// brokers are the configured ones.
 func (g *globals) reachKafka(dataset string) (kafka.Config, *datadir.Run, error) {
 	if dataset != "" && !datasetName.MatchString(dataset) {
-		return kafka.Config{}, nil, usageError(fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens", dataset))
+		return kafka.Config{}, nil, usageError(fmt.Errorf(
+			"--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens", dataset,
+		))
 	}
 	cfg, err := g.configuration()
 	if err != nil {
@@ -184,7 +196,10 @@ func (g *globals) reachKafka(dataset string) (kafka.Config, *datadir.Run, error)
 	case running != nil && len(running.Kafka) > 0 && (dataset == "" || running.Dataset == dataset):
 		return cfg.Kafka.Through(running.Kafka, running.KafkaCredentials).WithDataset(running.Dataset), running, nil
 	case len(cfg.Kafka.Brokers) == 0 && running != nil && len(running.Kafka) > 0:
-		return kafka.Config{}, nil, fmt.Errorf("what runs on this data directory, darkmap %s, has the dataset %s and not %s", running.Command, running.Dataset, dataset)
+		return kafka.Config{}, nil, fmt.Errorf(
+			"what runs on this data directory, darkmap %s, has the dataset %s and not %s",
+			running.Command, running.Dataset, dataset,
+		)
 	case len(cfg.Kafka.Brokers) == 0:
 		return kafka.Config{}, nil, errNothingRuns
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/darkmap/darkmap/internal/terminal"
 )
 
-// writeFeedsJSON prints one object a line: the feeds, then the families.
+// writeFeedsJSON prints one object a line: first the feeds, then the families.
 func writeFeedsJSON(w io.Writer, rows []feedlog.Row, panels []feedlog.Panel) error {
 	enc := json.NewEncoder(w)
 	for _, r := range rows {
@@ -25,7 +25,7 @@ func writeFeedsJSON(w io.Writer, rows []feedlog.Row, panels []feedlog.Panel) err
 	return nil
 }
 
-// panelLines say of each family whether verdicts are possible.
+// panelLines describe for each family whether verdicts are possible.
 func panelLines(panels []feedlog.Panel) []string {
 	if len(panels) == 0 {
 		return []string{"no verdict is possible yet: no peer has said anything that the detector has decided on"}
@@ -40,7 +40,7 @@ func panelLines(panels []feedlog.Panel) []string {
 	return lines
 }
 
-// feedLines draws the rows under a heading, no line longer than width; 0 is unlimited.
+// feedLines draws the rows under a heading. No line is longer than width; 0 means no limit.
 func feedLines(rows []feedlog.Row, width int) []string {
 	table := terminal.Table{Columns: []terminal.Column{
 		{Title: "COLLECTOR"},
@@ -63,7 +63,8 @@ func feedLines(rows []feedlog.Row, width int) []string {
 			lag = fmt.Sprintf("%.1f s", *r.LagSeconds)
 		}
 		row := []string{
-			r.Collector, r.Source, string(r.State), fmt.Sprint(r.PeersUp), fmt.Sprint(r.FullFeedsIPv4), fmt.Sprint(r.FullFeedsIPv6),
+			r.Collector, r.Source, string(r.State),
+			fmt.Sprint(r.PeersUp), fmt.Sprint(r.FullFeedsIPv4), fmt.Sprint(r.FullFeedsIPv6),
 			fmt.Sprintf("%.1f", r.MessagesPerSecond), lag, gap, r.Reason,
 		}
 		cells := make([]terminal.Cell, len(row))

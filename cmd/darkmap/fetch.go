@@ -9,12 +9,12 @@ import (
 	"github.com/darkmap/darkmap/internal/fetch"
 )
 
-// fetchCmd brings what later runs need, so that they work offline.
+// fetchCmd fetches the data that later runs need, so that they work offline.
 type fetchCmd struct {
 	GeoDate string `help:"Fetch the geography of this day instead, from the RIRs or whom the configuration names, for replays of that time." placeholder:"DATE"`
 }
 
-// Run fetches every item that is missing and says where all of them are.
+// Run fetches every missing item and prints the folders of all items.
 func (c *fetchCmd) Run(ctx context.Context, g *globals) error {
 	if c.GeoDate != "" {
 		return g.bringSnapshot(ctx, c.GeoDate)
@@ -29,7 +29,10 @@ func (c *fetchCmd) Run(ctx context.Context, g *globals) error {
 		fmt.Fprintf(g.stdout, "%s\t%s\t%s\t%s\n", item.Name, item.Version, item.Licence, dir)
 	}
 	if _, ok := fetch.Engine(); !ok {
-		fmt.Fprintf(g.stderr, "there is no embedded ClickHouse for %s/%s: configure clickhouse.addresses\n", runtime.GOOS, runtime.GOARCH)
+		fmt.Fprintf(
+			g.stderr, "there is no embedded ClickHouse for %s/%s: configure clickhouse.addresses\n",
+			runtime.GOOS, runtime.GOARCH,
+		)
 	}
 	return errors.Join(faults...)
 }

@@ -9,13 +9,17 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// furtherSQL returns queries that show what is behind an outage, each ready for `darkmap sql`. They read prefix_history where the outage
-// names prefixes, which is quick, and route_changes elsewhere.
+// furtherSQL returns queries on the route changes behind an outage, each ready for `darkmap sql`.
+// The queries read prefix_history if the outage names prefixes, because that is quick. Otherwise
+// they read route_changes.
 func furtherSQL(o bgp.Outage) []string {
 	from := o.Start.Add(-5 * time.Minute)
 	to := o.Start.Add(10 * time.Minute)
 	view, entity := sqlEntity(o)
-	rows := fmt.Sprintf("FROM darkmap.%s WHERE dataset = %s AND %s AND timestamp >= %s AND timestamp < %s", view, clickhouse.QuoteText(o.Dataset), entity, clickhouse.QuoteTime(from), clickhouse.QuoteTime(to))
+	rows := fmt.Sprintf(
+		"FROM darkmap.%s WHERE dataset = %s AND %s AND timestamp >= %s AND timestamp < %s",
+		view, clickhouse.QuoteText(o.Dataset), entity, clickhouse.QuoteTime(from), clickhouse.QuoteTime(to),
+	)
 	return []string{
 		"SELECT toStartOfMinute(timestamp) AS minute, countIf(type = 'announce') AS announced, countIf(type = 'withdraw') AS withdrawn, uniqExact(peer_asn) AS peers " +
 			rows + " GROUP BY minute ORDER BY minute",
@@ -26,8 +30,8 @@ func furtherSQL(o bgp.Outage) []string {
 	}
 }
 
-// sqlEntity is the view to read and the condition that picks the entity's rows. Withdrawals carry no origin, so an AS is picked by the
-// prefixes that it lost.
+// sqlEntity returns the view to read and the condition on the entity's rows. Withdrawals carry no
+// origin, so the rows of an AS are found by the prefixes that it lost.
 func sqlEntity(o bgp.Outage) (view, condition string) {
 	prefixes := o.LostPrefixes
 	switch {

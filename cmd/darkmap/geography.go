@@ -16,13 +16,17 @@ import (
 	"github.com/darkmap/darkmap/internal/timespan"
 )
 
-// chooseData names in the configuration the files of locations and AS data of a time; the zero time is the present. Default data that
-// cannot be fetched are told and left out: entities by origin AS remain.
-func (g *globals) chooseData(ctx context.Context, c *configuration, at time.Time) (dated.Choice, dated.Inputs, error) {
+// chooseData sets in the configuration the files of locations and AS data of a time. The zero time
+// is the present. Default data that cannot be fetched are reported and left out: then only entities
+// by origin AS remain.
+func (g *globals) chooseData(
+	ctx context.Context, c *configuration, at time.Time,
+) (dated.Choice, dated.Inputs, error) {
 	return g.chooseDataOf(c, at, func(item fetch.Item) (string, bool) { return g.fetched(ctx, item) })
 }
 
-// chooseHere is chooseData of the present that fetches nothing. It returns the names of default data that were not fetched.
+// chooseHere does the same as chooseData for the present, but fetches nothing. It returns the names
+// of default data that were never fetched.
 func (g *globals) chooseHere(c *configuration) (missing []string, err error) {
 	_, _, err = g.chooseDataOf(c, time.Time{}, func(item fetch.Item) (string, bool) {
 		dir, err := fetch.Dir(g.CacheDir, item)
@@ -34,8 +38,10 @@ func (g *globals) chooseHere(c *configuration) (missing []string, err error) {
 	return missing, err
 }
 
-// chooseDataOf is chooseData with the default data in the folders that find knows.
-func (g *globals) chooseDataOf(c *configuration, at time.Time, find func(fetch.Item) (string, bool)) (dated.Choice, dated.Inputs, error) {
+// chooseDataOf does the same as chooseData. find returns the folder of an item of default data.
+func (g *globals) chooseDataOf(
+	c *configuration, at time.Time, find func(fetch.Item) (string, bool),
+) (dated.Choice, dated.Inputs, error) {
 	in, err := g.datedInputs(c, find)
 	if err != nil {
 		return dated.Choice{}, in, err
@@ -48,19 +54,23 @@ func (g *globals) chooseDataOf(c *configuration, at time.Time, find func(fetch.I
 	return choice, in, nil
 }
 
-// withChoice is a section enrich that reads the chosen files.
+// withChoice returns the section enrich with the chosen files.
 func withChoice(c enrich.Config, choice dated.Choice) enrich.Config {
 	c.Geo.Files, c.ASN.Files, c.OriginsApart = choice.Places.Places, choice.Owners.Owners, choice.Apart()
 	return c
 }
 
-// datedInputs are what the configuration and the default data, in the folders that find knows, have to choose from.
-func (g *globals) datedInputs(c *configuration, find func(fetch.Item) (string, bool)) (dated.Inputs, error) {
+// datedInputs returns the data to choose from: those of the configuration and the default data.
+// find returns the folder of an item of default data.
+func (g *globals) datedInputs(
+	c *configuration, find func(fetch.Item) (string, bool),
+) (dated.Inputs, error) {
 	dir, err := g.snapshotsDir(c)
 	day := fetch.Delegations.Day()
 	return dated.Inputs{
-		Dir: dir, Configured: c.Enrich.Snapshots.Directory != "", Listed: dated.Data{Places: c.Enrich.Geo.Files, Owners: c.Enrich.ASN.Files}, DefaultDay: day,
-		Now: time.Now,
+		Dir: dir, Configured: c.Enrich.Snapshots.Directory != "",
+		Listed:     dated.Data{Places: c.Enrich.Geo.Files, Owners: c.Enrich.ASN.Files},
+		DefaultDay: day, Now: time.Now,
 		DefaultPlaces: func() (d dated.Data) {
 			if dir, ok := find(fetch.Delegations); ok {
 				for _, f := range fetch.Delegations.Files {
@@ -83,7 +93,7 @@ func (g *globals) datedInputs(c *configuration, find func(fetch.Item) (string, b
 	}, err
 }
 
-// snapshotsDir is the folder of dated snapshots.
+// snapshotsDir returns the folder of dated snapshots.
 func (g *globals) snapshotsDir(c *configuration) (string, error) {
 	if c.Enrich.Snapshots.Directory != "" {
 		return c.Enrich.Snapshots.Directory, nil
@@ -92,10 +102,10 @@ func (g *globals) snapshotsDir(c *configuration) (string, error) {
 	return filepath.Join(dir, "snapshots"), err
 }
 
-// fetched returns where the item is, fetching it if it has to.
+// fetched returns the folder of the item. It fetches the item if it is missing.
 func (g *globals) fetched(ctx context.Context, item fetch.Item) (string, bool) {
 	dir, err := fetch.Ensure(ctx, g.CacheDir, item, g.line)
-	if ctx.Err() != nil { // nothing goes on
+	if ctx.Err() != nil { // the command ends
 		return "", false
 	}
 	if err != nil {
@@ -105,7 +115,7 @@ func (g *globals) fetched(ctx context.Context, item fetch.Item) (string, bool) {
 	return dir, true
 }
 
-// openSources opens the files of the present, and follows the newest snapshot.
+// openSources opens the files of the present. Later it opens newer snapshots as they appear.
 func (g *globals) openSources(ctx context.Context, c *configuration) (*enrich.Sources, error) {
 	choice, in, err := g.chooseData(ctx, c, time.Time{})
 	if err != nil {
@@ -128,7 +138,7 @@ func (g *globals) openSources(ctx context.Context, c *configuration) (*enrich.So
 	return sources, nil
 }
 
-// openSourcesOf opens the files that were in force on a day; it is empty for the present.
+// openSourcesOf opens the files that were valid on a day. An empty date means the present.
 func (g *globals) openSourcesOf(ctx context.Context, c *configuration, date string) (*enrich.Sources, error) {
 	if date == "" {
 		return g.openSources(ctx, c)
@@ -148,7 +158,7 @@ func (g *globals) openSourcesOf(ctx context.Context, c *configuration, date stri
 	return enrich.OpenSources(c.Enrich, g.log)
 }
 
-// logChoice logs what was left out, and which days the data are of.
+// logChoice logs the notes on data that were left out, and the chosen files.
 func (g *globals) logChoice(choice dated.Choice) {
 	for _, note := range choice.Notes {
 		g.log.Warn("geography by date", "note", note)
@@ -156,7 +166,7 @@ func (g *globals) logChoice(choice dated.Choice) {
 	g.log.Info("locations and AS data chosen", "files", choice.Files())
 }
 
-// parseDay reads a flag that names a day.
+// parseDay parses the value of a flag that names a day.
 func parseDay(flag, text string) (time.Time, error) {
 	t, lasts, err := timespan.Parse(text)
 	if err != nil || lasts != timespan.Day {
@@ -200,7 +210,10 @@ func (g *globals) bringSnapshot(ctx context.Context, date string) error {
 		}
 		return local.Path, local.Discard, nil
 	}
-	path, err := dated.Bring(ctx, dir, day, cfg.Enrich.Snapshots.Fetched(), get, func(s string) { fmt.Fprintln(g.stderr, "darkmap:", s) })
+	path, err := dated.Bring(
+		ctx, dir, day, cfg.Enrich.Snapshots.Fetched(), get,
+		func(s string) { fmt.Fprintln(g.stderr, "darkmap:", s) },
+	)
 	if ctx.Err() != nil {
 		return interruptedError{"interrupted while fetching: what is here is kept, and the same command goes on"}
 	}

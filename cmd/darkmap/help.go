@@ -18,7 +18,7 @@ type helpCmd struct {
 	Command []string `arg:"" optional:"" help:"Of which command; without it, of all." placeholder:"COMMAND"`
 }
 
-// withHelp turns `help COMMAND` into `COMMAND --help`, and finds commands that do not exist.
+// withHelp turns `help COMMAND` into `COMMAND --help`. It fails for a command that does not exist.
 func withHelp(app *kong.Application, args []string) ([]string, error) {
 	if len(args) == 0 || args[0] != "help" || len(args) > 1 && strings.HasPrefix(args[1], "-") {
 		return args, nil
@@ -36,14 +36,17 @@ func withHelp(app *kong.Application, args []string) ([]string, error) {
 			}
 		}
 		if next == nil {
-			return nil, fmt.Errorf("there is no command %q%s: `darkmap --help` lists them", strings.Join(args[1:i+2], " "), didYouMean(word, names))
+			return nil, fmt.Errorf(
+				"there is no command %q%s: `darkmap --help` lists them",
+				strings.Join(args[1:i+2], " "), didYouMean(word, names),
+			)
 		}
 		node = next
 	}
 	return append(append([]string{}, args[1:]...), "--help"), nil
 }
 
-// didYouMean names the nearest of some words, if one is near.
+// didYouMean suggests the most similar known word, if one is similar enough.
 func didYouMean(word string, known []string) string {
 	if near := nearest.Of(word, known); near != "" {
 		return fmt.Sprintf(" (did you mean %q?)", near)
@@ -51,20 +54,20 @@ func didYouMean(word string, known []string) string {
 	return ""
 }
 
-// Run is never reached: run turns the command into --help.
+// Run is never called: withHelp turns the command into --help.
 func (helpCmd) Run() error { return nil }
 
-// versionFlag says what this is, and ends.
+// versionFlag prints the version and ends the program.
 type versionFlag bool
 
-// BeforeReset says it before anything else is checked.
+// BeforeReset prints the version before anything else is checked.
 func (versionFlag) BeforeReset(app *kong.Kong) error {
 	_, err := fmt.Fprintln(app.Stdout, versionText())
 	app.Exit(0)
 	return err
 }
 
-// versionText is the program's name, its version and Go's.
+// versionText returns the program's name, its version and the version of Go.
 func versionText() string {
 	goVersion := ""
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -73,7 +76,7 @@ func versionText() string {
 	return strings.TrimSpace(fmt.Sprintf("darkmap %s %s", version, goVersion))
 }
 
-// completionCmd writes what a shell reads to complete command lines.
+// completionCmd writes the script with which a shell completes command lines.
 type completionCmd struct {
 	Shell string `arg:"" help:"For which shell: ${enum}." enum:"bash,zsh,fish"`
 }
@@ -88,12 +91,12 @@ func (c completionCmd) Run(g *globals) error {
 	return err
 }
 
-// completeCmd is what the shells' scripts call.
+// completeCmd is the command that the shells' scripts call.
 type completeCmd struct {
 	Words []string `arg:"" optional:"" help:"The words of a command line after the program's name."`
 }
 
-// Run prints what can stand in the place of the last word.
+// Run prints the candidates for the last word.
 func (c completeCmd) Run(ctx context.Context, g *globals) error {
 	parser, err := newParser(ctx, &cli{}, g.stdout, g.stderr)
 	if err != nil {
@@ -107,7 +110,7 @@ func (c completeCmd) Run(ctx context.Context, g *globals) error {
 	return nil
 }
 
-// knownValues are values of flags and arguments that are no enum.
+// knownValues returns the known values of flags and arguments that are no enum.
 func knownValues(app *kong.Application) completion.Values {
 	return func(command, name string) []string {
 		switch command + " " + name {

@@ -1,4 +1,5 @@
-// Command darkmap is the observatory's one binary: every stage and every tool is a subcommand. This package only wires.
+// Command darkmap is the observatory's one binary. Every stage and every tool is a subcommand. This
+// package only connects the parts.
 package main
 
 import (
@@ -33,7 +34,7 @@ const (
 	exitInterrupted = 130
 )
 
-// exitError is an error that says with which code to end.
+// exitError is an error with the exit code of the program.
 type exitError struct {
 	code int
 	err  error
@@ -42,7 +43,7 @@ type exitError struct {
 func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
-// usageError makes err end with wrong usage or configuration.
+// usageError gives err the exit code of wrong usage or configuration.
 func usageError(err error) error { return &exitError{exitUsage, err} }
 
 // cli holds the flags that every command has, and the commands.
@@ -81,7 +82,7 @@ type cli struct {
 	Fetch      fetchCmd      `cmd:"" help:"Fetch the default data and the embedded ClickHouse; what is there is not fetched again."`
 }
 
-// globals is what every command's Run is given.
+// globals holds the flags and the state that every command's Run receives.
 type globals struct {
 	Config    string   `help:"Configuration file (YAML)." type:"path" placeholder:"FILE"`
 	Set       []string `help:"Set one configuration value (key=value); may be repeated." sep:"none" placeholder:"KEY=VALUE"`
@@ -92,12 +93,12 @@ type globals struct {
 
 	ShowVersion versionFlag `name:"version" help:"Say what this is, and end."`
 
-	// program is what the program was called as.
+	// program is the name by which the program was called.
 	program string
 
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	// line is the end of standard error: stderr writes above the progress that it draws.
+	// line draws progress on standard error. stderr writes above it.
 	line *progress.Line
 	log  *slog.Logger
 	// began is when the program was started.
@@ -109,25 +110,32 @@ func main() {
 		os.Exit(code)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // so that writing to a closed pipe is an error and not the end
-	go func() {                                             // ends with the process
+	// A write to a closed pipe then is an error and does not end the process.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	go func() { // ends with the process
 		<-ctx.Done()
-		stop() // a second signal ends it at once
+		stop() // a second signal ends the process at once
 	}()
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
-// newParser returns one of the command line, into c.
+// newParser returns a parser of the command line that fills in c.
 func newParser(ctx context.Context, c *cli, stdout, stderr io.Writer) (*kong.Kong, error) {
-	return kong.New(c, kong.Name("darkmap"), kong.Description("Watches the global routing table and says which networks and countries have gone dark."),
-		kong.Writers(stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)), kong.Vars{"admin_addr": telemetry.DefaultAdminAddr, "access": accessNames()},
-		kong.NamedMapper("folder", kong.MapperFunc(folder)), kong.NamedMapper("collector", kong.MapperFunc(collector)),
-		kong.ExplicitGroups([]kong.Group{{Key: "stages", Title: "Stages, each a process of its own:"}, {Key: "filters", Title: "Filters:"}}))
+	return kong.New(c, kong.Name("darkmap"),
+		kong.Description("Watches the global routing table and says which networks and countries have gone dark."),
+		kong.Writers(stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Vars{"admin_addr": telemetry.DefaultAdminAddr, "access": accessNames()},
+		kong.NamedMapper("folder", kong.MapperFunc(folder)),
+		kong.NamedMapper("collector", kong.MapperFunc(collector)),
+		kong.ExplicitGroups([]kong.Group{
+			{Key: "stages", Title: "Stages, each a process of its own:"},
+			{Key: "filters", Title: "Filters:"},
+		}))
 }
 
-// run is main without the process: it parses, runs one command and returns the exit code.
+// run does the work of main: it parses the arguments, runs one command and returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var c cli
 	c.line = progress.NewLine(stderr)
@@ -142,7 +150,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitUsage
 	}
 	parsed, err := parser.Parse(args)
-	if errors.Is(err, syscall.EPIPE) { // of --help
+	if errors.Is(err, syscall.EPIPE) { // --help into a closed pipe
 		return 0
 	}
 	if err != nil {
@@ -163,7 +171,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return code(ctx, parsed.Run(&c.globals), stderr)
 }
 
-// folder reads a flag that names a folder. Empty, as an unset variable is, would be the present one.
+// folder parses a flag that names a folder. An empty value, as of an unset variable, would mean the
+// current folder, so it is refused.
 func folder(flag *kong.DecodeContext, target reflect.Value) error {
 	var path string
 	if err := flag.Scan.PopValueInto("folder", &path); err != nil {
@@ -176,13 +185,14 @@ func folder(flag *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
-// errClosedPipe says that whoever read standard output has enough: that is no failure.
+// errClosedPipe reports that the reader of standard output has closed it. This is no failure.
 var errClosedPipe = errors.New("standard output was closed")
 
-// output is standard output where it may be a pipe. A broken pipe elsewhere, to a broker say, is a failure.
+// output is standard output if it may be a pipe. A broken pipe elsewhere, for example to a broker,
+// is a failure.
 type output struct{ io.Writer }
 
-// Write tells a closed pipe from other failures.
+// Write returns errClosedPipe if the pipe is closed.
 func (o output) Write(b []byte) (int, error) {
 	n, err := o.Writer.Write(b)
 	if errors.Is(err, syscall.EPIPE) {
@@ -191,15 +201,16 @@ func (o output) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// interruptedError says that a command was told to end before it was through.
+// interruptedError reports that a command was interrupted before its end.
 type interruptedError struct{ text string }
 
 func (e interruptedError) Error() string { return e.text }
 
-// Unwrap makes it the end of a context.
+// Unwrap returns context.Canceled.
 func (interruptedError) Unwrap() error { return context.Canceled }
 
-// code says err and turns it into the exit code. What was cancelled while ctx goes on was cancelled because something failed.
+// code prints err and returns its exit code. Work that was cancelled while ctx goes on was
+// cancelled because of a failure.
 func code(ctx context.Context, err error, stderr io.Writer) int {
 	if err == nil {
 		return 0
@@ -219,8 +230,8 @@ func code(ctx context.Context, err error, stderr io.Writer) int {
 	return exitFailed
 }
 
-// causes is the text of an error without what only says that a context ended: that is how a command learns of the end, and not why
-// it ended.
+// causes returns the text of err without the parts that only report the end of a context. Such a
+// part is how a command learns of the end, and not the cause of the end.
 func causes(err error) string {
 	var texts []string
 	for _, e := range parts(err) {
@@ -235,7 +246,7 @@ func causes(err error) string {
 	return strings.Join(texts, "\n")
 }
 
-// parts takes what was joined apart.
+// parts returns the errors that were joined in err.
 func parts(err error) []error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
@@ -247,16 +258,19 @@ func parts(err error) []error {
 		all = append(all, parts(e)...)
 		texts = append(texts, e.Error())
 	}
-	if strings.Join(texts, "\n") != err.Error() { // wrapped with words of its own
+	if strings.Join(texts, "\n") != err.Error() { // wrapped, with a text of its own
 		return []error{err}
 	}
 	return all
 }
 
-// command is a command line of this program, as it was called, with the flags that name its folders and its configuration.
+// command returns a command line of this program, by the name that it was called by, with the flags
+// for its folders and its configuration.
 func (g *globals) command(args ...string) string {
 	words := []string{shellWord(g.program), args[0]}
-	for _, f := range []struct{ name, value string }{{"--config", g.Config}, {"--data-dir", g.DataDir}, {"--cache-dir", g.CacheDir}} {
+	for _, f := range []struct{ name, value string }{
+		{"--config", g.Config}, {"--data-dir", g.DataDir}, {"--cache-dir", g.CacheDir},
+	} {
 		if f.value != "" {
 			words = append(words, f.name, shellWord(f.value))
 		}
@@ -267,7 +281,7 @@ func (g *globals) command(args ...string) string {
 	return strings.Join(append(words, args[1:]...), " ")
 }
 
-// plainWord needs no quotes in a shell.
+// plainWord matches words that need no quotes in a shell.
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
 
 // shellWord quotes a word for a shell.

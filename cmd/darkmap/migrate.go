@@ -16,8 +16,8 @@ type migrateCmd struct {
 	Status bool `help:"Print which steps were taken, when and by which darkmap, and what is missing or different; change nothing." xor:"look"`
 }
 
-// Run migrates, mends what was missing or different, fills the tables of names, and says what it did. It is the command that makes a
-// store where there is none, which it says first.
+// Run migrates the store, repairs missing and different objects, fills the tables of names, and
+// prints its steps. This command also makes a store where none exists, and prints that first.
 func (c migrateCmd) Run(ctx context.Context, g *globals) error {
 	cfg, err := g.configuration()
 	if err != nil {
@@ -42,7 +42,7 @@ func (c migrateCmd) do(ctx context.Context, s *session, l *lease, cfg *configura
 	}
 	done, err := m.Migrate(ctx)
 	if err == nil || done.Steps > 0 {
-		fmt.Fprintf(g.stdout, "%d steps\n", done.Steps) // errors of writing show below
+		fmt.Fprintf(g.stdout, "%d steps\n", done.Steps) // a write error shows below
 	}
 	for _, said := range append(done.Repairs, done.Retention...) {
 		if _, err := fmt.Fprintln(g.stdout, said); err != nil {
@@ -54,7 +54,7 @@ func (c migrateCmd) do(ctx context.Context, s *session, l *lease, cfg *configura
 	}
 	filled, err := g.fillLookups(ctx, l.server, cfg)
 	for _, f := range filled {
-		fmt.Fprintln(g.stdout, f) // errors of writing showed above
+		fmt.Fprintln(g.stdout, f) // a write error showed above
 	}
 	return err
 }
@@ -67,7 +67,7 @@ func (c migrateCmd) plan(ctx context.Context, g *globals, m clickhouse.Migrator)
 	return err
 }
 
-// status prints a line for each step, then what is missing or different.
+// status prints a line for each step, then the missing and different objects.
 func (c migrateCmd) status(ctx context.Context, g *globals, m clickhouse.Migrator) error {
 	status, err := m.Status(ctx)
 	if err != nil {
@@ -79,7 +79,10 @@ func (c migrateCmd) status(ctx context.Context, g *globals, m clickhouse.Migrato
 		case step.Done && step.At.IsZero():
 			fmt.Fprintf(g.stdout, "%s: taken; when is not recorded\n", name)
 		case step.Done:
-			fmt.Fprintf(g.stdout, "%s: taken %s by %s\n", name, step.At.UTC().Format("2006-01-02 15:04:05"), cmp.Or(step.Program, "an older darkmap"))
+			fmt.Fprintf(
+				g.stdout, "%s: taken %s by %s\n", name, step.At.UTC().Format("2006-01-02 15:04:05"),
+				cmp.Or(step.Program, "an older darkmap"),
+			)
 		case step.Begun():
 			fmt.Fprintf(g.stdout, "%s: begun: %d of %s have passed", name, step.Passed, bgp.Count(step.Statements, "statement"))
 			if step.Partitions > 0 {
@@ -99,7 +102,7 @@ func (c migrateCmd) status(ctx context.Context, g *globals, m clickhouse.Migrato
 	return nil
 }
 
-// migrator brings a store to this program's schema and to the configured retention.
+// migrator returns a migrator to this program's schema and the configured retention.
 func (g *globals) migrator(server clickhouse.Server, cfg *configuration) clickhouse.Migrator {
 	return clickhouse.Migrator{
 		Server: server, Program: "darkmap " + version, Retention: &cfg.ClickHouse.Retention,
@@ -107,13 +110,13 @@ func (g *globals) migrator(server clickhouse.Server, cfg *configuration) clickho
 	}
 }
 
-// prepareSchema brings a store to this program's schema and says what was mended.
+// prepareSchema brings a store to this program's schema and prints the repairs.
 func (g *globals) prepareSchema(ctx context.Context, server clickhouse.Server, cfg *configuration) error {
 	done, err := g.migrator(server, cfg).Migrate(ctx)
 	for _, repair := range done.Repairs {
 		fmt.Fprintln(g.stderr, "darkmap: the store's schema was mended:", repair)
 	}
-	if done.Steps == 0 { // a new or migrated store is as configured
+	if done.Steps == 0 { // a new or migrated store has the configured retention
 		for _, said := range done.Retention {
 			fmt.Fprintln(g.stderr, "darkmap:", said)
 		}

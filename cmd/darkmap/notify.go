@@ -23,7 +23,7 @@ import (
 	"github.com/darkmap/darkmap/notify/report"
 )
 
-// notifyCmd groups the stage that tells people, and the commands about it.
+// notifyCmd groups the stage notify and the commands about it.
 type notifyCmd struct {
 	Run     notifyRunCmd     `cmd:"" default:"withargs" help:"Run the stage: send messages to the configured targets when outages begin, change and end."`
 	Test    notifyTestCmd    `cmd:"" help:"Send a test message to targets, now."`
@@ -38,14 +38,16 @@ type notifyRunCmd struct {
 	stageFlags `embed:""`
 }
 
-// Run tells the targets.
+// Run runs the stage, which sends messages to the targets.
 func (c *notifyRunCmd) Run(ctx context.Context, g *globals) error {
 	cfg, err := c.prepare(g)
 	if err != nil {
 		return err
 	}
 	if !cfg.Notify.Enabled() {
-		return usageError(errors.New("there is nothing to do: notify.targets and notify.routes say whom to tell of what, and notify.heartbeat where to beat; all of them are empty"))
+		return usageError(errors.New(
+			"there is nothing to do: notify.targets and notify.routes say whom to tell of what, and notify.heartbeat where to beat; all of them are empty",
+		))
 	}
 	reg := telemetry.NewRegistry(version)
 	s, err := g.newNotify(cfg, c.Instance, reg)
@@ -56,13 +58,15 @@ func (c *notifyRunCmd) Run(ctx context.Context, g *globals) error {
 	return c.run(ctx, g, cfg, notify.Name, reg, s)
 }
 
-// openDeps are what targets are given. own are the pipeline's brokers.
+// openDeps returns the dependencies of targets. own are the pipeline's brokers.
 func (g *globals) openDeps(own kafka.Config) notify.OpenDeps {
 	return notify.OpenDeps{Kafka: own, Log: g.log, Version: version, Now: time.Now}
 }
 
 // newNotify makes the stage with its targets.
-func (g *globals) newNotify(cfg *configuration, instance string, reg prometheus.Registerer) (*notify.Stage, error) {
+func (g *globals) newNotify(
+	cfg *configuration, instance string, reg prometheus.Registerer,
+) (*notify.Stage, error) {
 	places, err := cfg.Notify.Open(g.openDeps(cfg.Kafka))
 	if err != nil {
 		return nil, usageError(err)
@@ -72,7 +76,8 @@ func (g *globals) newNotify(cfg *configuration, instance string, reg prometheus.
 		return nil, usageError(errors.Join(err, notify.Close(places)))
 	}
 	s, err := notify.New(cfg.Notify, notify.Deps{
-		Kafka: cfg.Kafka, Log: g.log, Instance: instance, Drain: cfg.Drain, Registerer: reg, Targets: places, Heart: heart, Now: time.Now,
+		Kafka: cfg.Kafka, Log: g.log, Instance: instance, Drain: cfg.Drain, Registerer: reg,
+		Targets: places, Heart: heart, Now: time.Now,
 	})
 	if err != nil {
 		return nil, usageError(errors.Join(err, notify.Close(places)))
@@ -80,19 +85,19 @@ func (g *globals) newNotify(cfg *configuration, instance string, reg prometheus.
 	return s, nil
 }
 
-// announceNotify says who is told of what.
+// announceNotify prints the routes: which target receives which outages.
 func (g *globals) announceNotify(cfg *configuration) {
 	for _, line := range cfg.Notify.Describe() {
 		fmt.Fprintln(g.stderr, "  "+line)
 	}
 }
 
-// deskFlags are those of the commands that ask what notify knows.
+// deskFlags are the flags of the commands that read the state of notify.
 type deskFlags struct {
 	Dataset string `help:"Dataset that is meant (default: that of what runs, else live)." placeholder:"NAME"`
 }
 
-// deskForm is how they print.
+// deskForm is the flag for their output format.
 type deskForm struct {
 	Format string `help:"Form of the result: ${enum}." enum:"table,json" default:"table"`
 }
@@ -101,8 +106,11 @@ func (f deskForm) form(g *globals) report.Form {
 	return report.Form{JSON: f.Format == formatJSON, Width: terminal.Width(g.stdout), Now: time.Now()}
 }
 
-// deps are what a desk works with: the brokers of what runs, or the configured ones, and the targets that can be opened. done closes them.
-func (f deskFlags) deps(ctx context.Context, g *globals) (cfg notify.Config, d notify.Deps, done func(), err error) {
+// deps returns the dependencies of a desk: the brokers of the running instance or the configured
+// ones, and the targets that can be opened. done closes them.
+func (f deskFlags) deps(
+	ctx context.Context, g *globals,
+) (cfg notify.Config, d notify.Deps, done func(), err error) {
 	k, at, err := g.reachKafka(f.Dataset)
 	if err != nil {
 		return cfg, d, nil, err
@@ -126,7 +134,7 @@ func (f deskFlags) deps(ctx context.Context, g *globals) (cfg notify.Config, d n
 	}
 	return whole.Notify, d, func() {
 		told()
-		_ = notify.Close(d.Targets) // nothing was sent
+		_ = notify.Close(d.Targets) // no target has sent a message
 	}, nil
 }
 
@@ -175,7 +183,7 @@ type notifyCheckCmd struct {
 	deskForm  `embed:""`
 }
 
-// Run shows what would have been sent.
+// Run prints the messages that would have been sent.
 func (c *notifyCheckCmd) Run(ctx context.Context, g *globals) error {
 	length, err := timespan.ParseLength(c.Since)
 	if err != nil {
@@ -202,7 +210,7 @@ type notifyExplainCmd struct {
 	deskForm  `embed:""`
 }
 
-// Run says what became of an outage.
+// Run prints what happened to an outage: its routes and the answers of the targets.
 func (c *notifyExplainCmd) Run(ctx context.Context, g *globals) error {
 	return c.with(ctx, g, func(k *notify.Desk) error {
 		verdicts, err := k.Explain(ctx, c.ID)
@@ -218,9 +226,11 @@ type notifyStatusCmd struct {
 	deskForm  `embed:""`
 }
 
-// Run shows how the targets stand.
+// Run prints the state of each target.
 func (c *notifyStatusCmd) Run(ctx context.Context, g *globals) error {
-	return c.with(ctx, g, func(k *notify.Desk) error { return report.Status(g.stdout, k.Status(), c.form(g)) })
+	return c.with(ctx, g, func(k *notify.Desk) error {
+		return report.Status(g.stdout, k.Status(), c.form(g))
+	})
 }
 
 type notifyParkedCmd struct {
@@ -229,7 +239,7 @@ type notifyParkedCmd struct {
 	deskForm  `embed:""`
 }
 
-// Run shows what was given up, or lets it be sent again.
+// Run lists the messages that were given up. With --retry it has some of them sent again.
 func (c *notifyParkedCmd) Run(ctx context.Context, g *globals) error {
 	return c.with(ctx, g, func(k *notify.Desk) error {
 		for _, id := range c.Retry {
@@ -281,7 +291,10 @@ func (c *silenceBeginCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	now := time.Now().UTC().Truncate(time.Second)
-	s := incident.Silence{Watch: c.Watch, Codes: codes, Types: c.Type, Routes: c.Route, From: now, Until: now.Add(length), Reason: c.Reason}
+	s := incident.Silence{
+		Watch: c.Watch, Codes: codes, Types: c.Type, Routes: c.Route,
+		From: now, Until: now.Add(length), Reason: c.Reason,
+	}
 	if u, err := user.Current(); err == nil {
 		s.Who = u.Username
 	}
@@ -293,12 +306,16 @@ func (c *silenceBeginCmd) Run(ctx context.Context, g *globals) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(g.stdout, "silent until %s UTC: %s (id %s). Outages that still last then are told.\n", s.Until.UTC().Format(time.DateTime), report.Of(s), s.ID)
+		_, err = fmt.Fprintf(
+			g.stdout, "silent until %s UTC: %s (id %s). Outages that still last then are told.\n",
+			s.Until.UTC().Format(time.DateTime), report.Of(s), s.ID,
+		)
 		return err
 	})
 }
 
-// entityCodes writes codes of entities as outages have them: AS64496 for 64496. The error says what is possible.
+// entityCodes returns codes of entities in the form that outages have: AS64496 for 64496. The error
+// names the accepted forms.
 func entityCodes(all []string) (codes []string, err error) {
 	for _, text := range all {
 		q, err := query.Parse(text)
@@ -321,9 +338,11 @@ type silenceListCmd struct {
 	deskForm  `embed:""`
 }
 
-// Run lists silences.
+// Run lists the silences that are in force.
 func (c *silenceListCmd) Run(ctx context.Context, g *globals) error {
-	return c.with(ctx, g, func(k *notify.Desk) error { return report.Silences(g.stdout, k.Silences(), c.form(g)) })
+	return c.with(ctx, g, func(k *notify.Desk) error {
+		return report.Silences(g.stdout, k.Silences(), c.form(g))
+	})
 }
 
 type silenceEndCmd struct {
@@ -344,20 +363,26 @@ func (c *silenceEndCmd) Run(ctx context.Context, g *globals) error {
 	})
 }
 
-// exercise tells the targets what a dataset holds, and says how that went. k are the brokers of the run.
+// exercise sends the outages of a dataset to the targets, and prints how many messages each target
+// has taken. k are the brokers of the run.
 func (g *globals) exercise(ctx context.Context, cfg *configuration, k kafka.Config) error {
 	places, err := cfg.Notify.Open(g.openDeps(k))
 	if err != nil {
 		return usageError(err)
 	}
-	told, err := notify.Exercise(ctx, cfg.Notify, notify.Deps{Kafka: k, Log: g.log, Now: time.Now, Targets: places})
+	told, err := notify.Exercise(ctx, cfg.Notify, notify.Deps{
+		Kafka: k, Log: g.log, Now: time.Now, Targets: places,
+	})
 	err = errors.Join(err, notify.Close(places))
 	if told == nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(places)) {
 		if slices.Contains(told.LiveOnly, name) {
-			fmt.Fprintf(g.stderr, "darkmap: %s is told nothing: the data are not live, and it hears of live data alone\n", name)
+			fmt.Fprintf(
+				g.stderr, "darkmap: %s is told nothing: the data are not live, and it hears of live data alone\n",
+				name,
+			)
 			continue
 		}
 		fmt.Fprintf(g.stderr, "darkmap: %s has taken %s\n", name, bgp.Count(told.Sent[name], "message"))
@@ -368,13 +393,16 @@ func (g *globals) exercise(ctx context.Context, cfg *configuration, k kafka.Conf
 	return err
 }
 
-// checkExercise finds why the targets cannot be told of a dataset.
+// checkExercise fails if the outages of the dataset cannot be sent to the targets.
 func (c *configuration) checkExercise(dataset string) error {
 	switch {
 	case len(c.Notify.Targets) == 0:
 		return usageError(errors.New("--notify: notify.targets is empty, so that there is nobody to tell"))
 	case !c.Notify.Names(dataset):
-		return usageError(fmt.Errorf("--notify: no route of notify.routes names the dataset %s, so that nobody is told: write `match: {datasets: [%s]}`", dataset, dataset))
+		return usageError(fmt.Errorf(
+			"--notify: no route of notify.routes names the dataset %s, so that nobody is told: write `match: {datasets: [%s]}`",
+			dataset, dataset,
+		))
 	}
 	return nil
 }

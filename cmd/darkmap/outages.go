@@ -12,7 +12,7 @@ import (
 	"github.com/darkmap/darkmap/internal/outagestore"
 )
 
-// outagesCmd shows what the store knows of outages.
+// outagesCmd prints the outages in the store.
 type outagesCmd struct {
 	Dataset string `help:"Of this dataset (default: that of what runs on the data directory, else live)." placeholder:"NAME"`
 	Format  string `help:"Form of the result: ${enum}." enum:"table,json,csv" default:"table"`
@@ -20,7 +20,7 @@ type outagesCmd struct {
 	filter  `embed:""`
 }
 
-// Run shows them.
+// Run prints the outages.
 func (c *outagesCmd) Run(ctx context.Context, g *globals) error {
 	if err := c.check(); err != nil {
 		return usageError(err)
@@ -48,7 +48,7 @@ func (c *outagesCmd) show(ctx context.Context, g *globals, l *lease) error {
 	return c.print(g, found)
 }
 
-// check finds what the flags cannot mean.
+// check fails for impossible values of flags.
 func (c *outagesCmd) check() error {
 	faults := []error{c.filter.check(), checkDatasetName(c.Dataset)}
 	if c.Limit < 1 || c.Limit > outagelog.MaxOutages {
@@ -73,12 +73,16 @@ func (c *outagesCmd) print(g *globals, found *outagestore.Found) error {
 		err = c.writeTable(g, found.Entries)
 	}
 	if n := len(found.Entries); n < found.Matched {
-		fmt.Fprintf(g.stderr, "darkmap: %d outages match; these are the %d that began last (--limit N shows more)\n", found.Matched, n)
+		fmt.Fprintf(
+			g.stderr, "darkmap: %d outages match; these are the %d that began last (--limit N shows more)\n",
+			found.Matched, n,
+		)
 	}
 	return err
 }
 
-// knownDataset fails with wrong usage where the store has no such dataset, and nothing is writing it; the error names those that there are.
+// knownDataset fails with wrong usage if the store has no such dataset and no process is writing
+// it. The error names the existing datasets.
 func knownDataset(ctx context.Context, l *lease, name string) error {
 	if l.owner != nil && l.owner.Dataset == name {
 		return nil
@@ -90,7 +94,7 @@ func knownDataset(ctx context.Context, l *lease, name string) error {
 	return checkKnown(all, name)
 }
 
-// checkKnown is knownDataset of a list.
+// checkKnown fails if the list has no such dataset. The error names those in the list.
 func checkKnown(all []clickhouse.StoredDataset, name string) error {
 	var names []string
 	for _, d := range all {
@@ -102,5 +106,7 @@ func checkKnown(all []clickhouse.StoredDataset, name string) error {
 	if len(names) == 0 {
 		return usageError(fmt.Errorf("there is no dataset %s: the store is empty", name))
 	}
-	return usageError(fmt.Errorf("there is no dataset %s; the store has %s (--dataset NAME)", name, strings.Join(names, ", ")))
+	return usageError(fmt.Errorf(
+		"there is no dataset %s; the store has %s (--dataset NAME)", name, strings.Join(names, ", "),
+	))
 }

@@ -29,25 +29,26 @@ import (
 const (
 	// instance is the only member of each group of a run.
 	instance = "0"
-	// lookEvery is how often a run asks whether everybody is done.
+	// lookEvery is how often a run checks whether all stages are done.
 	lookEvery = 50 * time.Millisecond
 )
 
-// pipeline runs every stage over one plan, in one process, until everything that follows from the input has happened.
+// pipeline runs every stage over one plan, in one process, until all that follows from the input is
+// decided and stored.
 type pipeline struct {
-	cfg     *configuration // Kafka's is that of the dataset
+	cfg     *configuration // Kafka is set to the dataset
 	log     *slog.Logger
 	dataset string
 	plan    *playback.Plan
 	sources *enrich.Sources
-	// store is where rows go; nil leaves the sink out.
+	// store receives the rows. Nil leaves the sink out.
 	store *store
-	// line is where the progress is drawn; began is when the program was started.
+	// line draws the progress. began is when the program was started.
 	line    *progress.Line
 	began   time.Time
 	tracker progress.Tracker
 
-	// damaged is told of every part of the input that could not be read.
+	// damaged is called with every part of the input that could not be read.
 	damaged func(*capture.Damage)
 
 	results *outagelog.Log
@@ -55,7 +56,7 @@ type pipeline struct {
 	detect  *detect.Stage
 }
 
-// readings says what the stages read, the way that their groups commit it.
+// readings returns the topics that each stage reads, with the stage whose group commits them.
 func readings(stored bool) []kafka.Reading {
 	all := []kafka.Reading{
 		{Stage: enrich.Name, Topics: []string{schemas.TopicUpdates}},
@@ -67,7 +68,7 @@ func readings(stored bool) []kafka.Reading {
 	return all
 }
 
-// build makes the stages; nothing runs yet.
+// build makes the stages. It starts none of them.
 func (p *pipeline) build() (*runner.Runner, error) {
 	r := runner.New(p.log, p.cfg.stageDrain())
 	c := consumers{cfg: p.cfg, log: p.log, dataset: p.dataset, sources: p.sources, store: p.store}
@@ -76,7 +77,8 @@ func (p *pipeline) build() (*runner.Runner, error) {
 	}
 	p.detect = c.detect
 	p.ingest = playback.NewStage(p.plan, playback.Deps{
-		Log: p.log, Kafka: p.cfg.Kafka, Stage: ingest.Name, Now: time.Now, Drain: p.cfg.Drain, Consumers: readings(p.store != nil), AheadBytes: p.cfg.Ingest.AheadBytes,
+		Log: p.log, Kafka: p.cfg.Kafka, Stage: ingest.Name, Now: time.Now, Drain: p.cfg.Drain,
+		Consumers: readings(p.store != nil), AheadBytes: p.cfg.Ingest.AheadBytes,
 		Damaged: p.damaged, Noted: p.noted,
 	})
 	r.Add(ingest.Name, p.ingest)
@@ -85,25 +87,30 @@ func (p *pipeline) build() (*runner.Runner, error) {
 
 // consumers are the stages behind bgp.updates, all in this process.
 type consumers struct {
-	cfg     *configuration // Kafka's is that of the dataset
+	cfg     *configuration // Kafka is set to the dataset
 	log     *slog.Logger
 	reg     prometheus.Registerer // nil: no metrics
 	dataset string
 	sources *enrich.Sources
-	store   *store        // nil leaves the sink out
-	persist bool          // the sink goes on where the store refuses what waiting does not cure
+	store   *store // nil leaves the sink out
+	// persist keeps the sink running when the store refuses rows for a reason that waiting does not
+	// cure.
+	persist bool
 	notify  *notify.Stage // nil leaves it out
 	detect  *detect.Stage
 }
 
-// add makes the stages and adds them, outputs first.
+// add makes the stages and adds them to r, outputs first.
 func (c *consumers) add(r *runner.Runner) error {
 	if c.store != nil && c.store.engine != nil {
 		c.store.engine.Register(c.reg)
 		r.Add("store", engineStage{c.store.engine})
 	}
 	if c.store != nil {
-		s, err := sink.New(c.cfg.Sink, sink.Deps{Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, ClickHouse: c.store.server, Persist: c.persist, Dataset: c.dataset, Instance: instance, Drain: c.cfg.Drain})
+		s, err := sink.New(c.cfg.Sink, sink.Deps{
+			Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, ClickHouse: c.store.server,
+			Persist: c.persist, Dataset: c.dataset, Instance: instance, Drain: c.cfg.Drain,
+		})
 		if err != nil {
 			return err
 		}
@@ -112,13 +119,19 @@ func (c *consumers) add(r *runner.Runner) error {
 	if c.notify != nil {
 		r.Add(notify.Name, c.notify)
 	}
-	d, err := detect.New(c.cfg.Detect, detect.Deps{Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, Instance: instance, Drain: c.cfg.Drain, Settings: resultSettings(c.cfg), NewDetector: c.cfg.newDetector(c.dataset)})
+	d, err := detect.New(c.cfg.Detect, detect.Deps{
+		Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, Instance: instance, Drain: c.cfg.Drain,
+		Settings: resultSettings(c.cfg), NewDetector: c.cfg.newDetector(c.dataset),
+	})
 	if err != nil {
 		return err
 	}
 	r.Add(detect.Name, d)
 	c.detect = d
-	e, err := enrich.New(c.cfg.Enrich, enrich.Deps{Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, Instance: instance, Drain: c.cfg.Drain, Sources: c.sources})
+	e, err := enrich.New(c.cfg.Enrich, enrich.Deps{
+		Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, Instance: instance, Drain: c.cfg.Drain,
+		Sources: c.sources,
+	})
 	if err != nil {
 		return err
 	}
@@ -126,7 +139,8 @@ func (c *consumers) add(r *runner.Runner) error {
 	return nil
 }
 
-// run begins with empty topics, runs the stages, and returns when all that was read is decided and stored, or ctx ended.
+// run starts with empty topics and runs the stages. It returns when all records are decided and
+// stored, or when ctx ends.
 func (p *pipeline) run(ctx context.Context, stages *runner.Runner) error {
 	if err := p.reset(ctx); err != nil {
 		return err
@@ -148,13 +162,13 @@ func (p *pipeline) run(ctx context.Context, stages *runner.Runner) error {
 	return err
 }
 
-// progress is how far the input was read.
+// progress returns how much of the input was read.
 func (p *pipeline) progress() playback.Progress { return p.ingest.Progress() }
 
-// errDone ends the stages of a run that has nothing left to do.
+// errDone ends the stages of a run that is complete.
 var errDone = errors.New("done")
 
-// reset removes what an earlier run left in Kafka and makes the topics anew.
+// reset removes the topics of an earlier run and makes them again.
 func (p *pipeline) reset(ctx context.Context) error {
 	if err := kafka.Remove(ctx, p.cfg.Kafka, p.log, schemas.Topics); err != nil {
 		return err
@@ -163,8 +177,9 @@ func (p *pipeline) reset(ctx context.Context) error {
 	return err
 }
 
-// watch ends the stages when the input was read and every group is at the end of what it reads: stage by stage, for what
-// a stage has not read yet may still become more to read.
+// watch ends the stages when the input was read and every group is at the end of its topics. It
+// checks the stages one after the other, because a stage that is not at the end may still write
+// records for the next stage.
 func (p *pipeline) watch(ctx context.Context, stop context.CancelCauseFunc) error {
 	adm, err := kafka.NewAdmin(p.cfg.Kafka, p.log)
 	if err != nil {
@@ -201,7 +216,7 @@ func (p *pipeline) watch(ctx context.Context, stop context.CancelCauseFunc) erro
 	}
 }
 
-// follow counts outages as they come.
+// follow counts outages as they arrive.
 func (p *pipeline) follow(ctx context.Context, stop context.CancelCauseFunc) error {
 	err := kafka.Tail(ctx, p.cfg.Kafka, p.log, []string{schemas.TopicOutages}, func(rec *kgo.Record) error {
 		_, err := p.results.Add(rec)
@@ -214,9 +229,10 @@ func (p *pipeline) follow(ctx context.Context, stop context.CancelCauseFunc) err
 	return nil
 }
 
-// collect reads all outages again when the stages have ended: follow had not seen the last of them. What is held already changes
-// nothing, so that no second log stands beside the first; but one that gave outages up begins anew, for which of them it gave up
-// depends on how far it had read.
+// collect reads all outages again when the stages have ended, because follow has not read the last
+// of them. Records that results already holds change nothing, so one log is enough. But if results
+// has dropped outages, collect fills a new log: which of them were dropped depends on how far
+// follow had read.
 func (p *pipeline) collect(ctx context.Context) error {
 	if p.results.Dropped() {
 		p.results = outagelog.New()
@@ -227,12 +243,13 @@ func (p *pipeline) collect(ctx context.Context) error {
 	})
 }
 
-// broker starts the embedded Kafka where none is configured. Its folder is the run's own, and empty.
+// broker starts the embedded Kafka if no brokers are configured. Its folder belongs to the run and
+// is emptied first.
 func (p *pipeline) broker(ctx context.Context, dir string) (func() error, error) {
 	if len(p.cfg.Kafka.Brokers) > 0 {
 		return func() error { return nil }, nil
 	}
-	if !datasetName.MatchString(filepath.Base(dir)) { // what is removed below is named by the dataset alone
+	if !datasetName.MatchString(filepath.Base(dir)) { // the folder removed below is named by the dataset alone
 		return nil, fmt.Errorf("a run cannot have its files in %s", dir)
 	}
 	if err := os.RemoveAll(dir); err != nil {

@@ -10,10 +10,11 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// progressEvery is how often a run looks how far it is.
+// progressEvery is how often a run measures its progress.
 const progressEvery = 500 * time.Millisecond
 
-// drawProgress draws how far the run is until ctx ends, then takes the line away. A broker that does not answer leaves it as it is.
+// drawProgress draws the progress of the run until ctx ends, then removes the line. While the
+// broker does not answer, it draws the last known position.
 func (p *pipeline) drawProgress(ctx context.Context) error {
 	adm, err := kafka.NewAdmin(p.cfg.Kafka, p.log)
 	if err != nil {
@@ -33,7 +34,9 @@ func (p *pipeline) drawProgress(ctx context.Context) error {
 		case now := <-t.C:
 			read := p.ingest.Progress()
 			if lags, err := kafka.Lag(ctx, adm, p.cfg.Kafka, readings(p.store != nil)...); err == nil {
-				run.Done = p.tracker.Look(readers(lags, schemas.TopicUpdates)[0], readers(lags, schemas.TopicRoutes)...)
+				run.Done = p.tracker.Look(
+					readers(lags, schemas.TopicUpdates)[0], readers(lags, schemas.TopicRoutes)...,
+				)
 			}
 			run.Damaged, run.Outages, run.Took = read.Damaged, p.outages(), now.Sub(p.began)
 			costs.Look(run.Took, run.Done.Work.WithRead(read.Work), read.TotalWork.WithRead(read.TotalWork))
@@ -44,12 +47,12 @@ func (p *pipeline) drawProgress(ctx context.Context) error {
 	}
 }
 
-// noted takes how far the reading is.
+// noted records how much of the input was read.
 func (p *pipeline) noted(read playback.Progress) {
 	p.tracker.Read(progress.Point{At: read.Written, Work: read.Work, Messages: read.Records, EventTime: read.EventTime})
 }
 
-// readers are where the stages stand that read a topic.
+// readers returns the positions of the stages that read a topic.
 func readers(lags []kafka.GroupLag, topic string) []progress.Reader {
 	var out []progress.Reader
 	for _, l := range lags {
@@ -60,5 +63,5 @@ func readers(lags []kafka.GroupLag, topic string) []progress.Reader {
 	return out
 }
 
-// outages is how many the progress tells of.
+// outages returns the number of outages that the progress line shows.
 func (p *pipeline) outages() int { return p.results.Count() }

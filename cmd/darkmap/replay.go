@@ -25,7 +25,7 @@ type replayCmd struct {
 	filter    `embed:""`
 }
 
-// Help is kong's.
+// Help returns the long help text. kong calls it.
 func (replayCmd) Help() string { return replayHelp }
 
 const replayHelp = `Of a folder every capture in it is played, at any depth. The collector is read from the path, as RIS and RouteViews lay out their archives
@@ -48,7 +48,7 @@ At the end standard error says, for IPv4 and IPv6, in how many minutes a verdict
 Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 finished, but some input was damaged; 4 finished, and no verdict was possible in
 any minute: that no outage is shown then says nothing; 130 interrupted.`
 
-// Run replays.
+// Run replays the files.
 func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err := c.check(); err != nil {
 		return usageError(err)
@@ -91,7 +91,10 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 			return err
 		}
 	}
-	r := &datasetRun{g: g, dir: dir, cfg: cfg, plan: plan, watch: c.Watch, dataset: dataset, replace: c.Replace, store: !c.NoStore, command: "replay", byDate: true, json: c.Format == "json", notify: c.Notify}
+	r := &datasetRun{
+		g: g, dir: dir, cfg: cfg, plan: plan, watch: c.Watch, dataset: dataset, replace: c.Replace,
+		store: !c.NoStore, command: "replay", byDate: true, json: c.Format == "json", notify: c.Notify,
+	}
 	results, err := r.do(ctx)
 	if results == nil {
 		return err
@@ -103,13 +106,15 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 	return errors.Join(err, c.print(g, results))
 }
 
-// check finds what the flags cannot mean.
+// check fails for impossible values of flags.
 func (c *replayCmd) check() error {
 	return errors.Join(c.filter.check(), checkDatasetName(c.Dataset), checkPlayed(c.Dataset), c.checkPast())
 }
 
-// plan looks at what is to be played: what was fetched, or else the files that are named. cleanup removes copies.
-func (c *replayCmd) plan(ctx context.Context, g *globals, dir *datadir.Dir, fetched *past.Fetched) (plan *playback.Plan, cleanup func(), err error) {
+// plan makes the plan of the fetched files, or else of the named ones. cleanup removes copies.
+func (c *replayCmd) plan(
+	ctx context.Context, g *globals, dir *datadir.Dir, fetched *past.Fetched,
+) (plan *playback.Plan, cleanup func(), err error) {
 	inputs, missing, cleanup := &playback.Inputs{}, []playback.Missing(nil), func() {}
 	if fetched != nil {
 		inputs.Files, missing = fetched.Inputs, fetched.Missing
@@ -134,14 +139,18 @@ func (c *replayCmd) plan(ctx context.Context, g *globals, dir *datadir.Dir, fetc
 }
 
 // look makes the plan of files.
-func (g *globals) look(ctx context.Context, files []playback.Input, missing []playback.Missing) (*playback.Plan, error) {
+func (g *globals) look(
+	ctx context.Context, files []playback.Input, missing []playback.Missing,
+) (*playback.Plan, error) {
 	defer g.line.Busy("looking at the files")()
 	return playback.NewPlan(ctx, files, missing...)
 }
 
-// parseInputs parses the arguments. What can be read only once, standard input and pipes, is copied to files in tmp, which
-// cleanup removes.
-func parseInputs(ctx context.Context, g *globals, tmp string, args []string) (inputs *playback.Inputs, cleanup func(), err error) {
+// parseInputs parses the arguments. It copies inputs that can be read only once (standard input and
+// pipes) to files in tmp. cleanup removes these files.
+func parseInputs(
+	ctx context.Context, g *globals, tmp string, args []string,
+) (inputs *playback.Inputs, cleanup func(), err error) {
 	inputs, err = playback.Expand(args)
 	if err != nil {
 		return nil, nil, usageError(err)

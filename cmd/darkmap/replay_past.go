@@ -16,14 +16,14 @@ import (
 	"github.com/darkmap/darkmap/internal/timespan"
 )
 
-// pastFlags choose what is replayed of the past.
+// pastFlags choose the part of the past to replay.
 type pastFlags struct {
 	Collectors    []string `help:"Without files: these collectors, as ris/rrc00 or route-views2 (default: enough for a panel)." placeholder:"NAME,..."`
 	AllCollectors bool     `help:"Without files: every collector of the archives."`
 	DryRun        bool     `help:"Without files: only say what would be fetched."`
 }
 
-// checkPast finds flags that do not go with files, or are missing without.
+// checkPast fails for flags that must not be used together with files, or that are missing without.
 func (c *replayCmd) checkPast() error {
 	switch {
 	case len(c.Files) > 0 && (len(c.Collectors) > 0 || c.AllCollectors || c.DryRun):
@@ -36,10 +36,14 @@ func (c *replayCmd) checkPast() error {
 	return nil
 }
 
-// request is what the flags ask for. A time that ends a span is exact here; of a date the whole day is meant.
+// request returns the request that the flags describe. The end of the span is exact here; a date
+// means the whole day.
 func (c *replayCmd) request(cfg *configuration) (past.Request, error) {
 	panel := cfg.Detect.Core.Panel
-	req := past.Request{All: c.AllCollectors, Panel: past.Panel{Voters: panel.MinVoters, Collectors: panel.MinCollectors}}
+	req := past.Request{
+		All:   c.AllCollectors,
+		Panel: past.Panel{Voters: panel.MinVoters, Collectors: panel.MinCollectors},
+	}
 	var err error
 	if req.From, req.To, err = timespan.ParseWindow(c.From, c.To, false); err != nil {
 		return req, err
@@ -54,7 +58,8 @@ func (c *replayCmd) request(cfg *configuration) (past.Request, error) {
 	return req, nil
 }
 
-// fetch finds what the archives hold of the time, says what that is, and brings it here. With --dry-run it only says that.
+// fetch finds the files of the time in the archives, prints how many they are, and fetches them.
+// With --dry-run it only prints.
 func (c *replayCmd) fetch(ctx context.Context, g *globals, cfg *configuration) (*past.Fetched, error) {
 	req, err := c.request(cfg)
 	if err == nil {
@@ -91,11 +96,12 @@ func (c *replayCmd) fetch(ctx context.Context, g *globals, cfg *configuration) (
 		fmt.Fprintln(g.stderr, "darkmap:", line)
 	}
 	return c.bring(ctx, g, selection, past.Deps{
-		Fetcher: fetcher, CacheBytes: a.CacheBytes, Parallel: a.Parallel, Said: func(s string) { fmt.Fprintln(g.stderr, "darkmap:", s) },
+		Fetcher: fetcher, CacheBytes: a.CacheBytes, Parallel: a.Parallel,
+		Said: func(s string) { fmt.Fprintln(g.stderr, "darkmap:", s) },
 	})
 }
 
-// notFound says what to do where the index cannot be asked, or has nothing.
+// notFound adds advice to err if the index cannot be asked, or has no file of the time.
 func notFound(ctx context.Context, a archive.Config, err error) error {
 	switch {
 	case ctx.Err() != nil:
@@ -156,17 +162,22 @@ type selectedJSON struct {
 	NotListed []string `json:"not_listed,omitempty"`
 }
 
-// tellSelection prints what would be fetched.
+// tellSelection prints the files that would be fetched.
 func (c *replayCmd) tellSelection(w io.Writer, s *past.Selection, f *archive.Fetcher) error {
 	if c.Format != formatJSON {
 		_, err := fmt.Fprintln(w, strings.Join(s.Lines(f), "\n"))
 		return err
 	}
 	size := s.Size(f)
-	o := selectionJSON{From: s.From, To: s.Until, Files: size.Files, Octets: size.Octets, Unknown: size.Unknown, OctetsHere: size.Here}
+	o := selectionJSON{
+		From: s.From, To: s.Until, Files: size.Files,
+		Octets: size.Octets, Unknown: size.Unknown, OctetsHere: size.Here,
+	}
 	for i := range s.Sources {
 		src := &s.Sources[i]
-		x := selectedJSON{Collector: src.Name, Tables: len(src.Further), Updates: len(src.Updates), Octets: src.Size(f).Octets}
+		x := selectedJSON{
+			Collector: src.Name, Tables: len(src.Further), Updates: len(src.Updates), Octets: src.Size(f).Octets,
+		}
 		if src.Table != nil {
 			x.Table = archive.Shown(src.Table.URL)
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/darkmap/darkmap/internal/timespan"
 )
 
-// filter are the flags that say which outages are printed.
+// filter holds the flags that choose the outages to print.
 type filter struct {
 	From         string   `help:"Only outages that end after this time (UTC): 2014-12-22, \"2014-12-22 16:15\" or RFC 3339." placeholder:"TIME"`
 	To           string   `help:"Only outages that begin before this time; of a date the whole day is meant." placeholder:"TIME"`
@@ -33,19 +33,19 @@ type filter struct {
 	Wide         bool     `help:"Show the ids in the table, too."`
 }
 
-// check finds what the flags cannot mean.
+// check fails for impossible values of flags.
 func (f filter) check() error {
 	_, err := f.parse()
 	return err
 }
 
-// outages is the filter that the flags mean, once check has passed them.
+// outages returns the filter that the flags describe. It is called after check has passed.
 func (f filter) outages() outagelog.Filter {
 	o, _ := f.parse()
 	return o
 }
 
-// parse reads the flags. The error lists all faults.
+// parse parses the flags. The error lists all faults.
 func (f filter) parse() (o outagelog.Filter, err error) {
 	o = f.sorts()
 	o.From, o.To, err = timespan.ParseWindow(f.From, f.To, false)
@@ -76,7 +76,7 @@ func (f filter) parse() (o outagelog.Filter, err error) {
 	return o, errors.Join(faults...)
 }
 
-// sorts are the flags whose values the command line has checked.
+// sorts returns the part of the filter whose flags the command line has checked already.
 func (f filter) sorts() outagelog.Filter {
 	o := outagelog.Filter{Families: f.Family, MinSeverity: bgp.Severity(f.Severity), All: f.All}
 	for _, name := range f.Type {
@@ -94,7 +94,7 @@ func (f filter) sorts() outagelog.Filter {
 	return o
 }
 
-// mode is how prefixes are matched.
+// mode returns how prefixes are matched.
 func (f filter) mode() bgp.PrefixMode {
 	switch {
 	case f.MoreSpecific:
@@ -107,7 +107,7 @@ func (f filter) mode() bgp.PrefixMode {
 	return bgp.PrefixExact
 }
 
-// checkModes refuses a way to match prefixes where there is none to match.
+// checkModes fails if the flags choose a way to match prefixes, but name no prefix.
 func (f filter) checkModes() error {
 	if f.mode() == bgp.PrefixExact || len(f.Prefix) > 0 {
 		return nil
@@ -120,8 +120,8 @@ var (
 	severity    = regexp.MustCompile(`^(minor|moderate|major|total)$`)
 )
 
-// writeNothing says that no outage passes, and what would show some: in the place of a table, or beside the other formats, which have
-// no words.
+// writeNothing prints that no outage passes the filter, and which filter would show some. It
+// replaces the table. With another format, which has no room for text, it goes to standard error.
 func writeNothing(g *globals, t *outagelog.Tally, format string) error {
 	if format == formatTable {
 		_, err := fmt.Fprintln(g.stdout, t.Nothing())
@@ -131,14 +131,14 @@ func writeNothing(g *globals, t *outagelog.Tally, format string) error {
 	return nil
 }
 
-// The forms of a result.
+// Formats of a result.
 const (
 	formatTable = "table"
 	formatJSON  = "json"
 	formatCSV   = "csv"
 )
 
-// fold folds what belongs together, or with --type nothing.
+// fold groups outages that belong together. With --type it groups none.
 func (f filter) fold(all []bgp.Outage) []outageview.Incident {
 	if len(f.Type) > 0 {
 		return outageview.Unfolded(all)
@@ -146,7 +146,8 @@ func (f filter) fold(all []bgp.Outage) []outageview.Incident {
 	return outageview.Fold(all)
 }
 
-// writeTable prints an incident a row under a heading, and on standard error how many there are. There is at least one outage.
+// writeTable prints one incident a row under a heading, and on standard error how many there are.
+// all must not be empty.
 func (f filter) writeTable(g *globals, all []outagelog.Entry, more ...outageview.Extra) error {
 	incidents := f.fold(outagelog.Outages(all))
 	count := outageview.Count(incidents)
@@ -154,7 +155,9 @@ func (f filter) writeTable(g *globals, all []outagelog.Entry, more ...outageview
 		count += " (--type country,region,as,prefix shows each of them)"
 	}
 	fmt.Fprintln(g.stderr, "darkmap: "+count)
-	return printLines(g.stdout, outageview.Table(incidents, outageview.Options{Width: terminal.Width(g.stdout), Wide: f.Wide, More: more}))
+	return printLines(g.stdout, outageview.Table(incidents, outageview.Options{
+		Width: terminal.Width(g.stdout), Wide: f.Wide, More: more,
+	}))
 }
 
 // printLines prints lines.

@@ -36,7 +36,7 @@ type serveCmd struct {
 	adminFlags
 }
 
-// Run serves until it is told to end.
+// Run serves until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, g *globals) error {
 	at, _, err := timespan.Parse(c.At)
 	if err != nil {
@@ -71,39 +71,47 @@ func (c *serveCmd) Run(ctx context.Context, g *globals) error {
 	}
 	r := runner.New(g.log, cfg.stageDrain())
 	r.Add(serveName, server)
-	r.Add("rights", rights) // beside the pages, which are there while Kafka does not answer
+	// Beside the pages, which are served even while Kafka does not answer.
+	r.Add("rights", rights)
 	return errors.Join(administration{flags: c.adminFlags, reg: reg}.run(ctx, g, r), closeStore())
 }
 
-// tellPages says where the pages are.
+// tellPages prints the address of the pages.
 func (g *globals) tellPages(url string) { fmt.Fprintf(g.stderr, "the pages are at %s\n", url) }
 
-// site is what pages are made from.
+// site holds the sources of the pages.
 type site struct {
 	cfg     *configuration
 	dataset string
 	reg     prometheus.Registerer
-	live    live.Config     // of the present; Log, Now and Seed are filled in
-	connect history.Connect // nil: there is no store, for whyNone
+	// live configures the present. server fills in Log, Now and Seed.
+	live live.Config
+	// connect is nil if there is no store. whyNone then names the reason.
+	connect history.Connect
 	whyNone string
 	voters  func(context.Context, query.Question, int) (query.Answer, error)
-	key     string // lets in beside serve.keys
+	key     string // accepted beside serve.keys
 }
 
-// site finds what there is to show: the present, where darkmap runs or brokers are configured, else the past.
-func (c *serveCmd) site(ctx context.Context, g *globals, cfg *configuration, at time.Time) (*site, func() error, error) {
+// site finds the data to show: the present if darkmap runs or brokers are configured, else the
+// past.
+func (c *serveCmd) site(
+	ctx context.Context, g *globals, cfg *configuration, at time.Time,
+) (*site, func() error, error) {
 	p := &site{cfg: cfg, dataset: c.Dataset}
 	running, err := datadir.ReadRun(g.DataDir)
 	if err != nil {
 		return nil, nil, err
 	}
-	if running != nil && len(running.Kafka) > 0 && at.IsZero() && (c.Dataset == "" || c.Dataset == running.Dataset) {
+	if running != nil && len(running.Kafka) > 0 && at.IsZero() &&
+		(c.Dataset == "" || c.Dataset == running.Dataset) {
 		p.dataset = running.Dataset
 		p.live = presentOf(cfg, cfg.Kafka.Through(running.Kafka, running.KafkaCredentials), p.dataset)
 		p.voters = g.askRunning
 	}
 	p.dataset = cmp.Or(p.dataset, kafka.LiveDataset)
-	if present := collected(p.dataset) && at.IsZero() && len(cfg.Kafka.Brokers) > 0; present && p.voters == nil {
+	if present := collected(p.dataset) && at.IsZero() &&
+		len(cfg.Kafka.Brokers) > 0; present && p.voters == nil {
 		p.live = presentOf(cfg, cfg.Kafka, p.dataset)
 	}
 	if running != nil {
@@ -128,12 +136,13 @@ func (c *serveCmd) site(ctx context.Context, g *globals, cfg *configuration, at 
 	return p, func() error { return s.close(ctx) }, nil
 }
 
-// collected reports whether a dataset is one that live sources or archives are collected into, and so has a present.
+// collected reports whether live sources or archives are collected into the dataset. Such a dataset
+// has a present.
 func collected(dataset string) bool {
 	return dataset == kafka.LiveDataset || dataset == followDataset
 }
 
-// presentOf says how the present of a dataset is read.
+// presentOf returns how the present of a dataset is read.
 func presentOf(cfg *configuration, k kafka.Config, dataset string) live.Config {
 	c := live.Config{Dataset: dataset, Kafka: k.WithDataset(dataset), Played: !collected(dataset)}
 	if dataset == followDataset {
@@ -142,13 +151,15 @@ func presentOf(cfg *configuration, k kafka.Config, dataset string) live.Config {
 	return c
 }
 
-// past says how a moment of the past is read, the dataset's end where at is zero.
-func (c *serveCmd) past(ctx context.Context, g *globals, store *storeOf, p *site, at time.Time) (live.Config, error) {
+// past returns how a time of the past is read: the time at, or the dataset's end if at is zero.
+func (c *serveCmd) past(
+	ctx context.Context, g *globals, store *storeOf, p *site, at time.Time,
+) (live.Config, error) {
 	l, err := store.session.lease(ctx)
 	if err != nil {
 		return live.Config{}, err
 	}
-	defer l.release() //nolint:errcheck // only read
+	defer l.release() // the store was only read
 	s := querystore.New(l.server)
 	end, err := s.End(ctx, p.dataset)
 	if err != nil {
@@ -160,18 +171,26 @@ func (c *serveCmd) past(ctx context.Context, g *globals, store *storeOf, p *site
 	if at.IsZero() || at.After(end) {
 		at = end
 	}
-	_, err = history.New(history.Config{Connect: store.connect, Log: g.log}).World(ctx, history.Scope{Dataset: p.dataset}, at)
+	_, err = history.New(history.Config{
+		Connect: store.connect, Log: g.log,
+	}).World(ctx, history.Scope{Dataset: p.dataset}, at)
 	if errors.Is(err, history.ErrNotFound) {
-		return live.Config{}, fmt.Errorf("the dataset %s holds nothing of that time: it ends at %s", p.dataset, end.UTC().Format(time.RFC3339))
+		return live.Config{}, fmt.Errorf(
+			"the dataset %s holds nothing of that time: it ends at %s",
+			p.dataset, end.UTC().Format(time.RFC3339),
+		)
 	}
 	if err != nil {
 		return live.Config{}, err
 	}
-	fmt.Fprintf(g.stderr, "darkmap: the dataset %s is shown as it stood at %s\n", p.dataset, at.UTC().Format(time.RFC3339))
+	fmt.Fprintf(
+		g.stderr, "darkmap: the dataset %s is shown as it stood at %s\n",
+		p.dataset, at.UTC().Format(time.RFC3339),
+	)
 	return live.Config{Dataset: p.dataset, At: at}, nil
 }
 
-// askRunning asks the detector of what runs on the data directory.
+// askRunning asks the detector of the instance that runs on the data directory.
 func (g *globals) askRunning(ctx context.Context, q query.Question, limit int) (query.Answer, error) {
 	client, _, err := g.detector("", "")
 	if err != nil {
@@ -182,7 +201,9 @@ func (g *globals) askRunning(ctx context.Context, q query.Question, limit int) (
 
 // server makes the server of a site.
 func (p *site) server(g *globals, opt serve.Options) (*serve.Server, error) {
-	past := history.New(history.Config{Connect: p.connect, WhyNone: p.whyNone, Log: g.log, Registerer: p.reg})
+	past := history.New(history.Config{
+		Connect: p.connect, WhyNone: p.whyNone, Log: g.log, Registerer: p.reg,
+	})
 	present := p.live
 	present.Log, present.Now = g.log, time.Now
 	switch {
@@ -191,20 +212,26 @@ func (p *site) server(g *globals, opt serve.Options) (*serve.Server, error) {
 			return past.World(ctx, history.Scope{Dataset: p.dataset, Private: true}, present.At)
 		}
 	case p.connect != nil:
-		present.Seed = func(ctx context.Context, until time.Time) (live.Seed, error) { return past.Seed(ctx, p.dataset, until) }
+		present.Seed = func(ctx context.Context, until time.Time) (live.Seed, error) {
+			return past.Seed(ctx, p.dataset, until)
+		}
 	}
 	opt.Log, opt.Registerer, opt.Now, opt.Drain = g.log, p.reg, time.Now, p.cfg.Drain
 	deps := &serve.Deps{
-		Present: live.New(present), History: past, Voters: p.voters, Dataset: p.dataset, Version: version, Log: g.log, Now: time.Now,
+		Present: live.New(present), History: past, Voters: p.voters, Dataset: p.dataset,
+		Version: version, Log: g.log, Now: time.Now,
 	}
-	pages, err := page.New(p.cfg.Serve.MapFile, func(note string) { fmt.Fprintf(g.stderr, "darkmap: serve.map_file: %s\n", note) })
+	pages, err := page.New(p.cfg.Serve.MapFile, func(note string) {
+		fmt.Fprintf(g.stderr, "darkmap: serve.map_file: %s\n", note)
+	})
 	if err != nil {
 		return nil, err
 	}
 	return serve.New(p.cfg.Serve, deps, opt, api.API{}, pages)
 }
 
-// pages adds the pages of what up runs, where serve.listen names an address. Where the configuration names no key, it draws one.
+// pages adds the pages to the stages of up if serve.listen names an address. If the configuration
+// names no key, pages draws one.
 func (w *upRun) pages(reg prometheus.Registerer, ask querydoor.Ask) error {
 	if w.cfg.Serve.Listen == "" {
 		return nil
@@ -212,7 +239,10 @@ func (w *upRun) pages(reg prometheus.Registerer, ask querydoor.Ask) error {
 	if len(w.cfg.Serve.Keys) == 0 {
 		w.serveKey = rand.Text()
 	}
-	p := &site{cfg: w.cfg, dataset: w.dataset, reg: reg, live: presentOf(w.cfg, w.cfg.Kafka, w.dataset), voters: ask}
+	p := &site{
+		cfg: w.cfg, dataset: w.dataset, reg: reg,
+		live: presentOf(w.cfg, w.cfg.Kafka, w.dataset), voters: ask,
+	}
 	p.live.Waits = func() []string { return sentences(waitsFor(w.stages.Ready())) }
 	if w.store == nil {
 		p.whyNone = "darkmap up runs without a store (--no-store)."
@@ -220,16 +250,19 @@ func (w *upRun) pages(reg prometheus.Registerer, ask querydoor.Ask) error {
 		p.connect = w.store.connect
 	}
 	server, err := p.server(w.g, serve.Options{Key: w.serveKey, Bound: w.g.tellPages, Taken: func(err error) {
-		fmt.Fprintf(w.g.stderr, "darkmap: there are no pages: %v; the rest goes on, and the address is tried again\n", err)
+		fmt.Fprintf(
+			w.g.stderr,
+			"darkmap: there are no pages: %v; the rest goes on, and the address is tried again\n", err,
+		)
 	}})
 	if err != nil {
 		return usageError(err)
 	}
-	w.stages.Add(serveName, server) // before the inputs: runner
+	w.stages.Add(serveName, server) // before the inputs: the runner starts them last
 	return nil
 }
 
-// sentences are texts with a full stop.
+// sentences returns a sentence for each reason to wait.
 func sentences(texts []string) []string {
 	out := make([]string, len(texts))
 	for i, t := range texts {
@@ -238,12 +271,15 @@ func sentences(texts []string) []string {
 	return out
 }
 
-// playWithPages is play behind pages that show the dataset, until stay returns.
+// playWithPages plays the dataset while pages show it, and returns when stay returns.
 func (r *datasetRun) playWithPages(ctx context.Context, p *pipeline) (*outagelog.Log, error) {
 	if r.cfg.Serve.Listen == "" {
 		return nil, usageError(errors.New("serve.listen is empty: name the address of the pages there"))
 	}
-	s := &site{cfg: r.cfg, dataset: r.dataset, live: presentOf(r.cfg, p.cfg.Kafka, r.dataset), whyNone: "darkmap " + r.command + " runs without a store (--no-store)."}
+	s := &site{
+		cfg: r.cfg, dataset: r.dataset, live: presentOf(r.cfg, p.cfg.Kafka, r.dataset),
+		whyNone: "darkmap " + r.command + " runs without a store (--no-store).",
+	}
 	if p.store != nil {
 		s.connect = p.store.connect
 	}
@@ -254,7 +290,7 @@ func (r *datasetRun) playWithPages(ctx context.Context, p *pipeline) (*outagelog
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
 	served := make(chan error, 1)
-	go func() { // ends with serving, or an error
+	go func() { // ends with serving, or with an error
 		served <- server.Run(serving)
 		stop()
 	}()

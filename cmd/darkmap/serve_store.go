@@ -7,18 +7,19 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// connect is history.Connect for the store of this process.
+// connect implements history.Connect for the store of this process.
 func (s *store) connect(context.Context) (clickhouse.Server, func() error, error) {
 	return s.server, func() error { return nil }, nil
 }
 
-// storeOf finds the store of a session for a server whose requests come at the same time.
+// storeOf finds the store of a session for a server with concurrent requests.
 type storeOf struct {
-	mu      sync.Mutex // of session
+	mu      sync.Mutex // guards session
 	session *session
 }
 
-// connect is history.Connect. It does not wait for a store whose owner starts or ends: the next question finds it.
+// connect implements history.Connect. It does not wait for a store whose owner starts or ends: the
+// next request finds the store.
 func (s *storeOf) connect(ctx context.Context) (clickhouse.Server, func() error, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

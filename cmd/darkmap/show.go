@@ -20,13 +20,14 @@ import (
 )
 
 const (
-	// showWithin bounds how long the detector is waited for; it answers or refuses within two seconds.
+	// showWithin bounds the wait for the detector, which answers or refuses within two seconds.
 	showWithin = 5 * time.Second
-	// showEnded is how many outages that have ended are shown.
+	// showEnded is how many ended outages are shown.
 	showEnded = 5
 )
 
-// showCmd shows what is known of one thing.
+// showCmd shows the state and the outages of one prefix, address, AS, country or region, or one
+// outage.
 type showCmd struct {
 	What     string    `arg:"" help:"A prefix, an address, an AS (AS64496 or 64496), a country (KP), a region (KP-01), or an outage's id."`
 	Dataset  string    `help:"Ask the store about this dataset, not the running detector." placeholder:"NAME"`
@@ -53,9 +54,13 @@ func (c *showCmd) Run(ctx context.Context, g *globals) error {
 	case c.Limit < 1 || c.Limit > query.MaxLimit:
 		return usageError(fmt.Errorf("--limit %d: want a number from 1 to %d", c.Limit, query.MaxLimit))
 	case c.Detector != "" && (c.Dataset != "" || c.At != ""):
-		return usageError(errors.New("--detector asks about the present: --dataset and --at, which ask the store, do not go with it"))
+		return usageError(errors.New(
+			"--detector asks about the present: --dataset and --at, which ask the store, do not go with it",
+		))
 	case c.Detector != "" && q.Kind == query.KindOutage:
-		return usageError(errors.New("--detector: a detector does not answer by an outage's id; without it the store or the running darkmap is asked"))
+		return usageError(errors.New(
+			"--detector: a detector does not answer by an outage's id; without it the store or the running darkmap is asked",
+		))
 	case c.Dataset != "" || c.At != "":
 		return c.stored(ctx, g, q, at)
 	}
@@ -64,7 +69,9 @@ func (c *showCmd) Run(ctx context.Context, g *globals) error {
 
 // live asks the detector about the present, and adds the outages that have ended.
 func (c *showCmd) live(ctx context.Context, g *globals, q query.Question) error {
-	client, running, err := g.detector(c.Detector, "--detector HOST:PORT asks one elsewhere, and --dataset NAME asks the store")
+	client, running, err := g.detector(
+		c.Detector, "--detector HOST:PORT asks one elsewhere, and --dataset NAME asks the store",
+	)
 	if err != nil {
 		return err
 	}
@@ -79,7 +86,7 @@ func (c *showCmd) live(ctx context.Context, g *globals, q query.Question) error 
 	}
 	if t, code, ok := querystore.Subject(q, answer); ok && running != nil {
 		past, err := g.outagesOf(limited, running, t, code)
-		if err != nil { // what is held now does not depend on it
+		if err != nil { // the answer on the present does not depend on it
 			fmt.Fprintln(g.stderr, "darkmap: outages that have ended are not shown:", causes(err))
 		}
 		addOutages(&answer, past)
@@ -87,8 +94,10 @@ func (c *showCmd) live(ctx context.Context, g *globals, q query.Question) error 
 	return c.print(g, q, answer)
 }
 
-// askDetector asks a detector. The error says in words why there is no answer.
-func askDetector(ctx context.Context, client querydoor.Client, q query.Question, limit int) (query.Answer, error) {
+// askDetector asks a detector. The error names the reason if there is no answer.
+func askDetector(
+	ctx context.Context, client querydoor.Client, q query.Question, limit int,
+) (query.Answer, error) {
 	answer, err := client.Ask(ctx, q, limit)
 	if refused, ok := errors.AsType[*querydoor.RefusedError](err); ok {
 		return answer, fmt.Errorf("the detector at %s has no answer: %w", client.Address, refused)
@@ -99,8 +108,8 @@ func askDetector(ctx context.Context, client querydoor.Client, q query.Question,
 	return answer, err
 }
 
-// detector finds the door of the detector at an admin address or, without one, that of what runs on the data directory. elsewhere says what else a
-// user can do where nothing answers.
+// detector finds the query door of the detector at an admin address or, without an address, of the
+// instance that runs on the data directory. elsewhere is advice for the error if no detector runs.
 func (g *globals) detector(at adminAddr, elsewhere string) (querydoor.Client, *datadir.Run, error) {
 	if at != "" {
 		cfg, err := g.configuration()
@@ -122,16 +131,23 @@ func (g *globals) detector(at adminAddr, elsewhere string) (querydoor.Client, *d
 	case err != nil || busyErr != nil:
 		return querydoor.Client{}, nil, errors.Join(err, busyErr)
 	case running == nil && busy:
-		return querydoor.Client{}, nil, fmt.Errorf("what runs on the data directory %s has not started yet: ask again", path)
+		return querydoor.Client{}, nil, fmt.Errorf(
+			"what runs on the data directory %s has not started yet: ask again", path,
+		)
 	case running == nil:
-		return querydoor.Client{}, nil, fmt.Errorf("nothing runs on the data directory %s: start `%s`; %s", path, g.command("up"), elsewhere)
+		return querydoor.Client{}, nil, fmt.Errorf(
+			"nothing runs on the data directory %s: start `%s`; %s", path, g.command("up"), elsewhere,
+		)
 	case running.DoorKey == "":
-		return querydoor.Client{}, nil, fmt.Errorf("what runs on the data directory, darkmap %s (process %d), answers no questions about the present; %s", running.Command, running.PID, elsewhere)
+		return querydoor.Client{}, nil, fmt.Errorf(
+			"what runs on the data directory, darkmap %s (process %d), answers no questions about the present; %s",
+			running.Command, running.PID, elsewhere,
+		)
 	}
 	return querydoor.Client{Address: running.Admin, Key: running.DoorKey}, running, nil
 }
 
-// addOutages adds those that have ended, of which it keeps the newest.
+// addOutages adds the outages of past that have ended, and keeps the newest of these.
 func addOutages(a *query.Answer, past []query.Outage) {
 	known := map[string]bool{}
 	for _, o := range a.Outages {
@@ -146,7 +162,7 @@ func addOutages(a *query.Answer, past []query.Outage) {
 	keepOutages(a)
 }
 
-// keepOutages keeps those that go on and the last few that have ended.
+// keepOutages keeps the outages that go on and the first showEnded of those that have ended.
 func keepOutages(a *query.Answer) {
 	ended := 0
 	a.Outages = slices.DeleteFunc(a.Outages, func(o query.Outage) bool {
@@ -157,7 +173,7 @@ func keepOutages(a *query.Answer) {
 	})
 }
 
-// stored asks the store about a dataset at a time; a zero time is its end.
+// stored asks the store about a dataset at a time. The zero time means the dataset's end.
 func (c *showCmd) stored(ctx context.Context, g *globals, q query.Question, at time.Time) (err error) {
 	dataset := c.Dataset
 	if dataset == "" {
@@ -182,7 +198,10 @@ func (c *showCmd) stored(ctx context.Context, g *globals, q query.Question, at t
 			at = end
 		}
 		if at.After(end) {
-			fmt.Fprintf(g.stderr, "darkmap: the dataset %s ends at %s: that is how it stood last\n", dataset, end.Format(time.RFC3339))
+			fmt.Fprintf(
+				g.stderr, "darkmap: the dataset %s ends at %s: that is how it stood last\n",
+				dataset, end.Format(time.RFC3339),
+			)
 		}
 		if q.Kind == query.KindOutage {
 			record, err := s.Record(ctx, dataset, q.Code, at)
@@ -200,7 +219,7 @@ func (c *showCmd) stored(ctx context.Context, g *globals, q query.Question, at t
 	})
 }
 
-// noDataset says which datasets there are.
+// noDataset returns the error for an unknown dataset. It names the existing ones.
 func noDataset(ctx context.Context, s *querystore.Store, dataset string) error {
 	names, err := s.Datasets(ctx)
 	if err != nil {
@@ -214,7 +233,9 @@ func noDataset(ctx context.Context, s *querystore.Store, dataset string) error {
 
 // withStore calls f with the store that `sql` would read.
 func (g *globals) withStore(ctx context.Context, f func(*querystore.Store) error) error {
-	return g.withLease(ctx, false, func(l *lease) error { return inWords(f(querystore.New(l.server)), false) })
+	return g.withLease(ctx, false, func(l *lease) error {
+		return inWords(f(querystore.New(l.server)), false)
+	})
 }
 
 func (c *showCmd) print(g *globals, q query.Question, a query.Answer) error {
@@ -224,7 +245,7 @@ func (c *showCmd) print(g *globals, q query.Question, a query.Answer) error {
 	return query.WriteText(terminal.NewCleaner(g.stdout), q, a)
 }
 
-// printRecord prints an outage's record; nil is none.
+// printRecord prints an outage's record. It fails if record is nil.
 func (c *showCmd) printRecord(g *globals, q query.Question, dataset string, record []byte) error {
 	if record == nil {
 		return fmt.Errorf("there is no outage %s in the dataset %s", q.Code, dataset)

@@ -16,8 +16,11 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// outagesOf lists the outages of an entity, those that began last first: from the store of what runs, else from its topic.
-func (g *globals) outagesOf(ctx context.Context, running *datadir.Run, t bgp.EntityType, code string) (all []query.Outage, err error) {
+// outagesOf lists the outages of an entity, the latest start first. It reads the store of the
+// running instance, or else its topic.
+func (g *globals) outagesOf(
+	ctx context.Context, running *datadir.Run, t bgp.EntityType, code string,
+) (all []query.Outage, err error) {
 	if running.ClickHouse != nil {
 		err = g.withStore(ctx, func(s *querystore.Store) (err error) {
 			all, err = s.Outages(ctx, running.Dataset, t, code, time.Now())
@@ -28,15 +31,18 @@ func (g *globals) outagesOf(ctx context.Context, running *datadir.Run, t bgp.Ent
 	err = g.eachOutage(ctx, running, func(e outagelog.Entry) {
 		if o := e.Outage; o.Entity.Type == t && o.Entity.Code == code {
 			all = append(all, query.Outage{
-				ID: o.ID, Entity: o.Entity, Kind: o.Kind, State: o.State, Start: o.Start, End: o.End, EndReason: o.EndReason, Severity: o.Severity, Blip: o.Blip, Headline: o.Headline,
+				ID: o.ID, Entity: o.Entity, Kind: o.Kind, State: o.State, Start: o.Start, End: o.End,
+				EndReason: o.EndReason, Severity: o.Severity, Blip: o.Blip, Headline: o.Headline,
 			})
 		}
 	})
 	return all, err
 }
 
-// eachOutage calls f with every outage on the topic of what runs, the last that began first.
-func (g *globals) eachOutage(ctx context.Context, running *datadir.Run, f func(outagelog.Entry)) error {
+// eachOutage calls f with every outage on the running instance's topic, the latest start first.
+func (g *globals) eachOutage(
+	ctx context.Context, running *datadir.Run, f func(outagelog.Entry),
+) error {
 	cfg, err := g.configuration()
 	if err != nil {
 		return err
@@ -57,8 +63,10 @@ func (g *globals) eachOutage(ctx context.Context, running *datadir.Run, f func(o
 	return nil
 }
 
-// record prints an outage of what runs.
-func (c *showCmd) record(ctx context.Context, g *globals, running *datadir.Run, q query.Question) error {
+// record prints an outage of the running instance.
+func (c *showCmd) record(
+	ctx context.Context, g *globals, running *datadir.Run, q query.Question,
+) error {
 	var record []byte
 	var err error
 	if running.ClickHouse != nil {

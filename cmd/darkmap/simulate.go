@@ -29,12 +29,12 @@ type simulateCmd struct {
 	Replace bool    `help:"With --store: replace the dataset where it holds something else."`
 }
 
-// scenarios are all that there are.
+// scenarios returns all scenarios.
 func scenarios() []simulate.Scenario {
 	return append(simulate.Scenarios(), simulate.FourWithdrawn(time.Date(2015, 1, 6, 12, 0, 0, 0, time.UTC)))
 }
 
-// Run lists the scenarios, or writes one and says what happens in it, or fills the store.
+// Run lists the scenarios, writes one of them and prints its truth, or fills the store.
 func (c *simulateCmd) Run(ctx context.Context, g *globals) error {
 	if c.Store {
 		return c.store(ctx, g)
@@ -49,10 +49,15 @@ func (c *simulateCmd) Run(ctx context.Context, g *globals) error {
 		for _, s := range all {
 			names = append(names, s.Name)
 		}
-		return usageError(fmt.Errorf("there is no scenario %s%s: there is %s", c.Scenario, didYouMean(c.Scenario, names), strings.Join(names, ", ")))
+		return usageError(fmt.Errorf(
+			"there is no scenario %s%s: there is %s",
+			c.Scenario, didYouMean(c.Scenario, names), strings.Join(names, ", "),
+		))
 	}
 	if c.Export == "" {
-		return usageError(fmt.Errorf("--export DIR is missing: the folder into which the files of %s are written", c.Scenario))
+		return usageError(fmt.Errorf(
+			"--export DIR is missing: the folder into which the files of %s are written", c.Scenario,
+		))
 	}
 	world, err := simulate.Build(all[i])
 	if err != nil {
@@ -71,11 +76,14 @@ func (c *simulateCmd) Run(ctx context.Context, g *globals) error {
 	for _, line := range world.TruthLines() {
 		fmt.Fprintln(g.stderr, "truth:", line)
 	}
-	fmt.Fprintf(g.stderr, "%s has the truth for programs; to find the outages: cd %s and see README.txt\n", filepath.Join(c.Export, simulate.TruthFile), c.Export)
+	fmt.Fprintf(
+		g.stderr, "%s has the truth for programs; to find the outages: cd %s and see README.txt\n",
+		filepath.Join(c.Export, simulate.TruthFile), c.Export,
+	)
 	return nil
 }
 
-// list names the scenarios, a line each.
+// list prints the scenarios, one a line.
 func (c *simulateCmd) list(g *globals, all []simulate.Scenario) error {
 	if c.Export != "" {
 		return usageError(errors.New("--export needs a scenario: `darkmap simulate` lists them"))
@@ -85,15 +93,21 @@ func (c *simulateCmd) list(g *globals, all []simulate.Scenario) error {
 		width = max(width, len(s.Name))
 	}
 	for _, s := range all {
-		if _, err := fmt.Fprintf(g.stdout, "%-*s  %s to %s  %s\n", width, s.Name, s.Start.Format("2006-01-02 15:04"), s.End.Format("2006-01-02 15:04"), s.About); err != nil {
+		if _, err := fmt.Fprintf(
+			g.stdout, "%-*s  %s to %s  %s\n",
+			width, s.Name, s.Start.Format("2006-01-02 15:04"), s.End.Format("2006-01-02 15:04"), s.About,
+		); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintln(g.stderr, "darkmap simulate NAME --export DIR writes one as MRT files, with the truth beside them; darkmap simulate --store fills the store with a year")
+	fmt.Fprintln(
+		g.stderr,
+		"darkmap simulate NAME --export DIR writes one as MRT files, with the truth beside them; darkmap simulate --store fills the store with a year",
+	)
 	return nil
 }
 
-// collector reads a flag that names a collector of the demo.
+// collector parses a flag that names a collector of the demo.
 func collector(flag *kong.DecodeContext, target reflect.Value) error {
 	var name string
 	known := simulate.CollectorNames()
@@ -101,7 +115,10 @@ func collector(flag *kong.DecodeContext, target reflect.Value) error {
 		return fmt.Errorf("a collector is missing: want one of %s", strings.Join(known, ", "))
 	}
 	if !slices.Contains(known, name) {
-		return fmt.Errorf("no collector is called %q%s: want one of %s", name, didYouMean(name, known), strings.Join(known, ", "))
+		return fmt.Errorf(
+			"no collector is called %q%s: want one of %s",
+			name, didYouMean(name, known), strings.Join(known, ", "),
+		)
 	}
 	target.SetString(name)
 	return nil

@@ -20,7 +20,8 @@ import (
 	"github.com/darkmap/darkmap/sink"
 )
 
-// store writes a simulated year into the store. The same year again is already there, or is made anew where it was interrupted.
+// store writes a simulated year into the store. A year that is there and complete is not written
+// again. A year that was interrupted is made again.
 func (c *simulateCmd) store(ctx context.Context, g *globals) error {
 	y, err := c.year(time.Now())
 	if err != nil {
@@ -34,22 +35,32 @@ func (c *simulateCmd) store(ctx context.Context, g *globals) error {
 	return s.with(ctx, func(l *lease) error { return c.fill(ctx, g, cfg, l, y) })
 }
 
-// fill writes the year into a store that may be new.
-func (c *simulateCmd) fill(ctx context.Context, g *globals, cfg *configuration, l *lease, y *year.Year) error {
+// fill writes the year into a store, which may be new.
+func (c *simulateCmd) fill(
+	ctx context.Context, g *globals, cfg *configuration, l *lease, y *year.Year,
+) error {
 	if err := g.prepareSchema(ctx, l.server, cfg); err != nil {
 		return err
 	}
-	if _, err := clickhouse.FillLookups(ctx, l.server, "darkmap "+version+", filling in names", lookup.Countries(), nil); err != nil { // the year's ASes have no names
+	// The year's ASes have no names.
+	if _, err := clickhouse.FillLookups(
+		ctx, l.server, "darkmap "+version+", filling in names", lookup.Countries(), nil,
+	); err != nil {
 		return err
 	}
 	begin, end := y.Span()
-	fmt.Fprintf(g.stderr, "A simulation: no row of it is real. Dataset %s, %s to %s: %s\n", c.Dataset, begin.Format(time.DateOnly), end.Format(time.DateOnly), y.Size())
+	fmt.Fprintf(
+		g.stderr, "A simulation: no row of it is real. Dataset %s, %s to %s: %s\n",
+		c.Dataset, begin.Format(time.DateOnly), end.Format(time.DateOnly), y.Size(),
+	)
 	there, err := c.claim(ctx, l, y)
 	if err != nil {
 		return err
 	}
 	if there {
-		_, err := fmt.Fprintf(g.stdout, "dataset %s is there already, complete: nothing was written\n", c.Dataset)
+		_, err := fmt.Fprintf(
+			g.stdout, "dataset %s is there already, complete: nothing was written\n", c.Dataset,
+		)
 		return err
 	}
 	began := time.Now()
@@ -65,11 +76,14 @@ func (c *simulateCmd) fill(ctx context.Context, g *globals, cfg *configuration, 
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(g.stdout, "%d rows written into datasets %s and %s in %v\n", written, c.Dataset, y.ReplayDataset(), time.Since(began).Round(time.Second))
+	_, err = fmt.Fprintf(
+		g.stdout, "%d rows written into datasets %s and %s in %v\n",
+		written, c.Dataset, y.ReplayDataset(), time.Since(began).Round(time.Second),
+	)
 	return err
 }
 
-// year is the one that the flags describe, taken into the log now.
+// year returns the year that the flags describe. Its records are appended to the log at now.
 func (c *simulateCmd) year(now time.Time) (*year.Year, error) {
 	if c.Scenario != "" || c.Export != "" {
 		return nil, errors.New("--store fills the store with a year of its own: it takes no scenario and no --export")
@@ -81,18 +95,23 @@ func (c *simulateCmd) year(now time.Time) (*year.Year, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--until %w", err)
 	}
-	return year.New(year.Config{Dataset: c.Dataset, Until: until, Days: c.Days, Scale: c.Scale, Seed: c.Seed, Appended: now})
+	return year.New(year.Config{
+		Dataset: c.Dataset, Until: until, Days: c.Days, Scale: c.Scale, Seed: c.Seed, Appended: now,
+	})
 }
 
 // yearEdition counts the changes of eval/simulate/year that change its records.
 const yearEdition = 1
 
-// entries are what the store is told of the year's datasets.
+// entries returns the descriptions of the year's datasets for the store.
 func (c *simulateCmd) entries(y *year.Year) []clickhouse.Dataset {
-	settings := fmt.Sprintf("edition %d, days %d, scale %v, seed %d, until %s", yearEdition, c.Days, c.Scale, c.Seed, c.Until)
+	settings := fmt.Sprintf(
+		"edition %d, days %d, scale %v, seed %d, until %s", yearEdition, c.Days, c.Scale, c.Seed, c.Until,
+	)
 	hash := sha256.Sum256([]byte(settings))
 	d := clickhouse.Dataset{
-		Name: c.Dataset, Inputs: "simulate/" + hex.EncodeToString(hash[:8]), Settings: "simulate", Version: version, Files: []string{"darkmap simulate --store"},
+		Name: c.Dataset, Inputs: "simulate/" + hex.EncodeToString(hash[:8]), Settings: "simulate",
+		Version: version, Files: []string{"darkmap simulate --store"},
 		Collectors: y.Collectors(), Changed: []string{settings},
 	}
 	d.Begins, d.Ends = y.Span()
@@ -101,7 +120,8 @@ func (c *simulateCmd) entries(y *year.Year) []clickhouse.Dataset {
 	return []clickhouse.Dataset{d, replay}
 }
 
-// claim enters the year's datasets, and says whether they are complete already. What an interrupted run left is deleted.
+// claim reserves the year's datasets, and reports whether they are complete already. It deletes the
+// rows of an interrupted run.
 func (c *simulateCmd) claim(ctx context.Context, l *lease, y *year.Year) (there bool, err error) {
 	stored, err := clickhouse.Datasets(ctx, l.server)
 	if err != nil {
@@ -117,9 +137,15 @@ func (c *simulateCmd) claim(ctx context.Context, l *lease, y *year.Year) (there 
 			switch {
 			case s.Name != d.Name:
 			case s.Collected:
-				return false, usageError(fmt.Errorf("dataset %s holds rows that live sources or archives brought: --dataset NAME names another", d.Name))
+				return false, usageError(fmt.Errorf(
+					"dataset %s holds rows that live sources or archives brought: --dataset NAME names another",
+					d.Name,
+				))
 			case !s.Emptying && s.Inputs != d.Inputs && !c.Replace:
-				return false, usageError(fmt.Errorf("dataset %s: %w; --replace replaces it, --dataset NAME names another", d.Name, clickhouse.ErrDatasetTaken))
+				return false, usageError(fmt.Errorf(
+					"dataset %s: %w; --replace replaces it, --dataset NAME names another",
+					d.Name, clickhouse.ErrDatasetTaken,
+				))
 			case s.Inputs == d.Inputs && !s.Completed.IsZero():
 				complete++
 			}
@@ -141,11 +167,14 @@ func (c *simulateCmd) claim(ctx context.Context, l *lease, y *year.Year) (there 
 	return false, nil
 }
 
-// loaders is how many streams are written at a time: while ClickHouse takes the block of one, the others make theirs.
+// loaders is how many streams are written at a time. While ClickHouse takes a block of one stream,
+// the others make theirs.
 const loaders = 3
 
-// loadYear writes all streams of the year, and tells how many rows were written so far.
-func loadYear(ctx context.Context, s clickhouse.Server, y *year.Year, tell func(rows int64)) (int64, error) {
+// loadYear writes all streams of the year. It calls tell with the number of rows written so far.
+func loadYear(
+	ctx context.Context, s clickhouse.Server, y *year.Year, tell func(rows int64),
+) (int64, error) {
 	var written atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(loaders)
@@ -158,8 +187,10 @@ func loadYear(ctx context.Context, s clickhouse.Server, y *year.Year, tell func(
 	return written.Load(), err
 }
 
-// loadStream writes one stream, and tells of the rows of each block.
-func loadStream(ctx context.Context, s clickhouse.Server, stream year.Stream, wrote func(rows int64)) (err error) {
+// loadStream writes one stream. It calls wrote with the number of rows of each block.
+func loadStream(
+	ctx context.Context, s clickhouse.Server, stream year.Stream, wrote func(rows int64),
+) (err error) {
 	l, err := sink.NewLoader(s, stream.Dataset, stream.Topic)
 	if err != nil {
 		return err

@@ -18,10 +18,10 @@ type sinkVerifyCmd struct {
 	Format  string `help:"Form of the result: ${enum}." enum:"text,json" default:"text"`
 }
 
-// errNotEqual says that the tables do not equal the log.
+// errNotEqual reports that the tables differ from the log.
 var errNotEqual = errors.New("the tables do not equal the log")
 
-// Run compares, and fails where something is missing, doubled or different.
+// Run compares the tables with the log. It fails if a row is missing, doubled or different.
 func (c *sinkVerifyCmd) Run(ctx context.Context, g *globals) error {
 	from, to, err := timespan.ParseWindow(c.From, c.To, false)
 	if err != nil {
@@ -30,7 +30,10 @@ func (c *sinkVerifyCmd) Run(ctx context.Context, g *globals) error {
 	cfg, running, err := g.reachKafka(c.Dataset)
 	switch {
 	case errors.Is(err, errNothingRuns):
-		return fmt.Errorf("%w. The log of a demo or a replay on the embedded Kafka is gone when it ends: only its tables are there", err)
+		return fmt.Errorf(
+			"%w. The log of a demo or a replay on the embedded Kafka is gone when it ends: only its tables are there",
+			err,
+		)
 	case err != nil:
 		return err
 	}

@@ -17,7 +17,8 @@ import (
 	"github.com/darkmap/darkmap/internal/terminal"
 )
 
-// sqlCmd runs SQL on the store, embedded or not. It reads, unless it is told to write, and never makes a store.
+// sqlCmd runs SQL on the store, embedded or not. Without --write, statements can only read. It
+// never makes a store.
 type sqlCmd struct {
 	Statement       string            `arg:"" optional:"" help:"What to run; several statements are separated by semicolons. Without it they are read from standard input, with history and completion where that is a terminal."`
 	File            string            `help:"Read the statements from a file." placeholder:"FILE" type:"path"`
@@ -48,7 +49,7 @@ func (c *sqlCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err != nil {
 		return err
 	}
-	statements, _ := sqlshell.Split(text) // the last one needs no semicolon
+	statements, _ := sqlshell.Split(text) // the last statement needs no semicolon
 	for _, statement := range statements {
 		if err := store.Run(ctx, c.query(statement.SQL, out), out); err != nil {
 			return err
@@ -60,7 +61,7 @@ func (c *sqlCmd) Run(ctx context.Context, g *globals) (err error) {
 	return nil
 }
 
-// text is what the statements are read from.
+// text returns the statements from the command line, the file or standard input.
 func (c *sqlCmd) text(ctx context.Context, g *globals) (string, error) {
 	switch {
 	case c.Statement != "" && c.File != "":
@@ -80,7 +81,7 @@ func (c *sqlCmd) text(ctx context.Context, g *globals) (string, error) {
 	return string(b), nil
 }
 
-// output is where the output of statements goes. Its errors are wrong usage.
+// output returns the destination of the statements' output. Its errors are wrong usage.
 func (c *sqlCmd) output(g *globals) (sqlshell.Output, error) {
 	switch {
 	case c.Output == "" && c.Force:
@@ -93,13 +94,16 @@ func (c *sqlCmd) output(g *globals) (sqlshell.Output, error) {
 	f := &sqlshell.File{Path: c.Output, Force: c.Force}
 	if c.Format == "" {
 		if f.Format = sqlshell.FormatOf(c.Output); f.Format == "" {
-			return nil, fmt.Errorf("the end of %s says no format: want --format, or one of %s, with .gz or .zst behind it if you like", c.Output, sqlshell.Endings())
+			return nil, fmt.Errorf(
+				"the end of %s says no format: want --format, or one of %s, with .gz or .zst behind it if you like",
+				c.Output, sqlshell.Endings(),
+			)
 		}
 	}
 	return f, f.Check()
 }
 
-// query is a statement in the format that the output needs.
+// query returns a statement in the format that the output needs.
 func (c *sqlCmd) query(sql string, out sqlshell.Output) clickhouse.Query {
 	q := clickhouse.Query{SQL: sql, Format: c.Format}
 	if q.Format != "" {
@@ -125,7 +129,7 @@ func who(server clickhouse.Server) string {
 
 // prompt reads statements from a terminal.
 func (c *sqlCmd) prompt(ctx context.Context, s *sqlStore) error {
-	l, err := s.session.lease(ctx) // what cannot be opened is said before a question is asked
+	l, err := s.session.lease(ctx) // fail before the first prompt if the store cannot be opened
 	if err != nil {
 		return err
 	}
@@ -137,20 +141,26 @@ func (c *sqlCmd) prompt(ctx context.Context, s *sqlStore) error {
 	if s.session.write {
 		may = "statements can change the store"
 	}
-	fmt.Fprintf(g.stderr, "%s: %s. A statement ends with a semicolon, \\? helps, \\d lists what there is, exit ends.\n", l.server, may)
+	fmt.Fprintf(
+		g.stderr, "%s: %s. A statement ends with a semicolon, \\? helps, \\d lists what there is, exit ends.\n",
+		l.server, may,
+	)
 	interrupts := make(chan os.Signal, 1)
 	signal.Reset(os.Interrupt) // Ctrl-C ends a statement, and not the program
 	signal.Notify(interrupts, os.Interrupt)
-	defer signal.Stop(interrupts) // while others' statements are waited for, it ends the program
-	in, _ := g.stdin.(*os.File)   // a terminal
+	// While the program waits at its end for other processes' statements, Ctrl-C ends the program.
+	defer signal.Stop(interrupts)
+	in, _ := g.stdin.(*os.File) // a terminal
 	shell := &sqlshell.Shell{
-		Store: s, Prompt: who(l.server), In: in, Out: g.stdout, Err: g.stderr, Format: c.Format, HistoryFile: historyFile(), Interrupts: interrupts,
+		Store: s, Prompt: who(l.server), In: in, Out: g.stdout, Err: g.stderr, Format: c.Format,
+		HistoryFile: historyFile(), Interrupts: interrupts,
 	}
 	return shell.Run(ctx)
 }
 
-// historyFile is where the statements of a terminal are kept; empty where the user has no such folder. It is no part of a data
-// directory: a folder that holds it alone would be taken for one of another program.
+// historyFile returns the file that keeps the statements of a terminal, or "" if the user has no
+// state folder. The file lies outside of the data directory: a folder that holds this file alone
+// would be taken for the folder of another program.
 func historyFile() string {
 	state, err := datadir.Default()
 	if err != nil {

@@ -16,31 +16,34 @@ import (
 )
 
 const (
-	// guestLimit bounds how long a store's owner waits at its end for the statements of others.
+	// guestLimit bounds how long a store's owner waits at its end for the statements of other
+	// processes.
 	guestLimit = time.Minute
-	// leaseLimit bounds how long a statement waits for a store whose owner ends or starts.
+	// leaseLimit bounds how long a statement waits for a store whose owner starts or ends.
 	leaseLimit = guestLimit + 30*time.Second
-	// leaseLook is how often it looks.
+	// leaseLook is the time between two attempts.
 	leaseLook = 100 * time.Millisecond
 	// killLimit bounds how long ending a statement may take.
 	killLimit = 3 * time.Second
 )
 
-// session finds a store for each statement: that of the instance that runs on the data directory, else the configured server, else
-// the embedded engine, which it then starts and keeps until its end. It makes a store only where create is set. It is not safe for
+// session finds a store for each statement: the store of the instance that runs on the data
+// directory, else the configured server, else the embedded engine. It starts the engine itself and
+// keeps it until the session's end. It makes a store only if create is set. It is not safe for
 // concurrent use.
 type session struct {
 	g             *globals
 	write, create bool
-	// command is what run.json calls what starts the engine; empty is sql. guest: the engine is not started here.
+	// command is the command's name in run.json if the session starts the engine. Empty means sql.
 	command string
-	guest   bool
-	// serveKey is that of run.json, where pages are served.
+	// guest never starts the engine
+	guest bool
+	// serveKey is the key of the pages in run.json, if pages are served.
 	serveKey string
 	own      *ownStore // nil until this process has started the engine
-	// checked is set when the schema of a store that this process does not know from its owner was looked at.
+	// checked is set when the schema of the store was compared with this program's.
 	checked bool
-	// made says that there was no store before.
+	// made reports that no store existed before.
 	made bool
 }
 
@@ -50,11 +53,12 @@ type ownStore struct {
 	engine *clickhouse.Engine
 }
 
-// lease is a store for one statement. An owner of the store waits until it is released.
+// lease is a store for one statement. An owner of the store waits until the lease is released.
 type lease struct {
 	// server is the store with the session's login, full with the writer's.
 	server, full clickhouse.Server
-	// owner is the instance that the store belongs to; nil for an own engine and a configured server.
+	// owner is the instance that the store belongs to. It is nil for an engine of this process and
+	// for a configured server.
 	owner *datadir.Run
 	guest *datadir.Guest
 }
@@ -65,16 +69,16 @@ func (l *lease) release() error {
 	return err
 }
 
-// kill ends a statement that nobody waits for any more.
+// kill ends a statement whose output is no longer wanted.
 func (l *lease) kill(ctx context.Context, id string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), killLimit)
 	defer cancel()
-	_ = l.full.Ask(ctx, "KILL QUERY WHERE query_id = '"+id+"' ASYNC") // it may have ended
+	_ = l.full.Ask(ctx, "KILL QUERY WHERE query_id = '"+id+"' ASYNC") // the statement may have ended
 }
 
 func queryID() string { return "sql/" + rand.Text() }
 
-// newLease takes the session's login.
+// newLease makes a lease with the session's login.
 func (s *session) newLease(server clickhouse.Server, owner *datadir.Run, guest *datadir.Guest) *lease {
 	l := &lease{server: server, full: server, owner: owner, guest: guest}
 	if !s.write {
@@ -83,7 +87,8 @@ func (s *session) newLease(server clickhouse.Server, owner *datadir.Run, guest *
 	return l
 }
 
-// withLease calls f with the store of a session that is for f alone. With write f may change it.
+// withLease calls f with the store of a session that is made for f alone. With write, f may change
+// the store.
 func (g *globals) withLease(ctx context.Context, write bool, f func(*lease) error) error {
 	return (&session{g: g, write: write}).with(ctx, f)
 }
@@ -117,7 +122,11 @@ func (s *session) lease(ctx context.Context) (*lease, error) {
 		}
 		if !said && time.Since(began) > sayAfter {
 			who := cmp.Or(datadir.Holder(s.g.DataDir), "in another process")
-			fmt.Fprintf(s.g.stderr, "darkmap: waiting for the store: darkmap %s starts or ends on this data directory; for %v at most\n", who, leaseLimit)
+			fmt.Fprintf(
+				s.g.stderr,
+				"darkmap: waiting for the store: darkmap %s starts or ends on this data directory; for %v at most\n",
+				who, leaseLimit,
+			)
 			said = true
 		}
 		select {
@@ -128,7 +137,8 @@ func (s *session) lease(ctx context.Context) (*lease, error) {
 	}
 }
 
-// tryLease is lease without waiting: ErrLocked where another process has the data directory and has not said what it runs.
+// tryLease finds the store without waiting. It returns ErrLocked if another process holds the data
+// directory and has not written run.json yet.
 func (s *session) tryLease(ctx context.Context) (*lease, error) {
 	guest, err := datadir.EnterGuest(s.g.DataDir) // before run.json is read
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -158,7 +168,10 @@ func (s *session) tryLease(ctx context.Context) (*lease, error) {
 		return l, s.check(ctx, l)
 	}
 	if running != nil {
-		return nil, fmt.Errorf("what runs on this data directory, darkmap %s (process %d), has no store to ask (--no-store)", running.Command, running.PID)
+		return nil, fmt.Errorf(
+			"what runs on this data directory, darkmap %s (process %d), has no store to ask (--no-store)",
+			running.Command, running.PID,
+		)
 	}
 	if s.guest {
 		return nil, errors.New("nothing that has a store runs on this data directory")
@@ -197,8 +210,9 @@ func (s *session) start(ctx context.Context, cfg *configuration) error {
 	return dir.WriteRun(datadir.Run{Command: cmp.Or(s.command, "sql"), ClickHouse: &server, ServeKey: s.serveKey})
 }
 
-// check says where the schema is not this program's. A store without darkmap's tables is an error, unless they are about to be made.
-// One of the old form can be read, so that its rows can be taken elsewhere, and is not written to.
+// check compares the store's schema with this program's. A store without darkmap's tables is an
+// error, unless create is set, which makes the tables. A store of the old form can be read, so that
+// its rows can be taken elsewhere, but not written.
 func (s *session) check(ctx context.Context, l *lease) error {
 	if s.checked || s.create {
 		return nil
@@ -217,22 +231,26 @@ func (s *session) check(ctx context.Context, l *lease) error {
 	case have == 0:
 		return fmt.Errorf("%s holds no tables of darkmap: `%s` makes them", l.server, s.g.command("migrate"))
 	case have < want:
-		fmt.Fprintf(s.g.stderr, "darkmap: the store has version %d of the schema, and this program %d: `%s` brings it there\n", have, want, s.g.command("migrate"))
+		fmt.Fprintf(
+			s.g.stderr,
+			"darkmap: the store has version %d of the schema, and this program %d: `%s` brings it there\n",
+			have, want, s.g.command("migrate"),
+		)
 	case have > want:
 		return l.server.NewerError(have, want)
 	}
 	return nil
 }
 
-// refuseNewer fails with ErrNewer where the store of another instance is of a newer program. A store that does not answer is the
-// statement's affair.
+// refuseNewer fails with ErrNewer if the store of another instance belongs to a newer program. It
+// ignores a store that does not answer: then the statement itself fails or waits.
 func (s *session) refuseNewer(ctx context.Context, l *lease) error {
 	if s.checked {
 		return nil
 	}
 	have, want, err := clickhouse.SchemaVersion(ctx, l.server)
 	if err != nil {
-		return nil //nolint:nilerr // the statement finds out, and waits where that helps
+		return nil // the statement meets the same error, and waits if waiting helps
 	}
 	s.checked = true
 	if have > want {
@@ -241,7 +259,8 @@ func (s *session) refuseNewer(ctx context.Context, l *lease) error {
 	return nil
 }
 
-// awaitLease is lease; after a store has ended in the midst of a statement, again is set: then it waits until the store answers.
+// awaitLease finds the store for a statement. again is set after a store has ended in the middle of
+// the statement: then awaitLease waits until the store answers.
 func (s *session) awaitLease(ctx context.Context, again bool) (*lease, error) {
 	limited, cancel := context.WithTimeout(ctx, leaseLimit)
 	defer cancel()
@@ -269,29 +288,39 @@ func (s *session) awaitLease(ctx context.Context, again bool) (*lease, error) {
 	}
 }
 
-// answers asks whether the store is there.
+// answers checks that the store answers.
 func (l *lease) answers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, killLimit)
 	defer cancel()
 	return l.server.Ask(ctx, "SELECT 1")
 }
 
-// lost says why a statement got no answer.
+// lost returns the reason why a statement got no complete answer.
 func (s *session) lost(l *lease, err error) error {
 	if l.owner == nil && s.own == nil {
 		return fmt.Errorf("the server %s did not answer to the end: %w", l.server, err)
 	}
 	if l.owner == nil {
-		return fmt.Errorf("the embedded ClickHouse ended before its answer was complete: %w", cmp.Or(s.own.engine.Ready(), err))
+		return fmt.Errorf(
+			"the embedded ClickHouse ended before its answer was complete: %w",
+			cmp.Or(s.own.engine.Ready(), err),
+		)
 	}
 	running, readErr := datadir.ReadRun(s.g.DataDir)
 	if readErr == nil && running != nil && running.PID == l.owner.PID {
-		return fmt.Errorf("the embedded ClickHouse of darkmap %s (process %d) ended before its answer was complete, and is started again", l.owner.Command, l.owner.PID)
+		return fmt.Errorf(
+			"the embedded ClickHouse of darkmap %s (process %d) ended before its answer was complete, and is started again",
+			l.owner.Command, l.owner.PID,
+		)
 	}
-	return fmt.Errorf("darkmap %s (process %d), to which the store belonged, has ended before its answer was complete", l.owner.Command, l.owner.PID)
+	return fmt.Errorf(
+		"darkmap %s (process %d), to which the store belonged, has ended before its answer was complete",
+		l.owner.Command, l.owner.PID,
+	)
 }
 
-// close ends the engine, where this process has started it, after the statements of other processes.
+// close waits for the statements of other processes and ends the engine, if this process has
+// started it.
 func (s *session) close(ctx context.Context) error {
 	if s.own == nil {
 		return nil
@@ -300,20 +329,27 @@ func (s *session) close(ctx context.Context) error {
 	return errors.Join(s.own.engine.Close(), s.own.dir.Close())
 }
 
-// awaitGuests waits, for a while, until no other process has a statement under way on the store, and says so. Where ctx has not
-// ended yet, its end ends the wait; where it has, a second signal ends the process.
+// awaitGuests waits until no other process runs a statement on the store, guestLimit at most, and
+// prints that it waits. If ctx is still open, its end ends the wait. If ctx has ended, a second
+// signal ends the process.
 func awaitGuests(ctx context.Context, g *globals, dir *datadir.Dir) {
 	if ctx.Err() != nil {
 		ctx = context.WithoutCancel(ctx)
 	}
 	left, err := dir.AwaitGuests(ctx, guestLimit, func(pids []int) {
-		fmt.Fprintf(g.stderr, "darkmap: waiting for statements of %s on this store, %v at most; Ctrl-C ends at once\n", processes(pids), guestLimit)
+		fmt.Fprintf(
+			g.stderr,
+			"darkmap: waiting for statements of %s on this store, %v at most; Ctrl-C ends at once\n",
+			processes(pids), guestLimit,
+		)
 	})
 	switch {
 	case err != nil:
 		g.log.Warn("the statements of other processes were not waited for", "err", err)
 	case len(left) > 0:
-		fmt.Fprintf(g.stderr, "darkmap: statements of %s are still under way: they end now\n", processes(left))
+		fmt.Fprintf(
+			g.stderr, "darkmap: statements of %s are still under way: they end now\n", processes(left),
+		)
 	}
 }
 

@@ -15,25 +15,29 @@ import (
 	"github.com/darkmap/darkmap/internal/sqlshell"
 )
 
-// heldBack is how much output of a statement the server holds back, octets: where less comes out, a statement that fails has no output.
+// heldBack is how much output of a statement the server holds back, in octets. A statement that
+// fails before it has more output has none.
 const heldBack = "4194304"
 
 // sqlStore runs statements on the store of a session. It is not safe for concurrent use.
 type sqlStore struct {
 	session *session
 	params  map[string]string
-	// kept is what SET and USE said.
+	// kept is the state that SET and USE have set.
 	kept sqlshell.Session
 }
 
-// Run runs a statement. One that only reads is run once more where its store ended before anybody saw output.
+// Run runs a statement. If the store ends before any output was written, a statement that only
+// reads is run once more.
 func (s *sqlStore) Run(ctx context.Context, q clickhouse.Query, out sqlshell.Output) error {
 	q.Settings = maps.Clone(q.Settings)
 	if q.Settings == nil {
 		q.Settings = map[string]string{}
 	}
 	q.Settings["buffer_size"] = heldBack
-	q.Settings["output_format_parallel_formatting"] = "0" // it gains nothing, and holds several blocks of 65,000 rows: wide ones are then more than a reader's memory
+	// Parallel formatting gains nothing. It holds several blocks of 65,000 rows, and wide rows then
+	// exceed a reader's memory.
+	q.Settings["output_format_parallel_formatting"] = "0"
 	for name, value := range s.params {
 		q.Settings["param_"+name] = sqlshell.Parameter(q.SQL, name, value)
 	}
@@ -68,11 +72,14 @@ func (s *sqlStore) Run(ctx context.Context, q clickhouse.Query, out sqlshell.Out
 	}
 }
 
-// unlockLimit bounds how long a statement waits until the one before, which was cancelled, has ended and let go of the session.
+// unlockLimit bounds how long a statement waits until the previous one, which was cancelled, has
+// ended and has unlocked the session.
 const unlockLimit = 10 * time.Second
 
-// unlocked is once, as soon as the statement before has ended.
-func (s *sqlStore) unlocked(ctx context.Context, l *lease, q clickhouse.Query, out sqlshell.Output) (written int64, err error) {
+// unlocked calls once as soon as the previous statement has ended.
+func (s *sqlStore) unlocked(
+	ctx context.Context, l *lease, q clickhouse.Query, out sqlshell.Output,
+) (written int64, err error) {
 	began := time.Now()
 	look := time.NewTicker(leaseLook)
 	defer look.Stop()
@@ -89,26 +96,34 @@ func (s *sqlStore) unlocked(ctx context.Context, l *lease, q clickhouse.Query, o
 	}
 }
 
-// inWords says what a refusal means.
+// inWords explains the refusal of a statement.
 func (s *sqlStore) inWords(err error) error {
 	switch proto.Error(clickhouse.Code(err)) { //nolint:exhaustive // all others are refusals of a statement
 	case proto.ErrSessionNotFound:
 		s.kept.Forget()
-		return errors.New("what SET, USE and CREATE TEMPORARY TABLE said is lost: the store was started again, or an hour has passed; say it again, then the statement")
+		return errors.New(
+			"what SET, USE and CREATE TEMPORARY TABLE said is lost: the store was started again, or an hour has passed; say it again, then the statement",
+		)
 	case proto.ErrSessionIsLocked:
 		return errors.New("the statement before has not ended yet: run this one again")
 	}
 	return inWords(err, s.session.write)
 }
 
-// once runs a statement on the leased store; written is how many octets of its output others may have seen.
-func (s *sqlStore) once(ctx context.Context, l *lease, q clickhouse.Query, out sqlshell.Output) (written int64, err error) {
+// once runs a statement on the leased store. written is how many octets of its output may have been
+// seen.
+func (s *sqlStore) once(
+	ctx context.Context, l *lease, q clickhouse.Query, out sqlshell.Output,
+) (written int64, err error) {
 	q.Database, q.ID = l.server.Database, queryID()
 	s.kept.Prepare(&q)
 	g := s.session.g
 	stop := func() {}
 	if g.line.Terminal() {
-		stop = sqlshell.Watch(ctx, g.line.Draw, g.line.Clear, func(ctx context.Context) (sqlshell.Done, error) { return l.done(ctx, q.ID) })
+		stop = sqlshell.Watch(
+			ctx, g.line.Draw, g.line.Clear,
+			func(ctx context.Context) (sqlshell.Done, error) { return l.done(ctx, q.ID) },
+		)
 	}
 	answer, err := l.server.HTTP(ctx, q)
 	if err == nil {
@@ -129,18 +144,19 @@ func (s *sqlStore) once(ctx context.Context, l *lease, q clickhouse.Query, out s
 	return written, err
 }
 
-// done asks how far a statement is. Only the user who may write sees that.
+// done asks for the progress of a statement. Only the writer's login sees that.
 func (l *lease) done(ctx context.Context, id string) (sqlshell.Done, error) {
 	var d struct{ Read, Total uint64 }
 	answer, err := l.full.HTTP(ctx, clickhouse.Query{
-		SQL: "SELECT read_rows AS Read, total_rows_approx AS Total FROM system.processes WHERE query_id = '" + id + "'", Format: "JSONEachRow",
-		Settings: map[string]string{"output_format_json_quote_64bit_integers": "0"},
+		SQL: "SELECT read_rows AS Read, total_rows_approx AS Total FROM system.processes WHERE query_id = '" +
+			id + "'",
+		Format: "JSONEachRow", Settings: map[string]string{"output_format_json_quote_64bit_integers": "0"},
 	})
 	if err != nil {
 		return sqlshell.Done{}, err
 	}
 	err = json.NewDecoder(answer).Decode(&d)
-	if errors.Is(err, io.EOF) { // it has ended
+	if errors.Is(err, io.EOF) { // the statement has ended
 		err = nil
 	}
 	return sqlshell.Done(d), errors.Join(err, answer.Close())

@@ -11,11 +11,11 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// sources are the privileges of what lies outside the store.
+// sources matches the privileges on sources outside the store.
 var sources = regexp.MustCompile(`\b(READ|WRITE|SOURCES?|FILE|URL|REMOTE|S3|AZURE|HDFS|MYSQL|POSTGRES|MONGO|ODBC|JDBC|SQLITE|REDIS|HIVE|KAFKA|NATS|RABBITMQ|ARROW_FLIGHT|EXECUTABLE)\b( ON|, |\(|$)`)
 
-// inWords says what a refusal of the server means here, and what to do; other errors stay as they are. write says that the statement
-// ran as the user who may change the store.
+// inWords adds to a refusal of the server its meaning in darkmap and advice. It returns other
+// errors unchanged. write means that the statement ran as the user who may change the store.
 func inWords(err error, write bool) error {
 	e, ok := errors.AsType[*clickhouse.QueryError](err)
 	if !ok {
@@ -30,8 +30,8 @@ func inWords(err error, write bool) error {
 		if !write {
 			words += ", or use --write"
 		}
-	case proto.ErrTimeoutExceeded, proto.ErrTooManyRows, proto.ErrMemoryLimitExceeded, proto.ErrTooManyRowsOrBytes, proto.ErrQuotaExceeded,
-		proto.ErrTooManySimultaneousQueries:
+	case proto.ErrTimeoutExceeded, proto.ErrTooManyRows, proto.ErrMemoryLimitExceeded,
+		proto.ErrTooManyRowsOrBytes, proto.ErrQuotaExceeded, proto.ErrTooManySimultaneousQueries:
 		if !write {
 			words = "the statement is beyond the limits of a reader: ask for less, or use --write"
 		}
@@ -46,13 +46,14 @@ func inWords(err error, write bool) error {
 	return fmt.Errorf("%s: %w", words, err)
 }
 
-// denied says what a statement lacks.
+// denied names the privilege that a statement is missing.
 func denied(message string, write bool) string {
 	_, grant, _ := strings.Cut(message, "grant ")
 	switch {
 	case sources.MatchString(grant):
 		return "statements have no access to files, other servers and programs, also not with --write"
-	case strings.Contains(grant, " ON system.") || strings.Contains(grant, " ON information_schema.") || strings.Contains(grant, " ON INFORMATION_SCHEMA."):
+	case strings.Contains(grant, " ON system.") || strings.Contains(grant, " ON information_schema.") ||
+		strings.Contains(grant, " ON INFORMATION_SCHEMA."):
 		if write {
 			return "this is closed to statements"
 		}
@@ -63,7 +64,8 @@ func denied(message string, write bool) string {
 	return "sql reads only, unless it is told to write: use --write for what changes the store"
 }
 
-// isFileRefusal reports an error of the kernel's on a file that the engine is kept from.
+// isFileRefusal reports whether the message is a kernel's error on a file that the engine must not
+// open.
 func isFileRefusal(message string) bool {
 	return strings.Contains(message, "Permission denied") && strings.Contains(message, "errno: 13")
 }

@@ -25,19 +25,20 @@ import (
 	"github.com/darkmap/darkmap/sink"
 )
 
-// memberFlags are what the commands that run one stage share. A stage of its own needs a Kafka of its own.
+// memberFlags are the flags of the commands that run one stage. Such a stage needs configured
+// brokers.
 type memberFlags struct {
 	Instance string `help:"Name of this member of the stage's group; stable over restarts, different in each process (default ${default})." default:"0" placeholder:"NAME"`
 	adminFlags
 }
 
-// adminFlags are what the commands with an admin server share.
+// adminFlags are the flags of the commands with an admin server.
 type adminFlags struct {
 	AdminAddr adminAddr `help:"Where /livez, /readyz and /metrics are served (default ${default})." default:"${admin_addr}" placeholder:"HOST:PORT"`
 	Pprof     bool      `help:"Serve /debug/pprof/ there too: it shows the program's memory to all who reach the address."`
 }
 
-// stageFlags are those of a stage that reads what another has written.
+// stageFlags are the flags of a stage that reads the topics of another stage.
 type stageFlags struct {
 	Dataset     string `help:"Dataset whose topics are read and written (default ${default})." default:"live" placeholder:"NAME"`
 	memberFlags `embed:""`
@@ -48,10 +49,10 @@ func (f stageFlags) prepare(g *globals) (*configuration, error) {
 	return prepareStage(g, f.Dataset)
 }
 
-// adminAddr is HOST:PORT. An empty host is every address, port 0 a free port.
+// adminAddr is HOST:PORT. An empty host means every address, port 0 a free port.
 type adminAddr string
 
-// Validate is kong's.
+// Validate checks the address. kong calls it.
 func (a adminAddr) Validate() error {
 	_, port, err := net.SplitHostPort(string(a))
 	if err == nil {
@@ -63,7 +64,7 @@ func (a adminAddr) Validate() error {
 	return nil
 }
 
-// prepareStage reads the configuration for a stage of its own.
+// prepareStage reads the configuration for a stage in a process of its own.
 func prepareStage(g *globals, dataset string) (*configuration, error) {
 	cfg, err := g.configuration()
 	if err != nil {
@@ -72,20 +73,27 @@ func prepareStage(g *globals, dataset string) (*configuration, error) {
 	return cfg, cfg.forStage(dataset)
 }
 
-// forStage makes a configuration that of a stage of its own, for a dataset.
+// forStage prepares the configuration for a stage in a process of its own, with a dataset.
 func (c *configuration) forStage(dataset string) error {
 	if !datasetName.MatchString(dataset) {
-		return usageError(fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens", dataset))
+		return usageError(fmt.Errorf(
+			"--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens", dataset,
+		))
 	}
 	if len(c.Kafka.Brokers) == 0 {
-		return usageError(errors.New("kafka.brokers is empty: a stage of its own needs a Kafka that others reach too (the embedded one lives within up, replay and demo)"))
+		return usageError(errors.New(
+			"kafka.brokers is empty: a stage of its own needs a Kafka that others reach too (the embedded one lives within up, replay and demo)",
+		))
 	}
 	c.Kafka = c.Kafka.WithDataset(dataset)
 	return nil
 }
 
 // run runs one stage with its admin server until ctx ends.
-func (f memberFlags) run(ctx context.Context, g *globals, cfg *configuration, name string, reg *prometheus.Registry, s runner.Stage) error {
+func (f memberFlags) run(
+	ctx context.Context, g *globals, cfg *configuration, name string,
+	reg *prometheus.Registry, s runner.Stage,
+) error {
 	defer g.tellBroker(ctx, cfg.Kafka)()
 	checked, err := kafka.NewChecked(cfg.Kafka, name, f.Instance, s)
 	if err != nil {
@@ -96,8 +104,10 @@ func (f memberFlags) run(ctx context.Context, g *globals, cfg *configuration, na
 	return administration{flags: f.adminFlags, reg: reg, input: s}.run(ctx, g, r)
 }
 
-// runDetect is run for the detector, whose admin server has the query door.
-func (f memberFlags) runDetect(ctx context.Context, g *globals, cfg *configuration, reg *prometheus.Registry, s *detect.Stage) error {
+// runDetect runs the detector until ctx ends. Its admin server has the query door.
+func (f memberFlags) runDetect(
+	ctx context.Context, g *globals, cfg *configuration, reg *prometheus.Registry, s *detect.Stage,
+) error {
 	key, err := cfg.Detect.Door.Key.Read()
 	if err != nil {
 		return usageError(fmt.Errorf("detect.door.key: %w", err))
@@ -108,27 +118,33 @@ func (f memberFlags) runDetect(ctx context.Context, g *globals, cfg *configurati
 	}
 	r := runner.New(g.log, cfg.stageDrain())
 	r.Add(detect.Name, checked)
-	return administration{flags: f.adminFlags, reg: reg, input: s, handlers: map[string]http.Handler{querydoor.Path: querydoor.Handler(key, s.Ask)}}.run(ctx, g, r)
+	return administration{
+		flags: f.adminFlags, reg: reg, input: s,
+		handlers: map[string]http.Handler{querydoor.Path: querydoor.Handler(key, s.Ask)},
+	}.run(ctx, g, r)
 }
 
-// alive is a stage that can tell whether its loop turns.
+// alive is a stage that reports whether its loop still runs.
 type alive interface{ Live() error }
 
 // administration is the admin server of stages.
 type administration struct {
 	flags adminFlags
 	reg   *prometheus.Registry
-	// input is the stage that the others live on.
+	// input is the stage that the others get their records from.
 	input runner.Stage
 	// handlers are served beside /livez, /readyz and /metrics.
 	handlers map[string]http.Handler
-	// bound is told the server's address before the stages run; nil where nobody wants to know.
+	// bound, if it is not nil, is called with the server's address before the stages run.
 	bound func(addr string) error
 }
 
 // run runs stages with an admin server until ctx ends.
 func (a administration) run(ctx context.Context, g *globals, r *runner.Runner) error {
-	ac := telemetry.AdminConfig{Addr: string(a.flags.AdminAddr), Gatherer: a.reg, Ready: r.Ready, Pprof: a.flags.Pprof, Handlers: a.handlers}
+	ac := telemetry.AdminConfig{
+		Addr: string(a.flags.AdminAddr), Gatherer: a.reg, Ready: r.Ready,
+		Pprof: a.flags.Pprof, Handlers: a.handlers,
+	}
 	if x, ok := a.input.(alive); ok {
 		ac.Live = x.Live
 	}
@@ -141,7 +157,7 @@ func (a administration) run(ctx context.Context, g *globals, r *runner.Runner) e
 			return errors.Join(err, admin.Close())
 		}
 	}
-	serving, stop := context.WithCancel(context.WithoutCancel(ctx)) // admin ends last
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx)) // the admin server ends last
 	served := make(chan error, 1)
 	go func() { served <- admin.Run(serving) }() // ends when stop is called below
 	err = r.Run(ctx)
@@ -156,7 +172,7 @@ type ingestCmd struct {
 	memberFlags `embed:""`
 }
 
-// dataset is that of the flag, else live or follow.
+// dataset returns the dataset of the flag, else live or follow.
 func (c *ingestCmd) dataset() string {
 	switch {
 	case c.Dataset != "":
@@ -201,7 +217,8 @@ func (c *ingestCmd) Run(ctx context.Context, g *globals) error {
 	reg := telemetry.NewRegistry(version)
 	consumers := []kafka.Reading{{Stage: enrich.Name, Topics: []string{schemas.TopicUpdates}}}
 	s := playback.NewStage(plan, playback.Deps{
-		Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Stage: ingest.Name, Now: time.Now, Drain: cfg.Drain, Consumers: consumers, AheadBytes: cfg.Ingest.AheadBytes,
+		Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Stage: ingest.Name, Now: time.Now,
+		Drain: cfg.Drain, Consumers: consumers, AheadBytes: cfg.Ingest.AheadBytes,
 	})
 	if err := c.run(ctx, g, cfg, ingest.Name, reg, s); err != nil {
 		return err
@@ -230,7 +247,8 @@ func (c *ingestCmd) live(ctx context.Context, g *globals) error {
 	reg := telemetry.NewRegistry(version)
 	consumers := []kafka.Reading{{Stage: enrich.Name, Topics: []string{schemas.TopicUpdates}}}
 	s, err := ingest.NewLive(cfg.Ingest, ingest.LiveDeps{
-		Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Instance: c.Instance, Version: version, Now: time.Now, Drain: cfg.Drain, Consumers: consumers, Follow: c.Follow,
+		Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Instance: c.Instance, Version: version,
+		Now: time.Now, Drain: cfg.Drain, Consumers: consumers, Follow: c.Follow,
 		Watch: lists, Hosts: cfg.WatchDNS, Hangup: g.hangups(ctx),
 	})
 	if err != nil {
@@ -255,7 +273,10 @@ func (c *enrichCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	reg := telemetry.NewRegistry(version)
-	s, err := enrich.New(cfg.Enrich, enrich.Deps{Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Instance: c.Instance, Drain: cfg.Drain, Sources: sources})
+	s, err := enrich.New(cfg.Enrich, enrich.Deps{
+		Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Instance: c.Instance, Drain: cfg.Drain,
+		Sources: sources,
+	})
 	if err != nil {
 		return err
 	}
@@ -273,7 +294,10 @@ func (c *detectCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	reg := telemetry.NewRegistry(version)
-	s, err := detect.New(cfg.Detect, detect.Deps{Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Instance: c.Instance, Drain: cfg.Drain, Settings: resultSettings(cfg), NewDetector: cfg.newDetector(c.Dataset)})
+	s, err := detect.New(cfg.Detect, detect.Deps{
+		Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Instance: c.Instance, Drain: cfg.Drain,
+		Settings: resultSettings(cfg), NewDetector: cfg.newDetector(c.Dataset),
+	})
 	if err != nil {
 		return err
 	}
@@ -281,14 +305,14 @@ func (c *detectCmd) Run(ctx context.Context, g *globals) error {
 	return c.runDetect(ctx, g, cfg, reg, s)
 }
 
-// newDetector returns how the dataset's detector is made.
+// newDetector returns a function that makes the dataset's detector.
 func (c *configuration) newDetector(dataset string) func() (detect.Detector, error) {
 	cfg := c.Detect.Core
 	cfg.Dataset = dataset
 	return func() (detect.Detector, error) { return core.New(cfg) }
 }
 
-// sinkCmd groups the stage and the command about what it has stored.
+// sinkCmd groups the stage sink and the command that checks its tables.
 type sinkCmd struct {
 	Run    sinkRunCmd    `cmd:"" default:"withargs" help:"Run the stage: write the topics into ClickHouse."`
 	Verify sinkVerifyCmd `cmd:"" help:"Compare the tables with the log: what is missing, doubled or different."`
@@ -312,7 +336,10 @@ func (c *sinkRunCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	reg := telemetry.NewRegistry(version)
-	s, err := sink.New(cfg.Sink, sink.Deps{Log: g.log, Registerer: reg, Kafka: cfg.Kafka, ClickHouse: server, Persist: true, Dataset: c.Dataset, Instance: c.Instance, Drain: cfg.Drain})
+	s, err := sink.New(cfg.Sink, sink.Deps{
+		Log: g.log, Registerer: reg, Kafka: cfg.Kafka, ClickHouse: server, Persist: true,
+		Dataset: c.Dataset, Instance: c.Instance, Drain: cfg.Drain,
+	})
 	if err != nil {
 		return err
 	}

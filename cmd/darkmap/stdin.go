@@ -10,7 +10,8 @@ import (
 	"github.com/darkmap/darkmap/ingest/playback"
 )
 
-// readOnce reports whether what path names can be read only once: standard input, pipes, sockets.
+// readOnce reports whether the input at path can be read only once, as standard input, pipes and
+// sockets.
 func readOnce(path string) bool {
 	if path == playback.Stdin {
 		return true
@@ -19,15 +20,15 @@ func readOnce(path string) bool {
 	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
 }
 
-// spool copies what path names to a file of its own in tmp (the system's folder where it is empty). Errors call it title. It ends when ctx does, also while
-// nobody writes.
+// spool copies the input at path to a new file in tmp, or in the system's temporary folder if tmp
+// is empty. Errors call the input title. spool returns when ctx ends, even if no data arrives.
 func spool(ctx context.Context, g *globals, tmp, path, title string) (string, error) {
 	f, err := os.CreateTemp(tmp, "darkmap-input-*")
 	if err != nil {
 		return "", fmt.Errorf("keeping %s: %w", title, err)
 	}
 	copied := make(chan error, 1)
-	go func() { // ends with the input; where ctx ends first, the process is about to
+	go func() { // ends with the input; if ctx ends first, the process is about to end
 		copied <- copyInput(f, g, path)
 	}()
 	select {
@@ -54,19 +55,20 @@ func copyInput(f *os.File, g *globals, path string) error {
 	return errors.Join(err, in.Close())
 }
 
-// input is standard input that ends when ctx does.
+// input returns standard input as a reader that ends when ctx ends.
 func (g *globals) input(ctx context.Context) io.Reader {
 	return &untilDone{ctx.Done(), ctx.Err, g.stdin}
 }
 
-// untilDone reads until a context ends, also while nobody writes.
+// untilDone reads until a context ends, even if no data arrives.
 type untilDone struct {
 	done <-chan struct{}
 	err  func() error
 	r    io.Reader
 }
 
-// Read reads in a goroutine of its own, for a read from a terminal or a pipe cannot be interrupted.
+// Read reads in a goroutine of its own, because a read from a terminal or a pipe cannot be
+// interrupted.
 func (u *untilDone) Read(b []byte) (int, error) {
 	type result struct {
 		n   int
@@ -74,7 +76,7 @@ func (u *untilDone) Read(b []byte) (int, error) {
 	}
 	own := make([]byte, len(b))
 	read := make(chan result, 1)
-	go func() { // ends with the read; where the context ends first, the process is about to
+	go func() { // ends with the read; if the context ends first, the process is about to end
 		n, err := u.r.Read(own)
 		read <- result{n, err}
 	}()

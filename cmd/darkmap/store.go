@@ -12,22 +12,25 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
-// engineEnds is after how many ends of the embedded engine in a row a run with an end of its own
-// gives up.
+// engineEnds is how often in a row the embedded engine may end before a run that has an end of its
+// own gives up.
 const engineEnds = 10
 
 // store is a ClickHouse that a run writes to.
 type store struct {
 	server clickhouse.Server
-	// engine is the embedded one; nil for a configured server.
+	// engine is the embedded engine. It is nil for a configured server.
 	engine *clickhouse.Engine
-	// close ends what was started.
+	// close ends everything that openStore has started.
 	close func() error
 }
 
-// openStore returns the store, migrated: the configured one, else the embedded engine, which it
-// starts. After giveUpAfter ends in a row, 0 is never, the engine is not started again.
-func openStore(ctx context.Context, g *globals, cfg *configuration, dir *datadir.Dir, giveUpAfter int) (*store, error) {
+// openStore returns the store, migrated: the configured server, else the embedded engine, which
+// openStore starts. After giveUpAfter ends in a row the engine is not started again; 0 means never
+// give up.
+func openStore(
+	ctx context.Context, g *globals, cfg *configuration, dir *datadir.Dir, giveUpAfter int,
+) (*store, error) {
 	s := &store{close: func() error { return nil }}
 	if cfg.ClickHouse.Embedded() {
 		e, err := startEngine(ctx, g, cfg, dir, giveUpAfter)
@@ -50,24 +53,29 @@ func openStore(ctx context.Context, g *globals, cfg *configuration, dir *datadir
 	return s, nil
 }
 
-// startEngine starts the embedded engine on the data directory, fetching its library if it has to.
-// giveUpAfter is that of clickhouse.EngineConfig.
-func startEngine(ctx context.Context, g *globals, cfg *configuration, dir *datadir.Dir, giveUpAfter int) (*clickhouse.Engine, error) {
+// startEngine starts the embedded engine on the data directory. It fetches the engine's library if
+// that is missing. giveUpAfter has the meaning of clickhouse.EngineConfig.GiveUpAfter.
+func startEngine(
+	ctx context.Context, g *globals, cfg *configuration, dir *datadir.Dir, giveUpAfter int,
+) (*clickhouse.Engine, error) {
 	item, ok := fetch.Engine()
 	if !ok {
-		return nil, errors.New("there is no embedded ClickHouse for this platform: set clickhouse.addresses, or use --no-store")
+		return nil, errors.New(
+			"there is no embedded ClickHouse for this platform: set clickhouse.addresses, or use --no-store",
+		)
 	}
 	library, err := fetch.Ensure(ctx, g.CacheDir, item, g.line)
 	if err != nil {
 		return nil, fmt.Errorf("%w (or set clickhouse.addresses, or use --no-store)", err)
 	}
 	return clickhouse.StartEngine(ctx, clickhouse.EngineConfig{
-		Dir: dir.ClickHouse(), Library: filepath.Join(library, item.Files[0].Name), Database: cfg.ClickHouse.Database, MemoryBytes: cfg.ClickHouse.EngineMemoryBytes,
+		Dir: dir.ClickHouse(), Library: filepath.Join(library, item.Files[0].Name),
+		Database: cfg.ClickHouse.Database, MemoryBytes: cfg.ClickHouse.EngineMemoryBytes,
 		GiveUpAfter: giveUpAfter, Log: g.log,
 	})
 }
 
-// runRecord is what run.json says of a run with a Kafka and, unless it is nil, a store.
+// runRecord returns the contents of run.json for a run with a Kafka and, unless s is nil, a store.
 func runRecord(command, dataset string, k kafka.Config, s *store) datadir.Run {
 	r := datadir.Run{Command: command, Dataset: dataset, Kafka: k.Brokers, KafkaCredentials: k.Credentials()}
 	if s != nil {
@@ -76,8 +84,8 @@ func runRecord(command, dataset string, k kafka.Config, s *store) datadir.Run {
 	return r
 }
 
-// engineStage shows a run how its embedded engine is. The engine restarts itself; the stage fails
-// when that is given up.
+// engineStage makes the state of the embedded engine part of a run. The engine restarts itself. The
+// stage fails when the engine gives up.
 type engineStage struct{ engine *clickhouse.Engine }
 
 // Run waits for the end of ctx, or of the engine.
@@ -90,11 +98,11 @@ func (s engineStage) Run(ctx context.Context) error {
 	}
 }
 
-// Ready is nil while the engine serves.
+// Ready returns nil while the engine serves.
 func (s engineStage) Ready() error { return s.engine.Ready() }
 
-// engineLine says how the embedded engine of what runs on the data directory is, where that is
-// worth a line; else it is empty.
+// engineLine describes the embedded engine of the instance that runs on the data directory, if the
+// engine is down or was restarted. Otherwise the line is empty.
 func engineLine(dataDir string) (string, error) {
 	running, err := datadir.ReadRun(dataDir)
 	if err != nil || running == nil || running.ClickHouse == nil || !running.ClickHouse.Embedded {

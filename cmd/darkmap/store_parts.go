@@ -12,11 +12,12 @@ import (
 	"github.com/darkmap/darkmap/internal/datadir"
 )
 
-// partsLook is how often it is looked whether the engine was started again, which is when it sets damaged parts aside.
+// partsLook is how often watchParts checks whether the engine was restarted. The engine sets
+// damaged parts aside when it starts.
 const partsLook = time.Second
 
-// furnish adds to an embedded store what a run needs besides: the word on damaged parts, the door, and the wait for other processes'
-// statements at the end. What it starts ends with s.close.
+// furnish adds to an embedded store the reports on damaged parts, the door, and the wait for other
+// processes' statements at the end. s.close ends everything that furnish starts.
 func (s *store) furnish(ctx context.Context, g *globals, cfg *configuration, dir *datadir.Dir) error {
 	e := s.engine
 	g.sayParts(ctx, s.server, dir)
@@ -47,7 +48,7 @@ func (s *store) furnish(ctx context.Context, g *globals, cfg *configuration, dir
 	return nil
 }
 
-// watchParts says which parts were set aside when the engine was started again.
+// watchParts reports the parts that were set aside when the engine was restarted.
 func (g *globals) watchParts(ctx context.Context, e *clickhouse.Engine, dir *datadir.Dir) {
 	t := time.NewTicker(partsLook)
 	defer t.Stop()
@@ -65,7 +66,7 @@ func (g *globals) watchParts(ctx context.Context, e *clickhouse.Engine, dir *dat
 	}
 }
 
-// sayParts names the damaged parts that were set aside since the last look, each once.
+// sayParts names the damaged parts that were set aside since the last call, each once.
 func (g *globals) sayParts(ctx context.Context, server clickhouse.Server, dir *datadir.Dir) {
 	parts, err := clickhouse.NewlySetAside(ctx, server, filepath.Join(dir.ClickHouse(), "set-aside.json"))
 	for _, p := range parts {

@@ -20,14 +20,17 @@ type exportCmd struct {
 	Output  string `help:"Folder for the files; it is made. An export that was interrupted there goes on." required:"" placeholder:"DIR" type:"path"`
 }
 
-// Run exports.
+// Run exports the dataset.
 func (c *exportCmd) Run(ctx context.Context, g *globals) error {
 	from, to, err := timespan.ParseWindow(c.From, c.To, false)
 	if err = errors.Join(err, checkDatasetName(c.Dataset)); err != nil {
 		return usageError(err)
 	}
 	return g.withLease(ctx, false, func(l *lease) error {
-		e := storefile.Export{Server: l.full, Dataset: c.Dataset, From: from, To: to, Dir: c.Output, Version: version, Progress: g.reporting()}
+		e := storefile.Export{
+			Server: l.full, Dataset: c.Dataset, From: from, To: to, Dir: c.Output,
+			Version: version, Progress: g.reporting(),
+		}
 		m, wrote, err := e.Run(ctx)
 		g.line.Clear()
 		switch {
@@ -41,24 +44,28 @@ func (c *exportCmd) Run(ctx context.Context, g *globals) error {
 			_, err = fmt.Fprintf(g.stdout, "the export is there already, complete: nothing was written\n")
 			return err
 		}
-		_, err = fmt.Fprintf(g.stdout, "%s of dataset %s in %s (%s): %s\n", bgp.Count(m.Rows(), "row"), c.Dataset, bgp.Count(len(m.Files), "file"), progress.Bytes(m.Octets()), c.Output)
+		_, err = fmt.Fprintf(
+			g.stdout, "%s of dataset %s in %s (%s): %s\n",
+			bgp.Count(m.Rows(), "row"), c.Dataset, bgp.Count(len(m.Files), "file"),
+			progress.Bytes(m.Octets()), c.Output,
+		)
 		return err
 	})
 }
 
-// reporting draws what a long command does, from now on.
+// reporting returns a function that draws the progress of a long command. Its time starts now.
 func (g *globals) reporting() func(string) {
 	g.line.Begin(time.Now())
 	return func(text string) { g.line.Report(time.Now(), text) }
 }
 
-// importCmd reads what exportCmd wrote.
+// importCmd reads the files that exportCmd wrote.
 type importCmd struct {
 	Dir     string `arg:"" help:"Folder that export wrote." placeholder:"DIR" type:"path"`
 	Dataset string `help:"Name of the dataset in this store (default: the one that was exported)." placeholder:"NAME"`
 }
 
-// Run imports, once all files are checked.
+// Run imports the files after it has checked all of them.
 func (c *importCmd) Run(ctx context.Context, g *globals) error {
 	if err := checkDatasetName(c.Dataset); err != nil {
 		return usageError(err)
@@ -83,8 +90,11 @@ func (c *importCmd) Run(ctx context.Context, g *globals) error {
 	return s.with(ctx, func(l *lease) error { return c.fill(ctx, g, cfg, l, in, m) })
 }
 
-// fill imports into a store that may be new.
-func (c *importCmd) fill(ctx context.Context, g *globals, cfg *configuration, l *lease, in storefile.Import, m *storefile.Manifest) error {
+// fill imports into a store, which may be new.
+func (c *importCmd) fill(
+	ctx context.Context, g *globals, cfg *configuration,
+	l *lease, in storefile.Import, m *storefile.Manifest,
+) error {
 	if err := l.refuseWritten(in.Dataset); err != nil {
 		return fmt.Errorf("%w; nothing was imported", err)
 	}
@@ -98,9 +108,14 @@ func (c *importCmd) fill(ctx context.Context, g *globals, cfg *configuration, l 
 	case err != nil:
 		return err
 	case read == 0:
-		_, err = fmt.Fprintf(g.stdout, "dataset %s is there already, complete: nothing was imported\n", in.Dataset)
+		_, err = fmt.Fprintf(
+			g.stdout, "dataset %s is there already, complete: nothing was imported\n", in.Dataset,
+		)
 	default:
-		_, err = fmt.Fprintf(g.stdout, "%s imported into dataset %s from %s\n", bgp.Count(m.Rows(), "row"), in.Dataset, bgp.Count(read, "file"))
+		_, err = fmt.Fprintf(
+			g.stdout, "%s imported into dataset %s from %s\n",
+			bgp.Count(m.Rows(), "row"), in.Dataset, bgp.Count(read, "file"),
+		)
 	}
 	return err
 }

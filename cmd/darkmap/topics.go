@@ -18,7 +18,7 @@ type topicsCmd struct {
 	ACLs  topicsACLsCmd  `cmd:"" name:"acls" help:"Print the access rules that a stage needs, as commands for kafka-acls.sh."`
 }
 
-// topicsFlags are those of all commands on topics.
+// topicsFlags are the flags of all commands on topics.
 type topicsFlags struct {
 	Dataset string `help:"Dataset whose topics are meant (default ${default})." default:"live" placeholder:"NAME"`
 }
@@ -50,7 +50,7 @@ func (c *topicsApplyCmd) Run(ctx context.Context, g *globals) error {
 	return errors.Join(writeChanges(g.stdout, changes), err)
 }
 
-// checkAccess fails where the brokers refuse what a command needs (schemas.Accesses).
+// checkAccess fails if the brokers refuse a right that the command needs (schemas.Accesses).
 func (g *globals) checkAccess(ctx context.Context, cfg kafka.Config, name string) error {
 	a, ok := schemas.AccessOf(name)
 	if !ok {
@@ -59,13 +59,13 @@ func (g *globals) checkAccess(ctx context.Context, cfg kafka.Config, name string
 	return kafka.CheckAccess(ctx, cfg, a, kafka.OnlyInstance)
 }
 
-// writeChanges prints what happened to topics, one a line under a heading.
+// writeChanges prints the changes of topics, one a line under a heading.
 func writeChanges(w io.Writer, changes []kafka.Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "TOPIC\tCHANGE\tDETAIL") // errors show at the end
+	fmt.Fprintln(table, "TOPIC\tCHANGE\tDETAIL") // Flush returns the errors of writing
 	for _, c := range changes {
 		fmt.Fprintf(table, "%s\t%s\t%s\n", c.Topic, c.Kind, c.Detail)
 	}
@@ -78,7 +78,7 @@ type topicsACLsCmd struct {
 	User        string `help:"User to whom the rules are given (default: the stage's name)." placeholder:"NAME"`
 }
 
-// Run prints commands.
+// Run prints the commands.
 func (c *topicsACLsCmd) Run(g *globals) error {
 	cfg, err := prepareStage(g, c.Dataset)
 	if err != nil {

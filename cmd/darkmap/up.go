@@ -21,7 +21,8 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// followDataset is where archives alone go: they are late by nature, and never mixed with live sources.
+// followDataset is the dataset of archives alone. Archives are always late, and are never mixed
+// with live sources.
 const followDataset = "follow"
 
 // upCmd watches the live feeds on this machine.
@@ -33,7 +34,7 @@ type upCmd struct {
 	adminFlags
 }
 
-// eventIndent is by how much an event goes on in the next line of a narrow terminal.
+// eventIndent is the indentation of an event's further lines on a narrow terminal.
 const eventIndent = 4
 
 // upRun is one run of up.
@@ -42,17 +43,17 @@ type upRun struct {
 	cfg     *configuration
 	lists   *watch.Reader
 	dataset string
-	id      string // of the installation
+	id      string // the installation's id
 	stages  *runner.Runner
 	live    *ingest.Live
-	store   *store // nil without
+	store   *store // nil if there is none
 	dir     *datadir.Dir
 	events  *events
-	// serveKey lets in to the pages where serve.keys names no key.
+	// serveKey is the key of the pages if serve.keys names none.
 	serveKey string
 }
 
-// check finds what the flags cannot mean.
+// check fails for impossible values of flags.
 func (c *upCmd) check() error {
 	if err := c.filter.check(); err != nil {
 		return err
@@ -63,7 +64,7 @@ func (c *upCmd) check() error {
 	return nil
 }
 
-// Run runs every stage until it is told to end, which is no failure.
+// Run runs every stage until ctx ends. That end is no failure.
 func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err := c.check(); err != nil {
 		return usageError(err)
@@ -101,7 +102,7 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 		}
 		defer func() { err = errors.Join(err, w.store.close()) }()
 	}
-	defer g.tellBroker(ctx, cfg.Kafka)() // of a cluster
+	defer g.tellBroker(ctx, cfg.Kafka)() // matters for a cluster only
 	closeBroker, err := w.broker(ctx, filepath.Join(dir.Kafka(), w.dataset))
 	if err != nil {
 		return unlessTold(ctx, err)
@@ -111,7 +112,8 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 	return w.run(ctx, c, sources)
 }
 
-// open opens the data directory, and reads or draws the installation's id. It waits for room on a full disk.
+// open opens the data directory, and reads or draws the installation's id. It waits for room on a
+// full disk.
 func (w *upRun) open(ctx context.Context) (dir *datadir.Dir, err error) {
 	err = w.g.retryWhileDiskFull(ctx, w.g.DataDir, func() (err error) {
 		if dir, err = w.g.openDataDir(); err != nil {
@@ -125,7 +127,8 @@ func (w *upRun) open(ctx context.Context) (dir *datadir.Dir, err error) {
 	return dir, err
 }
 
-// unlessTold is why something did not start; nil where that is because it was told to end.
+// unlessTold returns err, or nil if ctx has ended: then the end of ctx kept the start from
+// succeeding.
 func unlessTold(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
@@ -133,12 +136,13 @@ func unlessTold(ctx context.Context, err error) error {
 	return err
 }
 
-// broker starts the embedded Kafka on what it holds, where none is configured, and makes the topics that are missing.
+// broker starts the embedded Kafka on the contents of its folder, if no brokers are configured. It
+// makes the missing topics.
 func (w *upRun) broker(ctx context.Context, dir string) (func() error, error) {
 	stop := func() error { return nil }
 	if len(w.cfg.Kafka.Brokers) == 0 {
 		var b *kafka.Broker
-		err := w.g.retryWhileDiskFull(ctx, dir, func() (err error) { // it may have to mend what it holds
+		err := w.g.retryWhileDiskFull(ctx, dir, func() (err error) { // it may have to repair its folder
 			b, err = kafka.StartBroker(ctx, kafka.BrokerConfig{Dir: dir, Log: w.g.log})
 			return err
 		})
@@ -153,11 +157,14 @@ func (w *upRun) broker(ctx context.Context, dir string) (func() error, error) {
 	return stop, nil
 }
 
-// run makes the stages and runs them, telling what happens.
+// run makes the stages and runs them, and reports events.
 func (w *upRun) run(ctx context.Context, c *upCmd, sources *enrich.Sources) error {
 	reg := telemetry.NewRegistry(version)
 	w.stages = runner.New(w.g.log, w.cfg.stageDrain())
-	x := consumers{cfg: w.cfg, log: w.g.log, reg: reg, dataset: w.dataset, sources: sources, store: w.store, persist: true}
+	x := consumers{
+		cfg: w.cfg, log: w.g.log, reg: reg, dataset: w.dataset, sources: sources,
+		store: w.store, persist: true,
+	}
 	var err error
 	if w.cfg.Notify.Enabled() {
 		if x.notify, err = w.g.newNotify(w.cfg, instance, reg); err != nil {
@@ -174,8 +181,9 @@ func (w *upRun) run(ctx context.Context, c *upCmd, sources *enrich.Sources) erro
 		return err
 	}
 	w.live, err = ingest.NewLive(w.cfg.Ingest, ingest.LiveDeps{
-		Log: w.g.log, Registerer: reg, Kafka: w.cfg.Kafka, Instance: instance, Installation: w.id, Version: version, Now: time.Now, Drain: w.cfg.Drain, Consumers: readings(w.store != nil), Follow: c.Follow,
-		Watch: w.lists, Hosts: w.cfg.WatchDNS, Hangup: w.g.hangups(ctx),
+		Log: w.g.log, Registerer: reg, Kafka: w.cfg.Kafka, Instance: instance, Installation: w.id,
+		Version: version, Now: time.Now, Drain: w.cfg.Drain, Consumers: readings(w.store != nil),
+		Follow: c.Follow, Watch: w.lists, Hosts: w.cfg.WatchDNS, Hangup: w.g.hangups(ctx),
 	})
 	if err != nil {
 		return usageError(err)
@@ -186,8 +194,9 @@ func (w *upRun) run(ctx context.Context, c *upCmd, sources *enrich.Sources) erro
 		return err
 	}
 	admin := administration{
-		flags: c.adminFlags, reg: reg, input: w.live, handlers: map[string]http.Handler{querydoor.Path: querydoor.Handler(key, x.detect.Ask)},
-		bound: func(addr string) error { return w.writeRun(ctx, addr, key) },
+		flags: c.adminFlags, reg: reg, input: w.live,
+		handlers: map[string]http.Handler{querydoor.Path: querydoor.Handler(key, x.detect.Ask)},
+		bound:    func(addr string) error { return w.writeRun(ctx, addr, key) },
 	}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
@@ -198,7 +207,7 @@ func (w *upRun) run(ctx context.Context, c *upCmd, sources *enrich.Sources) erro
 	return errors.Join(err, <-told)
 }
 
-// doorKey is the key of the query door: the configured one, else a new one.
+// doorKey returns the key of the query door: the configured one, else a new one.
 func (w *upRun) doorKey() (string, error) {
 	key, err := w.cfg.Detect.Door.Key.Read()
 	if err != nil {
@@ -207,7 +216,8 @@ func (w *upRun) doorKey() (string, error) {
 	return cmp.Or(key, rand.Text()), nil
 }
 
-// writeRun says in run.json what runs, and where the admin server and its query door are.
+// writeRun writes to run.json the running command and the addresses of the admin server and its
+// query door.
 func (w *upRun) writeRun(ctx context.Context, admin, key string) error {
 	r := runRecord("up", w.dataset, w.cfg.Kafka, w.store)
 	r.Admin, r.DoorKey, r.ServeKey = admin, key, w.serveKey

@@ -25,22 +25,28 @@ type events struct {
 	stream *outagelog.Stream
 	filter outagelog.Filter
 	fold   func([]bgp.Outage) []outageview.Incident
-	log    *outagelog.Log // what was read
+	log    *outagelog.Log // of all records read
 }
 
-// events is what the flags mean.
+// events returns the printer of events that the flags describe.
 func (c *upCmd) events(g *globals) *events {
 	f := c.outages()
-	return &events{g: g, json: c.Format == "json", stream: outagelog.NewStream(f), filter: f, fold: c.fold, log: outagelog.New()}
+	return &events{
+		g: g, json: c.Format == "json", stream: outagelog.NewStream(f), filter: f,
+		fold: c.fold, log: outagelog.New(),
+	}
 }
 
-// take prints as JSON every record of an outage that is followed, as it is, and passes on what a record tells as text: what begins and
-// what ends.
-func (p *events) take(e outagelog.Entry, window time.Time, tell func(bgp.Outage, time.Time) error) error {
+// take prints, with JSON, every record of a followed outage unchanged. With text it passes the
+// begin or end that a record reports to tell.
+func (p *events) take(
+	e outagelog.Entry, window time.Time, tell func(bgp.Outage, time.Time) error,
+) error {
 	followed := p.stream.Follows(e.Outage)
 	told := p.stream.Add(e.Outage)
 	if p.json {
-		if followed || p.stream.Follows(e.Outage) || slices.ContainsFunc(told, func(o bgp.Outage) bool { return o.ID == e.Outage.ID }) {
+		if followed || p.stream.Follows(e.Outage) ||
+			slices.ContainsFunc(told, func(o bgp.Outage) bool { return o.ID == e.Outage.ID }) {
 			return p.g.line.Print(p.g.stdout, string(e.JSON))
 		}
 		return nil
@@ -57,14 +63,17 @@ func (p *events) take(e outagelog.Entry, window time.Time, tell func(bgp.Outage,
 func (p *events) print(all []outageview.Incident, note string) error {
 	for _, in := range all {
 		text := outageview.Line(in, p.log.Find) + note
-		if err := p.g.line.Print(p.g.stdout, strings.Join(terminal.Wrap(text, terminal.Width(p.g.stdout), eventIndent), "\n")); err != nil {
+		if err := p.g.line.Print(p.g.stdout, strings.Join(
+			terminal.Wrap(text, terminal.Width(p.g.stdout), eventIndent), "\n",
+		)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// outages prints once what is open from before, then what begins and ends, until ctx ends.
+// outages prints once the outages that are still open, then those that begin and end, until ctx
+// ends.
 func (w *upRun) outages(ctx context.Context) error {
 	since, p := time.Now(), w.events
 	err := kafka.ReadToEnd(ctx, w.cfg.Kafka, w.g.log, schemas.TopicOutages, func(rec *kgo.Record) error {
@@ -77,10 +86,12 @@ func (w *upRun) outages(ctx context.Context) error {
 	if err := p.before(); err != nil {
 		return err
 	}
-	gather := outageview.NewGather(p.fold, func(all []outageview.Incident) error { return p.print(all, "") })
+	gather := outageview.NewGather(p.fold, func(all []outageview.Incident) error {
+		return p.print(all, "")
+	})
 	gathering, stop := context.WithCancel(ctx)
 	gathered := make(chan error, 1)
-	go func() { gathered <- gather.Run(gathering) }() // ends with gathering, or an error
+	go func() { gathered <- gather.Run(gathering) }() // ends with gathering, or with an error
 	err = kafka.TailSince(ctx, w.cfg.Kafka, w.g.log, []string{schemas.TopicOutages}, since, func(rec *kgo.Record) error {
 		e, window, err := outagelog.Decode(rec)
 		if err != nil {
@@ -93,14 +104,17 @@ func (w *upRun) outages(ctx context.Context) error {
 	return errors.Join(err, <-gathered)
 }
 
-// before prints what is open from before.
+// before prints the outages that are still open from before.
 func (p *events) before() error {
 	var open []bgp.Outage
 	for _, e := range p.log.Select(p.filter) {
 		if e.Outage.End != nil {
 			continue
 		}
-		if err := p.take(e, time.Time{}, func(o bgp.Outage, _ time.Time) error { open = append(open, o); return nil }); err != nil {
+		if err := p.take(
+			e, time.Time{},
+			func(o bgp.Outage, _ time.Time) error { open = append(open, o); return nil },
+		); err != nil {
 			return err
 		}
 	}

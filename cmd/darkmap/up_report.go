@@ -22,13 +22,13 @@ import (
 )
 
 const (
-	// reportEvery is how often a run looks at how it stands.
+	// reportEvery is how often a run checks its state.
 	reportEvery = time.Second
-	// remindEvery is after how long what a run waits for is said again.
+	// remindEvery is the time after which the reasons for waiting are printed again.
 	remindEvery = time.Minute
 )
 
-// announce says what is about to happen, before anything that takes long.
+// announce prints the next steps, before any step that takes long.
 func (w *upRun) announce(c *upCmd, dir *datadir.Dir) {
 	say := func(format string, args ...any) { fmt.Fprintf(w.g.stderr, format+"\n", args...) }
 	what := "watches the live feeds"
@@ -46,16 +46,19 @@ func (w *upRun) announce(c *upCmd, dir *datadir.Dir) {
 		first = "Routers send their tables; of other collectors it learns from updates alone"
 	}
 	say("%s; a verdict needs whole tables of %d ASNs on %d collectors.", first, p.MinVoters, p.MinCollectors)
-	say("http://%s/readyz says what it waits for, `%s` how each feed stands; Ctrl-C ends it.", c.AdminAddr, w.g.command("feeds"))
+	say(
+		"http://%s/readyz says what it waits for, `%s` how each feed stands; Ctrl-C ends it.",
+		c.AdminAddr, w.g.command("feeds"),
+	)
 }
 
-// report says what happens until ctx ends: outages on standard output, the rest on standard error.
+// report prints events until ctx ends: outages on standard output, all others on standard error.
 func (w *upRun) report(ctx context.Context) error {
 	defer w.g.line.Clear()
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	told := make(chan error, 2)
-	go func() { told <- w.outages(watching) }() // ends with watching, or an error
+	go func() { told <- w.outages(watching) }() // ends with watching, or with an error
 	go func() { told <- w.panels(watching) }()  // likewise
 	t := time.NewTicker(reportEvery)
 	defer t.Stop()
@@ -75,7 +78,8 @@ func (w *upRun) report(ctx context.Context) error {
 	}
 }
 
-// panels prints whether verdicts were possible when the last run ended, then when they become possible, and when no longer.
+// panels prints whether verdicts were possible at the end of the last run. Then it prints each
+// change.
 func (w *upRun) panels(ctx context.Context) error {
 	since := time.Now()
 	said := map[bgp.Family]panelAnswer{}
@@ -107,7 +111,7 @@ func (w *upRun) panels(ctx context.Context) error {
 	})
 }
 
-// panelAnswer is whether a verdict is possible in a family.
+// panelAnswer reports whether a verdict is possible in a family.
 type panelAnswer struct {
 	family bgp.Family
 	at     time.Time
@@ -115,7 +119,7 @@ type panelAnswer struct {
 	text   string
 }
 
-// parseAnswer reads a record of bgp.panel; nil where it is about a family of a later version.
+// parseAnswer decodes a record of bgp.panel. It returns nil for a family of a later version.
 func parseAnswer(rec *kgo.Record) (*panelAnswer, error) {
 	var p pb.PanelRecord
 	if err := p.UnmarshalVT(rec.Value); err != nil {
@@ -123,30 +127,33 @@ func parseAnswer(rec *kgo.Record) (*panelAnswer, error) {
 	}
 	family, err := codec.ParseFamily(p.GetFamily())
 	if err != nil {
-		return nil, nil //nolint:nilerr,nilnil // said above
+		return nil, nil // an unknown family is passed over
 	}
 	why, votes := codec.ParseVerdict(&p)
-	return &panelAnswer{family, time.UnixMicro(p.GetTimeUs()), why, why.Standing(family, votes, int(p.GetOpenEvents()))}, nil
+	return &panelAnswer{
+		family, time.UnixMicro(p.GetTimeUs()), why, why.Standing(family, votes, int(p.GetOpenEvents())),
+	}, nil
 }
 
-// notice says on standard error what happened at a time, in the layout of events and of the log.
+// notice prints an event with its time on standard error, in the layout of events and of the log.
 func (g *globals) notice(at time.Time, kind, text string) {
 	fmt.Fprintf(g.stderr, "%s  %-9s %s\n", at.UTC().Format(time.DateTime), kind, text)
 }
 
-// reporter remembers what was said.
+// reporter remembers the last report.
 type reporter struct {
 	w        *upRun
-	waits    string // for whom, as last said
+	waits    string // the subjects of the last report
 	said     time.Time
 	messages uint64
 	looked   time.Time
 }
 
-// look says what has changed, and draws how it goes.
+// look reports changes, and draws the line of progress.
 func (t *reporter) look(now time.Time) {
 	reasons := waitsFor(t.w.stages.Ready())
-	if waits := subjects(reasons); waits != t.waits || t.said.IsZero() || waits != "" && now.Sub(t.said) >= remindEvery {
+	if waits := subjects(reasons); waits != t.waits || t.said.IsZero() ||
+		waits != "" && now.Sub(t.said) >= remindEvery {
 		t.waits, t.said = waits, now
 		if waits == "" {
 			t.w.g.notice(now, "ready", "every source brings messages")
@@ -162,7 +169,8 @@ func (t *reporter) look(now time.Time) {
 	t.messages, t.looked = p.Messages, now
 }
 
-// waitsFor lists the reasons of a run that is not ready. That no verdict is possible is left out: panels says it.
+// waitsFor lists the reasons why a run is not ready. It leaves out that no verdict is possible,
+// because panels prints that.
 func waitsFor(err error) (reasons []string) {
 	if err == nil {
 		return nil
@@ -175,7 +183,7 @@ func waitsFor(err error) (reasons []string) {
 	return reasons
 }
 
-// subjects are what the reasons are about, without what changes from one look to the next.
+// subjects returns the reasons without the parts that change from one check to the next.
 func subjects(reasons []string) string {
 	var out []string
 	for _, r := range reasons {
@@ -185,7 +193,7 @@ func subjects(reasons []string) string {
 	return strings.Join(out, "\n")
 }
 
-// liveText is the line of progress.
+// liveText returns the line of progress.
 func liveText(p ingest.LiveProgress, rate float64) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d of %d collectors up  %d peers  %.0f messages/s", p.Up, p.Collectors, p.Peers, rate)

@@ -13,14 +13,15 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// errUndecided says that a run could not decide anything.
+// errUndecided reports that a run could decide nothing.
 var errUndecided = errors.New("no verdict was possible in any minute: that no outage is shown says nothing about the networks")
 
-// isUndecided reports whether err says so.
+// isUndecided reports whether err is errUndecided.
 func isUndecided(err error) bool { return errors.Is(err, errUndecided) }
 
-// tellVerdicts says in how many minutes of each family a verdict was possible, and why not in the others; for --format json as an object too. The error
-// is errUndecided where there was none in any family.
+// tellVerdicts prints for each family in how many minutes a verdict was possible, and the reasons
+// in the others. With --format json it prints an object too. It returns errUndecided if no verdict
+// was possible in any family.
 func (r *datasetRun) tellVerdicts(all []core.Verdicts) error {
 	possible := false
 	for i := range all {
@@ -42,18 +43,27 @@ func (r *datasetRun) tellVerdicts(all []core.Verdicts) error {
 	return &exitError{exitUndecided, errUndecided}
 }
 
-// verdictLines are the sentences about one family.
+// verdictLines returns the sentences about one family.
 func verdictLines(v *core.Verdicts) []string {
 	family := familyNamed(v.Family).Title()
 	if v.Peers == 0 {
 		f := familyNamed(v.Family)
-		return []string{fmt.Sprintf("%s: the input has no %s routes of /%d to /%d: there is nothing to decide", family, family, f.MinLength(), f.MaxLength())}
+		return []string{fmt.Sprintf(
+			"%s: the input has no %s routes of /%d to /%d: there is nothing to decide",
+			family, family, f.MinLength(), f.MaxLength(),
+		)}
 	}
 	const layout = "2006-01-02 15:04"
-	first := fmt.Sprintf("%s: a verdict was possible in %s of %s (%s to %s UTC)", family, countOrNone(v.Possible), bgp.Count(v.Minutes, "minute"), v.From.Format(layout), v.To.Format(layout))
+	first := fmt.Sprintf(
+		"%s: a verdict was possible in %s of %s (%s to %s UTC)", family, countOrNone(v.Possible),
+		bgp.Count(v.Minutes, "minute"), v.From.Format(layout), v.To.Format(layout),
+	)
 	if v.Best != nil {
-		first += fmt.Sprintf("; at best %s on %s voted, and %d on %d had to",
-			bgp.Count(v.Best.Voters, "network"), bgp.Count(v.Best.Collectors, "collector"), v.Best.MinVoters, v.Best.MinCollectors)
+		first += fmt.Sprintf(
+			"; at best %s on %s voted, and %d on %d had to",
+			bgp.Count(v.Best.Voters, "network"), bgp.Count(v.Best.Collectors, "collector"),
+			v.Best.MinVoters, v.Best.MinCollectors,
+		)
 	}
 	if v.Possible > 0 && v.Table == bgp.TablesLearned {
 		first += fmt.Sprintf("; without tables, %d of %d prefixes could be decided on", v.Decidable, v.Prefixes)
@@ -63,7 +73,9 @@ func verdictLines(v *core.Verdicts) []string {
 		lines = append(lines, v.PlacesNotJudged)
 	}
 	for _, u := range v.NoVerdict {
-		lines = append(lines, fmt.Sprintf("%s: no verdict in %s: %s", family, bgp.Count(u.Minutes, "minute"), undecidedText(u)))
+		lines = append(lines, fmt.Sprintf(
+			"%s: no verdict in %s: %s", family, bgp.Count(u.Minutes, "minute"), undecidedText(u),
+		))
 	}
 	if v.LostVotes != nil {
 		lines = append(lines, family+": "+lostVotesText(v.LostVotes))
@@ -71,16 +83,18 @@ func verdictLines(v *core.Verdicts) []string {
 	return lines
 }
 
-// lostVotesText says which voters lost their vote, and why.
+// lostVotesText names the voters that lost their vote, and the reasons.
 func lostVotesText(l *core.LostVotes) string {
 	names := strings.Join(l.Names, ", ")
 	if more := l.Peers - len(l.Names); more > 0 {
 		names += fmt.Sprintf(" and %d more", more)
 	}
-	return fmt.Sprintf("%s voted and lost the vote, %s: %s", bgp.Count(l.Peers, "peer"), worthText(l.Reasons), names)
+	return fmt.Sprintf(
+		"%s voted and lost the vote, %s: %s", bgp.Count(l.Peers, "peer"), worthText(l.Reasons), names,
+	)
 }
 
-// worthText counts peers by what they are worth to the panel.
+// worthText counts peers by their worth to the panel.
 func worthText(peers []panel.ReasonCount) string {
 	out := make([]string, len(peers))
 	for i, p := range peers {
@@ -89,7 +103,7 @@ func worthText(peers []panel.ReasonCount) string {
 	return strings.Join(out, ", ")
 }
 
-// undecidedText says why no verdict was possible, with what the peers were worth.
+// undecidedText returns the reason why no verdict was possible, with the worth of the peers.
 func undecidedText(u core.Undecided) string {
 	s := u.Reason.Text(u.Best)
 	if u.Minutes > 1 && u.Best.Voters > 0 && u.Reason != bgp.NoVerdictMinutes {
@@ -101,7 +115,7 @@ func undecidedText(u core.Undecided) string {
 	return s + " (peers: " + worthText(u.Peers) + ")"
 }
 
-// peerWorth says what peers are worth to the panel.
+// peerWorth describes the worth of peers to the panel.
 var peerWorth = map[panel.Reason]string{
 	"":                    "vote",
 	panel.Partial:         "with too small a table",
@@ -124,7 +138,9 @@ func countOrNone(n int) string {
 	return fmt.Sprint(n)
 }
 
-// familyNamed is the family of that name.
+// familyNamed returns the family with the name.
 func familyNamed(name string) bgp.Family {
-	return bgp.Families[slices.IndexFunc(bgp.Families[:], func(f bgp.Family) bool { return f.String() == name })]
+	return bgp.Families[slices.IndexFunc(bgp.Families[:], func(f bgp.Family) bool {
+		return f.String() == name
+	})]
 }

@@ -11,25 +11,29 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
-// sayAfter is for how long something is waited for without a word.
+// sayAfter is how long a wait may last before it is reported.
 const sayAfter = time.Second
 
-// openDataDir opens the data directory, and says for whom it waits.
+// openDataDir opens the data directory, and prints which process it waits for.
 func (g *globals) openDataDir() (*datadir.Dir, error) {
 	return datadir.OpenTelling(g.DataDir, func(path, who string, limit time.Duration) {
-		fmt.Fprintf(g.stderr, "darkmap: waiting for the data directory %s: darkmap %s has it; for %v at most\n", path, cmp.Or(who, "in another process"), limit.Round(time.Second))
+		fmt.Fprintf(
+			g.stderr, "darkmap: waiting for the data directory %s: darkmap %s has it; for %v at most\n",
+			path, cmp.Or(who, "in another process"), limit.Round(time.Second),
+		)
 	})
 }
 
-// tellBroker says in the background, after a second and then every minute, that the configured brokers do not answer, until they do, ctx
-// ends or stop is called. It does nothing for a broker of this process.
+// tellBroker prints in the background, after a second and then every minute, that the configured
+// brokers do not answer. It ends when they answer, when ctx ends or when stop is called. It does
+// nothing for a broker of this process.
 func (g *globals) tellBroker(ctx context.Context, cfg kafka.Config) (stop func()) {
 	if len(cfg.Brokers) == 0 {
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	ended, answered := make(chan struct{}), make(chan error, 1)
-	go func() { answered <- kafka.Await(ctx, cfg, g.log) }() // ends with ctx, or an answer
+	go func() { answered <- kafka.Await(ctx, cfg, g.log) }() // ends with ctx, or with an answer
 	go func() {                                              // likewise
 		defer close(ended)
 		began, said := time.Now(), false
@@ -44,7 +48,10 @@ func (g *globals) tellBroker(ctx context.Context, cfg kafka.Config) (stop func()
 				return
 			case <-t.C:
 				said = true
-				fmt.Fprintf(g.stderr, "darkmap: waiting for Kafka at %s, which does not answer; until it does: Ctrl-C ends it\n", strings.Join(cfg.Brokers, ", "))
+				fmt.Fprintf(
+					g.stderr, "darkmap: waiting for Kafka at %s, which does not answer; until it does: Ctrl-C ends it\n",
+					strings.Join(cfg.Brokers, ", "),
+				)
 				t.Reset(remindEvery)
 			}
 		}

@@ -54,12 +54,15 @@ func (c *watchInitCmd) Run(ctx context.Context, g *globals) error {
 		}
 	}
 	if l.Prefixes = seen.Prefixes(); len(l.Prefixes) == 0 && len(l.ASNs) > 0 {
-		fmt.Fprintf(g.stderr, "darkmap: nothing is seen that %s originates: only the AS itself is listed\n", strings.Join(c.ASN, ", "))
+		fmt.Fprintf(
+			g.stderr, "darkmap: nothing is seen that %s originates: only the AS itself is listed\n",
+			strings.Join(c.ASN, ", "),
+		)
 	}
 	return draft.Write(g.stdout, []draft.List{l})
 }
 
-// list is the list without prefixes.
+// list returns the list without prefixes.
 func (c *watchInitCmd) list() (draft.List, error) {
 	section := watch.ListConfig{Name: c.Name, ASNs: c.ASN}
 	if c.Country != "" {
@@ -77,9 +80,9 @@ func (c *watchInitCmd) list() (draft.List, error) {
 	var faults []error
 	for _, f := range section.Faults() {
 		key, _, _ := strings.Cut(f.Key, "[")
-		switch key { // the flags that made them
+		switch key { // the flags of the fault
 		case "home":
-			continue // the country is told once
+			continue // the fault of the country is reported once
 		case "asns":
 			f.Key = "asn"
 		case "countries":
@@ -93,22 +96,28 @@ func (c *watchInitCmd) list() (draft.List, error) {
 	l := draft.List{Name: section.Name, Home: section.Home, Countries: section.Countries}
 	for _, s := range c.ASN {
 		asn, err := bgp.ParseASN(s)
-		if err == nil { // else it is a fault
+		if err == nil { // otherwise it is a fault
 			l.ASNs = append(l.ASNs, draft.AS{ASN: asn})
 		}
 	}
 	return l, errors.Join(faults...)
 }
 
-// ask asks the running detector what an AS originates, and returns its name.
-func (c *watchInitCmd) ask(ctx context.Context, g *globals, asn bgp.ASN, seen draft.Seen) (name string, err error) {
-	client, _, err := g.detector(c.Detector, "--detector HOST:PORT asks one elsewhere, and --from FILE reads captures")
+// ask asks the running detector for the prefixes that an AS originates. It returns the AS's name.
+func (c *watchInitCmd) ask(
+	ctx context.Context, g *globals, asn bgp.ASN, seen draft.Seen,
+) (name string, err error) {
+	client, _, err := g.detector(
+		c.Detector, "--detector HOST:PORT asks one elsewhere, and --from FILE reads captures",
+	)
 	if err != nil {
 		return "", err
 	}
 	limited, cancel := context.WithTimeout(ctx, showWithin)
 	defer cancel()
-	a, err := askDetector(limited, client, query.Question{Kind: query.KindAS, Code: asn.String()}, query.MaxLimit)
+	a, err := askDetector(
+		limited, client, query.Question{Kind: query.KindAS, Code: asn.String()}, query.MaxLimit,
+	)
 	if err != nil {
 		return "", err
 	}
@@ -118,19 +127,22 @@ func (c *watchInitCmd) ask(ctx context.Context, g *globals, asn bgp.ASN, seen dr
 		}
 		name = f.Entity.Name
 		for _, b := range f.Entity.Prefixes {
-			if p, err := netip.ParsePrefix(b.Prefix); err == nil { // the detector writes no other
+			if p, err := netip.ParsePrefix(b.Prefix); err == nil { // the detector writes no other form
 				seen.Add(p, append(slices.Clone(b.Origins), asn)...)
 			}
 		}
 		if n := f.Entity.PrefixesTotal - len(f.Entity.Prefixes); n > 0 {
-			fmt.Fprintf(g.stderr, "darkmap: %s originates %s of %s: %d are left out here; the AS itself, which is listed, stands for all\n",
-				asn, bgp.Count(f.Entity.PrefixesTotal, "prefix"), f.Family, n)
+			fmt.Fprintf(
+				g.stderr,
+				"darkmap: %s originates %s of %s: %d are left out here; the AS itself, which is listed, stands for all\n",
+				asn, bgp.Count(f.Entity.PrefixesTotal, "prefix"), f.Family, n,
+			)
 		}
 	}
 	return name, nil
 }
 
-// read reads captures for what an AS originates in them.
+// read reads from captures the prefixes that an AS originates.
 func (c *watchInitCmd) read(ctx context.Context, g *globals, asn bgp.ASN, seen draft.Seen) error {
 	inputs, cleanup, err := parseInputs(ctx, g, "", c.From)
 	if err != nil {
@@ -143,13 +155,16 @@ func (c *watchInitCmd) read(ctx context.Context, g *globals, asn bgp.ASN, seen d
 			return err
 		}
 		if damaged > 0 {
-			fmt.Fprintf(g.stderr, "darkmap: %s has %s: what stands there is not in the list\n", in.Path, bgp.Count(damaged, "damaged part"))
+			fmt.Fprintf(
+				g.stderr, "darkmap: %s has %s: what stands there is not in the list\n",
+				in.Path, bgp.Count(damaged, "damaged part"),
+			)
 		}
 	}
 	return nil
 }
 
-// watchImportCmd groups the programs whose files are read.
+// watchImportCmd groups the programs whose files can be imported.
 type watchImportCmd struct {
 	BGPalerter watchBGPalerterCmd `cmd:"" name:"bgpalerter" help:"Read BGPalerter's prefixes.yml. What has no equal here is said on standard error."`
 }
@@ -159,7 +174,7 @@ type watchBGPalerterCmd struct {
 	Name string `help:"Name of the list of those that are in no group (default ${default})." default:"my-networks" placeholder:"NAME"`
 }
 
-// maxImport bounds a file that is imported.
+// maxImport bounds the size of an imported file.
 const maxImport = 16 << 20
 
 // Run drafts lists.
@@ -170,7 +185,7 @@ func (c *watchBGPalerterCmd) Run(g *globals) error {
 		if err != nil {
 			return usageError(fmt.Errorf("reading BGPalerter's prefixes: %w", err))
 		}
-		defer f.Close() //nolint:errcheck // only read
+		defer f.Close() // the file was only read
 		in = f
 	}
 	b, err := io.ReadAll(io.LimitReader(in, maxImport+1))
@@ -203,7 +218,9 @@ func (c *watchStatusCmd) Run(ctx context.Context, g *globals) error {
 	q, err := query.Parse(text)
 	switch {
 	case err != nil:
-		return usageError(fmt.Errorf("%q is no name of a watch list: want at most 64 letters a to z, digits and hyphens", c.Name))
+		return usageError(fmt.Errorf(
+			"%q is no name of a watch list: want at most 64 letters a to z, digits and hyphens", c.Name,
+		))
 	case c.Limit < 1 || c.Limit > query.MaxLimit:
 		return usageError(fmt.Errorf("--limit %d: want a number from 1 to %d", c.Limit, query.MaxLimit))
 	}
@@ -220,7 +237,10 @@ func (c *watchStatusCmd) Run(ctx context.Context, g *globals) error {
 	case c.Format == formatJSON:
 		return json.NewEncoder(g.stdout).Encode(a)
 	case len(a.Watch) == 0 && c.Name != "":
-		return fmt.Errorf("the detector knows no watch list %s: `%s` names those that it knows", c.Name, g.command("watch", "status"))
+		return fmt.Errorf(
+			"the detector knows no watch list %s: `%s` names those that it knows",
+			c.Name, g.command("watch", "status"),
+		)
 	}
 	return query.WriteWatch(terminal.NewCleaner(g.stdout), a)
 }
@@ -229,7 +249,7 @@ type watchTestCmd struct {
 	Format string `help:"Form of the result: ${enum}." enum:"table,json" default:"table"`
 }
 
-// Run checks the lists, and says of each member what darkmap makes of it.
+// Run checks the lists, and prints for each member how darkmap understands it.
 func (c *watchTestCmd) Run(ctx context.Context, g *globals) error {
 	cfg, lists, err := g.watching()
 	if err != nil {
@@ -252,7 +272,9 @@ func (c *watchTestCmd) Run(ctx context.Context, g *globals) error {
 		_, err := fmt.Fprintln(g.stdout, "the configuration has no watch list")
 		return err
 	}
-	table := terminal.Table{Columns: []terminal.Column{{Title: "LIST"}, {Title: "MEMBER"}, {Title: "ORIGINS"}, {Title: "WATCHED ROUTES", Shrink: 1}}}
+	table := terminal.Table{Columns: []terminal.Column{
+		{Title: "LIST"}, {Title: "MEMBER"}, {Title: "ORIGINS"}, {Title: "WATCHED ROUTES", Shrink: 1},
+	}}
 	for _, r := range rows {
 		var origins []string
 		for _, o := range r.Origins {
@@ -261,7 +283,9 @@ func (c *watchTestCmd) Run(ctx context.Context, g *globals) error {
 		if len(origins) == 0 {
 			origins = []string{"any"}
 		}
-		table.Rows = append(table.Rows, []terminal.Cell{terminal.Text(r.List), terminal.Text(r.Member), terminal.Text(firstOf(origins, 3)), {Body: r.What}})
+		table.Rows = append(table.Rows, []terminal.Cell{
+			terminal.Text(r.List), terminal.Text(r.Member), terminal.Text(firstOf(origins, 3)), {Body: r.What},
+		})
 	}
 	return printLines(g.stdout, table.Lines(terminal.Width(g.stdout)))
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// watching reads the configuration and the watch lists in it, with their files, and says what may be a mistake in them. The error joins all faults of
-// both.
+// watching reads the configuration and its watch lists with their files, and prints possible
+// mistakes in the lists. The error joins all faults of both.
 func (g *globals) watching() (*configuration, *watch.Reader, error) {
 	var first *configuration
 	lists, err := watch.Open(func() (watch.Loaded, error) {
@@ -37,20 +37,21 @@ func (g *globals) watching() (*configuration, *watch.Reader, error) {
 	return first, lists, nil
 }
 
-// readOnce reports whether the configuration is a pipe: it cannot be read again.
+// readOnce reports whether the configuration is a pipe, which cannot be read again.
 func (g *globals) readOnce() bool {
 	return g.Config != "" && readOnce(g.Config)
 }
 
-// tellNotes says what may be a mistake in watch lists.
+// tellNotes prints possible mistakes in watch lists.
 func (g *globals) tellNotes(notes []string) {
 	for _, note := range notes {
 		fmt.Fprintf(g.stderr, "darkmap: %s\n", note)
 	}
 }
 
-// hangups returns the signals SIGHUP until ctx ends, which make files be read again. It is nil, which gives none, on a terminal, whose end the signal tells
-// of, and under nohup, which holds the signal off.
+// hangups returns the SIGHUP signals until ctx ends. They make files be read again. It returns nil,
+// a channel without signals, on a terminal, where SIGHUP means that the terminal has closed, and
+// under nohup, which ignores the signal.
 func (g *globals) hangups(ctx context.Context) <-chan os.Signal {
 	if g.line.Terminal() || signal.Ignored(syscall.SIGHUP) {
 		return nil
@@ -61,7 +62,8 @@ func (g *globals) hangups(ctx context.Context) <-chan os.Signal {
 	return c
 }
 
-// watchFile reads the watch lists of a file of their own: a list of lists, or a configuration with the section watch. An empty path is none.
+// watchFile reads watch lists from a file: a list of lists, or a configuration with a section
+// watch. An empty path returns none.
 func (g *globals) watchFile(path string) ([]watch.List, error) {
 	if path == "" {
 		return nil, nil
@@ -78,7 +80,7 @@ func (g *globals) watchFile(path string) ([]watch.List, error) {
 	return loaded.Lists, nil
 }
 
-// watchSection reads the section of such a file. Relative paths are relative to its folder.
+// watchSection reads the section of such a file. Relative paths are relative to the file's folder.
 func watchSection(path string) (watch.Section, error) {
 	c := defaultConfiguration()
 	bare, err := config.IsList(path)

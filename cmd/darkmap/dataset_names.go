@@ -17,7 +17,9 @@ func checkDatasetName(name string) error {
 	if name == "" || datasetName.MatchString(name) {
 		return nil
 	}
-	return fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens, no dot first", name)
+	return fmt.Errorf(
+		"--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens, no dot first", name,
+	)
 }
 
 // demoName matches the names of demos' datasets. Every demo replaces its dataset.

@@ -66,7 +66,9 @@ func (l *lease) refuseWritten(dataset string) error {
 	if !l.writes(dataset) {
 		return nil
 	}
-	return fmt.Errorf("darkmap %s (process %d) writes dataset %s: end it first", l.owner.Command, l.owner.PID, dataset)
+	return fmt.Errorf(
+		"darkmap %s (process %d) writes dataset %s: end it first", l.owner.Command, l.owner.PID, dataset,
+	)
 }
 
 // datasetState returns the state of a dataset in one or two words.

@@ -66,7 +66,9 @@ func basisText(world *simulate.World, o bgp.Outage) string {
 
 // sourceLines explain the numbers of those rows of the schedule that the outages come from.
 func sourceLines(world *simulate.World, all []bgp.Outage) []string {
-	lines := []string{"Which times were published, and where (`darkmap demo --schedule` shows all of the schedule):"}
+	lines := []string{
+		"Which times were published, and where (`darkmap demo --schedule` shows all of the schedule):",
+	}
 	for i, r := range world.Schedule() {
 		if !slices.ContainsFunc(all, func(o bgp.Outage) bool { return world.Row(o) == i }) {
 			continue
@@ -91,7 +93,9 @@ func postLines(world *simulate.World, o bgp.Outage) []string {
 	r := world.Schedule()[row]
 	text := []string{"", "What a person could post:", "  " + o.Post}
 	if r.Basis() != simulate.Published {
-		text = []string{"", "Not to be posted, for its times were not published (" + r.Basis() + "):", "  " + o.Post}
+		text = []string{
+			"", "Not to be posted, for its times were not published (" + r.Basis() + "):", "  " + o.Post,
+		}
 	}
 	text = append(text, "", "The same in full:", "  "+o.Summary)
 	if o.Flaps.Day > 0 {

@@ -88,7 +88,9 @@ func (c *dumpCmd) dumper(g *globals) (*dumper, error) {
 		columnsErr = fmt.Errorf("--columns: %w", columnsErr)
 	}
 	if len(c.Columns) > 0 && c.Format != "tsv" && c.Format != "parquet" {
-		columnsErr = errors.Join(columnsErr, fmt.Errorf("--columns: --format %s has no columns to choose", c.Format))
+		columnsErr = errors.Join(
+			columnsErr, fmt.Errorf("--columns: --format %s has no columns to choose", c.Format),
+		)
 	}
 	if err := errors.Join(err, columnsErr); err != nil {
 		return nil, err

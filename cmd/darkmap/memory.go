@@ -15,5 +15,7 @@ const (
 // memoryLimit returns the memory limit of a process: detect.memory, or a limit that follows the
 // memory in use: sparePercent more than that, and at least least octets.
 func (c *configuration) memoryLimit(least, sparePercent int64) memlimit.Limit {
-	return memlimit.Limit{Fixed: int64(c.Detect.Memory), Key: "detect.memory", Least: least, SparePercent: sparePercent}
+	return memlimit.Limit{
+		Fixed: int64(c.Detect.Memory), Key: "detect.memory", Least: least, SparePercent: sparePercent,
+	}
 }

@@ -84,7 +84,10 @@ func (c migrateCmd) status(ctx context.Context, g *globals, m clickhouse.Migrato
 				cmp.Or(step.Program, "an older darkmap"),
 			)
 		case step.Begun():
-			fmt.Fprintf(g.stdout, "%s: begun: %d of %s have passed", name, step.Passed, bgp.Count(step.Statements, "statement"))
+			fmt.Fprintf(
+				g.stdout, "%s: begun: %d of %s have passed",
+				name, step.Passed, bgp.Count(step.Statements, "statement"),
+			)
 			if step.Partitions > 0 {
 				fmt.Fprintf(g.stdout, ", %d of %s are copied", step.Copied, bgp.Count(step.Partitions, "partition"))
 			}

@@ -280,7 +280,9 @@ func (c *silenceBeginCmd) Run(ctx context.Context, g *globals) error {
 		return usageError(fmt.Errorf("--for %w", err))
 	}
 	if named := len(c.Watch)+len(c.Code)+len(c.Type)+len(c.Route) > 0; named == c.All {
-		return usageError(errors.New("say what is to be silent: --watch, --code, --type or --route, or --all for everything"))
+		return usageError(errors.New(
+			"say what is to be silent: --watch, --code, --type or --route, or --all for everything",
+		))
 	}
 	codes, err := entityCodes(c.Code)
 	if err != nil {
@@ -326,7 +328,9 @@ func entityCodes(all []string) (codes []string, err error) {
 		case err == nil && ok && t == bgp.EntityWatch:
 			return nil, fmt.Errorf("--code %s: a watch list is named by --watch", text)
 		case err != nil || !ok:
-			return nil, fmt.Errorf("--code %.100q: want the code of an entity: KP, KP-01, AS64496, 192.0.2.0/24 or world", text)
+			return nil, fmt.Errorf(
+				"--code %.100q: want the code of an entity: KP, KP-01, AS64496, 192.0.2.0/24 or world", text,
+			)
 		}
 		codes = append(codes, q.Code)
 	}
@@ -387,7 +391,9 @@ func (g *globals) exercise(ctx context.Context, cfg *configuration, k kafka.Conf
 		}
 		fmt.Fprintf(g.stderr, "darkmap: %s has taken %s\n", name, bgp.Count(told.Sent[name], "message"))
 		if n := told.Failed[name]; n > 0 {
-			err = errors.Join(err, fmt.Errorf("%s has not taken %s: %w", name, bgp.Count(n, "message"), told.Errors[name]))
+			err = errors.Join(err, fmt.Errorf(
+				"%s has not taken %s: %w", name, bgp.Count(n, "message"), told.Errors[name],
+			))
 		}
 	}
 	return err

@@ -49,7 +49,9 @@ func (p *pipeline) drawProgress(ctx context.Context) error {
 
 // noted records how much of the input was read.
 func (p *pipeline) noted(read playback.Progress) {
-	p.tracker.Read(progress.Point{At: read.Written, Work: read.Work, Messages: read.Records, EventTime: read.EventTime})
+	p.tracker.Read(progress.Point{
+		At: read.Written, Work: read.Work, Messages: read.Records, EventTime: read.EventTime,
+	})
 }
 
 // readers returns the positions of the stages that read a topic.

@@ -121,7 +121,9 @@ func notFound(ctx context.Context, a archive.Config, err error) error {
 }
 
 // bring fetches the files behind a line of progress.
-func (c *replayCmd) bring(ctx context.Context, g *globals, s *past.Selection, d past.Deps) (*past.Fetched, error) {
+func (c *replayCmd) bring(
+	ctx context.Context, g *globals, s *past.Selection, d past.Deps,
+) (*past.Fetched, error) {
 	size := s.Size(d.Fetcher)
 	rest := max(size.Remote-size.Here, 1)
 	stop := g.line.Follow(func(running time.Duration) string {
@@ -135,9 +137,13 @@ func (c *replayCmd) bring(ctx context.Context, g *globals, s *past.Selection, d 
 	stop()
 	switch {
 	case ctx.Err() != nil:
-		return nil, interruptedError{"interrupted while fetching: what is here is kept, and the same command goes on"}
+		return nil, interruptedError{
+			"interrupted while fetching: what is here is kept, and the same command goes on",
+		}
 	case errors.Is(err, past.ErrTooLarge):
-		return nil, usageError(fmt.Errorf("%w: choose a shorter time or fewer collectors, or let it have more", err))
+		return nil, usageError(fmt.Errorf(
+			"%w: choose a shorter time or fewer collectors, or let it have more", err,
+		))
 	}
 	return fetched, err
 }

@@ -112,7 +112,9 @@ func (f filter) checkModes() error {
 	if f.mode() == bgp.PrefixExact || len(f.Prefix) > 0 {
 		return nil
 	}
-	return errors.New("--more-specific, --less-specific and --overlapping say how --prefix is meant: give a --prefix too")
+	return errors.New(
+		"--more-specific, --less-specific and --overlapping say how --prefix is meant: give a --prefix too",
+	)
 }
 
 var (

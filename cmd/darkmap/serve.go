@@ -53,7 +53,9 @@ func (c *serveCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	if cfg.Serve.Listen == "" {
-		return usageError(errors.New("serve.listen is empty: name the address of the pages there, or with --listen"))
+		return usageError(errors.New(
+			"serve.listen is empty: name the address of the pages there, or with --listen",
+		))
 	}
 	p, closeStore, err := c.site(ctx, g, cfg, at)
 	if err != nil {

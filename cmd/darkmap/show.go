@@ -50,7 +50,9 @@ func (c *showCmd) Run(ctx context.Context, g *globals) error {
 	case q.Kind == query.KindWatch:
 		return usageError(fmt.Errorf("%s: `%s` shows watch lists", c.What, g.command("watch status")))
 	case c.Dataset != "" && !datasetName.MatchString(c.Dataset):
-		return usageError(fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens", c.Dataset))
+		return usageError(fmt.Errorf(
+			"--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens", c.Dataset,
+		))
 	case c.Limit < 1 || c.Limit > query.MaxLimit:
 		return usageError(fmt.Errorf("--limit %d: want a number from 1 to %d", c.Limit, query.MaxLimit))
 	case c.Detector != "" && (c.Dataset != "" || c.At != ""):

@@ -86,7 +86,9 @@ func (c *simulateCmd) fill(
 // year returns the year that the flags describe. Its records are appended to the log at now.
 func (c *simulateCmd) year(now time.Time) (*year.Year, error) {
 	if c.Scenario != "" || c.Export != "" {
-		return nil, errors.New("--store fills the store with a year of its own: it takes no scenario and no --export")
+		return nil, errors.New(
+			"--store fills the store with a year of its own: it takes no scenario and no --export",
+		)
 	}
 	if err := errors.Join(checkDatasetName(c.Dataset), checkPlayed(c.Dataset)); err != nil || c.Dataset == "" {
 		return nil, cmp.Or(err, errors.New("--dataset is empty: name the dataset"))

@@ -207,7 +207,9 @@ func (s *session) start(ctx context.Context, cfg *configuration) error {
 	s.own, s.made = &ownStore{dir, engine}, !found
 	server := engine.Server()
 	s.g.sayParts(ctx, server, dir)
-	return dir.WriteRun(datadir.Run{Command: cmp.Or(s.command, "sql"), ClickHouse: &server, ServeKey: s.serveKey})
+	return dir.WriteRun(datadir.Run{
+		Command: cmp.Or(s.command, "sql"), ClickHouse: &server, ServeKey: s.serveKey,
+	})
 }
 
 // check compares the store's schema with this program's. A store without darkmap's tables is an

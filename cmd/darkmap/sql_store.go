@@ -62,7 +62,9 @@ func (s *sqlStore) Run(ctx context.Context, q clickhouse.Query, out sqlshell.Out
 		why := s.session.lost(l, err)
 		switch {
 		case s.session.write:
-			return fmt.Errorf("%w; whether the statement was carried out is not known: look before you run it again", why)
+			return fmt.Errorf(
+				"%w; whether the statement was carried out is not known: look before you run it again", why,
+			)
 		case written > 0:
 			return fmt.Errorf("%w; the output is not complete", why)
 		case again:

@@ -116,5 +116,7 @@ func engineLine(dataDir string) (string, error) {
 	case s.Up:
 		return fmt.Sprintf("store: up since %s after %d restarts; it had ended: %s", since, s.Restarts, s.Why), nil
 	}
-	return fmt.Sprintf("store: down since %s, it is being started again; rows wait in Kafka: %s", since, s.Why), nil
+	return fmt.Sprintf(
+		"store: down since %s, it is being started again; rows wait in Kafka: %s", since, s.Why,
+	), nil
 }

@@ -59,7 +59,9 @@ func (c *upCmd) check() error {
 		return err
 	}
 	if f := c.outages(); !f.From.IsZero() || !f.To.IsZero() {
-		return errors.New("--from and --to choose among past outages, and up shows what happens from now on: leave them out")
+		return errors.New(
+			"--from and --to choose among past outages, and up shows what happens from now on: leave them out",
+		)
 	}
 	return nil
 }

@@ -92,14 +92,17 @@ func (w *upRun) outages(ctx context.Context) error {
 	gathering, stop := context.WithCancel(ctx)
 	gathered := make(chan error, 1)
 	go func() { gathered <- gather.Run(gathering) }() // ends with gathering, or with an error
-	err = kafka.TailSince(ctx, w.cfg.Kafka, w.g.log, []string{schemas.TopicOutages}, since, func(rec *kgo.Record) error {
-		e, window, err := outagelog.Decode(rec)
-		if err != nil {
-			return err
-		}
-		p.log.Put(e, window)
-		return p.take(e, window, gather.Add)
-	})
+	err = kafka.TailSince(
+		ctx, w.cfg.Kafka, w.g.log, []string{schemas.TopicOutages}, since,
+		func(rec *kgo.Record) error {
+			e, window, err := outagelog.Decode(rec)
+			if err != nil {
+				return err
+			}
+			p.log.Put(e, window)
+			return p.take(e, window, gather.Add)
+		},
+	)
 	stop()
 	return errors.Join(err, <-gathered)
 }

@@ -83,13 +83,16 @@ func (w *upRun) report(ctx context.Context) error {
 func (w *upRun) panels(ctx context.Context) error {
 	since := time.Now()
 	said := map[bgp.Family]panelAnswer{}
-	err := kafka.ReadSince(ctx, w.cfg.Kafka, w.g.log, schemas.TopicPanel, since.Add(-feedlog.Back), func(rec *kgo.Record) error {
-		a, err := parseAnswer(rec)
-		if err == nil && a != nil {
-			said[a.family] = *a
-		}
-		return err
-	})
+	err := kafka.ReadSince(
+		ctx, w.cfg.Kafka, w.g.log, schemas.TopicPanel, since.Add(-feedlog.Back),
+		func(rec *kgo.Record) error {
+			a, err := parseAnswer(rec)
+			if err == nil && a != nil {
+				said[a.family] = *a
+			}
+			return err
+		},
+	)
 	if err != nil {
 		return unlessTold(ctx, fmt.Errorf("reading the panels: %w", err))
 	}
@@ -98,17 +101,20 @@ func (w *upRun) panels(ctx context.Context) error {
 			w.g.notice(a.at, "panel", a.text+" (from before)")
 		}
 	}
-	return kafka.TailSince(ctx, w.cfg.Kafka, w.g.log, []string{schemas.TopicPanel}, since, func(rec *kgo.Record) error {
-		a, err := parseAnswer(rec)
-		if err != nil || a == nil {
-			return err
-		}
-		if was, known := said[a.family]; !known || was.why != a.why {
-			w.g.notice(a.at, "panel", a.text)
-		}
-		said[a.family] = *a
-		return nil
-	})
+	return kafka.TailSince(
+		ctx, w.cfg.Kafka, w.g.log, []string{schemas.TopicPanel}, since,
+		func(rec *kgo.Record) error {
+			a, err := parseAnswer(rec)
+			if err != nil || a == nil {
+				return err
+			}
+			if was, known := said[a.family]; !known || was.why != a.why {
+				w.g.notice(a.at, "panel", a.text)
+			}
+			said[a.family] = *a
+			return nil
+		},
+	)
 }
 
 // panelAnswer reports whether a verdict is possible in a family.

@@ -14,7 +14,9 @@ import (
 )
 
 // errUndecided reports that a run could decide nothing.
-var errUndecided = errors.New("no verdict was possible in any minute: that no outage is shown says nothing about the networks")
+var errUndecided = errors.New(
+	"no verdict was possible in any minute: that no outage is shown says nothing about the networks",
+)
 
 // isUndecided reports whether err is errUndecided.
 func isUndecided(err error) bool { return errors.Is(err, errUndecided) }

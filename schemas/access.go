@@ -1,26 +1,26 @@
 package schemas
 
-// Access is what one stage or command needs in Kafka, and no more. Topics are those of the registry.
+// Access lists the least rights in Kafka of one stage or command. Topics are those of the registry.
 type Access struct {
-	// Name is the stage's, or the command's.
+	// Name is the name of the stage or of the command.
 	Name string
-	// For says what the row is for, where the name does not.
+	// For names the commands of the row if Name is not enough.
 	For string
 	// Read and Write are the topics that it reads and writes.
 	Read, Write []string
-	// Describe are topics of which it asks only how long they are.
+	// Describe are topics whose length alone it asks for.
 	Describe []string
 	// Create are topics that it makes, compares and changes.
 	Create []string
-	// Group is set where it is a member of the group of its name.
+	// Group is set if it is a member of the group of its name.
 	Group bool
 	// DescribeGroups are the stages whose groups it asks for their offsets.
 	DescribeGroups []string
-	// Transactional is set where it writes in transactions.
+	// Transactional is set if it writes in transactions.
 	Transactional bool
 }
 
-// The names of the stages and commands in Accesses.
+// Names of the stages and commands in Accesses.
 const (
 	accessIngest = "ingest"
 	accessEnrich = "enrich"
@@ -35,25 +35,40 @@ const (
 	AccessDeadLetter = "deadletter"
 )
 
-// Accesses is the table of the least rights: what each stage and command needs, and nothing else.
+// Accesses is the table of the least rights of each stage and command.
 var Accesses = []Access{
 	{
-		Name: accessIngest, Read: []string{TopicFeeds, TopicWatch}, Write: []string{TopicUpdates, TopicFeeds, TopicWatch, TopicDeadLetter},
+		Name: accessIngest, Read: []string{TopicFeeds, TopicWatch},
+		Write: []string{TopicUpdates, TopicFeeds, TopicWatch, TopicDeadLetter},
 		Group: true, DescribeGroups: []string{accessEnrich},
 	},
-	{Name: accessEnrich, Read: []string{TopicUpdates}, Write: []string{TopicRoutes, TopicDeadLetter}, Group: true, Transactional: true},
 	{
-		Name: accessDetect, Read: []string{TopicRoutes, TopicOutages, TopicVisibility, TopicPanel, TopicCheckpoints},
-		Write: []string{TopicVisibility, TopicPrefixes, TopicPanel, TopicOutages, TopicOutagesJSON, TopicFeeds, TopicCheckpoints, TopicDeadLetter},
+		Name: accessEnrich, Read: []string{TopicUpdates}, Write: []string{TopicRoutes, TopicDeadLetter},
 		Group: true, Transactional: true,
 	},
 	{
-		Name: accessSink, Read: []string{TopicRoutes, TopicVisibility, TopicPrefixes, TopicOutages, TopicPanel, TopicFeeds, TopicDeadLetter},
+		Name: accessDetect,
+		Read: []string{TopicRoutes, TopicOutages, TopicVisibility, TopicPanel, TopicCheckpoints},
+		Write: []string{
+			TopicVisibility, TopicPrefixes, TopicPanel, TopicOutages, TopicOutagesJSON,
+			TopicFeeds, TopicCheckpoints, TopicDeadLetter,
+		},
+		Group: true, Transactional: true,
+	},
+	{
+		Name: accessSink,
+		Read: []string{
+			TopicRoutes, TopicVisibility, TopicPrefixes, TopicOutages, TopicPanel, TopicFeeds, TopicDeadLetter,
+		},
 		Write: []string{TopicDeadLetter}, Group: true,
 	},
-	{Name: accessNotify, Read: []string{TopicOutages, TopicNotify, TopicPanel}, Write: []string{TopicNotify}, Group: true, Transactional: true},
 	{
-		Name: accessServe, Read: []string{TopicVisibility, TopicPrefixes, TopicOutages, TopicPanel, TopicFeeds}, Describe: []string{TopicRoutes},
+		Name: accessNotify, Read: []string{TopicOutages, TopicNotify, TopicPanel},
+		Write: []string{TopicNotify}, Group: true, Transactional: true,
+	},
+	{
+		Name: accessServe,
+		Read: []string{TopicVisibility, TopicPrefixes, TopicOutages, TopicPanel, TopicFeeds}, Describe: []string{TopicRoutes},
 		DescribeGroups: []string{accessDetect},
 	},
 	{Name: AccessTopics, For: "topics apply", Create: topicNames()},
@@ -63,7 +78,7 @@ var Accesses = []Access{
 	},
 }
 
-// AccessOf is the row of a stage or command.
+// AccessOf returns the row of a stage or command.
 func AccessOf(name string) (Access, bool) {
 	for _, a := range Accesses {
 		if a.Name == name {
@@ -81,8 +96,11 @@ func topicNames() []string {
 	return names
 }
 
-// requeueable are the topics whose records stages read and pass over as dead letters, and the topic
-// of dead letters itself, which notes what was sent back.
+// requeueable returns the topics whose records can become dead letters of a stage, and the topic of
+// dead letters itself, which records the ones that were sent back.
 func requeueable() []string {
-	return []string{TopicUpdates, TopicRoutes, TopicVisibility, TopicPrefixes, TopicOutages, TopicPanel, TopicFeeds, TopicDeadLetter}
+	return []string{
+		TopicUpdates, TopicRoutes, TopicVisibility, TopicPrefixes, TopicOutages,
+		TopicPanel, TopicFeeds, TopicDeadLetter,
+	}
 }

@@ -1,9 +1,9 @@
 package grafana
 
-// board is a dashboard: the address of it in Grafana is /d/darkmap-NAME.
+// board is a dashboard. Its address in Grafana is /d/darkmap-NAME.
 type board struct {
 	name, title, description string
-	from                     string // what the time picker shows first, up to now: now-24h
+	from                     string // begin of the first time range, which ends now: now-24h
 	variables                []variable
 	annotations              []annotation
 	panels                   []panel
@@ -12,20 +12,23 @@ type board struct {
 // variable is a choice at the top of a board. Exactly one of sql, options and source is set.
 type variable struct {
 	name, label, description string
-	sql                      string // one column of values, or values and what is shown for them
+	sql                      string // one column of values, or values and their titles
 	options                  string // values, separated by commas
-	source                   string // id of a plugin: the choice is one of its data sources
-	all, several, free       bool   // may be all; may be several; may be typed
-	hidden                   bool
+	source                   string // id of a plugin; the values are its data sources
+	// all, several and free allow: the value "all", several values, a typed value.
+	all, several, free bool
+	hidden             bool
 }
 
-// annotation marks spans of time in the panels of a board. The columns of sql are time, timeEnd, text, tags.
+// annotation marks spans of time in the panels of a board. The columns of sql are time, timeEnd,
+// text, tags.
 type annotation struct{ name, colour, sql string }
 
 // kind is how a panel shows its answer.
 type kind string
 
-// The kinds of panels: numbers, a line per series over time, bars over time, a table, a map of countries.
+// Kinds of panels: numbers, a line for each series over time, bars over time, a table, a map of
+// countries.
 const (
 	numbers  kind = "stat"
 	lines    kind = "lines"
@@ -38,14 +41,14 @@ const (
 type panel struct {
 	title, description string
 	kind               kind
-	width, height      uint32 // in Grafana's grid, which is 24 wide
-	unit               string // Grafana's name of the unit of what no column says otherwise
-	empty              string // what is shown where there is nothing
-	interval           string // least step of time, 1m
+	width, height      uint32 // on Grafana's grid, which is 24 wide
+	unit               string // Grafana's name of the unit of columns without a unit
+	empty              string // text if the answer has no rows
+	interval           string // least step of time, such as 1m
 	red                float64
-	sql                string   // a query of the store
+	sql                string   // a query to the store
 	columns            []column // how columns of the answer are shown
-	series             []metric // queries of Prometheus, in the place of sql
+	series             []metric // queries to Prometheus, instead of sql
 }
 
 // column is how a column of an answer is shown.
@@ -59,10 +62,10 @@ type column struct {
 // link leads from a value to another board.
 type link struct{ title, url string }
 
-// metric is a query of Prometheus and the name of its series.
+// metric is a query to Prometheus and the name of its series.
 type metric struct{ expr, legend string }
 
-// boards are all boards, in the order of their menu.
+// boards returns all boards, in the order of their menu.
 func boards() []board {
 	return []board{world(), country(), as(), prefix(), outage(), watch(), feeds(), pipeline()}
 }

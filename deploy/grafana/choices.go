@@ -2,8 +2,8 @@ package grafana
 
 import "strings"
 
-// The variables that boards share. Their names are the same everywhere, so that a link keeps what was chosen. code is what a board is about: a country,
-// an AS, a prefix, a watch list.
+// Variables that boards share. Their names are the same on all boards, so that a link keeps the
+// chosen values. code is the subject of a board: a country, an AS, a prefix, a watch list.
 
 func storeChoice() variable {
 	return variable{name: "source", label: "Store", description: "The ClickHouse that darkmap writes to.", source: storePlugin}
@@ -29,7 +29,8 @@ func familyChoice() variable {
 	return variable{name: "family", label: "Family", description: "IPv4 and IPv6 are apart: a country that lost both has two outages.", options: "ipv4,ipv6", all: true}
 }
 
-// orNone gives a query of code and name the row "none" where it has none: an empty text is no parameter of a view.
+// orNone adds the row "none" to a query of code and name that has no rows: an empty text is no
+// parameter of a view.
 func orNone(sql string) string {
 	return `SELECT tupleElement(choice, 1) AS code, tupleElement(choice, 2) AS name
 FROM (
@@ -98,7 +99,8 @@ LIMIT 500`,
 	}
 }
 
-// entityOf is a part of what the outage is about, for queries that cannot look for it themselves; none where there is no outage.
+// entityOf returns a hidden variable with one property of the chosen outage's entity, for queries
+// that cannot join it. Its value is none if the outage does not exist.
 func entityOf(name, sql, none string) variable {
 	return variable{
 		name: name, label: name, description: "Follows from the outage.", hidden: true,
@@ -115,14 +117,18 @@ func collectorChoice() variable {
 
 // Conditions that queries share.
 const (
-	lasted    = "start <= $__toTime AND (end IS NULL OR end >= $__fromTime)" // in the chosen time
-	confirmed = "kind = 'outage' AND NOT blip AND state != 'retracted'"      // a loss that somebody was told of
+	// Outages that lasted in the chosen time.
+	lasted = "start <= $__toTime AND (end IS NULL OR end >= $__fromTime)"
+	// Outages that were reported: neither blips nor retracted.
+	confirmed = "kind = 'outage' AND NOT blip AND state != 'retracted'"
 	ofDataset = "dataset = ${dataset:singlequote}"
 	ofFamily  = "$__conditionalAll(family IN (${family:singlequote}), $family)"
-	// The arguments of entity_minutes are literals: the view takes no expressions, so $__fromTime would not do.
+	// The arguments of entity_minutes are literals: the view takes no expressions, so $__fromTime
+	// cannot be used.
 	chosenTime  = "from = '${__from:date:seconds}', to = '${__to:date:seconds}', step = $__interval_s"
 	ofCollector = "$__conditionalAll(collector IN (${collector:singlequote}), $collector)"
-	// What links need: the board of an entity and what it calls the entity, and when an outage lasted, with room on both sides.
+	// Columns for links: the board of an entity and the board's name for the entity, and the time
+	// of an outage with an hour before and after it.
 	linkColumns = `if(entity_type = 'region', 'country', toString(entity_type)) AS board, if(entity_type = 'region', substring(entity_code, 1, 2), entity_code) AS board_code,
     id, toString(toUnixTimestamp(start) * 1000 - 3600000) AS from_ms, toString(toUnixTimestamp(ifNull(end, toDateTime(decided_at))) * 1000 + 3600000) AS to_ms`
 )
@@ -156,7 +162,7 @@ func outageColumns() []column {
 	}
 }
 
-// outageTable is a table of outages.
+// outageTable returns a table of outages.
 func outageTable(title, description, empty string, width, height uint32, where, order string, more ...column) panel {
 	var names strings.Builder
 	for _, c := range more {
@@ -170,7 +176,7 @@ func outageTable(title, description, empty string, width, height uint32, where, 
 	}
 }
 
-// marks are the outages of an entity as spans of time.
+// marks returns the outages of an entity as spans of time.
 func marks(name, where string) annotation {
 	return annotation{name: name, colour: "red", sql: `SELECT start AS time, ifNull(end, toDateTime($__toTime)) AS timeEnd, headline AS text, concat(toString(family), ',', severity) AS tags
 FROM outages

@@ -64,7 +64,7 @@ LIMIT 100`,
 	return b
 }
 
-// entityBoard is what the boards of a country and of an AS share.
+// entityBoard returns the part that the boards of a country and of an AS share.
 func entityBoard(name, noun, description string, choice variable) board {
 	const code = "entity_code = ${code:singlequote}"
 	of := fmt.Sprintf("entity_type = '%s' AND %s", name, code)
@@ -114,7 +114,7 @@ ORDER BY time, series`,
 	}
 }
 
-// visible shows prefixes that are visible and those that are usual.
+// visible shows the number of visible prefixes and the usual number.
 func visible(family, minutes string) panel {
 	return panel{
 		title: "Prefixes, " + family, kind: lines, width: 12, height: 9, unit: "short", empty: "nothing is known of " + family + " in this time", interval: "1m",

@@ -1,6 +1,6 @@
 package grafana
 
-// feeds shows how well we see: the collectors, and who votes.
+// feeds shows how well darkmap sees: the collectors, and the voters of the panel.
 func feeds() board {
 	const of = ofDataset + " AND " + ofCollector
 	return board{

@@ -1,6 +1,7 @@
 package grafana
 
-// outage shows one outage: what is known, how it went, what it is a part of and what is a part of it.
+// outage shows one outage: its facts, its course, the wider outages that it is a part of and the
+// narrower ones that are a part of it.
 func outage() board {
 	const this = ofDataset + " AND id = ${outage:singlequote}"
 	const lost = "begin IN (SELECT toIPv6(splitByChar('/', arrayJoin(lost_prefixes))[1]) FROM outages WHERE " + this + ")"
@@ -81,7 +82,7 @@ LIMIT 100`,
 	}
 }
 
-// facts tells an outage as a list.
+// facts shows an outage as a list.
 func facts(this string) panel {
 	return panel{
 		title: "What is known", kind: rows, width: 12, height: 9, empty: "no outage has this id",

@@ -1,8 +1,8 @@
 package grafana
 
-// pipeline shows darkmap itself: the way from the feeds into the store, by the store and by Prometheus.
+// pipeline shows darkmap itself, from the feeds to the store, by the store and by Prometheus.
 func pipeline() board {
-	// Route changes are many: queries of them look at six hours at most.
+	// Route changes are many: their queries read six hours at most.
 	const routes = ofDataset + " AND timestamp >= greatest($__fromTime, $__toTime - INTERVAL 6 HOUR) AND timestamp <= $__toTime\n    AND appended_at >= greatest($__fromTime, $__toTime - INTERVAL 6 HOUR) - INTERVAL 1 HOUR"
 	metrics := func(title, description, unit string, series ...metric) panel {
 		return panel{title: title, description: description + " From Prometheus, which has to scrape darkmap's /metrics.", kind: lines, width: 12, height: 8, unit: unit, empty: "Prometheus has no such metric", series: series}

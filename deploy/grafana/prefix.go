@@ -1,6 +1,6 @@
 package grafana
 
-// prefix shows what peers said of one prefix.
+// prefix shows the announcements and withdrawals of one prefix by its peers.
 func prefix() board {
 	const of = ofDataset + " AND prefix = ${code:singlequote} AND begin = toIPv6OrNull(splitByChar('/', ${code:singlequote})[1]) AND $__timeFilter(timestamp)"
 	const mine = "entity_type = 'prefix' AND entity_code = ${code:singlequote}"

@@ -8,16 +8,17 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 )
 
-// storePlugin is the official plugin for ClickHouse. The types of its queries are not in the SDK: query stands in for them.
+// storePlugin is the official plugin for ClickHouse. The SDK has no types of its queries: the type
+// query replaces them.
 const storePlugin = "grafana-clickhouse-datasource"
 
-// Formats of an answer, as the plugin numbers them, and their names.
+// Formats of an answer, by the numbers of the plugin.
 const (
 	formatSeries = 0
 	formatTable  = 1
 )
 
-// query is a question to the store, as version 4 of the plugin keeps it.
+// query is a query to the store, in the form of version 4 of the plugin.
 type query struct {
 	RefID         string                `json:"refId"`
 	Datasource    *common.DataSourceRef `json:"datasource"`
@@ -28,7 +29,7 @@ type query struct {
 	RawSQL        string                `json:"rawSql"`
 }
 
-// newQuery makes the question of a panel.
+// newQuery makes the query of a panel.
 func newQuery(sql string, series bool) query {
 	q := query{RefID: "A", Datasource: ref(storePlugin, "source"), EditorType: "sql", QueryType: "table", Format: formatTable, PluginVersion: "4.20.0", RawSQL: sql}
 	if series {
@@ -43,10 +44,10 @@ func ref(plugin, variable string) *common.DataSourceRef {
 	return &common.DataSourceRef{Type: &plugin, Uid: &uid}
 }
 
-// ImplementsDataqueryVariant says that it is a query of a data source.
+// ImplementsDataqueryVariant marks the type as a query of a data source.
 func (query) ImplementsDataqueryVariant() {}
 
-// DataqueryType is the plugin that answers it.
+// DataqueryType returns the plugin that answers the query.
 func (query) DataqueryType() string { return storePlugin }
 
 // Validate reports a query without SQL.

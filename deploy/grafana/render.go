@@ -8,10 +8,10 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/prometheus"
 )
 
-// gridWidth is how wide Grafana's grid is.
+// gridWidth is the width of Grafana's grid.
 const gridWidth = 24
 
-// tag is on all boards: their menu lists what has it.
+// tag is on all boards. Their menu lists all boards with this tag.
 const tag = "darkmap"
 
 // dashboardV1 is a dashboard as a file holds it. The SDK prefers the second version of dashboards.
@@ -47,7 +47,8 @@ func (b board) render() *dashboardV1 {
 	return d
 }
 
-// render makes a variable. Grafana looks for its values when a board is loaded and when the time changes.
+// render makes a variable. Grafana reads its values again when a board is loaded and when the time
+// changes.
 func (v variable) render() dashboard.VariableModel {
 	m := dashboard.VariableModel{Name: v.name, Label: new(v.label), Description: new(v.description)}
 	if v.hidden {
@@ -77,7 +78,7 @@ func (a annotation) render() dashboard.AnnotationQuery {
 	return dashboard.AnnotationQuery{Name: a.name, Datasource: ref(storePlugin, "source"), Enable: true, IconColor: a.colour, Target: q}
 }
 
-// render makes a panel, without its place.
+// render makes a panel, without its position.
 func (p panel) render(id uint32) *dashboard.Panel {
 	made := &dashboard.Panel{
 		Id: &id, Title: new(p.title), Description: new(p.description), Datasource: ref(storePlugin, "source"),
@@ -103,7 +104,7 @@ func (p panel) render(id uint32) *dashboard.Panel {
 	return made
 }
 
-// render makes what is different for one column.
+// render makes the overrides for one column.
 func (c column) render(k kind) dashboard.DashboardFieldConfigSourceOverrides {
 	var all []dashboard.DynamicConfigValue
 	set := func(id string, value any) { all = append(all, dashboard.DynamicConfigValue{Id: id, Value: value}) }
@@ -129,7 +130,7 @@ func (c column) render(k kind) dashboard.DashboardFieldConfigSourceOverrides {
 	return dashboard.DashboardFieldConfigSourceOverrides{Matcher: dashboard.MatcherConfig{Id: "byName", Options: c.name}, Properties: all}
 }
 
-// defaults are what holds for all columns of a panel.
+// defaults returns the settings of all columns of a panel.
 func (p panel) defaults() dashboard.FieldConfig {
 	f := dashboard.FieldConfig{NoValue: new(p.empty), Color: &dashboard.FieldColor{Mode: dashboard.FieldColorModeIdPaletteClassic}}
 	if p.unit != "" {
@@ -161,7 +162,7 @@ func (p panel) defaults() dashboard.FieldConfig {
 	return f
 }
 
-// lossLayer colours and sizes a country by what it has lost.
+// lossLayer colours and sizes a country by its loss.
 func lossLayer() common.MapLayerOptions {
 	return common.MapLayerOptions{
 		Type: "markers", Name: "loss", Tooltip: new(true),
@@ -178,7 +179,8 @@ func lossLayer() common.MapLayerOptions {
 	}
 }
 
-// url is the address of a board with the dataset of the one that is looked at, and a rest.
+// url returns the address of a board, with the store and the dataset of the current board, and
+// rest.
 func url(board, rest string) string {
 	return "/d/darkmap-" + board + "?var-source=${source}&var-dataset=${dataset}" + rest
 }

@@ -66,7 +66,7 @@ ORDER BY time, series`,
 	}
 }
 
-// worstCountries lists countries by what they lost in the chosen time.
+// worstCountries lists countries by the time that they were out, within the chosen time.
 func worstCountries() panel {
 	return panel{
 		title: "Countries with outages", kind: rows, width: 10, height: 14, empty: "no country had an outage in this time",

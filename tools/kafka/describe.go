@@ -12,15 +12,17 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// describe writes configuration files that reach the cluster, and says how they are used. On a secure
-// cluster each stage has a file and a user of its own, with the rules of its row of the table of rights.
+// describe writes configuration files that reach the cluster, and returns a text on their use. On a
+// secure cluster each stage has a file and a user of its own, with the rights of its row in the
+// table of rights.
 func describe(ctx context.Context, c *apachekafka.Cluster, o apachekafka.Options) (string, error) {
 	file, err := write(o.Dir, "darkmap", c.Config())
 	if err != nil {
 		return "", err
 	}
 	text := []string{
-		"Kafka runs: " + strings.Join(c.Config().Brokers, ", ") + " (Ctrl-C ends it; its data stay in " + o.Dir + ")", "",
+		"Kafka runs: " + strings.Join(c.Config().Brokers, ", ") +
+			" (Ctrl-C ends it; its data stay in " + o.Dir + ")", "",
 		"  darkmap topics apply --config " + file,
 	}
 	if !o.Secure {
@@ -37,7 +39,8 @@ func describe(ctx context.Context, c *apachekafka.Cluster, o apachekafka.Options
 			text = append(text, "  darkmap "+a.Name+" --config "+file)
 		}
 	}
-	text = append(text, "", "User "+apachekafka.AdminUser+" of the first file may do everything; each stage's user may do what that stage needs (darkmap topics acls).")
+	text = append(text, "", "User "+apachekafka.AdminUser+
+		" of the first file may do everything; each stage's user may do what that stage needs (darkmap topics acls).")
 	return strings.Join(text, "\n"), nil
 }
 
@@ -48,12 +51,14 @@ func write(dir, name string, cfg kafka.Config) (string, error) {
 }
 
 func section(cfg kafka.Config) string {
-	text := "kafka:\n  brokers: [" + strings.Join(cfg.Brokers, ", ") + "]\n  replication_factor: " + strconv.Itoa(int(cfg.ReplicationFactor)) + "\n"
+	text := "kafka:\n  brokers: [" + strings.Join(cfg.Brokers, ", ") +
+		"]\n  replication_factor: " + strconv.Itoa(int(cfg.ReplicationFactor)) + "\n"
 	if cfg.TLS.Enabled {
 		text += "  tls: {enabled: true, ca_file: " + strconv.Quote(cfg.TLS.CAFile) + "}\n"
 	}
 	if cfg.SASL.Mechanism != "" {
-		text += "  sasl: {mechanism: " + cfg.SASL.Mechanism + ", user: " + cfg.SASL.User + ", password: {file: " + strconv.Quote(cfg.SASL.Password.File) + "}}\n"
+		text += "  sasl: {mechanism: " + cfg.SASL.Mechanism + ", user: " + cfg.SASL.User +
+			", password: {file: " + strconv.Quote(cfg.SASL.Password.File) + "}}\n"
 	}
 	return text
 }

@@ -1,5 +1,6 @@
-// Command kafka runs an Apache Kafka out of Maven in the foreground, for `make kafka`: one broker or
-// several, plain or secure. It prints how darkmap reaches it; Ctrl-C ends all brokers.
+// Command kafka runs an Apache Kafka out of Maven in the foreground, for `make kafka`: one broker
+// or several, plain or secure. It prints the configuration files with which darkmap reaches it.
+// Ctrl-C ends all brokers.
 package main
 
 import (

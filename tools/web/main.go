@@ -1,4 +1,5 @@
-// Command web bundles the files that the pages load: DIR/page.ts with what it imports, DIR/page.css, DIR/icon.svg, to DIR/dist. It removes what was in DIR/dist before.
+// Command web bundles the files that the pages load: DIR/page.ts with its imports, DIR/page.css and
+// DIR/icon.svg, to DIR/dist. It first removes DIR/dist.
 package main
 
 import (
@@ -30,9 +31,12 @@ func bundle(dir string) error {
 		return err
 	}
 	result := api.Build(api.BuildOptions{
-		EntryPoints: []string{filepath.Join(dir, "page.ts"), filepath.Join(dir, "page.css"), filepath.Join(dir, "icon.svg")},
-		Outdir:      out, AbsWorkingDir: dir, Write: true, Bundle: true,
-		MinifyWhitespace: true, MinifyIdentifiers: true, MinifySyntax: true, Format: api.FormatESModule, Target: api.ES2022,
+		EntryPoints: []string{
+			filepath.Join(dir, "page.ts"), filepath.Join(dir, "page.css"), filepath.Join(dir, "icon.svg"),
+		},
+		Outdir: out, AbsWorkingDir: dir, Write: true, Bundle: true,
+		MinifyWhitespace: true, MinifyIdentifiers: true, MinifySyntax: true,
+		Format: api.FormatESModule, Target: api.ES2022,
 		Loader:        map[string]api.Loader{".svg": api.LoaderCopy},
 		LegalComments: api.LegalCommentsNone, LogLevel: api.LogLevelWarning,
 	})

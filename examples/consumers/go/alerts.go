@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// outage is what this program needs of a record (schemas/outage.schema.json has all of it).
+// outage holds the fields of a record that this program needs (schemas/outage.schema.json has all).
 type outage struct {
 	ID       string `json:"id"`
 	Sequence int    `json:"sequence"`
@@ -22,34 +22,34 @@ type outage struct {
 	Headline  string `json:"headline"`
 }
 
-// ended tells whether the outage is over, for whatever reason.
+// ended reports whether the outage is over, for whatever reason.
 func (o outage) ended() bool { return o.State == "closed" || o.State == "retracted" }
 
-// known is what is remembered of an outage: its newest record, and the severity that people were told it has; empty where they were told nothing,
-// or that it is over.
+// known is the state kept for an outage. Told is the severity in the last alert. It is empty if no
+// alert was sent, or if the last one was a close.
 type known struct {
 	Newest outage    `json:"newest"`
 	Told   string    `json:"told,omitempty"`
 	Seen   time.Time `json:"seen"`
 }
 
-// alert is what people are told.
+// alert is the message that send passes on.
 type alert struct {
 	Action   string `json:"action"` // open, update, close
 	Key      string `json:"key"`    // the outage's id: the same from open to close
 	Severity string `json:"severity"`
-	// Back tells of a close whether the routes are back.
+	// Back reports, with action close, whether the routes are back.
 	Back bool   `json:"back"`
 	Text string `json:"text"`
 }
 
-// state is what survives a restart, by outage id.
+// state is the state that survives a restart, by outage id.
 type state struct {
 	path    string
-	fresh   bool // there is no file yet
+	fresh   bool // the file does not exist yet
 	outages map[string]*known
-	changed map[string]bool // outages with records that nobody decided on
-	newest  time.Time       // of all records
+	changed map[string]bool // outages with records that need a decision
+	newest  time.Time       // newest record
 }
 
 // readState reads the file.
@@ -66,7 +66,8 @@ func readState(path string) (*state, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the state: %w", err)
 	}
-	for id := range s.outages { // a process that was killed may have told nobody of what it had written
+	// A process that was killed may have written records without sending their alerts.
+	for id := range s.outages {
 		s.changed[id] = true
 	}
 	return s, nil
@@ -89,7 +90,8 @@ func (s *state) take(o outage, at time.Time) {
 	}
 }
 
-// decide says what people have to be told of an outage: it follows from what they were told and from the newest state, never from `event`.
+// decide returns the alert that has to be sent for an outage, if any. The alert follows from the
+// last alert and the newest state, never from `event`.
 func (k *known) decide() (alert, bool) {
 	o := k.Newest
 	a := alert{Key: o.ID, Severity: o.Severity, Text: o.Headline}
@@ -106,7 +108,9 @@ func (k *known) decide() (alert, bool) {
 		if o.Successor != "" {
 			a.Text += " goes on as " + o.Successor
 		}
-	default: // suspicions, what was over before anybody was told, changes that matter to nobody
+	// No alert for suspicions, for outages that were over before their first alert, and for changes
+	// that do not matter.
+	default:
 		return alert{}, false
 	}
 	return a, true
@@ -130,7 +134,8 @@ func (s *state) tell(send func(alert) error) error {
 	return nil
 }
 
-// write keeps the state. What is over, and told, is forgotten after a day: no record of it comes a second time by then.
+// write writes the state to the file. It forgets an outage a day after its end, if the alert on its
+// end was sent: by then none of its records comes a second time.
 func (s *state) write() error {
 	for id, k := range s.outages {
 		if k.Newest.ended() && k.Told == "" && s.newest.Sub(k.Seen) > 24*time.Hour {

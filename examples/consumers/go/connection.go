@@ -16,7 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
-// flags are those of the command line.
+// flags are the flags of the command line.
 type flags struct {
 	run, brokers, mechanism, user, passwordFile string
 	tls                                         bool
@@ -33,8 +33,13 @@ func parse(args []string) (flags, error) {
 	set.StringVar(&f.user, "user", "", "user of the cluster")
 	set.StringVar(&f.passwordFile, "password-file", "", "file with the user's password")
 	set.BoolVar(&f.tls, "tls", false, "encrypt connections to the cluster")
-	set.StringVar(&f.topic, "topic", "bgp.outages.json.v1", "the topic, with the prefix and dataset that darkmap feeds --print-connection says")
-	set.StringVar(&f.group, "group", "outage-alerts-go", "the consumer group, whose offsets say how far all is handled")
+	set.StringVar(
+		&f.topic, "topic", "bgp.outages.json.v1",
+		"the topic, with the prefix and dataset that darkmap feeds --print-connection says",
+	)
+	set.StringVar(
+		&f.group, "group", "outage-alerts-go", "the consumer group, whose offsets say how far all is handled",
+	)
 	set.StringVar(&f.dataset, "dataset", "live", "the dataset that alerts are about; others are passed over")
 	set.StringVar(&f.state, "state", "outages-go.json", "file with what people were told")
 	set.BoolVar(&f.untilEnd, "until-end", false, "end when all that is there has been handled")
@@ -47,7 +52,7 @@ func parse(args []string) (flags, error) {
 	return f, nil
 }
 
-// defaultRun is run.json in darkmap's default data directory.
+// defaultRun returns the path of run.json in darkmap's default data directory.
 func defaultRun() string {
 	home := os.Getenv("XDG_STATE_HOME")
 	if home == "" {
@@ -56,13 +61,14 @@ func defaultRun() string {
 	return filepath.Join(home, "darkmap", "run.json")
 }
 
-// connection says where the brokers are and who asks.
+// connection holds the addresses of the brokers and the login.
 type connection struct {
 	brokers, mechanism, user, password string
 	tls                                bool
 }
 
-// connection is that of the flags. darkmap's own Kafka has another port and password after each start: it is read again and again.
+// connection returns the connection that the flags describe. darkmap's own Kafka has another port
+// and password after each start, so run.json is read again and again.
 func (f flags) connection() (connection, error) {
 	if f.brokers != "" {
 		c := connection{brokers: f.brokers, mechanism: strings.ToUpper(f.mechanism), user: f.user, tls: f.tls}
@@ -90,11 +96,12 @@ func (f flags) connection() (connection, error) {
 		return connection{}, fmt.Errorf("reading where Kafka is: %w", err)
 	}
 	return connection{
-		brokers: strings.Join(run.Kafka, ","), mechanism: strings.ToUpper(run.Credentials.Mechanism), user: run.Credentials.User, password: run.Credentials.Password,
+		brokers: strings.Join(run.Kafka, ","), mechanism: strings.ToUpper(run.Credentials.Mechanism),
+		user: run.Credentials.User, password: run.Credentials.Password,
 	}, nil
 }
 
-// options are those of the client.
+// options returns the options of the client.
 func (c connection) options() ([]kgo.Opt, error) {
 	opts := []kgo.Opt{kgo.SeedBrokers(strings.Split(c.brokers, ",")...)}
 	if c.tls {

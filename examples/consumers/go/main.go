@@ -1,9 +1,11 @@
-// Command go is an example: it reads bgp.outages.json.v1 and prints an alert, one JSON object a line, when an outage opens, changes its severity, or is
-// over. Replace send with whatever tells your people. It needs nothing of darkmap's code: copy the folder, and `go mod init` it.
+// Command go is an example. It reads bgp.outages.json.v1 and prints an alert, one JSON object a
+// line, when an outage opens, changes its severity, or is over. Replace send with a function that
+// tells your people. The program needs no code of darkmap: copy the folder, and `go mod init` it.
 //
-// It keeps what people were told in a file, by outage id. When it starts it reads what it missed to the end, and only then decides: what began and
-// ended meanwhile is nobody's news. Offsets are committed after the alerts are sent and the file is written, so a crash in between sends an alert
-// again, and loses none.
+// It keeps in a file, by outage id, the last alert of each outage. When it starts it reads the
+// missed records to the end, and only then decides, so an outage that began and ended meanwhile
+// makes no alert. It commits offsets after the alerts are sent and the file is written. So a crash
+// in between sends an alert again, and loses none.
 package main
 
 import (
@@ -26,7 +28,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// lookEvery is how often the program looks whether darkmap was started again.
+// lookEvery is how often the program checks whether darkmap was started again.
 const lookEvery = 5 * time.Second
 
 func main() {
@@ -37,7 +39,7 @@ func main() {
 	}
 }
 
-// send tells people. An error ends the program: whoever starts it again has the alert sent again.
+// send sends an alert. An error ends the program. The next start sends the alert again.
 func send(a alert) error { return json.NewEncoder(os.Stdout).Encode(a) }
 
 func run(ctx context.Context, args []string) error {
@@ -61,18 +63,22 @@ func run(ctx context.Context, args []string) error {
 	return nil
 }
 
-// consume reads until ctx ends, or until darkmap has another Kafka; then again is true.
+// consume reads until ctx ends, or until darkmap has another Kafka. In the latter case again is
+// true.
 func consume(ctx context.Context, f flags, c connection, s *state) (again bool, err error) {
 	opts, err := c.options()
 	if err != nil {
 		return false, err
 	}
 	opts = append(opts, kgo.ConsumeTopics(f.topic), kgo.ConsumerGroup(f.group), kgo.DisableAutoCommit(),
-		kgo.InstanceID(f.group),                      // a process that is started again takes the place of the one before at once
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), // what darkmap did not commit does not exist
-		kgo.KeepControlRecords(),                     // the last record of the log is the mark of a commit
+		// A restarted process takes the place of its predecessor at once.
+		kgo.InstanceID(f.group),
+		// Records that darkmap did not commit are not read.
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		// The last record of the log is the mark of a commit.
+		kgo.KeepControlRecords(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	if s.fresh { // without the file the offsets tell nothing
+	if s.fresh { // the offsets mean nothing without the file
 		opts = append(opts, kgo.AdjustFetchOffsetsFn(fromTheStart))
 	}
 	cl, err := kgo.NewClient(opts...)
@@ -103,7 +109,7 @@ func consume(ctx context.Context, f flags, c connection, s *state) (again bool, 
 	}
 }
 
-// pause waits a while, and tells whether ctx goes on.
+// pause waits for lookEvery, and reports whether ctx goes on.
 func pause(ctx context.Context) bool {
 	t := time.NewTimer(lookEvery)
 	defer t.Stop()
@@ -115,7 +121,8 @@ func pause(ctx context.Context) bool {
 	}
 }
 
-// handle sends alerts, keeps the state and commits, in this order: what fails is done again after the next start.
+// handle sends alerts, writes the state and commits, in this order. The next start repeats the
+// steps that failed.
 func handle(ctx context.Context, cl *kgo.Client, s *state) error {
 	if err := s.tell(send); err != nil {
 		return fmt.Errorf("sending: %w", err)
@@ -130,7 +137,9 @@ func handle(ctx context.Context, cl *kgo.Client, s *state) error {
 }
 
 // fromTheStart sets the offsets at which a member of the group begins.
-func fromTheStart(_ context.Context, all map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+func fromTheStart(
+	_ context.Context, all map[string]map[int32]kgo.Offset,
+) (map[string]map[int32]kgo.Offset, error) {
 	for _, partitions := range all {
 		for p := range partitions {
 			partitions[p] = kgo.NewOffset().AtStart()
@@ -139,7 +148,8 @@ func fromTheStart(_ context.Context, all map[string]map[int32]kgo.Offset) (map[s
 	return all, nil
 }
 
-// missed tells where the partitions end that hold records which the group has not handled, or, after a fresh start, any records.
+// missed returns the ends of the partitions that hold records which the group has not handled or,
+// after a fresh start, any records.
 func missed(ctx context.Context, cl *kgo.Client, f flags, fresh bool) (map[int32]int64, error) {
 	adm := kadm.NewClient(cl)
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -156,7 +166,7 @@ func missed(ctx context.Context, cl *kgo.Client, f flags, fresh bool) (map[int32
 		return nil, fmt.Errorf("topic %s: %w", f.topic, err)
 	}
 	handled, err := adm.FetchOffsets(ctx, f.group)
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // a group that nobody has joined yet
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // no member has joined the group yet
 		return nil, fmt.Errorf("looking how far the group is: %w", err)
 	}
 	behind := map[int32]int64{}
@@ -170,8 +180,11 @@ func missed(ctx context.Context, cl *kgo.Client, f flags, fresh bool) (map[int32
 	return behind, nil
 }
 
-// poll takes what has come; news tells whether anything has. It drops from behind the partitions that were read to their end.
-func poll(ctx context.Context, cl *kgo.Client, f flags, s *state, behind map[int32]int64) (news bool, err error) {
+// poll applies the next records. news reports whether any came. poll removes from behind the
+// partitions that were read to their end.
+func poll(
+	ctx context.Context, cl *kgo.Client, f flags, s *state, behind map[int32]int64,
+) (news bool, err error) {
 	wait, cancel := context.WithTimeout(ctx, lookEvery)
 	defer cancel()
 	fetches := cl.PollFetches(wait)

@@ -1,4 +1,4 @@
-"""What people are told of an outage, and what has to survive a restart for it."""
+"""The alerts of outages, and the state that has to survive a restart."""
 
 import json
 import os
@@ -12,7 +12,11 @@ def ended(outage):
 
 
 def decide(outage, told):
-    """The alert that follows from the newest state of an outage and the severity that people were told ("" is nothing), never from its `event`; or None."""
+    """Returns the alert that has to be sent for an outage, or None.
+
+    The alert follows from the newest state of the outage and from told, the severity in its last alert ("" means none or a
+    close), never from its `event`.
+    """
     alert = {"action": "", "key": outage["id"], "severity": outage["severity"], "back": False, "text": outage.get("headline", "")}
     if not told and outage["state"] == "open" and not outage.get("blip"):
         alert["action"] = "open"
@@ -25,13 +29,13 @@ def decide(outage, told):
             alert["text"] += f" (over, and not back: {outage['end_reason']})"
         if outage.get("successor"):
             alert["text"] += f" goes on as {outage['successor']}"
-    else:  # suspicions, what was over before anybody was told, changes that matter to nobody
+    else:  # suspicions, outages that were over before their first alert, changes that do not matter
         return None
     return alert
 
 
 class State:
-    """What is known of each outage, by id: its newest record, the severity that people were told, and when the record came."""
+    """The state kept for each outage, by id: its newest record, the severity in its last alert, and the time of the record."""
 
     def __init__(self, path):
         self.path, self.newest, self.outages, self.fresh = path, 0, {}, False
@@ -40,7 +44,7 @@ class State:
                 self.outages = json.load(f)
         except FileNotFoundError:
             self.fresh = True
-        # A process that was killed may have told nobody of what it had written.
+        # A process that was killed may have written records without sending their alerts.
         self.changed = set(self.outages)
 
     def take(self, outage, at):
@@ -64,7 +68,11 @@ class State:
             self.changed.discard(key)
 
     def write(self):
-        """Keeps the state. What is over, and told, is forgotten after a day: no record of it comes a second time by then."""
+        """Writes the state to the file.
+
+        An outage is forgotten a day after its end, if the alert on its end was sent: by then none of its records comes a
+        second time.
+        """
         self.outages = {
             key: known
             for key, known in self.outages.items()

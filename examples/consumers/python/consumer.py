@@ -1,8 +1,9 @@
 """An example: reads bgp.outages.json.v1 and prints an alert, one JSON object a line, when an outage opens, changes its severity, or is over.
 
-Replace send with whatever tells your people. It keeps what people were told in a file, by outage id. When it starts it reads what it missed to the
-end, and only then decides: what began and ended meanwhile is nobody's news. Offsets are committed after the alerts are sent and the file is
-written, so a crash in between sends an alert again, and loses none.
+Replace send with a function that tells your people. The program keeps in a file, by outage id, the last alert of each
+outage. When it starts it reads the missed records to the end, and only then decides, so an outage that began and ended
+meanwhile makes no alert. It commits offsets after the alerts are sent and the file is written. So a crash in between
+sends an alert again, and loses none.
 """
 
 import argparse
@@ -16,11 +17,11 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from alerts import State
 
-LOOK_EVERY = 5  # seconds: how often the program looks whether darkmap was started again
+LOOK_EVERY = 5  # seconds between two checks whether darkmap was started again
 
 
 def send(alert):
-    """Tells people. An exception ends the program: whoever starts it again has the alert sent again."""
+    """Sends an alert. An exception ends the program. The next start sends the alert again."""
     print(json.dumps(alert), flush=True)
 
 
@@ -42,7 +43,9 @@ def parse():
 
 
 def connection(args):
-    """Where the brokers are and who asks. darkmap's own Kafka has another port and password after each start: this is asked again and again."""
+    """Returns the addresses of the brokers and the login. darkmap's own Kafka has another port and password after each
+    start, so this is called again and again.
+    """
     if args.brokers:
         brokers, mechanism, user, password = args.brokers, args.mechanism, args.user, ""
         if args.password_file:
@@ -63,7 +66,7 @@ def connection(args):
 
 
 class Reader:
-    """Reads one Kafka, until the program is to end or darkmap has another Kafka."""
+    """Reads one Kafka, until the program has to end or darkmap has another Kafka."""
 
     def __init__(self, args, settings, state):
         self.args, self.settings, self.state = args, settings, state
@@ -71,10 +74,10 @@ class Reader:
         self.partitions = None
         self.consumer = Consumer(settings | {
             "group.id": args.group,
-            "group.instance.id": args.group,  # a process that is started again takes the place of the one before at once
+            "group.instance.id": args.group,  # a restarted process takes the place of its predecessor at once
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
-            "isolation.level": "read_committed",  # what darkmap did not commit does not exist
+            "isolation.level": "read_committed",  # records that darkmap did not commit are not read
             "enable.partition.eof": True,
             "enable.metrics.push": False,
         })
@@ -82,7 +85,7 @@ class Reader:
 
     def assigned(self, consumer, partitions):
         self.partitions, self.ends = {p.partition for p in partitions}, set()
-        if self.state.fresh:  # without the file the offsets tell nothing
+        if self.state.fresh:  # the offsets mean nothing without the file
             for p in partitions:
                 p.offset = OFFSET_BEGINNING
         consumer.assign(partitions)
@@ -91,7 +94,7 @@ class Reader:
         return self.partitions is not None and self.partitions <= self.ends
 
     def read(self):
-        """True where darkmap has another Kafka."""
+        """Returns True if darkmap has another Kafka, and False at the end of the program."""
         try:
             looked = time.monotonic()
             while not stopping:
@@ -109,7 +112,7 @@ class Reader:
             self.consumer.close()
 
     def take(self, messages):
-        """Applies what has come, and tells whether anything has."""
+        """Applies the messages, and reports whether there were any."""
         for m in messages:
             if m.error() and m.error().code() == KafkaError._PARTITION_EOF:
                 self.ends.add(m.partition())
@@ -125,7 +128,7 @@ class Reader:
         return bool(messages)
 
     def handle(self):
-        """Sends alerts, keeps the state and commits, in this order: what fails is done again after the next start."""
+        """Sends alerts, writes the state and commits, in this order. The next start repeats the steps that failed."""
         self.state.tell(send)
         self.state.write()
         try:

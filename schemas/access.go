@@ -67,8 +67,9 @@ var Accesses = []Access{
 		Write: []string{TopicNotify}, Group: true, Transactional: true,
 	},
 	{
-		Name: accessServe,
-		Read: []string{TopicVisibility, TopicPrefixes, TopicOutages, TopicPanel, TopicFeeds}, Describe: []string{TopicRoutes},
+		Name:           accessServe,
+		Read:           []string{TopicVisibility, TopicPrefixes, TopicOutages, TopicPanel, TopicFeeds},
+		Describe:       []string{TopicRoutes},
 		DescribeGroups: []string{accessDetect},
 	},
 	{Name: AccessTopics, For: "topics apply", Create: topicNames()},

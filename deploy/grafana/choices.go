@@ -11,7 +11,8 @@ func storeChoice() variable {
 
 func datasetChoice() variable {
 	return variable{
-		name: "dataset", label: "Dataset", description: "live is what the feeds say now; others are demos, replays and simulations.",
+		name: "dataset", label: "Dataset",
+		description: "live is what the feeds say now; others are demos, replays and simulations.",
 		sql: `SELECT arrayJoin(if(count() = 0, ['live'], groupArray(name))) AS dataset
 FROM (
     SELECT toString(dataset) AS name
@@ -43,7 +44,9 @@ FROM (
 
 func countryChoice() variable {
 	return variable{
-		name: "code", label: "Country", description: "Countries of which something is known on the last day of the chosen time. Codes are those of ISO 3166-1.", free: true,
+		name: "code", label: "Country",
+		description: "Countries of which something is known on the last day of the chosen time. Codes are those of ISO 3166-1.",
+		free:        true,
 		sql: orNone(`SELECT entity_code AS code, if(any(entity_name) = '' OR any(entity_name) = entity_code, entity_code, concat(any(entity_name), ' (', entity_code, ')')) AS name
     FROM entity_hours
     WHERE dataset = ${dataset:singlequote} AND entity_type = 'country' AND hour >= $__toTime - INTERVAL 1 DAY AND hour <= $__toTime
@@ -54,7 +57,9 @@ func countryChoice() variable {
 
 func asChoice() variable {
 	return variable{
-		name: "code", label: "AS", description: "ASes with an outage in the chosen time, those with most first. Any other can be typed: AS64496.", free: true,
+		name: "code", label: "AS",
+		description: "ASes with an outage in the chosen time, those with most first. Any other can be typed: AS64496.",
+		free:        true,
 		sql: orNone(`SELECT entity_code AS code, if(any(entity_name) = '' OR any(entity_name) = entity_code, entity_code, concat(entity_code, ' ', any(entity_name))) AS name
     FROM outages
     WHERE dataset = ${dataset:singlequote} AND entity_type = 'as' AND ` + lasted + `
@@ -66,7 +71,9 @@ func asChoice() variable {
 
 func prefixChoice() variable {
 	return variable{
-		name: "code", label: "Prefix", description: "Prefixes with an outage in the chosen time, the newest first. Any other can be typed: 192.0.2.0/24.", free: true,
+		name: "code", label: "Prefix",
+		description: "Prefixes with an outage in the chosen time, the newest first. Any other can be typed: 192.0.2.0/24.",
+		free:        true,
 		sql: `SELECT entity_code
 FROM outages
 WHERE dataset = ${dataset:singlequote} AND entity_type = 'prefix' AND ` + lasted + `
@@ -78,7 +85,8 @@ LIMIT 1000`,
 
 func listChoice() variable {
 	return variable{
-		name: "code", label: "Watch list", description: "Lists whose members had an event in the chosen time.", free: true,
+		name: "code", label: "Watch list",
+		description: "Lists whose members had an event in the chosen time.", free: true,
 		sql: `SELECT w.list, if(any(w.title) = '', w.list, any(w.title)) AS title
 FROM outages
 ARRAY JOIN watch AS w
@@ -90,7 +98,8 @@ ORDER BY title`,
 
 func outageChoice() variable {
 	return variable{
-		name: "outage", label: "Outage", description: "The newest 500 outages of the chosen time. Any other id can be typed.", free: true,
+		name: "outage", label: "Outage",
+		description: "The newest 500 outages of the chosen time. Any other id can be typed.", free: true,
 		sql: `SELECT id, concat(entity_code, ' ', toString(family), ' ', formatDateTime(start, '%F %R')) AS name
 FROM outages
 WHERE dataset = ${dataset:singlequote} AND ` + lasted + `
@@ -138,7 +147,10 @@ func toOutage() []link {
 	const times = "&from=${__data.fields.from_ms}&to=${__data.fields.to_ms}"
 	return []link{
 		{"The outage", url("outage", "&var-outage=${__data.fields.id}"+times)},
-		{"All of this entity", url("${__data.fields.board}", "&var-code=${__data.fields.board_code}&${__url_time_range}")},
+		{
+			"All of this entity",
+			url("${__data.fields.board}", "&var-code=${__data.fields.board_code}&${__url_time_range}"),
+		},
 	}
 }
 
@@ -170,7 +182,8 @@ func outageTable(title, description, empty string, width, height uint32, where, 
 	}
 	sql := "SELECT entity_type, entity_code, entity_name, family, start, end, duration_seconds, severity, peak_loss_percent" + names.String()
 	return panel{
-		title: title, description: description + " Click an entity to see the outage, or all of the entity.", empty: empty, kind: rows, width: width, height: height,
+		title: title, description: description + " Click an entity to see the outage, or all of the entity.",
+		empty: empty, kind: rows, width: width, height: height,
 		sql:     sql + ",\n    " + linkColumns + "\nFROM outages\nWHERE " + ofDataset + " AND " + where + "\nORDER BY " + order + "\nLIMIT 200",
 		columns: append(outageColumns(), more...),
 	}

@@ -8,10 +8,12 @@ func country() board {
 	const here = "has(countries, ${code:singlequote})"
 	b.panels = append(
 		b.panels,
-		outageTable("Outages of its regions", "Codes of regions are those of ISO 3166-2.", "no region had an outage in this time", 12, 10,
+		outageTable("Outages of its regions", "Codes of regions are those of ISO 3166-2.",
+			"no region had an outage in this time", 12, 10,
 			"entity_type = 'region' AND startsWith(entity_code, concat(${code:singlequote}, '-')) AND "+confirmed+" AND "+lasted, "start DESC, entity_code, family"),
 		panel{
-			title: "Networks with outages", kind: rows, width: 12, height: 10, empty: "no network in this country had an outage in this time",
+			title: "Networks with outages", kind: rows, width: 12, height: 10,
+			empty:       "no network in this country had an outage in this time",
 			description: "ASes that lost prefixes in this country, by how often. Click an AS to see it.",
 			sql: `SELECT entity_code, any(entity_name) AS name, count() AS outages, sum(duration_seconds) AS seconds
 FROM outages
@@ -20,13 +22,18 @@ GROUP BY entity_code
 ORDER BY outages DESC, seconds DESC, entity_code
 LIMIT 100`,
 			columns: []column{
-				{name: "entity_code", title: "AS", width: 130, links: []link{{"This AS", url("as", "&var-code=${__value.text}&${__url_time_range}")}}},
+				{
+					name: "entity_code", title: "AS", width: 130,
+					links: []link{{"This AS", url("as", "&var-code=${__value.text}&${__url_time_range}")}},
+				},
 				{name: "name", title: "Name"},
 				{name: "outages", title: "Outages", unit: "short", width: 90},
 				{name: "seconds", title: "Out for, in sum", unit: "dtdurations", width: 150},
 			},
 		},
-		outageTable("Outages of its neighbours", "Countries with which it has a border on land. One cable often serves several.", "no neighbour had an outage in this time", 24, 8,
+		outageTable("Outages of its neighbours",
+			"Countries with which it has a border on land. One cable often serves several.",
+			"no neighbour had an outage in this time", 24, 8,
 			"entity_type = 'country' AND has(dictGet('country_info', 'neighbours', ${code:singlequote}), entity_code) AND "+confirmed+" AND "+lasted, "start DESC, entity_code, family"),
 	)
 	return b
@@ -38,10 +45,13 @@ func as() board {
 	const within = "arrayExists(p -> p.type = 'as' AND p.code = ${code:singlequote}, parents)"
 	b.panels = append(
 		b.panels,
-		outageTable("Prefixes that fell with it", "Outages of prefixes that were a part of an outage of this AS.", "no prefix fell with it in this time", 12, 10,
+		outageTable("Prefixes that fell with it",
+			"Outages of prefixes that were a part of an outage of this AS.",
+			"no prefix fell with it in this time", 12, 10,
 			"entity_type = 'prefix' AND "+within+" AND "+lasted, "start DESC, entity_code, family"),
 		panel{
-			title: "Its upstreams", kind: rows, width: 12, height: 10, empty: "no outage of this AS names an upstream in this time",
+			title: "Its upstreams", kind: rows, width: 12, height: 10,
+			empty:       "no outage of this AS names an upstream in this time",
 			description: "ASes next to it on the paths of its outages. One that is in all of them may be the cause. Click an AS to see it.",
 			sql: `SELECT concat('AS', toString(u.1)) AS upstream, any(u.2) AS name, count() AS outages, max(start) AS newest
 FROM outages
@@ -51,14 +61,19 @@ GROUP BY upstream
 ORDER BY outages DESC, upstream
 LIMIT 100`,
 			columns: []column{
-				{name: "upstream", title: "AS", width: 130, links: []link{{"This AS", url("as", "&var-code=${__value.text}&${__url_time_range}")}}},
+				{
+					name: "upstream", title: "AS", width: 130,
+					links: []link{{"This AS", url("as", "&var-code=${__value.text}&${__url_time_range}")}},
+				},
 				{name: "name", title: "Name"},
 				{name: "outages", title: "Outages", unit: "short", width: 90},
 				{name: "newest", title: "Newest (UTC)", unit: "dateTimeAsIso", width: 170},
 			},
 		},
-		outageTable("Other events of this AS", "What is no loss: routes that only a part of the peers hold, that come and go, or that others originate; and losses of less than five minutes.",
-			"there were no other events in this time", 24, 8, "entity_type = 'as' AND entity_code = ${code:singlequote} AND (kind != 'outage' OR blip OR state = 'retracted') AND "+lasted,
+		outageTable("Other events of this AS",
+			"What is no loss: routes that only a part of the peers hold, that come and go, or that others originate; and losses of less than five minutes.",
+			"there were no other events in this time", 24, 8,
+			"entity_type = 'as' AND entity_code = ${code:singlequote} AND (kind != 'outage' OR blip OR state = 'retracted') AND "+lasted,
 			"start DESC, family", column{name: "kind", title: "Kind", width: 110}, column{name: "state", title: "State", width: 90}),
 	)
 	return b
@@ -77,7 +92,8 @@ func entityBoard(name, noun, description string, choice variable) board {
 		annotations: []annotation{marks("Outages", of)},
 		panels: []panel{
 			{
-				title: "Lost", kind: numbers, width: 8, height: 4, unit: "percent", empty: "nothing is known of the last two hours", red: 20,
+				title: "Lost", kind: numbers, width: 8, height: 4, unit: "percent",
+				empty: "nothing is known of the last two hours", red: 20,
 				description: "What is missing at the end of the chosen time, percent of the usual address space.",
 				sql: "SELECT argMaxOrNullIf(loss_percent, timestamp, family = 'ipv4') AS ipv4, argMaxOrNullIf(loss_percent, timestamp, family = 'ipv6') AS ipv6\nFROM entity_history\nWHERE " +
 					ofDataset + " AND " + of + " AND timestamp >= $__toTime - INTERVAL 2 HOUR AND timestamp <= $__toTime",
@@ -99,7 +115,8 @@ func entityBoard(name, noun, description string, choice variable) board {
 			visible("IPv4", minutes("ipv4")),
 			visible("IPv6", minutes("ipv6")),
 			{
-				title: "Lost over time", kind: lines, width: 24, height: 8, unit: "percent", empty: "nothing is known of this time", interval: "1m",
+				title: "Lost over time", kind: lines, width: 24, height: 8, unit: "percent",
+				empty: "nothing is known of this time", interval: "1m",
 				description: "What was missing, percent of the usual address space. 0 is as usual, 100 is all. Red spans are outages.",
 				sql: `SELECT minute AS time, series, loss_percent
 FROM (
@@ -117,7 +134,8 @@ ORDER BY time, series`,
 // visible shows the number of visible prefixes and the usual number.
 func visible(family, minutes string) panel {
 	return panel{
-		title: "Prefixes, " + family, kind: lines, width: 12, height: 9, unit: "short", empty: "nothing is known of " + family + " in this time", interval: "1m",
+		title: "Prefixes, " + family, kind: lines, width: 12, height: 9, unit: "short",
+		empty: "nothing is known of " + family + " in this time", interval: "1m",
 		description: "How many prefixes were visible, and how many usually are. A drop below the usual line is a loss.",
 		sql:         "SELECT minute AS time, prefixes, baseline_prefixes\nFROM " + minutes + "\nORDER BY time",
 		columns:     []column{{name: "prefixes", title: "visible"}, {name: "baseline_prefixes", title: "usual"}},

@@ -14,18 +14,21 @@ ORDER BY time
 LIMIT 200`}},
 		panels: []panel{
 			{
-				title: "Collectors up", kind: numbers, width: 6, height: 4, unit: "short", empty: "no feed has said anything yet",
+				title: "Collectors up", kind: numbers, width: 6, height: 4, unit: "short",
+				empty:       "no feed has said anything yet",
 				description: "Collectors whose stream is up, of all of which anything is known.",
 				sql:         "SELECT countIf(state = 'up') AS up, count() AS known\nFROM feed_status\nWHERE " + of + "\nHAVING known > 0",
 			},
 			{
-				title: "Voters", kind: numbers, width: 6, height: 4, unit: "short", empty: "no panel in this time", red: 0,
+				title: "Voters", kind: numbers, width: 6, height: 4, unit: "short", empty: "no panel in this time",
+				red:         0,
 				description: "Networks that vote at the end of the chosen time. Below 20 there is no verdict.",
 				sql:         "SELECT argMaxOrNullIf(voters, timestamp, family = 'ipv4') AS ipv4, argMaxOrNullIf(voters, timestamp, family = 'ipv6') AS ipv6\nFROM panel_history\nWHERE " + ofDataset + " AND $__timeFilter(timestamp)",
 				columns:     []column{{name: "ipv4", title: "IPv4"}, {name: "ipv6", title: "IPv6"}},
 			},
 			{
-				title: "Voters over time", kind: lines, width: 12, height: 8, unit: "short", empty: "no panel in this time", interval: "15m",
+				title: "Voters over time", kind: lines, width: 12, height: 8, unit: "short",
+				empty: "no panel in this time", interval: "15m",
 				description: "How many networks voted, the fewest of each step. A drop is a loss of our sight, not of the world.",
 				sql: `SELECT $__timeInterval(timestamp) AS time, toString(family) AS series, min(voters) AS voters
 FROM panel_history
@@ -52,7 +55,8 @@ ORDER BY state != 'up' DESC, collector`,
 				},
 			},
 			{
-				title: "Collectors in the panel over time", kind: lines, width: 12, height: 9, unit: "short", empty: "no panel in this time", interval: "15m",
+				title: "Collectors in the panel over time", kind: lines, width: 12, height: 9, unit: "short",
+				empty: "no panel in this time", interval: "15m",
 				description: "Over how many collectors the voters are spread, the fewest of each step.",
 				sql: `SELECT $__timeInterval(timestamp) AS time, toString(family) AS series, min(collectors) AS collectors
 FROM panel_history
@@ -79,7 +83,8 @@ LIMIT 200`,
 				},
 			},
 			{
-				title: "Who does not vote, and why", kind: rows, width: 24, height: 10, empty: "all known peers vote, or no panel is known of the last day",
+				title: "Who does not vote, and why", kind: rows, width: 24, height: 10,
+				empty:       "all known peers vote, or no panel is known of the last day",
 				description: "Peers without a vote by the newest panel in the last day of the chosen time. What the reasons mean stands in darkmap's docs/detection.md.",
 				sql: `SELECT collector, peer_asn, any(peer_name) AS peer_name, peer_address, family, argMax(reason, timestamp) AS why, argMax(prefixes, timestamp) AS prefixes
 FROM panel_peers

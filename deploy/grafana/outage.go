@@ -10,7 +10,9 @@ func outage() board {
 		name: "outage", title: "darkmap: outage", from: "now-7d",
 		description: "One outage: what is known of it, how it went, which routes it took, what it was a part of. Choose it above, or come from another board.",
 		variables: []variable{
-			storeChoice(), datasetChoice(), outageChoice(), entityOf("entity_type", "toString(entity_type)", "country"), entityOf("entity_code", "entity_code", "none"),
+			storeChoice(), datasetChoice(), outageChoice(),
+			entityOf("entity_type", "toString(entity_type)", "country"),
+			entityOf("entity_code", "entity_code", "none"),
 			entityOf("entity_family", "toString(family)", "ipv4"),
 		},
 		annotations: []annotation{marks("This outage", "id = ${outage:singlequote}")},
@@ -18,7 +20,8 @@ func outage() board {
 			facts(this),
 			visible("of the entity", minutes),
 			{
-				title: "Lost over time", kind: lines, width: 12, height: 9, unit: "percent", empty: "nothing is known of the entity in this time", interval: "1m",
+				title: "Lost over time", kind: lines, width: 12, height: 9, unit: "percent",
+				empty: "nothing is known of the entity in this time", interval: "1m",
 				description: "What the entity lacked, percent of its usual address space. 0 is as usual, 100 is all. The red span is the outage.",
 				sql:         "SELECT minute AS time, loss_percent\nFROM " + minutes + "\nORDER BY time",
 				columns:     []column{{name: "loss_percent", title: "lost"}},
@@ -41,7 +44,8 @@ ORDER BY sequence`,
 			},
 			places(this),
 			{
-				title: "Prefixes that it lost", kind: rows, width: 12, height: 10, empty: "the outage names no lost prefixes",
+				title: "Prefixes that it lost", kind: rows, width: 12, height: 10,
+				empty:       "the outage names no lost prefixes",
 				description: "Of a big outage not all are named. Click a prefix to see who withdrew it.",
 				sql: `SELECT arrayJoin(lost_prefixes) AS prefix, lost_prefixes_total AS of_all
 FROM outages
@@ -49,12 +53,16 @@ WHERE ` + this + `
 ORDER BY prefix
 LIMIT 1000`,
 				columns: []column{
-					{name: "prefix", title: "Prefix", width: 220, links: []link{{"This prefix", url("prefix", "&var-code=${__value.text}&${__url_time_range}")}}},
+					{
+						name: "prefix", title: "Prefix", width: 220,
+						links: []link{{"This prefix", url("prefix", "&var-code=${__value.text}&${__url_time_range}")}},
+					},
 					{name: "of_all", title: "How many were lost in all", unit: "short"},
 				},
 			},
 			{
-				title: "Who lost sight first", kind: rows, width: 12, height: 10, empty: "no withdrawals of its prefixes are stored: they are kept for 30 days",
+				title: "Who lost sight first", kind: rows, width: 12, height: 10,
+				empty:       "no withdrawals of its prefixes are stored: they are kept for 30 days",
 				description: "Peers in the order in which they first withdrew one of the lost prefixes, from ten minutes before the start to ten after. The first are near the cause.",
 				sql: `SELECT collector, peer_asn, any(peer_name) AS peer_name, peer_address, min(timestamp) AS first, count() AS withdrawals
 FROM prefix_history
@@ -73,9 +81,12 @@ LIMIT 100`,
 					{name: "withdrawals", title: "Withdrawals", unit: "short", width: 110},
 				},
 			},
-			outageTable("Outages that are a part of it", "What fell with it, and is narrower.", "nothing narrower fell with it", 24, 9,
+			outageTable("Outages that are a part of it", "What fell with it, and is narrower.",
+				"nothing narrower fell with it", 24, 9,
 				"arrayExists(p -> p.id = ${outage:singlequote}, parents)", "entity_type DESC, score DESC, entity_code"),
-			outageTable("Outages at the same time", "What else began within ten minutes of its start, and is no part of it: a common cause?", "nothing else began at that time", 24, 9,
+			outageTable("Outages at the same time",
+				"What else began within ten minutes of its start, and is no part of it: a common cause?",
+				"nothing else began at that time", 24, 9,
 				"id != ${outage:singlequote} AND "+confirmed+" AND entity_type IN ('as', 'country') AND NOT arrayExists(p -> p.id = ${outage:singlequote}, parents)\n    AND start >= (SELECT min(start) FROM outages WHERE "+this+
 					") - INTERVAL 10 MINUTE AND start <= (SELECT min(start) FROM outages WHERE "+this+") + INTERVAL 10 MINUTE", "entity_type = 'country' DESC, score DESC, entity_code"),
 		},
@@ -107,7 +118,8 @@ WHERE value != ''`,
 // places leads to the countries, networks and wider outages of an outage.
 func places(this string) panel {
 	return panel{
-		title: "Countries, networks and wider outages", kind: rows, width: 12, height: 9, empty: "no outage has this id",
+		title: "Countries, networks and wider outages", kind: rows, width: 12, height: 9,
+		empty:       "no outage has this id",
 		description: "What the outage is about, where its prefixes lie, who originated them, who carried them, and what it was a part of. Click a code to see it.",
 		sql: `SELECT tupleElement(fact, 1) AS what, tupleElement(fact, 2) AS code, tupleElement(fact, 3) AS name, tupleElement(fact, 4) AS board
 FROM (
@@ -124,7 +136,10 @@ FROM (
 LIMIT 200`,
 		columns: []column{
 			{name: "what", title: "What", width: 120},
-			{name: "code", title: "Code", width: 160, links: []link{{"See it", url("${__data.fields.board}", "&var-code=${__value.text}&${__url_time_range}")}}},
+			{
+				name: "code", title: "Code", width: 160,
+				links: []link{{"See it", url("${__data.fields.board}", "&var-code=${__value.text}&${__url_time_range}")}},
+			},
 			{name: "name", title: "Name"},
 			{name: "board", hidden: true},
 		},

@@ -12,11 +12,15 @@ func pipeline() board {
 		description: "darkmap itself: how much comes in, how late it is, what is dropped, what waits. The upper half asks the store, the lower half Prometheus.",
 		variables: []variable{
 			storeChoice(), datasetChoice(),
-			{name: "prometheus", label: "Prometheus", description: "The Prometheus that scrapes darkmap.", source: "prometheus"},
+			{
+				name: "prometheus", label: "Prometheus", description: "The Prometheus that scrapes darkmap.",
+				source: "prometheus",
+			},
 		},
 		panels: []panel{
 			{
-				title: "Newest in the store", kind: rows, width: 8, height: 8, empty: "the store has nothing of this dataset and time",
+				title: "Newest in the store", kind: rows, width: 8, height: 8,
+				empty:       "the store has nothing of this dataset and time",
 				description: "How old the newest of each kind in the chosen time is, by our clock. Of a live dataset visibility is at most an hour old, the panel a quarter of one; a replay ends when it ends.",
 				sql: `SELECT what, newest, dateDiff('second', newest, now()) AS age_seconds
 FROM (
@@ -37,7 +41,8 @@ ORDER BY what`,
 				},
 			},
 			{
-				title: "Route changes", kind: bars, width: 8, height: 8, unit: "short", empty: "no route changes in this time: they are kept for 30 days", interval: "1m",
+				title: "Route changes", kind: bars, width: 8, height: 8, unit: "short",
+				empty: "no route changes in this time: they are kept for 30 days", interval: "1m",
 				description: "Route changes in the store by the minute or longer step, of the last six hours of the chosen time.",
 				sql: `SELECT $__timeInterval(timestamp) AS time, toString(type) AS series, count() AS changes
 FROM route_changes
@@ -46,7 +51,8 @@ GROUP BY time, series
 ORDER BY time, series`,
 			},
 			{
-				title: "From the collector to us", kind: lines, width: 8, height: 8, unit: "s", empty: "no route changes in this time: they are kept for 30 days", interval: "1m",
+				title: "From the collector to us", kind: lines, width: 8, height: 8, unit: "s",
+				empty: "no route changes in this time: they are kept for 30 days", interval: "1m",
 				description: "How much later than the collector we had a route change: half of them sooner than the lower line, 99 of 100 sooner than the upper one. What fills a gap is late by nature and left out.",
 				sql: `SELECT $__timeInterval(timestamp) AS time, round(quantile(0.5)(toFloat64(received_at - timestamp)), 2) AS half_seconds, round(quantile(0.99)(toFloat64(received_at - timestamp)), 2) AS most_seconds
 FROM route_changes
@@ -56,16 +62,22 @@ ORDER BY time`,
 				columns: []column{{name: "half_seconds", title: "half of them"}, {name: "most_seconds", title: "99 of 100"}},
 			},
 			metrics("Records by stage", "Records that each stage takes, by the second.", "cps",
-				metric{"sum(rate(darkmap_enrich_records_in_total[5m]))", "enrich"}, metric{"sum(rate(darkmap_detect_records_in_total[5m]))", "detect"},
+				metric{"sum(rate(darkmap_enrich_records_in_total[5m]))", "enrich"},
+				metric{"sum(rate(darkmap_detect_records_in_total[5m]))", "detect"},
 				metric{"sum(rate(darkmap_sink_records_in_total[5m]))", "sink"}, metric{"sum(rate(darkmap_notify_records_in_total[5m]))", "notify"}),
-			metrics("Since the last success", "How long ago each stage last finished a batch. A stage that grows here stands still.", "s",
-				metric{"time() - max(darkmap_enrich_last_success_timestamp_seconds)", "enrich"}, metric{"time() - max(darkmap_detect_last_success_timestamp_seconds)", "detect"},
+			metrics("Since the last success",
+				"How long ago each stage last finished a batch. A stage that grows here stands still.", "s",
+				metric{"time() - max(darkmap_enrich_last_success_timestamp_seconds)", "enrich"},
+				metric{"time() - max(darkmap_detect_last_success_timestamp_seconds)", "detect"},
 				metric{"time() - max(darkmap_sink_last_success_timestamp_seconds)", "sink"}, metric{"time() - max(darkmap_notify_last_success_timestamp_seconds)", "notify"}),
-			metrics("How far detection is", "How far the open window of one minute lies behind the clock. Two to three minutes are usual.", "s",
+			metrics("How far detection is",
+				"How far the open window of one minute lies behind the clock. Two to three minutes are usual.", "s",
 				metric{"time() - max(darkmap_detect_window_timestamp_seconds)", "behind the clock"}),
 			metrics("Messages by collector", "BGP messages that came in, by the second.", "cps", metric{"sum by (collector) (rate(darkmap_ingest_messages_total[5m]))", "{{collector}}"}),
 			metrics("Rows by table", "Rows that ClickHouse has taken, by the second.", "cps", metric{"sum by (table) (rate(darkmap_sink_rows_total[5m]))", "{{table}}"}),
-			metrics("Dropped", "Records that a stage has left out, by the second, and why. present is a record that was stored before: harmless.", "cps",
+			metrics("Dropped",
+				"Records that a stage has left out, by the second, and why. present is a record that was stored before: harmless.",
+				"cps",
 				metric{"sum by (reason) (rate(darkmap_enrich_records_dropped_total[5m]))", "enrich: {{reason}}"},
 				metric{"sum by (reason) (rate(darkmap_detect_records_dropped_total[5m]))", "detect: {{reason}}"},
 				metric{"sum by (reason) (rate(darkmap_sink_records_dropped_total[5m]))", "sink: {{reason}}"}),

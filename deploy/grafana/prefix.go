@@ -11,7 +11,8 @@ func prefix() board {
 		annotations: []annotation{marks("Outages", mine)},
 		panels: []panel{
 			{
-				title: "What peers said", kind: bars, width: 24, height: 9, unit: "short", empty: "no peer said anything of it in this time", interval: "1m",
+				title: "What peers said", kind: bars, width: 24, height: 9, unit: "short",
+				empty: "no peer said anything of it in this time", interval: "1m",
 				description: "Announcements and withdrawals in each step of time. Silence is no loss: a prefix that nobody touches makes no rows.",
 				sql: `SELECT $__timeInterval(timestamp) AS time, if(type = 'announce', 'announcements', 'withdrawals') AS series, count() AS changes
 FROM prefix_history
@@ -29,7 +30,10 @@ GROUP BY origin_as
 ORDER BY announcements DESC, origin
 LIMIT 100`,
 				columns: []column{
-					{name: "origin", title: "AS", width: 130, links: []link{{"This AS", url("as", "&var-code=${__value.text}&${__url_time_range}")}}},
+					{
+						name: "origin", title: "AS", width: 130,
+						links: []link{{"This AS", url("as", "&var-code=${__value.text}&${__url_time_range}")}},
+					},
 					{name: "name", title: "Name"},
 					{name: "announcements", title: "Announcements", unit: "short", width: 130},
 					{name: "peers", title: "Peers", unit: "short", width: 80},
@@ -37,7 +41,8 @@ LIMIT 100`,
 				},
 			},
 			{
-				title: "The last word of each peer", kind: rows, width: 12, height: 9, empty: "no peer said anything of it in this time",
+				title: "The last word of each peer", kind: rows, width: 12, height: 9,
+				empty:       "no peer said anything of it in this time",
 				description: "Who withdrew it last, and who announced it. Peers that are not here have not changed their mind in this time.",
 				sql: `SELECT collector, peer_asn, any(peer_name) AS peer_name, peer_address, argMax(type, timestamp) AS last, argMax(as_path, timestamp) AS path, max(timestamp) AS said
 FROM prefix_history

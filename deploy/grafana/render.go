@@ -25,7 +25,8 @@ func (b board) render() *dashboardV1 {
 	d.GraphTooltip = new(dashboard.DashboardCursorSyncCrosshair)
 	d.Time = &dashboard.DashboardDashboardTime{From: b.from, To: "now"}
 	d.Links = []dashboard.DashboardLink{{
-		Title: "Boards of darkmap", Type: dashboard.DashboardLinkTypeDashboards, Icon: "external link", Tooltip: "the other boards, with the same time and dataset", Tags: []string{tag},
+		Title: "Boards of darkmap", Type: dashboard.DashboardLinkTypeDashboards, Icon: "external link",
+		Tooltip: "the other boards, with the same time and dataset", Tags: []string{tag},
 		AsDropdown: true, IncludeVars: true, KeepTime: true,
 	}}
 	for _, v := range b.variables {
@@ -94,7 +95,8 @@ func (p panel) render(id uint32) *dashboard.Panel {
 	}
 	for i, s := range p.series {
 		made.Targets = append(made.Targets, prometheus.Dataquery{
-			RefId: new(string(rune('A' + i))), Datasource: ref("prometheus", "prometheus"), Expr: s.expr, LegendFormat: new(s.legend), Range: new(true),
+			RefId: new(string(rune('A' + i))), Datasource: ref("prometheus", "prometheus"), Expr: s.expr,
+			LegendFormat: new(s.legend), Range: new(true),
 		})
 	}
 	for _, c := range p.columns {

@@ -20,7 +20,8 @@ func watch() board {
 				sql:         "SELECT count() AS events\nFROM outages\nWHERE " + ofDataset + " AND " + listed + " AND state != 'retracted' AND " + lasted,
 			},
 			{
-				title: "Events that began", kind: bars, width: 12, height: 8, unit: "short", empty: "no event began in this time", interval: "1h",
+				title: "Events that began", kind: bars, width: 12, height: 8, unit: "short",
+				empty: "no event began in this time", interval: "1h",
 				description: "How many events of members began in each step of time, by kind. origin is a hijack or a mistake: a network that the list does not name.",
 				sql: `SELECT $__timeInterval(start) AS time, kind AS series, count() AS events
 FROM outages
@@ -47,7 +48,8 @@ LIMIT 500`,
 				},
 			},
 			{
-				title: "Who announced what is not theirs", kind: rows, width: 12, height: 9, empty: "no foreign origin was seen in this time",
+				title: "Who announced what is not theirs", kind: rows, width: 12, height: 9,
+				empty:       "no foreign origin was seen in this time",
 				description: "Prefixes of members that another AS originated than the list names, and how many networks believed it. Click an AS to see it.",
 				sql: `SELECT u.prefix AS prefix, concat('AS', toString(u.origin)) AS origin, arrayStringConcat(arrayMap(a -> concat('AS', toString(a)), u.expected), ', ') AS expected,
     u.share_percent AS share_percent, u.rpki AS rpki, start, end
@@ -57,8 +59,14 @@ WHERE ` + ofDataset + " AND " + listed + " AND kind = 'origin' AND " + lasted + 
 ORDER BY start DESC, prefix, origin
 LIMIT 200`,
 				columns: []column{
-					{name: "prefix", title: "Prefix", width: 160, links: []link{{"This prefix", url("prefix", "&var-code=${__value.text}&${__url_time_range}")}}},
-					{name: "origin", title: "Announced by", width: 130, links: []link{{"This AS", url("as", "&var-code=${__value.text}&${__url_time_range}")}}},
+					{
+						name: "prefix", title: "Prefix", width: 160,
+						links: []link{{"This prefix", url("prefix", "&var-code=${__value.text}&${__url_time_range}")}},
+					},
+					{
+						name: "origin", title: "Announced by", width: 130,
+						links: []link{{"This AS", url("as", "&var-code=${__value.text}&${__url_time_range}")}},
+					},
 					{name: "expected", title: "The list names"},
 					{name: "share_percent", title: "Believed by", unit: "percent", width: 100},
 					{name: "rpki", title: "RPKI", width: 80},

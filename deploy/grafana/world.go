@@ -24,13 +24,15 @@ func world() board {
 				sql:         "SELECT count() AS outages\nFROM outages\nWHERE " + ofDataset + " AND " + ofFamily + " AND entity_type = 'country' AND " + confirmed + " AND " + lasted,
 			},
 			{
-				title: "Worst now", kind: numbers, width: 8, height: 4, unit: "percent", empty: "nothing is known of the last hour", red: 20,
+				title: "Worst now", kind: numbers, width: 8, height: 4, unit: "percent",
+				empty: "nothing is known of the last hour", red: 20,
 				description: "The most that one country lacks in the last hour of the chosen time, percent of its usual address space.",
 				sql: "SELECT maxOrNull(max_loss_percent) AS loss_percent\nFROM entity_hours\nWHERE " + ofDataset + " AND " + ofFamily +
 					" AND entity_type = 'country' AND hour > $__toTime - INTERVAL 2 HOUR AND hour <= $__toTime",
 			},
 			{
-				title: "Where", kind: worldMap, width: 14, height: 14, unit: "percent", empty: "nothing is known of the last hour", red: 20,
+				title: "Where", kind: worldMap, width: 14, height: 14, unit: "percent",
+				empty: "nothing is known of the last hour", red: 20,
 				description: "What countries lack in the last hour of the chosen time, percent of their usual address space. Red is a fifth or more.",
 				sql: `SELECT entity_code AS country, any(entity_name) AS name, max(max_loss_percent) AS loss_percent
 FROM entity_hours
@@ -40,10 +42,12 @@ ORDER BY loss_percent DESC, country`,
 				columns: []column{{name: "country", title: "Country", links: []link{{"This country", url("country", "&var-code=${__data.fields.country}&${__url_time_range}")}}}, {name: "name", title: "Name"}, {name: "loss_percent", title: "Lost"}},
 			},
 			worstCountries(),
-			outageTable("Open outages", "Outages that go on: countries first, then the biggest losses.", "no outage is open", 24, 10,
+			outageTable("Open outages", "Outages that go on: countries first, then the biggest losses.",
+				"no outage is open", 24, 10,
 				ofFamily+" AND state = 'open' AND kind = 'outage'", "entity_type = 'country' DESC, score DESC, entity_code, family"),
 			{
-				title: "Countries that lost a fifth or more", kind: lines, width: 12, height: 9, unit: "short", empty: "nothing is known of this time", interval: "1h",
+				title: "Countries that lost a fifth or more", kind: lines, width: 12, height: 9, unit: "short",
+				empty: "nothing is known of this time", interval: "1h",
 				description: "In each hour, the number of countries whose worst minute lacked at least 20 % of the usual address space.",
 				sql: `SELECT $__timeInterval(hour) AS time, toString(family) AS series, uniqExactIf(entity_code, max_loss_percent >= 20) AS countries
 FROM entity_hours
@@ -52,7 +56,8 @@ GROUP BY time, series
 ORDER BY time, series`,
 			},
 			{
-				title: "Outages that began", kind: bars, width: 12, height: 9, unit: "short", empty: "no outage began in this time", interval: "1h",
+				title: "Outages that began", kind: bars, width: 12, height: 9, unit: "short",
+				empty: "no outage began in this time", interval: "1h",
 				description: "How many outages began in each step of time, by kind of entity. A country's outage comes with those of its networks and prefixes.",
 				sql: `SELECT $__timeInterval(start) AS time, toString(entity_type) AS series, count() AS outages
 FROM outages
@@ -60,7 +65,8 @@ WHERE ` + ofDataset + " AND " + ofFamily + " AND " + confirmed + ` AND $__timeFi
 GROUP BY time, series
 ORDER BY time, series`,
 			},
-			outageTable("Outages of countries in this time", "The newest first.", "no country had an outage in this time", 24, 11,
+			outageTable("Outages of countries in this time", "The newest first.",
+				"no country had an outage in this time", 24, 11,
 				ofFamily+" AND entity_type = 'country' AND "+confirmed+" AND "+lasted, "start DESC, entity_code, family"),
 		},
 	}
@@ -69,7 +75,8 @@ ORDER BY time, series`,
 // worstCountries lists countries by the time that they were out, within the chosen time.
 func worstCountries() panel {
 	return panel{
-		title: "Countries with outages", kind: rows, width: 10, height: 14, empty: "no country had an outage in this time",
+		title: "Countries with outages", kind: rows, width: 10, height: 14,
+		empty:       "no country had an outage in this time",
 		description: "Countries by the time that they were out, within the chosen time. Each family counts by itself. Click a country to see it.",
 		sql: `SELECT entity_code, any(entity_name) AS name, count() AS outages,
     sum(dateDiff('second', greatest(start, $__fromTime), least(ifNull(end, $__toTime), $__toTime))) AS seconds, max(peak_loss_percent) AS most_percent
@@ -79,7 +86,10 @@ GROUP BY entity_code
 ORDER BY seconds DESC, entity_code
 LIMIT 100`,
 		columns: []column{
-			{name: "entity_code", title: "Country", width: 80, links: []link{{"This country", url("country", "&var-code=${__value.text}&${__url_time_range}")}}},
+			{
+				name: "entity_code", title: "Country", width: 80,
+				links: []link{{"This country", url("country", "&var-code=${__value.text}&${__url_time_range}")}},
+			},
 			{name: "name", title: "Name"},
 			{name: "outages", title: "Outages", unit: "short", width: 90},
 			{name: "seconds", title: "Out for", unit: "dtdurations", width: 150},

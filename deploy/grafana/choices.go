@@ -113,7 +113,8 @@ LIMIT 500`,
 func entityOf(name, sql, none string) variable {
 	return variable{
 		name: name, label: name, description: "Follows from the outage.", hidden: true,
-		sql: "SELECT if(count() = 0, '" + none + "', any(" + sql + ")) FROM outages WHERE dataset = ${dataset:singlequote} AND id = ${outage:singlequote}",
+		sql: "SELECT if(count() = 0, '" + none + "', any(" + sql +
+			")) FROM outages WHERE dataset = ${dataset:singlequote} AND id = ${outage:singlequote}",
 	}
 }
 
@@ -175,16 +176,20 @@ func outageColumns() []column {
 }
 
 // outageTable returns a table of outages.
-func outageTable(title, description, empty string, width, height uint32, where, order string, more ...column) panel {
+func outageTable(
+	title, description, empty string, width, height uint32, where, order string, more ...column,
+) panel {
 	var names strings.Builder
 	for _, c := range more {
 		names.WriteString(", " + c.name)
 	}
-	sql := "SELECT entity_type, entity_code, entity_name, family, start, end, duration_seconds, severity, peak_loss_percent" + names.String()
+	sql := "SELECT entity_type, entity_code, entity_name, family, start, end, duration_seconds, severity, peak_loss_percent" +
+		names.String()
 	return panel{
 		title: title, description: description + " Click an entity to see the outage, or all of the entity.",
 		empty: empty, kind: rows, width: width, height: height,
-		sql:     sql + ",\n    " + linkColumns + "\nFROM outages\nWHERE " + ofDataset + " AND " + where + "\nORDER BY " + order + "\nLIMIT 200",
+		sql: sql + ",\n    " + linkColumns + "\nFROM outages\nWHERE " + ofDataset + " AND " + where +
+			"\nORDER BY " + order + "\nLIMIT 200",
 		columns: append(outageColumns(), more...),
 	}
 }

@@ -4,13 +4,19 @@ import "fmt"
 
 // country shows one country.
 func country() board {
-	b := entityBoard("country", "Country", "One country: how visible it is, what it lost and when, its regions and networks, its neighbours.", countryChoice())
+	b := entityBoard(
+		"country", "Country",
+		"One country: how visible it is, what it lost and when, its regions and networks, its neighbours.",
+		countryChoice(),
+	)
 	const here = "has(countries, ${code:singlequote})"
 	b.panels = append(
 		b.panels,
 		outageTable("Outages of its regions", "Codes of regions are those of ISO 3166-2.",
 			"no region had an outage in this time", 12, 10,
-			"entity_type = 'region' AND startsWith(entity_code, concat(${code:singlequote}, '-')) AND "+confirmed+" AND "+lasted, "start DESC, entity_code, family"),
+			"entity_type = 'region' AND startsWith(entity_code, concat(${code:singlequote}, '-')) AND "+
+				confirmed+" AND "+lasted,
+			"start DESC, entity_code, family"),
 		panel{
 			title: "Networks with outages", kind: rows, width: 12, height: 10,
 			empty:       "no network in this country had an outage in this time",
@@ -34,14 +40,20 @@ LIMIT 100`,
 		outageTable("Outages of its neighbours",
 			"Countries with which it has a border on land. One cable often serves several.",
 			"no neighbour had an outage in this time", 24, 8,
-			"entity_type = 'country' AND has(dictGet('country_info', 'neighbours', ${code:singlequote}), entity_code) AND "+confirmed+" AND "+lasted, "start DESC, entity_code, family"),
+			"entity_type = 'country' AND has(dictGet('country_info', 'neighbours', ${code:singlequote}), entity_code) AND "+
+				confirmed+" AND "+lasted,
+			"start DESC, entity_code, family"),
 	)
 	return b
 }
 
 // as shows one autonomous system.
 func as() board {
-	b := entityBoard("as", "AS", "One network: how visible its prefixes are, what it lost and when, behind which upstreams.", asChoice())
+	b := entityBoard(
+		"as", "AS",
+		"One network: how visible its prefixes are, what it lost and when, behind which upstreams.",
+		asChoice(),
+	)
 	const within = "arrayExists(p -> p.type = 'as' AND p.code = ${code:singlequote}, parents)"
 	b.panels = append(
 		b.panels,
@@ -73,8 +85,10 @@ LIMIT 100`,
 		outageTable("Other events of this AS",
 			"What is no loss: routes that only a part of the peers hold, that come and go, or that others originate; and losses of less than five minutes.",
 			"there were no other events in this time", 24, 8,
-			"entity_type = 'as' AND entity_code = ${code:singlequote} AND (kind != 'outage' OR blip OR state = 'retracted') AND "+lasted,
-			"start DESC, family", column{name: "kind", title: "Kind", width: 110}, column{name: "state", title: "State", width: 90}),
+			"entity_type = 'as' AND entity_code = ${code:singlequote} AND (kind != 'outage' OR blip OR state = 'retracted') AND "+
+				lasted,
+			"start DESC, family",
+			column{name: "kind", title: "Kind", width: 110}, column{name: "state", title: "State", width: 90}),
 	)
 	return b
 }
@@ -84,7 +98,10 @@ func entityBoard(name, noun, description string, choice variable) board {
 	const code = "entity_code = ${code:singlequote}"
 	of := fmt.Sprintf("entity_type = '%s' AND %s", name, code)
 	minutes := func(family string) string {
-		return fmt.Sprintf("entity_minutes(dataset = ${dataset:singlequote}, entity_type = '%s', entity_code = ${code:singlequote}, family = '%s', %s)", name, family, chosenTime)
+		return fmt.Sprintf(
+			"entity_minutes(dataset = ${dataset:singlequote}, entity_type = '%s', entity_code = ${code:singlequote}, family = '%s', %s)",
+			name, family, chosenTime,
+		)
 	}
 	return board{
 		name: name, title: "darkmap: " + noun, description: description, from: "now-7d",
@@ -109,8 +126,9 @@ func entityBoard(name, noun, description string, choice variable) board {
 			{
 				title: "Outages", kind: numbers, width: 8, height: 4, unit: "short", empty: "none",
 				description: "How many outages lasted in the chosen time, and how many of them are open.",
-				sql:         "SELECT count() AS outages, countIf(state = 'open') AS open\nFROM outages\nWHERE " + ofDataset + " AND " + of + " AND " + confirmed + " AND " + lasted,
-				columns:     []column{{name: "outages", title: "In this time"}, {name: "open", title: "Open"}},
+				sql: "SELECT count() AS outages, countIf(state = 'open') AS open\nFROM outages\nWHERE " +
+					ofDataset + " AND " + of + " AND " + confirmed + " AND " + lasted,
+				columns: []column{{name: "outages", title: "In this time"}, {name: "open", title: "Open"}},
 			},
 			visible("IPv4", minutes("ipv4")),
 			visible("IPv6", minutes("ipv6")),
@@ -126,7 +144,8 @@ FROM (
 )
 ORDER BY time, series`,
 			},
-			outageTable("Its outages", "The newest first.", "it had no outage in this time", 24, 9, of+" AND "+confirmed+" AND "+lasted, "start DESC, family"),
+			outageTable("Its outages", "The newest first.", "it had no outage in this time", 24, 9,
+				of+" AND "+confirmed+" AND "+lasted, "start DESC, family"),
 		},
 	}
 }

@@ -17,14 +17,16 @@ LIMIT 200`}},
 				title: "Collectors up", kind: numbers, width: 6, height: 4, unit: "short",
 				empty:       "no feed has said anything yet",
 				description: "Collectors whose stream is up, of all of which anything is known.",
-				sql:         "SELECT countIf(state = 'up') AS up, count() AS known\nFROM feed_status\nWHERE " + of + "\nHAVING known > 0",
+				sql: "SELECT countIf(state = 'up') AS up, count() AS known\nFROM feed_status\nWHERE " +
+					of + "\nHAVING known > 0",
 			},
 			{
 				title: "Voters", kind: numbers, width: 6, height: 4, unit: "short", empty: "no panel in this time",
 				red:         0,
 				description: "Networks that vote at the end of the chosen time. Below 20 there is no verdict.",
-				sql:         "SELECT argMaxOrNullIf(voters, timestamp, family = 'ipv4') AS ipv4, argMaxOrNullIf(voters, timestamp, family = 'ipv6') AS ipv6\nFROM panel_history\nWHERE " + ofDataset + " AND $__timeFilter(timestamp)",
-				columns:     []column{{name: "ipv4", title: "IPv4"}, {name: "ipv6", title: "IPv6"}},
+				sql: "SELECT argMaxOrNullIf(voters, timestamp, family = 'ipv4') AS ipv4, argMaxOrNullIf(voters, timestamp, family = 'ipv6') AS ipv6\nFROM panel_history\nWHERE " +
+					ofDataset + " AND $__timeFilter(timestamp)",
+				columns: []column{{name: "ipv4", title: "IPv4"}, {name: "ipv6", title: "IPv6"}},
 			},
 			{
 				title: "Voters over time", kind: lines, width: 12, height: 8, unit: "short",

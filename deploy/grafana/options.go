@@ -13,7 +13,8 @@ func (p panel) options() (plugin string, options any) {
 	switch p.kind {
 	case numbers:
 		o := stat.NewOptions()
-		o.GraphMode, o.ReduceOptions, o.Orientation = common.BigValueGraphModeNone, common.ReduceDataOptions{Calcs: []string{"lastNotNull"}}, common.VizOrientationAuto
+		o.GraphMode, o.ReduceOptions, o.Orientation = common.BigValueGraphModeNone,
+			common.ReduceDataOptions{Calcs: []string{"lastNotNull"}}, common.VizOrientationAuto
 		return "stat", o
 	case rows:
 		o := table.NewOptions()
@@ -22,14 +23,20 @@ func (p panel) options() (plugin string, options any) {
 	case worldMap:
 		o := geomap.NewOptions()
 		o.View = geomap.MapViewConfig{Id: "coords", Lat: new(int64(20)), Lon: new(int64(10)), Zoom: new(int64(1))}
-		o.Controls = geomap.ControlsOptions{ShowZoom: new(true), MouseWheelZoom: new(false), ShowAttribution: new(true)}
+		o.Controls = geomap.ControlsOptions{
+			ShowZoom: new(true), MouseWheelZoom: new(false), ShowAttribution: new(true),
+		}
 		o.Basemap = common.MapLayerOptions{Type: "default", Name: "map"}
-		o.Layers, o.Tooltip = []common.MapLayerOptions{lossLayer()}, geomap.TooltipOptions{Mode: geomap.TooltipModeDetails}
+		o.Layers, o.Tooltip = []common.MapLayerOptions{lossLayer()},
+			geomap.TooltipOptions{Mode: geomap.TooltipModeDetails}
 		return "geomap", o
 	case lines, bars:
 	}
 	o := timeseries.NewOptions()
-	o.Legend = common.VizLegendOptions{DisplayMode: common.LegendDisplayModeList, Placement: common.LegendPlacementBottom, ShowLegend: true, Calcs: []string{}}
+	o.Legend = common.VizLegendOptions{
+		DisplayMode: common.LegendDisplayModeList, Placement: common.LegendPlacementBottom,
+		ShowLegend: true, Calcs: []string{},
+	}
 	o.Tooltip = common.VizTooltipOptions{Mode: common.TooltipDisplayModeMulti, Sort: common.SortOrderDescending}
 	return "timeseries", o
 }

@@ -4,8 +4,10 @@ package grafana
 // narrower ones that are a part of it.
 func outage() board {
 	const this = ofDataset + " AND id = ${outage:singlequote}"
-	const lost = "begin IN (SELECT toIPv6(splitByChar('/', arrayJoin(lost_prefixes))[1]) FROM outages WHERE " + this + ")"
-	const minutes = "entity_minutes(dataset = ${dataset:singlequote}, entity_type = ${entity_type:singlequote}, entity_code = ${entity_code:singlequote}, family = ${entity_family:singlequote}, " + chosenTime + ")"
+	const lost = "begin IN (SELECT toIPv6(splitByChar('/', arrayJoin(lost_prefixes))[1]) FROM outages WHERE " +
+		this + ")"
+	const minutes = "entity_minutes(dataset = ${dataset:singlequote}, entity_type = ${entity_type:singlequote}, entity_code = ${entity_code:singlequote}, family = ${entity_family:singlequote}, " +
+		chosenTime + ")"
 	return board{
 		name: "outage", title: "darkmap: outage", from: "now-7d",
 		description: "One outage: what is known of it, how it went, which routes it took, what it was a part of. Choose it above, or come from another board.",
@@ -87,8 +89,11 @@ LIMIT 100`,
 			outageTable("Outages at the same time",
 				"What else began within ten minutes of its start, and is no part of it: a common cause?",
 				"nothing else began at that time", 24, 9,
-				"id != ${outage:singlequote} AND "+confirmed+" AND entity_type IN ('as', 'country') AND NOT arrayExists(p -> p.id = ${outage:singlequote}, parents)\n    AND start >= (SELECT min(start) FROM outages WHERE "+this+
-					") - INTERVAL 10 MINUTE AND start <= (SELECT min(start) FROM outages WHERE "+this+") + INTERVAL 10 MINUTE", "entity_type = 'country' DESC, score DESC, entity_code"),
+				"id != ${outage:singlequote} AND "+confirmed+
+					" AND entity_type IN ('as', 'country') AND NOT arrayExists(p -> p.id = ${outage:singlequote}, parents)\n    AND start >= (SELECT min(start) FROM outages WHERE "+
+					this+") - INTERVAL 10 MINUTE AND start <= (SELECT min(start) FROM outages WHERE "+
+					this+") + INTERVAL 10 MINUTE",
+				"entity_type = 'country' DESC, score DESC, entity_code"),
 		},
 	}
 }

@@ -3,9 +3,15 @@ package grafana
 // pipeline shows darkmap itself, from the feeds to the store, by the store and by Prometheus.
 func pipeline() board {
 	// Route changes are many: their queries read six hours at most.
-	const routes = ofDataset + " AND timestamp >= greatest($__fromTime, $__toTime - INTERVAL 6 HOUR) AND timestamp <= $__toTime\n    AND appended_at >= greatest($__fromTime, $__toTime - INTERVAL 6 HOUR) - INTERVAL 1 HOUR"
+	const routes = ofDataset +
+		" AND timestamp >= greatest($__fromTime, $__toTime - INTERVAL 6 HOUR) AND timestamp <= $__toTime\n    AND appended_at >= greatest($__fromTime, $__toTime - INTERVAL 6 HOUR) - INTERVAL 1 HOUR"
 	metrics := func(title, description, unit string, series ...metric) panel {
-		return panel{title: title, description: description + " From Prometheus, which has to scrape darkmap's /metrics.", kind: lines, width: 12, height: 8, unit: unit, empty: "Prometheus has no such metric", series: series}
+		return panel{
+			title:       title,
+			description: description + " From Prometheus, which has to scrape darkmap's /metrics.",
+			kind:        lines, width: 12, height: 8, unit: unit,
+			empty: "Prometheus has no such metric", series: series,
+		}
 	}
 	return board{
 		name: "pipeline", title: "darkmap: pipeline", from: "now-6h",
@@ -64,24 +70,29 @@ ORDER BY time`,
 			metrics("Records by stage", "Records that each stage takes, by the second.", "cps",
 				metric{"sum(rate(darkmap_enrich_records_in_total[5m]))", "enrich"},
 				metric{"sum(rate(darkmap_detect_records_in_total[5m]))", "detect"},
-				metric{"sum(rate(darkmap_sink_records_in_total[5m]))", "sink"}, metric{"sum(rate(darkmap_notify_records_in_total[5m]))", "notify"}),
+				metric{"sum(rate(darkmap_sink_records_in_total[5m]))", "sink"},
+				metric{"sum(rate(darkmap_notify_records_in_total[5m]))", "notify"}),
 			metrics("Since the last success",
 				"How long ago each stage last finished a batch. A stage that grows here stands still.", "s",
 				metric{"time() - max(darkmap_enrich_last_success_timestamp_seconds)", "enrich"},
 				metric{"time() - max(darkmap_detect_last_success_timestamp_seconds)", "detect"},
-				metric{"time() - max(darkmap_sink_last_success_timestamp_seconds)", "sink"}, metric{"time() - max(darkmap_notify_last_success_timestamp_seconds)", "notify"}),
+				metric{"time() - max(darkmap_sink_last_success_timestamp_seconds)", "sink"},
+				metric{"time() - max(darkmap_notify_last_success_timestamp_seconds)", "notify"}),
 			metrics("How far detection is",
 				"How far the open window of one minute lies behind the clock. Two to three minutes are usual.", "s",
 				metric{"time() - max(darkmap_detect_window_timestamp_seconds)", "behind the clock"}),
-			metrics("Messages by collector", "BGP messages that came in, by the second.", "cps", metric{"sum by (collector) (rate(darkmap_ingest_messages_total[5m]))", "{{collector}}"}),
-			metrics("Rows by table", "Rows that ClickHouse has taken, by the second.", "cps", metric{"sum by (table) (rate(darkmap_sink_rows_total[5m]))", "{{table}}"}),
+			metrics("Messages by collector", "BGP messages that came in, by the second.", "cps",
+				metric{"sum by (collector) (rate(darkmap_ingest_messages_total[5m]))", "{{collector}}"}),
+			metrics("Rows by table", "Rows that ClickHouse has taken, by the second.", "cps",
+				metric{"sum by (table) (rate(darkmap_sink_rows_total[5m]))", "{{table}}"}),
 			metrics("Dropped",
 				"Records that a stage has left out, by the second, and why. present is a record that was stored before: harmless.",
 				"cps",
 				metric{"sum by (reason) (rate(darkmap_enrich_records_dropped_total[5m]))", "enrich: {{reason}}"},
 				metric{"sum by (reason) (rate(darkmap_detect_records_dropped_total[5m]))", "detect: {{reason}}"},
 				metric{"sum by (reason) (rate(darkmap_sink_records_dropped_total[5m]))", "sink: {{reason}}"}),
-			metrics("Alerts that wait", "Since when the oldest message waits for a target. 0 is good.", "s", metric{"max by (target) (darkmap_notify_oldest_waiting_seconds)", "{{target}}"}),
+			metrics("Alerts that wait", "Since when the oldest message waits for a target. 0 is good.", "s",
+				metric{"max by (target) (darkmap_notify_oldest_waiting_seconds)", "{{target}}"}),
 			metrics("Time of a batch", "How long 99 of 100 batches take.", "s",
 				metric{"histogram_quantile(0.99, sum by (le) (rate(darkmap_enrich_batch_seconds_bucket[5m])))", "enrich"},
 				metric{"histogram_quantile(0.99, sum by (le) (rate(darkmap_detect_batch_seconds_bucket[5m])))", "detect"},

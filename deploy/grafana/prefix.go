@@ -2,7 +2,8 @@ package grafana
 
 // prefix shows the announcements and withdrawals of one prefix by its peers.
 func prefix() board {
-	const of = ofDataset + " AND prefix = ${code:singlequote} AND begin = toIPv6OrNull(splitByChar('/', ${code:singlequote})[1]) AND $__timeFilter(timestamp)"
+	const of = ofDataset +
+		" AND prefix = ${code:singlequote} AND begin = toIPv6OrNull(splitByChar('/', ${code:singlequote})[1]) AND $__timeFilter(timestamp)"
 	const mine = "entity_type = 'prefix' AND entity_code = ${code:singlequote}"
 	return board{
 		name: "prefix", title: "darkmap: prefix", from: "now-24h",
@@ -60,7 +61,8 @@ LIMIT 500`,
 					{name: "said", title: "Said (UTC)", unit: "dateTimeAsIso", width: 170},
 				},
 			},
-			outageTable("Its outages", "The newest first.", "it had no outage in this time", 24, 9, mine+" AND "+lasted, "start DESC"),
+			outageTable("Its outages", "The newest first.", "it had no outage in this time", 24, 9,
+				mine+" AND "+lasted, "start DESC"),
 		},
 	}
 }

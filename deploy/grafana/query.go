@@ -31,7 +31,10 @@ type query struct {
 
 // newQuery makes the query of a panel.
 func newQuery(sql string, series bool) query {
-	q := query{RefID: "A", Datasource: ref(storePlugin, "source"), EditorType: "sql", QueryType: "table", Format: formatTable, PluginVersion: "4.20.0", RawSQL: sql}
+	q := query{
+		RefID: "A", Datasource: ref(storePlugin, "source"), EditorType: "sql", QueryType: "table",
+		Format: formatTable, PluginVersion: "4.20.0", RawSQL: sql,
+	}
 	if series {
 		q.QueryType, q.Format = "timeseries", formatSeries
 	}

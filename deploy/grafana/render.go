@@ -57,7 +57,10 @@ func (v variable) render() dashboard.VariableModel {
 	}
 	if v.all {
 		m.IncludeAll = new(true)
-		m.Current = &dashboard.VariableOption{Text: dashboard.StringOrArrayOfString{String: new("All")}, Value: dashboard.StringOrArrayOfString{String: new("$__all")}}
+		m.Current = &dashboard.VariableOption{
+			Text:  dashboard.StringOrArrayOfString{String: new("All")},
+			Value: dashboard.StringOrArrayOfString{String: new("$__all")},
+		}
 	}
 	switch {
 	case v.source != "":
@@ -66,8 +69,11 @@ func (v variable) render() dashboard.VariableModel {
 	case v.options != "":
 		m.Type, m.Query = dashboard.VariableTypeCustom, &dashboard.StringOrMap{String: new(v.options)}
 	default:
-		m.Type, m.Datasource, m.Refresh, m.Definition = dashboard.VariableTypeQuery, ref(storePlugin, "source"), new(dashboard.VariableRefreshOnTimeRangeChanged), new(v.sql)
-		m.Query, m.Sort = &dashboard.StringOrMap{Map: map[string]any{"refId": "var", "queryType": "sql", "rawSql": v.sql}}, new(dashboard.VariableSortDisabled)
+		m.Type, m.Datasource, m.Refresh, m.Definition = dashboard.VariableTypeQuery,
+			ref(storePlugin, "source"), new(dashboard.VariableRefreshOnTimeRangeChanged), new(v.sql)
+		m.Query, m.Sort = &dashboard.StringOrMap{
+			Map: map[string]any{"refId": "var", "queryType": "sql", "rawSql": v.sql},
+		}, new(dashboard.VariableSortDisabled)
 	}
 	m.Multi, m.AllowCustomValue = new(v.several), new(v.free)
 	return m
@@ -76,14 +82,18 @@ func (v variable) render() dashboard.VariableModel {
 func (a annotation) render() dashboard.AnnotationQuery {
 	q := newQuery(a.sql, false)
 	q.RefID = "annotation"
-	return dashboard.AnnotationQuery{Name: a.name, Datasource: ref(storePlugin, "source"), Enable: true, IconColor: a.colour, Target: q}
+	return dashboard.AnnotationQuery{
+		Name: a.name, Datasource: ref(storePlugin, "source"), Enable: true, IconColor: a.colour, Target: q,
+	}
 }
 
 // render makes a panel, without its position.
 func (p panel) render(id uint32) *dashboard.Panel {
 	made := &dashboard.Panel{
 		Id: &id, Title: new(p.title), Description: new(p.description), Datasource: ref(storePlugin, "source"),
-		FieldConfig: &dashboard.FieldConfigSource{Defaults: p.defaults(), Overrides: []dashboard.DashboardFieldConfigSourceOverrides{}},
+		FieldConfig: &dashboard.FieldConfigSource{
+			Defaults: p.defaults(), Overrides: []dashboard.DashboardFieldConfigSourceOverrides{},
+		},
 	}
 	if p.interval != "" {
 		made.Interval = new(p.interval)
@@ -129,18 +139,25 @@ func (c column) render(k kind) dashboard.DashboardFieldConfigSourceOverrides {
 		}
 		set("links", links)
 	}
-	return dashboard.DashboardFieldConfigSourceOverrides{Matcher: dashboard.MatcherConfig{Id: "byName", Options: c.name}, Properties: all}
+	return dashboard.DashboardFieldConfigSourceOverrides{
+		Matcher: dashboard.MatcherConfig{Id: "byName", Options: c.name}, Properties: all,
+	}
 }
 
 // defaults returns the settings of all columns of a panel.
 func (p panel) defaults() dashboard.FieldConfig {
-	f := dashboard.FieldConfig{NoValue: new(p.empty), Color: &dashboard.FieldColor{Mode: dashboard.FieldColorModeIdPaletteClassic}}
+	f := dashboard.FieldConfig{
+		NoValue: new(p.empty), Color: &dashboard.FieldColor{Mode: dashboard.FieldColorModeIdPaletteClassic},
+	}
 	if p.unit != "" {
 		f.Unit = new(p.unit)
 	}
 	if p.red > 0 {
 		f.Color.Mode = dashboard.FieldColorModeIdThresholds
-		f.Thresholds = &dashboard.ThresholdsConfig{Mode: dashboard.ThresholdsModeAbsolute, Steps: []dashboard.Threshold{{Color: "green"}, {Color: "red", Value: new(p.red)}}}
+		f.Thresholds = &dashboard.ThresholdsConfig{
+			Mode:  dashboard.ThresholdsModeAbsolute,
+			Steps: []dashboard.Threshold{{Color: "green"}, {Color: "red", Value: new(p.red)}},
+		}
 	}
 	switch p.kind {
 	case rows:
@@ -168,7 +185,10 @@ func (p panel) defaults() dashboard.FieldConfig {
 func lossLayer() common.MapLayerOptions {
 	return common.MapLayerOptions{
 		Type: "markers", Name: "loss", Tooltip: new(true),
-		Location: &common.FrameGeometrySource{Mode: common.FrameGeometrySourceModeLookup, Lookup: new("country"), Gazetteer: new("public/gazetteer/countries.json")},
+		Location: &common.FrameGeometrySource{
+			Mode: common.FrameGeometrySourceModeLookup, Lookup: new("country"),
+			Gazetteer: new("public/gazetteer/countries.json"),
+		},
 		Config: map[string]any{
 			"showLegend": true,
 			"style": map[string]any{

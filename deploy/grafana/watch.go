@@ -17,7 +17,8 @@ func watch() board {
 			{
 				title: "Events in this time", kind: numbers, width: 6, height: 4, unit: "short", empty: "none",
 				description: "Events of members that lasted in the chosen time, those of less than five minutes included.",
-				sql:         "SELECT count() AS events\nFROM outages\nWHERE " + ofDataset + " AND " + listed + " AND state != 'retracted' AND " + lasted,
+				sql: "SELECT count() AS events\nFROM outages\nWHERE " + ofDataset + " AND " + listed +
+					" AND state != 'retracted' AND " + lasted,
 			},
 			{
 				title: "Events that began", kind: bars, width: 12, height: 8, unit: "short",
@@ -75,7 +76,8 @@ LIMIT 200`,
 				},
 			},
 			outageTable("Events of its members", "The newest first.", "no member had an event in this time", 24, 10,
-				listed+" AND state != 'retracted' AND "+lasted, "start DESC, entity_code", column{name: "kind", title: "Kind", width: 100}, column{name: "state", title: "State", width: 90}),
+				listed+" AND state != 'retracted' AND "+lasted, "start DESC, entity_code",
+				column{name: "kind", title: "Kind", width: 100}, column{name: "state", title: "State", width: 90}),
 		},
 	}
 }

@@ -6,8 +6,10 @@ func world() board {
 	count := func(title, what, entity string) panel {
 		return panel{
 			title: title, kind: numbers, width: 4, height: 4, unit: "short", empty: "none", red: 1,
-			description: "How many " + what + " have lost routes at the moment, and do not have them back. The time of the picker does not matter here.",
-			sql:         "SELECT uniqExact(entity_code) AS " + what + "\nFROM open_outages\nWHERE " + now + " AND entity_type = '" + entity + "'",
+			description: "How many " + what +
+				" have lost routes at the moment, and do not have them back. The time of the picker does not matter here.",
+			sql: "SELECT uniqExact(entity_code) AS " + what + "\nFROM open_outages\nWHERE " + now +
+				" AND entity_type = '" + entity + "'",
 		}
 	}
 	return board{
@@ -21,13 +23,15 @@ func world() board {
 			{
 				title: "Outages in this time", kind: numbers, width: 4, height: 4, unit: "short", empty: "none",
 				description: "Outages of countries that lasted in the chosen time. Losses of less than five minutes and what was taken back do not count.",
-				sql:         "SELECT count() AS outages\nFROM outages\nWHERE " + ofDataset + " AND " + ofFamily + " AND entity_type = 'country' AND " + confirmed + " AND " + lasted,
+				sql: "SELECT count() AS outages\nFROM outages\nWHERE " + ofDataset + " AND " + ofFamily +
+					" AND entity_type = 'country' AND " + confirmed + " AND " + lasted,
 			},
 			{
 				title: "Worst now", kind: numbers, width: 8, height: 4, unit: "percent",
 				empty: "nothing is known of the last hour", red: 20,
 				description: "The most that one country lacks in the last hour of the chosen time, percent of its usual address space.",
-				sql: "SELECT maxOrNull(max_loss_percent) AS loss_percent\nFROM entity_hours\nWHERE " + ofDataset + " AND " + ofFamily +
+				sql: "SELECT maxOrNull(max_loss_percent) AS loss_percent\nFROM entity_hours\nWHERE " + ofDataset +
+					" AND " + ofFamily +
 					" AND entity_type = 'country' AND hour > $__toTime - INTERVAL 2 HOUR AND hour <= $__toTime",
 			},
 			{
@@ -39,12 +43,18 @@ FROM entity_hours
 WHERE ` + ofDataset + " AND " + ofFamily + ` AND entity_type = 'country' AND hour > $__toTime - INTERVAL 2 HOUR AND hour <= $__toTime
 GROUP BY entity_code
 ORDER BY loss_percent DESC, country`,
-				columns: []column{{name: "country", title: "Country", links: []link{{"This country", url("country", "&var-code=${__data.fields.country}&${__url_time_range}")}}}, {name: "name", title: "Name"}, {name: "loss_percent", title: "Lost"}},
+				columns: []column{
+					{name: "country", title: "Country", links: []link{
+						{"This country", url("country", "&var-code=${__data.fields.country}&${__url_time_range}")},
+					}},
+					{name: "name", title: "Name"}, {name: "loss_percent", title: "Lost"},
+				},
 			},
 			worstCountries(),
 			outageTable("Open outages", "Outages that go on: countries first, then the biggest losses.",
 				"no outage is open", 24, 10,
-				ofFamily+" AND state = 'open' AND kind = 'outage'", "entity_type = 'country' DESC, score DESC, entity_code, family"),
+				ofFamily+" AND state = 'open' AND kind = 'outage'",
+				"entity_type = 'country' DESC, score DESC, entity_code, family"),
 			{
 				title: "Countries that lost a fifth or more", kind: lines, width: 12, height: 9, unit: "short",
 				empty: "nothing is known of this time", interval: "1h",

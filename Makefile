@@ -1,4 +1,4 @@
-# Everything that can be done here. `make help` lists it. After `make deps` all targets work offline.
+# All tasks of this repository. `make help` lists them. After `make deps` all targets work offline.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
@@ -6,28 +6,31 @@ GO      ?= go
 BIN     := bin/darkmap
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
-# The embedded ClickHouse needs a library that only some platforms have: builds with it carry this tag.
+# Builds with the embedded ClickHouse have this tag. Its library exists for some platforms only.
 TAGS    := embedded
 LINT    := $(GO) tool -modfile=tools/golangci-lint/go.mod golangci-lint
 BUF     := $(GO) tool -modfile=$(CURDIR)/tools/buf/go.mod buf
-# What tests of the AsyncAPI document and of the example in Python need.
+# Installed packages for tests of the AsyncAPI document, of the pages in a browser, and of the example
+# in Python.
 ASYNCAPI := tools/asyncapi/node_modules/.package-lock.json
 BROWSER := serve/page/browser/node_modules/.package-lock.json
 VENV     := examples/consumers/python/.venv/installed
 FUZZTIME ?= 10s
-# All steps but the race detector's compile in one way, that of the binary, so that a step uses what another has compiled.
+# All steps but those of the race detector compile with the settings of the binary, so that steps
+# share compiled packages.
 export CGO_ENABLED := 0
 export GOFLAGS := $(filter-out -trimpath,$(shell $(GO) env GOFLAGS)) -trimpath
-# The race detector needs cgo and a C compiler; without one the tests run without it.
+# The race detector needs cgo and a C compiler. Without a compiler the tests run without the detector.
 RACE    := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
-# Whole runs of the pipeline, many of them, are too slow under the race detector: a few of them have to do. So are feeds that are played at
-# 30 times speed against limits that are 30 times as short: they run by themselves, four at a time, since
-# they wait for half of their time. TestBombs unpacks tens of gigabytes, in 5 s or, under the race
-# detector, in 170 s: it runs without it. Vet is a part of lint.
+# The many whole runs of the pipeline are too slow under the race detector, so only a few of them run
+# under it. Tests that play feeds at 30 times speed against limits that are 30 times as short are too
+# slow for it, too. They run by themselves, four at a time, because they wait for half of their time.
+# TestBombs unpacks tens of gigabytes. That takes 5 s, or 170 s under the race detector, so it runs
+# without. Vet is a part of lint.
 TEST    := $(GO) test -vet=off -shuffle=on -tags $(TAGS) -timeout 40m
 TESTRACE := $(if $(RACE),CGO_ENABLED=1 )$(TEST) $(RACE)
-# These packages start no goroutine and hold no lock, nor do their tests: the race detector makes them 5 to 10 times slower and finds nothing.
-# TestRaceless refuses others.
+# These packages and their tests start no goroutine and hold no lock. The race detector would make
+# them 5 to 10 times slower and find nothing. TestRaceless refuses other packages.
 RACELESS := . deploy/grafana detect/clock detect/core detect/outage detect/panel detect/rib detect/snapshot detect/visibility detect/watchlist enrich/geo/source \
   eval/simulate eval/simulate/year ingest/tablechunk ingest/updatefile internal/atomfeed internal/atomicfile internal/bgp internal/codec internal/config \
   internal/mrt internal/nearest internal/plaintext internal/query internal/terminal internal/timespan notify/incident notify/target notify/target/text \
@@ -46,7 +49,7 @@ up: build deps ## Fetch, build and watch the live feeds
 	$(BIN) up
 
 .PHONY: test
-test: build ## Run all tests; what the machine lacks is skipped by name
+test: build ## Run all tests; those that miss a program are skipped by name
 	@$(if $(RACE),,echo "without -race: it needs a C compiler (apt-get install gcc)";)\
 	$(BIN) fetch || echo "the embedded ClickHouse could not be fetched: its tests are skipped"
 	$(TEST) $(RACELESS:%=./%)
@@ -107,7 +110,8 @@ lint: ## Lint code and schemas
 	$(LINT) run --build-tags $(TAGS) --timeout 20m --max-issues-per-linter 0 --max-same-issues 0
 	cd schemas/proto && $(BUF) lint
 
-# Go now and then ends a fuzzer that found nothing with "context deadline exceeded" when its time is up: that one is run again, once.
+# When its time is up, Go sometimes ends a fuzzer that found nothing with "context deadline exceeded".
+# Such a fuzzer is run again, once.
 .PHONY: fuzz
 fuzz: ## Run every fuzzer for FUZZTIME (10s)
 	@for p in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
@@ -123,7 +127,8 @@ fuzz: ## Run every fuzzer for FUZZTIME (10s)
 bench: ## Run the benchmarks
 	$(GO) test -vet=off -tags $(TAGS) -run '^$$' -bench . -benchmem ./...
 
-# The detector at the Internet's size: 4 minutes and a gigabyte. BENCH_MEMORY_PREFIXES=100000 makes a small one.
+# The detector at the Internet's size takes 4 minutes and a gigabyte. BENCH_MEMORY_PREFIXES=100000
+# makes a small detector.
 .PHONY: bench-memory
 bench-memory: export BENCH_MEMORY_PREFIXES ?= 1200000
 bench-memory: ## Measure the memory of the detector and the loss of peers
@@ -134,7 +139,7 @@ cover: ## Tests with coverage, as coverage.out
 	$(GO) test -tags $(TAGS) -coverprofile coverage.out ./... && $(GO) tool cover -func coverage.out | tail -n 1
 
 .PHONY: gen
-gen: ## Generate code, the AsyncAPI document and a page from the schemas, what the pages load, the pages of configuration keys and metrics, and the boards
+gen: ## Generate code, the AsyncAPI document, docs of outages, keys and metrics, the files of the pages, the boards
 	cd schemas/proto && $(BUF) generate
 	$(GO) generate ./serve/page
 	$(GO) test -vet=off -tags $(TAGS) -run '^(TestAsyncAPI|TestOutagePage)$$' ./schemas -update
@@ -173,7 +178,7 @@ breaking: ## Compare the schemas with the newest released ones
 	  cd schemas/proto && $(BUF) breaking --against "$(CURDIR)/.git#tag=$$tag,subdir=schemas/proto"
 
 .PHONY: ci
-ci: ## What has to pass before anything lands
+ci: ## Run all checks that a change has to pass
 	$(MAKE) gen tidy
 	@git diff --exit-code -- schemas docs/outage.md docs/configuration.md docs/metrics.md cmd/darkmap/configuration_keys.json deploy/grafana/dashboards serve/page/web/dist go.mod go.sum || { echo "make gen tidy changed files: commit them"; exit 1; }
 	$(MAKE) breaking lint build cross
@@ -181,5 +186,5 @@ ci: ## What has to pass before anything lands
 	$(MAKE) test
 
 .PHONY: clean
-clean: ## Remove what was built
+clean: ## Remove built files
 	rm -rf bin coverage.out

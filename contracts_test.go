@@ -17,9 +17,9 @@ import (
 
 // TestContracts holds two rules outside of the files that own the contracts.
 //
-//   - word: a constant expression of a typed string of internal/bgp, that is, of a type that has
-//     named constants there, is one of those constants.
-//   - lane: nothing but internal/bgp/lane.go takes lanes apart or, tests aside, writes one.
+//   - word: a constant expression of a typed string of internal/bgp is one of the type's named
+//     constants there.
+//   - lane: only internal/bgp/lane.go takes lanes apart. Only that file and tests write lanes.
 func TestContracts(t *testing.T) {
 	t.Parallel()
 	for _, f := range brokenContracts(t, "./...") {
@@ -27,7 +27,7 @@ func TestContracts(t *testing.T) {
 	}
 }
 
-// TestContractsBroken shows that the rules find what breaks them, and nothing else.
+// TestContractsBroken checks that the rules find the lines that break them, and no others.
 func TestContractsBroken(t *testing.T) {
 	t.Parallel()
 	const dir = "./testdata/contracts"
@@ -107,7 +107,7 @@ type contracts struct {
 
 const domain = module + "/internal/bgp"
 
-// check returns what breaks the rules in a file.
+// check returns the lines of a file that break the rules.
 func (c *contracts) check(file *ast.File) []finding {
 	name := c.pkg.Fset.Position(file.Pos()).Filename
 	c.found, c.test = nil, strings.HasSuffix(name, "_test.go")
@@ -129,8 +129,8 @@ func (c *contracts) add(rule string, e ast.Expr) {
 	c.found = append(c.found, finding{c.pkg.Fset.Position(e.Pos()), rule, types.ExprString(e)})
 }
 
-// isWord reports whether e is a constant of a typed string, and not by its name in internal/bgp. A
-// lane in a test may be one.
+// isWord reports whether e is a constant of a typed string and is not written as a named constant of
+// internal/bgp. In a test, a lane may be such a constant.
 func (c *contracts) isWord(e ast.Expr) bool {
 	tv := c.pkg.TypesInfo.Types[e]
 	if tv.Value == nil || !tv.IsValue() {
@@ -164,7 +164,7 @@ func (c *contracts) isNamed(e ast.Expr) bool {
 	return ok && k.Pkg() != nil && k.Pkg().Path() == domain
 }
 
-// follow finds the variables that are given a lane.
+// follow finds the variables that are assigned a lane.
 func (c *contracts) follow() {
 	for before := -1; before != len(c.lanes); {
 		before = len(c.lanes)
@@ -199,8 +199,8 @@ func (c *contracts) give(to, from []ast.Expr) {
 	}
 }
 
-// isLane reports whether e is a lane: of that type, what GetLane returned, a field that is called
-// so, or a variable that was given one.
+// isLane reports whether e is a lane: an expression of type Lane, a result of GetLane, a field named
+// Lane, or a variable that was assigned a lane.
 func (c *contracts) isLane(e ast.Expr) bool {
 	e = ast.Unparen(e)
 	if name, ok := ofDomain(c.pkg.TypesInfo.TypeOf(e)); ok && name == "Lane" {
@@ -224,7 +224,7 @@ func (c *contracts) isLane(e ast.Expr) bool {
 	return false
 }
 
-// lane finds what takes a lane apart, and outside of tests what writes one.
+// lane finds expressions that take a lane apart and, outside of tests, those that write one.
 func (c *contracts) lane(n ast.Node) {
 	switch n := n.(type) {
 	case *ast.CallExpr:
@@ -254,7 +254,8 @@ func (c *contracts) lane(n ast.Node) {
 	}
 }
 
-// isStrings reports whether fun is a function of package strings. Clone leaves a lane whole.
+// isStrings reports whether fun is a function of package strings other than Clone, which does not
+// take a lane apart.
 func (c *contracts) isStrings(fun ast.Expr) bool {
 	s, ok := ast.Unparen(fun).(*ast.SelectorExpr)
 	if !ok {
@@ -264,7 +265,8 @@ func (c *contracts) isStrings(fun ast.Expr) bool {
 	return ok && o.Pkg() != nil && o.Pkg().Path() == "strings" && o.Name() != "Clone"
 }
 
-// written finds the literals that a lane is made of, outside of tests. An empty one is none.
+// written finds, outside of tests, the string literals that a lane is made of. It ignores the empty
+// string.
 func (c *contracts) written(e ast.Expr) {
 	if c.test {
 		return

@@ -1,4 +1,5 @@
-// Package darkmap_test holds the rules of the house: who may import whom, and that every package says what it is.
+// Package darkmap_test checks the rules of the repository: which package may import which, and that
+// every package has a comment.
 package darkmap_test
 
 import (
@@ -17,9 +18,9 @@ import (
 
 const module = "github.com/darkmap/darkmap"
 
-// rules says what a package may import from this module, by path below the module; the first prefix that fits decides.
-// A path ending in / means everything below it. Test files may import what they need. What is allowed holds what is below it, too, but for
-// =PATH, which is that package alone.
+// rules lists the packages of this module that a package may import, by path below the module. The
+// first prefix that matches decides. A path that ends in / means all packages below it. An allowed
+// path includes the packages below it; =PATH is that package alone. Test files may import any package.
 var rules = []struct {
 	pkg     string
 	allowed []string
@@ -77,10 +78,11 @@ var rules = []struct {
 	{"cmd/darkmap", []string{"schemas", "internal/", "ingest", "enrich", "detect", "sink", "notify", "serve", "eval"}},
 }
 
-// pure is what the detector's packages may import from this module: types, not clients. config is for their config.go.
+// pure lists the packages of this module that the detector's packages may import: types, not clients.
+// internal/config is for their config.go.
 var pure = []string{"schemas", "internal/bgp", "internal/codec", "internal/config", "internal/plaintext", "internal/query", "detect/snapshot"}
 
-// unlinked are packages with all that they import, directly or not, and what must not be among it.
+// unlinked lists packages and the import paths that they must not link, directly or not.
 var unlinked = []struct{ pkg, without string }{
 	{"detect/core", "github.com/twmb/franz-go"},
 	{"detect/core", "github.com/prometheus"},
@@ -113,12 +115,12 @@ func packages(t *testing.T) []goPackage {
 	}
 }
 
-// within reports whether path is prefix or below it; "internal/" holds everything below internal.
+// within reports whether path is prefix or below it. "internal/" means all packages below internal.
 func within(path, prefix string) bool {
 	return path == prefix || strings.HasPrefix(path, strings.TrimSuffix(prefix, "/")+"/")
 }
 
-// permits reports whether an entry of allowed lets a package be imported.
+// permits reports whether an entry of allowed permits the import of a package.
 func permits(allowed, imported string) bool {
 	if one, ok := strings.CutPrefix(allowed, "="); ok {
 		return imported == one
@@ -157,7 +159,7 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// TestUnlinked: what keeps a package pure holds for all that it links.
+// TestUnlinked checks that pure packages link none of the forbidden packages, directly or not.
 func TestUnlinked(t *testing.T) {
 	t.Parallel()
 	for _, tt := range unlinked {
@@ -174,7 +176,7 @@ func TestUnlinked(t *testing.T) {
 	}
 }
 
-// linked are the packages of a list, one a line, that are prefix or below it.
+// linked returns the packages of a list, one a line, that are prefix or below it.
 func linked(list, prefix string) []string {
 	return slices.DeleteFunc(strings.Fields(list), func(pkg string) bool { return !within(pkg, prefix) })
 }
@@ -199,7 +201,7 @@ func TestPackageComments(t *testing.T) {
 	}
 }
 
-// homes says which packages of this module may import a library; nobody means that only tests do.
+// homes lists the packages of this module that may import a library. An empty list means tests only.
 var homes = map[string][]string{
 	"github.com/twmb/franz-go/pkg/kfake":                      {"internal/kafka", "internal/kafkatest"},
 	"github.com/ClickHouse/clickhouse-go/v2":                  {"internal/clickhouse", "sink"},
@@ -222,7 +224,7 @@ var homes = map[string][]string{
 	"github.com/paulmach/orb":                                 {"serve/worldmap"},
 }
 
-// builders says where something that there should be one way to build is built.
+// builders lists constructors, and the only packages that may call each.
 var builders = map[string][]string{
 	"kgo.NewClient":               {"internal/kafka", "examples"},
 	"kgo.NewGroupTransactSession": {"internal/kafka"},
@@ -243,7 +245,7 @@ var builders = map[string][]string{
 	"context.Background":          {"cmd/darkmap", "examples", "serve/worldmap/make", "tools/kafka"},
 }
 
-// TestHomes keeps each library, and each kind of client, in the packages that are its home.
+// TestHomes checks that each library and each constructor is used in its own packages only.
 func TestHomes(t *testing.T) {
 	t.Parallel()
 	for _, p := range packages(t) {
@@ -270,7 +272,7 @@ func isWithin(path string, prefixes []string) bool {
 	return slices.ContainsFunc(prefixes, func(p string) bool { return within(path, p) })
 }
 
-// calls lists the functions of other packages that a file calls, as it writes them.
+// calls lists the functions of other packages that a file calls, as they are written there.
 func calls(t *testing.T, path string) []string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)

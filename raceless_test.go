@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// TestRaceless: what the Makefile tests without the race detector starts no goroutine, tests aside
-// that run in parallel, and shares nothing between goroutines that needs a lock.
+// TestRaceless checks that the packages that the Makefile tests without the race detector start no
+// goroutine, parallel tests aside, and share no data between goroutines that needs a lock.
 func TestRaceless(t *testing.T) {
 	t.Parallel()
 	makefile, err := os.ReadFile("Makefile")
@@ -46,7 +46,7 @@ func TestRaceless(t *testing.T) {
 	}
 }
 
-// concurrent lists what a file does with goroutines, in words. Text is its text; nil reads the file.
+// concurrent describes the uses of goroutines in a file. text is the source; nil reads the file.
 func concurrent(t *testing.T, path string, text any) (found []string) {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), path, text, parser.SkipObjectResolution)

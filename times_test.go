@@ -14,14 +14,16 @@ import (
 	"testing"
 )
 
-// secondsBegin is the beginning of a time of whole seconds, in SQL; secondsEnd is all of one on the left side of a comparison.
+// secondsBegin matches the begin of a time of whole seconds in SQL. secondsEnd matches a whole such
+// time on the left side of a comparison.
 const (
 	secondsBegin = `(?:(?:toDateTime|fromUnixTimestamp|parseDateTime\w*|now|toStartOf\w+)\(|\{\w+: *(?:DateTime(?:\('\w+'\))?|U?Int\d+)\}|\$__(?:from|to)Time\b|\d)`
 	secondsEnd   = `(?:(?:toDateTime|fromUnixTimestamp|parseDateTime\w*|now|toStartOf\w+)\([^()]*\)|\{\w+: *(?:DateTime(?:\('\w+'\))?|U?Int\d+)\}|\$__(?:from|to)Time|\b\d+)(?: *[-+] *INTERVAL \d+ \w+)?`
 )
 
-// inexact finds where SQL compares by < or > a column of microseconds of the schema with a time of seconds. A column that has seconds in one
-// table and microseconds in another counts, as text does not tell the table: microseconds are right with both.
+// inexact returns an expression that finds comparisons by < or > of a column of microseconds with a
+// time of seconds in SQL. A column that has seconds in one table and microseconds in another counts,
+// because the text does not show the table, and microseconds are right with both.
 func inexact(t *testing.T) *regexp.Regexp {
 	t.Helper()
 	b, err := os.ReadFile("internal/clickhouse/schema.json")
@@ -49,8 +51,10 @@ func inexact(t *testing.T) *regexp.Regexp {
 	return regexp.MustCompile(column + `\s*[<>]\s*` + secondsBegin + `|` + secondsEnd + `\s*[<>]\s*(?:\w+\.)?` + column)
 }
 
-// TestTimesInSQL: ClickHouse leaves out rows where < or > compares a time of microseconds with one of seconds (clickhouse.QuoteTime). Views, the
-// queries of docs/sql.md and the boards are tested by the types that ClickHouse sees; the SQL in Go and elsewhere in documents by its text.
+// TestTimesInSQL checks that no SQL in Go or in documents compares a time of microseconds with a time
+// of seconds by < or >: ClickHouse leaves out rows then (clickhouse.QuoteTime). It checks the text.
+// Other tests check views, the queries of docs/sql.md and the boards by the types that ClickHouse
+// sees.
 func TestTimesInSQL(t *testing.T) {
 	t.Parallel()
 	wrong := inexact(t)

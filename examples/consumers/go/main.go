@@ -1,6 +1,7 @@
 // Command go is an example. It reads bgp.outages.json.v1 and prints an alert, one JSON object a
 // line, when an outage opens, changes its severity, or is over. Replace send with a function that
-// tells your people. The program needs no code of darkmap: copy the folder, and `go mod init` it.
+// notifies your people. The program needs no code of darkmap: copy the folder, and `go mod init`
+// it.
 //
 // It keeps in a file, by outage id, the last alert of each outage. When it starts it reads the
 // missed records to the end, and only then decides, so an outage that began and ended meanwhile

@@ -1,6 +1,6 @@
 """An example: reads bgp.outages.json.v1 and prints an alert, one JSON object a line, when an outage opens, changes its severity, or is over.
 
-Replace send with a function that tells your people. The program keeps in a file, by outage id, the last alert of each
+Replace send with a function that notifies your people. The program keeps in a file, by outage id, the last alert of each
 outage. When it starts it reads the missed records to the end, and only then decides, so an outage that began and ended
 meanwhile makes no alert. It commits offsets after the alerts are sent and the file is written. So a crash in between
 sends an alert again, and loses none.

@@ -22,9 +22,9 @@ import (
 
 var hold = flag.Duration("bmp.hold", 0, "how long TestUpBMP waits at its end until a webhook was told of each of 200 prefixes that all routers take back, and as long until they are back; 10m is enough")
 
-// TestUpBMP watches real routers through every stage: whatever happens to sessions, routers and darkmap itself, bgp.routes has every
-// change in order, no withdrawal but what was taken back, and in the end what the routers' own tables say; and no outage is of
-// anything else.
+// TestUpBMP watches real routers through every stage, while sessions, routers and darkmap itself
+// break. bgp.routes has every change in order, and withdraws only prefixes that a router took back.
+// At the end it equals the routers' own tables. Outages are only of prefixes that were taken back.
 func TestUpBMP(t *testing.T) {
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -58,7 +58,7 @@ func TestUpBMP(t *testing.T) {
 			if err := o.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 				t.Error(err)
 			}
-			_ = o.cmd.Wait() // what it said is looked at below
+			_ = o.cmd.Wait() // its output is checked below
 			o.cmd = nil
 		},
 		Read: func() *routertest.View { return o.routes() },
@@ -89,7 +89,7 @@ func TestUpBMP(t *testing.T) {
 	}
 }
 
-// routes is the state that bgp.routes says.
+// routes returns the state of the routes according to bgp.routes.
 func (o *observatory) routes() *routertest.View {
 	o.t.Helper()
 	v := routertest.NewView()

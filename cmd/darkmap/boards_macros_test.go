@@ -9,8 +9,10 @@ import (
 	"time"
 )
 
-// expandBoard does with a query what Grafana and the official plugin for ClickHouse (4.20) do with it before ClickHouse sees it, of what the boards use:
-// $__conditionalAll goes first, in the browser; then variables get their values; then the plugin's server replaces the other macros.
+// expandBoard expands the macros and variables of a board's query as Grafana and the official
+// plugin for ClickHouse (4.20) do, as far as the boards use them. First the browser replaces
+// $__conditionalAll, then variables get their values, then the plugin's server replaces the other
+// macros.
 func expandBoard(t *testing.T, sql string, values map[string][]string, at boardTime) string {
 	t.Helper()
 	sql = expandAll(t, sql, values)
@@ -46,7 +48,8 @@ var (
 	timeIntervalUse  = regexp.MustCompile(`\$__timeInterval\(([a-z_.]+)\)`)
 )
 
-// expandAll replaces $__conditionalAll(condition, $variable): by the condition, or by 1=1 where all values are chosen or none is.
+// expandAll replaces $__conditionalAll(condition, $variable) by the condition, or by 1=1 if all
+// values are chosen or none is.
 func expandAll(t *testing.T, sql string, values map[string][]string) string {
 	t.Helper()
 	const macro = "$__conditionalAll("
@@ -86,7 +89,7 @@ func expandAll(t *testing.T, sql string, values map[string][]string) string {
 	}
 }
 
-// TestExpandBoard: the macros, as the plugin's documentation shows them.
+// TestExpandBoard checks the macros on the examples of the plugin's documentation.
 func TestExpandBoard(t *testing.T) {
 	t.Parallel()
 	at := newBoardTime("2022-10-21 10:05", "2022-10-21 11:05", 20*time.Second)

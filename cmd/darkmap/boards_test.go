@@ -14,7 +14,7 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// boardFile is what of a dashboard asks the store, and what leans on the answers.
+// boardFile holds the queries of a dashboard, and the parts that depend on their answers.
 type boardFile struct {
 	UID        string
 	Templating struct{ List []boardVariable }
@@ -50,14 +50,14 @@ type boardQuery struct {
 	Format       int // 0 is a time series
 }
 
-// boardSQL is a query of a board, and where it stands.
+// boardSQL is a query of a board, and its place there.
 type boardSQL struct {
 	where, sql string
 	series     bool
-	columns    []string // that the panel names
+	columns    []string // columns that the panel names
 }
 
-// readBoards reads the dashboards that Grafana is given.
+// readBoards reads the dashboards of Grafana.
 func readBoards(t *testing.T) (all []boardFile) {
 	t.Helper()
 	paths, err := filepath.Glob("../../deploy/grafana/dashboards/*.json")
@@ -80,7 +80,7 @@ func readBoards(t *testing.T) (all []boardFile) {
 
 var fieldOf = regexp.MustCompile(`__data\.fields\.([a-z_]+)`)
 
-// queries are the queries of the panels and of the annotations of a board.
+// queries returns the queries of the panels and of the annotations of a board.
 func (f boardFile) queries() (all []boardSQL) {
 	for _, p := range f.Panels {
 		var columns []string
@@ -104,8 +104,9 @@ func (f boardFile) queries() (all []boardSQL) {
 	return all
 }
 
-// boardTimes are what the time picker says: the whole year, the last hours of it, and a time before all data. The first choice of a board is asked in all
-// of them; the second in the year, the third in the last hours, and so on.
+// boardTimes are the values of the time picker: the whole year, its last hours, and a time before
+// all data. The queries run with the first choice of a board at all of these times, with the second
+// choice in the year, with the third in the last hours, and so on.
 var boardTimes = []boardTime{
 	newBoardTime("2025-01-01 00:00", "2026-01-01 00:00", 8*time.Hour), newBoardTime("2025-12-31 06:00", "2026-01-01 00:00", time.Minute),
 	newBoardTime("2020-01-01 00:00", "2020-01-02 00:00", time.Minute),
@@ -126,7 +127,8 @@ func newBoardTime(from, to string, interval time.Duration) boardTime {
 	return boardTime{a, b, interval}
 }
 
-// boardChoices are values of variables with which every query is asked, by board: those of the stories of the year, all, several, and what is not there.
+// boardChoices are the values of variables for the queries of each board: those of the stories of
+// the year, all values, several values, and values that do not exist.
 var boardChoices = map[string][]map[string][]string{
 	"darkmap-world":    {{"dataset": {"year"}, "family": {"$__all"}}, {"dataset": {"year"}, "family": {"ipv6"}}, {"dataset": {"year-replay"}, "family": {"ipv4"}}, {"dataset": {"it's none"}, "family": {"$__all"}}},
 	"darkmap-country":  {{"dataset": {"year"}, "code": {"CU"}}, {"dataset": {"year"}, "code": {"BR"}}, {"dataset": {"year-replay"}, "code": {"CU"}}, {"dataset": {"year"}, "code": {"SD"}}, {"dataset": {"year"}, "code": {"it's none"}}},
@@ -138,7 +140,8 @@ var boardChoices = map[string][]map[string][]string{
 	"darkmap-pipeline": {{"dataset": {"year"}}, {"dataset": {"it's none"}}},
 }
 
-// boardChecks look at answers to the first choice of a board in the whole year: what the stories of the year say.
+// boardChecks check the answers to the first choice of a board in the whole year against the
+// stories of the year.
 var boardChecks = map[string]func(*testing.T, *reply){
 	"darkmap-world, Countries out now":                exactly("countries", "1"),
 	"darkmap-world, Where":                            first("country", "CU"),
@@ -165,7 +168,8 @@ var boardChecks = map[string]func(*testing.T, *reply){
 	"darkmap-pipeline, Newest in the store":           holds("what", "feeds", "outages", "panel", "visibility"),
 }
 
-// askBoards asks every query of every board with every choice and time, as Grafana's user would. s holds the year of docs/sql.md.
+// askBoards runs every query of every board with every choice and time, as a user of Grafana would.
+// s holds the year of docs/sql.md.
 func askBoards(t *testing.T, s clickhouse.Server) {
 	t.Helper()
 	for _, f := range readBoards(t) {
@@ -202,7 +206,7 @@ func askBoards(t *testing.T, s clickhouse.Server) {
 	askMarks(t, s)
 }
 
-// askMarks asks the queries of docs/grafana.md, which mark outages in the boards of others.
+// askMarks runs the queries of docs/grafana.md that mark outages in other boards.
 func askMarks(t *testing.T, s clickhouse.Server) {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/grafana.md")
@@ -222,8 +226,8 @@ func askMarks(t *testing.T, s clickhouse.Server) {
 	}
 }
 
-// choose asks for the values of the variables of a board, and chooses: what the choice says, else the first one. A value that is chosen of what is there
-// has to be offered.
+// choose reads the values of a board's variables and returns the chosen ones: those of choice, else
+// the first value. A chosen value that exists has to be offered.
 func (f boardFile) choose(t *testing.T, s clickhouse.Server, choice map[string][]string, at boardTime) map[string][]string {
 	t.Helper()
 	values := map[string][]string{}
@@ -268,10 +272,12 @@ func (f boardFile) choose(t *testing.T, s clickhouse.Server, choice map[string][
 	return values
 }
 
-// plain are types that Grafana's plugin gives to panels as numbers, texts, times and truths.
+// plain matches the types that Grafana's plugin passes to panels as numbers, texts, times and
+// booleans.
 var plain = regexp.MustCompile(`^(LowCardinality\()?(Nullable\()?(U?Int(8|16|32|64)|Float(32|64)|String|Bool|Enum8\(.*\)|Date(32)?|DateTime(64)?(\(.*\))?)\)*$`)
 
-// askBoard asks one query and looks whether a panel can show its answer, which it returns; nil where there is none.
+// askBoard runs one query and checks that a panel can show its answer. It returns the answer, or
+// nil if there is none.
 func askBoard(t *testing.T, s clickhouse.Server, q boardSQL, values map[string][]string, at boardTime) *reply {
 	t.Helper()
 	sql := expandBoard(t, q.sql, values, at)
@@ -307,7 +313,7 @@ func askBoard(t *testing.T, s clickhouse.Server, q boardSQL, values map[string][
 	return a
 }
 
-// checkBoardRows looks at values: times rise, series have names, percentages lie between 0 and 100.
+// checkBoardRows checks values: times rise, series have names, percentages lie between 0 and 100.
 func checkBoardRows(t *testing.T, q boardSQL, a *reply) {
 	t.Helper()
 	before := ""
@@ -333,7 +339,7 @@ func checkBoardRows(t *testing.T, q boardSQL, a *reply) {
 	}
 }
 
-// seriesKey is the time and the series of a row, of which a chart has one value.
+// seriesKey returns the time and the series of a row. A chart has one value for each key.
 func seriesKey(a *reply, row []string) (key string) {
 	for i, name := range a.columns {
 		if name == "time" || name == "series" {

@@ -12,8 +12,10 @@ import (
 	"github.com/darkmap/darkmap/internal/mrttest"
 )
 
-// bmpOf is a raw recording of a router's BMP: its peers come up and send their tables, one of each family, then something each two minutes
-// for three hours; KP is away from 01:00 to 01:40. times gives the time of a message that is sent at; table is one of a table.
+// bmpOf returns a raw recording of a router's BMP. Its peers come up and send their tables, one for
+// each family. Then they send a message every two minutes for three hours. KP is away from 01:00 to
+// 01:40. times returns the timestamp of a message that is sent at at; table means that the message
+// belongs to a table.
 func bmpOf(w *mrttest.World, collector string, times func(at time.Duration, table bool) int64) []byte {
 	b := bmptest.Initiation(collector)
 	var peers []bmptest.Peer
@@ -60,7 +62,7 @@ func bmpOf(w *mrttest.World, collector string, times func(at time.Duration, tabl
 	return b
 }
 
-// TestCaseTimesOfBMP: what routers' recordings say of time, and what becomes of it.
+// TestCaseTimesOfBMP checks recordings of routers with different kinds of timestamps.
 func TestCaseTimesOfBMP(t *testing.T) {
 	t.Parallel()
 	us := func(t time.Time) int64 { return t.UnixMicro() }

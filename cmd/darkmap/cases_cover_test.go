@@ -23,8 +23,8 @@ func slash24s(first string, n int, origin bgp.ASN, country string) []mrttest.Rou
 	return all
 }
 
-// TestCaseMoreSpecifics: the /24s of a /16 are withdrawn one after another while the /16 stays. No address is lost, so each is
-// told once, as closed and minor (BGPalerter #516).
+// TestCaseMoreSpecifics withdraws the /24s of a /16 one after another while the /16 stays. No
+// address is lost, so each /24 has one event, closed and minor (BGPalerter #516).
 func TestCaseMoreSpecifics(t *testing.T) {
 	t.Parallel()
 	background, specifics := mrttest.Background(100), slash24s("30.1.0.0", 256, 64500, "FR")
@@ -35,7 +35,8 @@ func TestCaseMoreSpecifics(t *testing.T) {
 	replayCase(t, w, wholeFiles(w)).onlyCovered(t, mrttest.Prefixes(specifics))
 }
 
-// TestCaseAggregateToSpecifics: a /22 becomes four /24s of the same origin, first announced, then withdrawn. No address is lost.
+// TestCaseAggregateToSpecifics replaces a /22 by four /24s of the same origin, which are announced
+// before the /22 is withdrawn. No address is lost.
 func TestCaseAggregateToSpecifics(t *testing.T) {
 	t.Parallel()
 	background, kp := mrttest.Background(100), mrttest.KP()
@@ -47,7 +48,8 @@ func TestCaseAggregateToSpecifics(t *testing.T) {
 	replayCase(t, w, wholeFiles(w)).onlyCovered(t, []netip.Prefix{aggregate.Prefix})
 }
 
-// onlyCovered asserts that the run told once of each of the prefixes, as lost but covered by its own origin, and of nothing else.
+// onlyCovered asserts that the run has one event of each of the prefixes, as lost but covered by
+// its own origin, and no other event.
 func (r caseResult) onlyCovered(t *testing.T, prefixes []netip.Prefix) {
 	t.Helper()
 	if r.code != 0 {
@@ -71,8 +73,8 @@ func (r caseResult) onlyCovered(t *testing.T, prefixes []netip.Prefix) {
 	}
 }
 
-// TestCaseAggregateLostLater: the more-specifics that replaced an aggregate are lost as well. The aggregate's addresses are gone
-// from then on.
+// TestCaseAggregateLostLater loses the more-specifics that replaced an aggregate. The aggregate's
+// addresses are gone from then on.
 func TestCaseAggregateLostLater(t *testing.T) {
 	t.Parallel()
 	background, kp := mrttest.Background(100), mrttest.KP()
@@ -93,8 +95,9 @@ func TestCaseAggregateLostLater(t *testing.T) {
 	}
 }
 
-// TestCaseAggregatePartlyReplaced: a /21 is replaced by its /24s an hour before two of these are withdrawn. The prefix, its AS and its
-// country have lost a quarter of their space, until the other six are withdrawn as well.
+// TestCaseAggregatePartlyReplaced replaces a /21 by its /24s an hour before two of these are
+// withdrawn. The prefix, its AS and its country have lost a quarter of their space, until the other
+// six are withdrawn as well.
 func TestCaseAggregatePartlyReplaced(t *testing.T) {
 	t.Parallel()
 	background, specifics := mrttest.Background(100), slash24s("175.45.176.0", 8, 131279, "KP")
@@ -130,7 +133,8 @@ func TestCaseAggregatePartlyReplaced(t *testing.T) {
 	}
 }
 
-// TestCaseOneOfTwoOrigins: two ASes originate two prefixes. One stops, and everybody hears the other: nothing is lost.
+// TestCaseOneOfTwoOrigins has two ASes originate two prefixes. One stops, and all peers hear the
+// other: nothing is lost.
 func TestCaseOneOfTwoOrigins(t *testing.T) {
 	t.Parallel()
 	background := mrttest.Background(100)

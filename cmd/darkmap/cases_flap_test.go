@@ -21,7 +21,8 @@ func flapping(from, to, out, back time.Duration) *mrttest.World {
 	return w
 }
 
-// TestCaseSixMinutes: six minutes out and six minutes back for four hours is one intermittent event, whose pauses are listed.
+// TestCaseSixMinutes: six minutes out and six minutes back for four hours is one intermittent
+// event, with a list of its pauses.
 func TestCaseSixMinutes(t *testing.T) {
 	t.Parallel()
 	w := flapping(time.Hour, 5*time.Hour, 6*time.Minute, 6*time.Minute)
@@ -43,8 +44,8 @@ func TestCaseSixMinutes(t *testing.T) {
 	}
 }
 
-// TestCaseNoPauseOfAMinute: 80 seconds out and 40 seconds back for two hours. At the end of every minute all is lost; every other
-// minute the routes came and went.
+// TestCaseNoPauseOfAMinute: 80 seconds out and 40 seconds back for two hours. At the end of every
+// minute all routes are lost. In every other minute the routes came and went.
 func TestCaseNoPauseOfAMinute(t *testing.T) {
 	t.Parallel()
 	w := flapping(time.Hour+50*time.Second, 3*time.Hour, 80*time.Second, 40*time.Second)
@@ -63,8 +64,8 @@ func TestCaseNoPauseOfAMinute(t *testing.T) {
 	}
 }
 
-// TestCaseShortLosses: losses of less than five minutes that come again and again are one event, also those that had been published
-// by themselves before it was known; --all lists nothing beside it.
+// TestCaseShortLosses: losses of less than five minutes that come again and again are one event,
+// even those that were published by themselves before. --all lists no other event.
 func TestCaseShortLosses(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ begin, out, back time.Duration }{

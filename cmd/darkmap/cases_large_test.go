@@ -11,8 +11,8 @@ import (
 	"github.com/darkmap/darkmap/internal/mrttest"
 )
 
-// largeAS returns a network of 1,436 prefixes with 6,400 /24s, of which the first 344 have 384 /24s: 24 % of the prefixes and 6 %
-// of the space.
+// largeAS returns a network of 1,436 prefixes with 6,400 /24s. Its first 344 prefixes have 384
+// /24s: 24 % of the prefixes and 6 % of the space.
 func largeAS(origin bgp.ASN) (all, part []mrttest.Route) {
 	at := 40 << 16 // in /24s
 	for i := range 1436 {
@@ -37,8 +37,8 @@ func largeAS(origin bgp.ASN) (all, part []mrttest.Route) {
 	return all, all[:344]
 }
 
-// TestCaseLargeAS: a network that is too large to lose a tenth of its space loses a quarter of its prefixes for 44 minutes
-// (AS13335 on 21 June 2022).
+// TestCaseLargeAS: a network that is too large to lose a tenth of its space loses a quarter of its
+// prefixes for 44 minutes (AS13335 on 21 June 2022).
 func TestCaseLargeAS(t *testing.T) {
 	t.Parallel()
 	for _, size := range [][2]int{{3, 1}, {4, 10}} {
@@ -66,8 +66,8 @@ func TestCaseLargeAS(t *testing.T) {
 	}
 }
 
-// TestCaseAggregatesCovered: the aggregates of a large network go, and the more-specifics under them stay. The network has lost
-// nothing.
+// TestCaseAggregatesCovered: the aggregates of a large network go, and their more-specifics stay.
+// The network has lost nothing.
 func TestCaseAggregatesCovered(t *testing.T) {
 	t.Parallel()
 	background, specifics := mrttest.Background(100), slash24s("40.0.0.0", 1600, 64500, "US")

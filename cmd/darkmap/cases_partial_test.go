@@ -9,7 +9,8 @@ import (
 	"github.com/darkmap/darkmap/internal/mrttest"
 )
 
-// TestCasePartial: seven of twelve voters lose the prefixes of a network. They are partial, and so are the network and its country.
+// TestCasePartial: seven of twelve voters lose the prefixes of a network. The prefixes, the network
+// and its country are partial.
 func TestCasePartial(t *testing.T) {
 	t.Parallel()
 	background, kp := mrttest.Background(100), mrttest.KP()

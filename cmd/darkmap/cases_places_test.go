@@ -14,8 +14,9 @@ import (
 	"github.com/darkmap/darkmap/internal/mrttest"
 )
 
-// TestCaseSixToFour: 2002::/16 is away for 40 minutes. It is nobody's address space (RFC 3056), and larger than all else: the prefix has
-// an event, its origin and the world have none. One of the others is an outage of its AS.
+// TestCaseSixToFour: 2002::/16 is away for 40 minutes. It is no address space of any network (RFC
+// 3056), and larger than all other prefixes. The prefix has an event; its origin and the world have
+// none. The loss of another prefix is an outage of its AS.
 func TestCaseSixToFour(t *testing.T) {
 	t.Parallel()
 	var background []mrttest.Route
@@ -43,8 +44,9 @@ func TestCaseSixToFour(t *testing.T) {
 	}
 }
 
-// TestCaseSmallPanel: three routers know 40 prefixes of a country that has a hundred times as many, and all four of another one. What
-// they say of the first is said of the prefixes and networks that they know; the second is a country's outage.
+// TestCaseSmallPanel: three routers know 40 prefixes of a country that has a hundred times as many,
+// and all four prefixes of another country. The loss in the first country makes events of the known
+// prefixes and networks alone. The loss in the second is a country's outage.
 func TestCaseSmallPanel(t *testing.T) {
 	t.Parallel()
 	known, kp := mrttest.Background(40), mrttest.KP()
@@ -79,8 +81,9 @@ func TestCaseSmallPanel(t *testing.T) {
 	}
 }
 
-// TestCaseCoveredByTable: updates alone, of which no aggregate is heard. A lost prefix that the prefix-to-origin table has under a
-// less-specific of its origin is told as such; under another's it is not.
+// TestCaseCoveredByTable: updates alone, without any aggregate. If the prefix-to-origin table has a
+// less-specific of the same origin, the event of the lost prefix reports it. A less-specific of
+// another origin is not reported.
 func TestCaseCoveredByTable(t *testing.T) {
 	t.Parallel()
 	background, kp := mrttest.Background(60), mrttest.KP()

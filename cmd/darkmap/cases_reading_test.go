@@ -13,7 +13,7 @@ import (
 	"github.com/darkmap/darkmap/internal/mrttest"
 )
 
-// darkWorld is the control's: KP is away from 01:00 to 01:40.
+// darkWorld returns the world of the control, and its routes of KP. awayAndBack takes these away.
 func darkWorld() (w *mrttest.World, kp []mrttest.Route) {
 	background, kp := mrttest.Background(300), mrttest.KP()
 	w = mrttest.NewWorld(caseStart, 3, 8, slices.Concat(background, kp))
@@ -21,13 +21,13 @@ func darkWorld() (w *mrttest.World, kp []mrttest.Route) {
 	return w, kp
 }
 
-// awayAndBack withdraws and announces KP.
+// awayAndBack withdraws KP at 01:00 and announces it at 01:40.
 func awayAndBack(w *mrttest.World, kp []mrttest.Route) {
 	w.Withdraw(time.Hour, w.Peers, mrttest.Prefixes(kp)...)
 	w.Announce(100*time.Minute, w.Peers, kp...)
 }
 
-// wantControl checks for the control's six outages.
+// wantControl checks for the six outages of the control.
 func wantControl(t *testing.T, got caseResult, code int) {
 	t.Helper()
 	if got.code != code || len(got.outages) != 6 || len(got.of(bgp.EntityCountry, "KP")) != 1 {
@@ -40,7 +40,7 @@ func wantControl(t *testing.T, got caseResult, code int) {
 	}
 }
 
-// withTables are the files of w, each table with what edit makes of it.
+// withTables returns the files of w, with each table changed by edit.
 func withTables(w *mrttest.World, edit func(table []byte) []byte) []caseFile {
 	files := wholeFiles(w)
 	for i := range files {
@@ -51,7 +51,7 @@ func withTables(w *mrttest.World, edit func(table []byte) []byte) []caseFile {
 	return files
 }
 
-// TestCaseUnreadableRecordInATable: the rest of the table counts.
+// TestCaseUnreadableRecordInATable: the other records of the table count.
 func TestCaseUnreadableRecordInATable(t *testing.T) {
 	t.Parallel()
 	attributes := []byte{0x40, 1, 1, 0}
@@ -79,7 +79,8 @@ func TestCaseUnreadableRecordInATable(t *testing.T) {
 		t.Parallel()
 		w, kp := darkWorld()
 		awayAndBack(w, kp)
-		w.Routes = append(w.Routes, mrttest.Route{Prefix: netip.MustParsePrefix("198.18.0.0/24"), Via: 3000, Origin: 20000}) // in the record that is cut
+		// In the record that is cut.
+		w.Routes = append(w.Routes, mrttest.Route{Prefix: netip.MustParsePrefix("198.18.0.0/24"), Via: 3000, Origin: 20000})
 		got := replayCase(t, w, withTables(w, func(b []byte) []byte { return b[:len(b)-3] }))
 		wantControl(t, got, exitDamaged)
 		if !strings.Contains(got.stderr, "counts as far as it goes") || len(got.outages) > 0 && got.outages[0].Panel.Table != bgp.TablesComplete {
@@ -97,7 +98,7 @@ func TestCaseUnreadableRecordInATable(t *testing.T) {
 	})
 }
 
-// TestCaseCutUpdates: the withdrawals in front of the cut count, and the votes of the peers stay.
+// TestCaseCutUpdates: the withdrawals before the cut count, and the peers keep their votes.
 func TestCaseCutUpdates(t *testing.T) {
 	t.Parallel()
 	w, kp := darkWorld()
@@ -110,8 +111,8 @@ func TestCaseCutUpdates(t *testing.T) {
 	wantControl(t, replayCase(t, w, wholeFiles(w)), exitDamaged)
 }
 
-// TestCaseMalformedUpdates: the withdrawals in front of a wrong length count, and so do announcements that RFC 7606 treats as withdrawals;
-// both are named.
+// TestCaseMalformedUpdates: the withdrawals before a wrong length count, and so do announcements
+// that RFC 7606 treats as withdrawals. Both faults are reported.
 func TestCaseMalformedUpdates(t *testing.T) {
 	t.Parallel()
 	_, kp := darkWorld()
@@ -141,7 +142,8 @@ func TestCaseMalformedUpdates(t *testing.T) {
 	}
 }
 
-// TestCasePeersWithoutAnAS: a peer index table of AS 0 alone: the addresses join tables and updates.
+// TestCasePeersWithoutAnAS: a peer index table with AS 0 alone. The addresses connect tables and
+// updates.
 func TestCasePeersWithoutAnAS(t *testing.T) {
 	t.Parallel()
 	w, kp := darkWorld()
@@ -162,7 +164,7 @@ func renumbered(table []byte, w *mrttest.World, asn uint32) []byte {
 	return b
 }
 
-// TestCaseTablesOfOthers: tables and updates that have no peer in common are said.
+// TestCaseTablesOfOthers: tables and updates without a common peer are reported.
 func TestCaseTablesOfOthers(t *testing.T) {
 	t.Parallel()
 	w, kp := darkWorld()

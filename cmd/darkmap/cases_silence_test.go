@@ -13,7 +13,8 @@ import (
 	"github.com/darkmap/darkmap/internal/mrttest"
 )
 
-// verdicts are the minutes of each family in the report of a replay, in the order of bgp.Families.
+// verdicts returns the minutes of each family in the report of a replay, in the order of
+// bgp.Families.
 func (r caseResult) verdicts(t *testing.T) []core.Verdicts {
 	t.Helper()
 	for line := range strings.Lines(r.stderr) {
@@ -28,7 +29,8 @@ func (r caseResult) verdicts(t *testing.T) []core.Verdicts {
 	return nil
 }
 
-// outageOfKP is a world of three hours in which the four prefixes of KP are away from 01:00 to 01:40.
+// outageOfKP returns a world of three hours in which the four prefixes of KP are away from 01:00 to
+// 01:40.
 func outageOfKP(start time.Time, collectors, peers int) *mrttest.World {
 	background, kp := mrttest.Background(300), mrttest.KP()
 	w := mrttest.NewWorld(start, collectors, peers, slices.Concat(background, kp))
@@ -38,7 +40,7 @@ func outageOfKP(start time.Time, collectors, peers int) *mrttest.World {
 	return w
 }
 
-// undecided checks that no verdict was possible, for that reason, and that the run says so.
+// undecided checks that no verdict was possible for the reason why, and that the run reports it.
 func (r caseResult) undecided(t *testing.T, why bgp.NoVerdict, says string) {
 	t.Helper()
 	opened := slices.DeleteFunc(slices.Clone(r.outages), func(o bgp.Outage) bool { return o.State == bgp.StateSuspected })
@@ -51,7 +53,7 @@ func (r caseResult) undecided(t *testing.T, why bgp.NoVerdict, says string) {
 	}
 }
 
-// TestCaseTwoPeers: with tables of two networks nothing can be decided, and neither with updates of two.
+// TestCaseTwoPeers: with tables of two networks nothing can be decided, nor with updates of two.
 func TestCaseTwoPeers(t *testing.T) {
 	t.Parallel()
 	w := outageOfKP(caseStart, 1, 2)
@@ -60,7 +62,7 @@ func TestCaseTwoPeers(t *testing.T) {
 	replayCase(t, w, []caseFile{{"c0", "updates.mrt", w.Updates("c0", 0, 1<<62)}}).undecided(t, bgp.NoVerdictVoters, says)
 }
 
-// TestCasePartialTables: of eight networks two have a whole table, the others a tenth.
+// TestCasePartialTables: of eight networks two have a whole table, the others a tenth of one.
 func TestCasePartialTables(t *testing.T) {
 	t.Parallel()
 	w := outageOfKP(caseStart, 1, 8)
@@ -74,7 +76,7 @@ func TestCasePartialTables(t *testing.T) {
 	}
 }
 
-// TestCaseOneMinute: what happens in one minute, or in fewer than a loss has to last, opens nothing.
+// TestCaseOneMinute: a loss of one minute, or one shorter than the minimum, opens no event.
 func TestCaseOneMinute(t *testing.T) {
 	t.Parallel()
 	for _, length := range []time.Duration{time.Minute, 4 * time.Minute} {
@@ -86,7 +88,8 @@ func TestCaseOneMinute(t *testing.T) {
 	}
 }
 
-// TestCaseOneFamily: a replay of one family alone is no failure, and says that the other is not there.
+// TestCaseOneFamily: a replay of one family alone is no failure, and reports that the other is
+// missing.
 func TestCaseOneFamily(t *testing.T) {
 	t.Parallel()
 	w := outageOfKP(caseStart, 1, 8)
@@ -100,8 +103,8 @@ func TestCaseOneFamily(t *testing.T) {
 	}
 }
 
-// TestCaseUnreadableBesideGood: files beside the good ones that cannot be read, are empty, or are of another time take nothing away
-// from what the good ones show.
+// TestCaseUnreadableBesideGood: unreadable files, empty files and files of another time do not
+// change the results of the good files beside them.
 func TestCaseUnreadableBesideGood(t *testing.T) {
 	t.Parallel()
 	w := outageOfKP(caseStart, 1, 8)
@@ -113,7 +116,7 @@ func TestCaseUnreadableBesideGood(t *testing.T) {
 	for i, r := 0, rand.NewChaCha8([32]byte{1}); i < len(noise); i++ {
 		noise[i] = byte(r.Uint64())
 	}
-	quiet := func(days, peers int) *mrttest.World { // c2 of it is no collector of w
+	quiet := func(days, peers int) *mrttest.World { // its c2 is no collector of w
 		q := mrttest.NewWorld(caseStart.AddDate(0, 0, days), 3, peers, w.Routes)
 		q.Churn(0, 3*time.Hour, 2*time.Minute, q.Peers, mrttest.Background(300))
 		return q
@@ -142,7 +145,8 @@ func TestCaseUnreadableBesideGood(t *testing.T) {
 	}
 }
 
-// TestCaseTwoOfThree: of three collectors one has an unreadable table, and one no table: the panel is that of the third.
+// TestCaseTwoOfThree: of three collectors one has an unreadable table, and one has no table. The
+// panel is that of the third.
 func TestCaseTwoOfThree(t *testing.T) {
 	t.Parallel()
 	w := outageOfKP(caseStart, 3, 8)
@@ -155,18 +159,20 @@ func TestCaseTwoOfThree(t *testing.T) {
 	}
 }
 
-// TestCaseNothingHeardTwice: without tables a prefix of which half of the voters never spoke cannot be decided.
+// TestCaseNothingHeardTwice: without tables, a prefix of which half of the voters sent no update
+// cannot be decided.
 func TestCaseNothingHeardTwice(t *testing.T) {
 	t.Parallel()
 	background := mrttest.Background(300)
 	w := mrttest.NewWorld(caseStart, 1, 9, background)
-	for i, p := range w.Peers { // each peer speaks of prefixes of its own
+	for i, p := range w.Peers { // each peer sends updates of prefixes of its own
 		w.Churn(0, time.Hour, time.Minute, []mrttest.Peer{p}, background[30*i:30*i+30])
 	}
 	replayCase(t, w, []caseFile{{"c0", "updates.mrt", w.Updates("c0", 0, 1<<62)}}).undecided(t, bgp.NoVerdictPrefixes, "of no prefix half of the 9 voters have sent updates")
 }
 
-// TestCaseRubbish: with nothing to decide on the replay says so, and what is no capture is refused as what it is.
+// TestCaseRubbish: a replay that can decide nothing reports that. A file that is no capture is
+// refused, with its kind of contents.
 func TestCaseRubbish(t *testing.T) {
 	t.Parallel()
 	w := outageOfKP(caseStart, 1, 1)

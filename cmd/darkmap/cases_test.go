@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/internal/mrttest"
 )
 
-// caseStart is when the worlds of these tests begin.
+// caseStart is the begin of the worlds of these tests.
 var caseStart = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 
 // caseFile is an input of a replay: a file of the collector.
@@ -20,14 +20,14 @@ type caseFile struct {
 	bytes           []byte
 }
 
-// caseResult is what `darkmap replay --no-store --format json --all` gave.
+// caseResult is the result of `darkmap replay --no-store --format json --all`.
 type caseResult struct {
 	code    int
 	outages []bgp.Outage
 	stderr  string
 }
 
-// replayCase replays files whose places and origins are those of the world.
+// replayCase replays files with the geography and the origins of the world.
 func replayCase(t *testing.T, w *mrttest.World, files []caseFile, flags ...string) caseResult {
 	t.Helper()
 	dir := t.TempDir()
@@ -60,7 +60,7 @@ func (r caseResult) of(kind bgp.EntityType, code string) (found []bgp.Outage) {
 	return found
 }
 
-// wholeFiles are a table of every collector at the start, and all its updates.
+// wholeFiles returns a table of every collector at the start, and all its updates.
 func wholeFiles(w *mrttest.World) []caseFile {
 	var files []caseFile
 	for _, c := range w.Collectors() {

@@ -21,7 +21,8 @@ func timesWorld() *mrttest.World {
 	return w
 }
 
-// wantKP fails unless one country, one AS and four prefixes were away from and to these minutes, and nothing else.
+// wantKP fails unless one country, one AS and four prefixes were away from from to to, and no
+// others.
 func (r caseResult) wantKP(t *testing.T, code int, from, to time.Duration) {
 	t.Helper()
 	country := r.of(bgp.EntityCountry, "KP")
@@ -36,7 +37,7 @@ func (r caseResult) wantKP(t *testing.T, code int, from, to time.Duration) {
 	}
 }
 
-// says fails unless standard error holds all of these.
+// says fails unless standard error holds all of the words.
 func (r caseResult) says(t *testing.T, words ...string) {
 	t.Helper()
 	for _, w := range words {
@@ -46,7 +47,7 @@ func (r caseResult) says(t *testing.T, words ...string) {
 	}
 }
 
-// cut returns the collector's files of updates, from each of the times to the next.
+// cut returns the collector's files of updates, one from each of the times to the next.
 func cut(w *mrttest.World, c string, at ...time.Duration) (files []caseFile) {
 	for i, from := range at[:len(at)-1] {
 		files = append(files, caseFile{c, c + "." + from.String() + ".updates.mrt", w.Updates(c, from, at[i+1])})
@@ -54,8 +55,8 @@ func cut(w *mrttest.World, c string, at ...time.Duration) (files []caseFile) {
 	return files
 }
 
-// TestCaseTablesAmongUpdates: a folder as an archive has it, with a second table, of which one is written while prefixes are away; and
-// the same in fewer files.
+// TestCaseTablesAmongUpdates: a folder with the layout of an archive, with a second table. One of
+// the tables is written while prefixes are away. The same in fewer files gives the same.
 func TestCaseTablesAmongUpdates(t *testing.T) {
 	t.Parallel()
 	kp := mrttest.Prefixes(mrttest.KP())
@@ -82,7 +83,8 @@ func TestCaseTablesAmongUpdates(t *testing.T) {
 	}
 }
 
-// TestCaseFirstTableLate: what comes before the first table is learned from updates; from the table on everything is decided.
+// TestCaseFirstTableLate: updates before the first table are learned from. From the table on all
+// prefixes are decided.
 func TestCaseFirstTableLate(t *testing.T) {
 	t.Parallel()
 	w := timesWorld()
@@ -100,7 +102,8 @@ func TestCaseFirstTableLate(t *testing.T) {
 	}
 }
 
-// TestCaseFirstTableWhileAway: the first tables are written while prefixes are away that updates alone showed as lost: the loss goes on.
+// TestCaseFirstTableWhileAway: the first tables are written while prefixes are away that updates
+// alone showed as lost. The loss goes on.
 func TestCaseFirstTableWhileAway(t *testing.T) {
 	t.Parallel()
 	kp := mrttest.Prefixes(mrttest.KP())
@@ -123,8 +126,9 @@ func TestCaseFirstTableWhileAway(t *testing.T) {
 	}
 }
 
-// TestCaseReturnInGap: updates are missing while prefixes come back, and a table answers the gap: the record says between which times
-// the end lies. The gap begins with the last record before it.
+// TestCaseReturnInGap: updates are missing while prefixes come back, and a table answers the gap.
+// The record reports the two times between which the end lies. The gap begins with the last record
+// before it.
 func TestCaseReturnInGap(t *testing.T) {
 	t.Parallel()
 	w := timesWorld()
@@ -155,7 +159,7 @@ func TestCaseYoungTable(t *testing.T) {
 	got.says(t, "young.mrt, is younger than all updates")
 }
 
-// setTimes adds to the times of a file's records of BGP4MP_ET or BGP4MP that which tells.
+// setTimes replaces the time t of each record n of a file of BGP4MP_ET or BGP4MP by shift(n, t).
 func setTimes(b []byte, shift func(n int, t uint32) uint32) []byte {
 	b = slices.Clone(b)
 	for n, at := 0, 0; at < len(b); n++ {
@@ -165,7 +169,8 @@ func setTimes(b []byte, shift func(n int, t uint32) uint32) []byte {
 	return b
 }
 
-// TestCaseOddTimes: some records of one collector have a wrong time; nothing else changes, and the file is named where they are far off.
+// TestCaseOddTimes: some records of one collector have a wrong time. The results do not change. The
+// file is reported if the times are far off.
 func TestCaseOddTimes(t *testing.T) {
 	t.Parallel()
 	start := uint32(caseStart.Unix())
@@ -221,7 +226,8 @@ func TestCaseOddTimeAtACut(t *testing.T) {
 	replayCase(t, w, files).wantKP(t, exitDamaged, time.Hour, 100*time.Minute)
 }
 
-// TestCaseFilesThatDoNotBelong: an empty file, one of another month and one of 2106 do not change what the others give, and are named.
+// TestCaseFilesThatDoNotBelong: an empty file, one of another month and one of 2106 are reported,
+// and do not change the results of the others.
 func TestCaseFilesThatDoNotBelong(t *testing.T) {
 	t.Parallel()
 	w := timesWorld()
@@ -234,7 +240,7 @@ func TestCaseFilesThatDoNotBelong(t *testing.T) {
 	got.says(t, "empty.mrt", "/month.mrt is left out", "/month.of.c1.mrt is left out", "late.mrt is left out", "on 3 collector")
 }
 
-// TestCaseNoTimes: a file whose times cannot be any is refused where there is nothing else.
+// TestCaseNoTimes: a file with impossible times is refused if it is the only file.
 func TestCaseNoTimes(t *testing.T) {
 	t.Parallel()
 	w := timesWorld()
@@ -246,8 +252,8 @@ func TestCaseNoTimes(t *testing.T) {
 	got.says(t, "late.mrt", "cannot be right")
 }
 
-// TestCaseMissingFiles: a quarter of an hour is missing at all collectors. It is named; a later table heals it, before and after which
-// nothing else is found.
+// TestCaseMissingFiles: a quarter of an hour is missing at all collectors. It is reported. A later
+// table heals it. Before and after that table no other outage is found.
 func TestCaseMissingFiles(t *testing.T) {
 	t.Parallel()
 	w := timesWorld()
@@ -264,7 +270,8 @@ func TestCaseMissingFiles(t *testing.T) {
 	}
 }
 
-// TestCaseQuietRouters: nothing is missing between hourly files of three routers that say something each quarter of an hour.
+// TestCaseQuietRouters: nothing is missing between hourly files of three routers that send a
+// message every quarter of an hour.
 func TestCaseQuietRouters(t *testing.T) {
 	t.Parallel()
 	background, kp := mrttest.Background(100), mrttest.KP()

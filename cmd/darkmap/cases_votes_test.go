@@ -8,7 +8,8 @@ import (
 	"github.com/darkmap/darkmap/internal/mrttest"
 )
 
-// TestCaseLostVotes: voters that withdraw all that they held are named, while the others go on deciding: five of them, and how many more.
+// TestCaseLostVotes: voters that withdraw all their routes are reported, five of them by name, and
+// how many more. The others go on deciding.
 func TestCaseLostVotes(t *testing.T) {
 	t.Parallel()
 	for lost, names := range map[int]string{

@@ -24,7 +24,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// worldUpdates are the records of bgp.updates that the captures of a world become: a table of each collector at its start, and the updates until a time.
+// worldUpdates returns the records of bgp.updates from the captures of a world: a table of each
+// collector at its start, and the updates until a time.
 func worldUpdates(t *testing.T, w *mrttest.World, until time.Duration) (all []*pb.UpdateRecord) {
 	t.Helper()
 	dir := t.TempDir()
@@ -42,7 +43,8 @@ func worldUpdates(t *testing.T, w *mrttest.World, until time.Duration) (all []*p
 	return all
 }
 
-// playInputs hands every record that inputs are played as to take, which may not keep it, and returns their plan.
+// playInputs calls take with every record of the played inputs, and returns their plan. take must
+// not keep the record.
 func playInputs(t *testing.T, inputs []playback.Input, take func(playback.Record)) *playback.Plan {
 	t.Helper()
 	plan, err := playback.NewPlan(t.Context(), inputs)
@@ -63,7 +65,8 @@ func playInputs(t *testing.T, inputs []playback.Input, take func(playback.Record
 	}
 }
 
-// detected has enrich and detect work on records of bgp.updates, in order of time, and returns the outages.
+// detected runs enrich and detect on records of bgp.updates, in order of time, and returns the
+// outages.
 func detected(t *testing.T, cfg enrich.Config, updates []*pb.UpdateRecord) (all []incident.PastRecord) {
 	t.Helper()
 	sources, err := enrich.OpenSources(cfg, slog.New(slog.DiscardHandler))

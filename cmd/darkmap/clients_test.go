@@ -10,7 +10,7 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// recipe returns the indented lines under a title of what --print-connection prints.
+// recipe returns the indented lines under a title in the output of --print-connection.
 func recipe(t *testing.T, printed, title string) string {
 	t.Helper()
 	_, text, found := strings.Cut(printed, "\n"+title)
@@ -29,8 +29,8 @@ func recipe(t *testing.T, printed, title string) string {
 	return strings.Join(lines, "")
 }
 
-// TestClients reads the store of an up with curl, Python's clickhouse-connect and clickhouse-go, by the lines that --print-connection
-// prints, as they are printed.
+// TestClients reads the store of an up with curl, Python's clickhouse-connect and clickhouse-go, by
+// the lines that --print-connection prints, unchanged.
 func TestClients(t *testing.T) {
 	t.Parallel()
 	python := filepath.Join(datatest.Root(t), "examples", "consumers", "python", ".venv", "bin", "python")
@@ -59,7 +59,7 @@ func TestClients(t *testing.T) {
 		{"Go", "0 <nil>", []string{"go", "run", source}},
 	} {
 		cmd := exec.CommandContext(t.Context(), client.command[0], client.command[1:]...)
-		cmd.Dir = datatest.Root(t) // go run takes the modules of this one
+		cmd.Dir = datatest.Root(t) // go run uses the modules of this repository
 		cmd.Stderr = t.Output()
 		if out, err := cmd.Output(); err != nil || strings.TrimSpace(string(out)) != client.want {
 			t.Errorf("%s: got %q, %v, want %q from\n%s", client.name, out, err, client.want, client.command)

@@ -11,8 +11,8 @@ import (
 	"github.com/darkmap/darkmap/internal/kafkatest"
 )
 
-// TestReplayOnACluster replays over a real Apache Kafka and a ClickHouse that runs apart, named in the configuration, and
-// finds what the embedded ones give.
+// TestReplayOnACluster replays over a real Apache Kafka and a separate ClickHouse, named in the
+// configuration. The results equal those of the embedded ones.
 func TestReplayOnACluster(t *testing.T) {
 	brokers := kafkatest.Apache(t).Brokers
 	_, server := clickhousetest.Configured(t)

@@ -35,7 +35,7 @@ type toldAlert struct {
 	Back                        bool
 }
 
-// exampleConsumers are the commands of those that this machine can run, by language.
+// exampleConsumers returns the commands of the consumers that this machine can run, by language.
 func exampleConsumers(t *testing.T) map[string][]string {
 	t.Helper()
 	folder := filepath.Join(datatest.Root(t), "examples", "consumers")
@@ -53,8 +53,8 @@ func exampleConsumers(t *testing.T) map[string][]string {
 	return map[string][]string{"Go": {built}, "Python": {python, filepath.Join(folder, "python", "consumer.py")}}
 }
 
-// replayedRecords replays the small world of the documents over a broker, and returns the records of bgp.outages.json.v1, which are the objects
-// that bgp.outages.v1 carries.
+// replayedRecords replays the small world of the documents over a broker, and returns the records
+// of bgp.outages.json.v1. They are the objects of bgp.outages.v1.
 func replayedRecords(t *testing.T, cfg kafka.Config, dataset string) []*kgo.Record {
 	t.Helper()
 	folder := t.TempDir()
@@ -88,7 +88,8 @@ func replayedRecords(t *testing.T, cfg kafka.Config, dataset string) []*kgo.Reco
 	return records
 }
 
-// oddLives are rounds of records of outages that are never opened, or end and are not back.
+// oddLives are rounds of records of outages that are never opened, or that end before their routes
+// are back.
 func oddLives(t *testing.T, dataset string) [][]*kgo.Record {
 	t.Helper()
 	record := func(id string, sequence uint32, state bgp.State, o bgp.Outage) *kgo.Record {
@@ -110,7 +111,7 @@ func oddLives(t *testing.T, dataset string) [][]*kgo.Record {
 		record("next", 1, bgp.StateSuspected, bgp.Outage{}),
 		record("next", 2, bgp.StateOpen, bgp.Outage{}),
 		record("next", 1, bgp.StateSuspected, bgp.Outage{}), // comes twice
-	}, nil, { // once, there is nothing new
+	}, nil, { // a round without records
 		record("next", 3, bgp.StateClosed, bgp.Outage{EndReason: bgp.EndNewNormal}),
 	}, {
 		record("next", 4, bgp.StateOpen, bgp.Outage{}), // reopened
@@ -119,7 +120,8 @@ func oddLives(t *testing.T, dataset string) [][]*kgo.Record {
 	}}
 }
 
-// wantTold is what the consumers have to say when they handle the records of each round in one go: it follows from the newest state.
+// wantTold returns the alerts that the consumers have to send if they handle the records of each
+// round at once. The alerts follow from the newest state.
 func wantTold(t *testing.T, rounds [][]*kgo.Record) (want []string) {
 	t.Helper()
 	newest, told := map[string]bgp.Outage{}, map[string]bgp.Severity{}
@@ -154,8 +156,10 @@ func wantTold(t *testing.T, rounds [][]*kgo.Record) (want []string) {
 	return want
 }
 
-// TestConsumers runs the consumers of examples/consumers on the Kafka of a darkmap that runs: a process for each part of a day's records. What
-// they say follows from the records, nothing is said twice, and both say the same. One that goes on finds the Kafka of a darkmap that was started again.
+// TestConsumers runs the consumers of examples/consumers on the Kafka of a running darkmap, in one
+// process for each part of a day's records. Their alerts follow from the records. No alert is sent
+// twice, and both consumers send the same. A running consumer finds the Kafka of a restarted
+// darkmap.
 func TestConsumers(t *testing.T) {
 	t.Parallel()
 	commands := exampleConsumers(t)
@@ -219,7 +223,7 @@ func TestConsumers(t *testing.T) {
 	}
 }
 
-// brokerOf starts a broker for what runs in the folder.
+// brokerOf starts a broker for the instance that runs in the folder.
 func brokerOf(t *testing.T, d *datadir.Dir) (cfg kafka.Config, stop func()) {
 	t.Helper()
 	b, err := kafka.StartBroker(t.Context(), kafka.BrokerConfig{})
@@ -254,7 +258,7 @@ func produceOutages(t *testing.T, cfg kafka.Config, records []*kgo.Record) {
 	}
 }
 
-// toldLines are alerts as wantTold writes them.
+// toldLines returns alerts in the form of wantTold.
 func toldLines(all []toldAlert) (lines []string) {
 	for _, a := range all {
 		line := a.Action + " " + a.Key
@@ -271,7 +275,7 @@ func toldLines(all []toldAlert) (lines []string) {
 	return lines
 }
 
-// consumer is the command of a consumer of what runs in the folder.
+// consumer returns the command of a consumer of the instance that runs in the folder.
 func consumer(t *testing.T, command []string, dir, state, dataset string, flags ...string) *exec.Cmd {
 	t.Helper()
 	args := slices.Concat(command[1:], []string{"--run", filepath.Join(dir, "run.json"), "--state", state, "--dataset", dataset}, flags)
@@ -280,7 +284,7 @@ func consumer(t *testing.T, command []string, dir, state, dataset string, flags 
 	return cmd
 }
 
-// toldAlerts decodes what a consumer prints.
+// toldAlerts decodes the output of a consumer.
 func toldAlerts(t *testing.T, r io.Reader) (all []toldAlert) {
 	t.Helper()
 	for d := json.NewDecoder(r); d.More(); {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// number reads a number of an answer.
+// number parses a number of an answer.
 func number(t *testing.T, s string) float64 {
 	t.Helper()
 	f, err := strconv.ParseFloat(s, 64)
@@ -17,7 +17,7 @@ func number(t *testing.T, s string) float64 {
 	return f
 }
 
-// first asks that a column begins so.
+// first checks the first values of a column.
 func first(column string, want ...string) func(*testing.T, *reply) {
 	return func(t *testing.T, a *reply) {
 		t.Helper()
@@ -27,7 +27,7 @@ func first(column string, want ...string) func(*testing.T, *reply) {
 	}
 }
 
-// exactly asks that a column is so.
+// exactly checks all values of a column.
 func exactly(column string, want ...string) func(*testing.T, *reply) {
 	return func(t *testing.T, a *reply) {
 		t.Helper()
@@ -37,7 +37,7 @@ func exactly(column string, want ...string) func(*testing.T, *reply) {
 	}
 }
 
-// holds asks that a column has all of the values.
+// holds checks that a column has all of the values.
 func holds(column string, want ...string) func(*testing.T, *reply) {
 	return func(t *testing.T, a *reply) {
 		t.Helper()
@@ -50,7 +50,7 @@ func holds(column string, want ...string) func(*testing.T, *reply) {
 	}
 }
 
-// between asks that all values of a column lie between two bounds.
+// between checks that all values of a column lie between two bounds.
 func between(column string, least, most float64) func(*testing.T, *reply) {
 	return func(t *testing.T, a *reply) {
 		t.Helper()
@@ -62,7 +62,7 @@ func between(column string, least, most float64) func(*testing.T, *reply) {
 	}
 }
 
-// falling asks that a column of numbers never rises.
+// falling checks that a column of numbers never rises.
 func falling(column string) func(*testing.T, *reply) {
 	return func(t *testing.T, a *reply) {
 		t.Helper()
@@ -75,7 +75,7 @@ func falling(column string) func(*testing.T, *reply) {
 	}
 }
 
-// every asks all of the checks.
+// every runs all of the checks.
 func every(checks ...func(*testing.T, *reply)) func(*testing.T, *reply) {
 	return func(t *testing.T, a *reply) {
 		t.Helper()
@@ -85,7 +85,8 @@ func every(checks ...func(*testing.T, *reply)) func(*testing.T, *reply) {
 	}
 }
 
-// cookbookChecks say of each question of docs/sql.md what its answer has to be, from what eval/simulate/year/stories.go lets happen.
+// cookbookChecks check the answer to each question of docs/sql.md. The expected values follow from
+// eval/simulate/year/stories.go.
 var cookbookChecks = map[string]func(*testing.T, *reply){
 	"What is out now":                    every(first("entity_code", "CU"), between("loss_percent", 0, 100)),
 	"The longest of the year":            every(first("entity_code", "TO", "TO"), between("days", 0, 21.1), falling("days")),

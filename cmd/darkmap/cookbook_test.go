@@ -21,8 +21,8 @@ const cookbookPage = "../../docs/sql.md"
 // question is a section of docs/sql.md.
 type question struct {
 	title, sql, excerpt string
-	end                 int // of the query in the page
-	excerptEnd          int // of the excerpt in the page, or end
+	end                 int // end of the query in the page
+	excerptEnd          int // end of the excerpt in the page, or end
 }
 
 var (
@@ -31,7 +31,7 @@ var (
 	questionText  = regexp.MustCompile("^\n```text\n(?s)(.*?)```\n")
 )
 
-// readCookbook takes the page apart.
+// readCookbook returns the questions of the page.
 func readCookbook(t *testing.T, page string) (all []question) {
 	t.Helper()
 	titles := questionTitle.FindAllStringSubmatchIndex(page, -1)
@@ -57,7 +57,7 @@ func readCookbook(t *testing.T, page string) (all []question) {
 	return all
 }
 
-// reply is what a query gives: names and types of columns, and rows as texts.
+// reply is the answer to a query: names and types of columns, and rows as texts.
 type reply struct {
 	columns, types []string
 	rows           [][]string
@@ -100,7 +100,7 @@ func askStore(t *testing.T, s clickhouse.Server, sql string) *reply {
 	return a
 }
 
-// exactTimes tells of comparisons in a query that leave out rows.
+// exactTimes reports comparisons in a query that leave out rows.
 func exactTimes(t *testing.T, s clickhouse.Server, where, sql string) {
 	t.Helper()
 	for _, types := range clickhousetest.InexactTimes(t, s, sql, nil) {
@@ -108,7 +108,7 @@ func exactTimes(t *testing.T, s clickhouse.Server, where, sql string) {
 	}
 }
 
-// excerptRows and excerptWidth bound what the page shows of an answer.
+// excerptRows and excerptWidth bound the excerpt of an answer in the page.
 const (
 	excerptRows  = 6
 	excerptWidth = 44
@@ -144,11 +144,12 @@ func (a *reply) excerpt() string {
 	return b.String()
 }
 
-// differs are questions whose answers differ from store to store.
+// differs lists questions whose answers differ from store to store.
 var differs = map[string]bool{"Storage per table": true}
 
-// TestCookbook makes the year of docs/sql.md once, asks every question of the page as a reader, and looks whether the answer makes sense and is the
-// one that the page shows. -update writes the answers into the page.
+// TestCookbook makes the year of docs/sql.md once and asks every question of the page as a reader.
+// It checks that each answer makes sense and equals the one in the page. -update writes the answers
+// into the page.
 func TestCookbook(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile(cookbookPage)

@@ -9,7 +9,8 @@ import (
 	"github.com/darkmap/darkmap/internal/fetch"
 )
 
-// TestCredits holds NOTICE and `darkmap version --credits` to each other, and both to what is fetched.
+// TestCredits checks that NOTICE, `darkmap version --credits` and the fetched items name the same
+// sources.
 func TestCredits(t *testing.T) {
 	t.Parallel()
 	notice, err := os.ReadFile("../../NOTICE")

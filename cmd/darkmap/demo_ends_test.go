@@ -8,8 +8,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TestDemoEnds: nothing of North Korea is back while it is dark, and what ends then names what goes
-// on. Every text has the label.
+// TestDemoEnds: while North Korea is dark none of its events ends as recovered, and an event that
+// ends names its successor. Every text has the label.
 func TestDemoEnds(t *testing.T) {
 	t.Parallel()
 	all := parse(t, lines(t, "demo", "--no-store", "--format", "json", "--all", "--data-dir", t.TempDir()))

@@ -36,8 +36,9 @@ func golden(t *testing.T, name string, lines []string) {
 	}
 }
 
-// checkDemoTables draws the demo's outages as `demo` does, with the basis, as `replay` of its export does, and as lines of `up`, on
-// terminals of four widths: no line is wider, no entity is cut, and North Korea's 22 and 23 December take at most 12 lines.
+// checkDemoTables draws the demo's outages as `demo` does, with the basis, as `replay` of its
+// export does, and as lines of `up`, on terminals of four widths. No line is wider than the
+// terminal, no entity is cut, and North Korea's 22 and 23 December take at most 12 lines.
 func checkDemoTables(t *testing.T, all []bgp.Outage) {
 	t.Helper()
 	world, err := simulate.December2014(simulate.Config{})
@@ -77,7 +78,7 @@ func checkDemoTables(t *testing.T, all []bgp.Outage) {
 	}
 }
 
-// eventLines are the ends of incidents as `up` tells them.
+// eventLines returns the ends of incidents as lines of `up`.
 func eventLines(all []outageview.Incident, width int) (lines []string) {
 	for _, in := range all {
 		lines = append(lines, terminal.Wrap(outageview.Line(in, nil), width, eventIndent)...)
@@ -85,8 +86,8 @@ func eventLines(all []outageview.Incident, width int) (lines []string) {
 	return lines
 }
 
-// checkDemoStory: the timeline draws flapping until its last loss and not until the outage 45 minutes later, and what rests on times
-// that nobody published says so.
+// checkDemoStory: the timeline draws flapping until its last loss, and not until the outage 45
+// minutes later. Text that rests on unpublished times is marked.
 func checkDemoStory(t *testing.T, all []bgp.Outage) {
 	t.Helper()
 	world, err := simulate.December2014(simulate.Config{})

@@ -20,7 +20,8 @@ var seeds = flag.Int("seeds", 2, "how many worlds TestDemoSeeds draws; the publi
 // within reports whether the times differ by no more than d.
 func within(a, b time.Time, d time.Duration) bool { return a.Sub(b).Abs() <= d }
 
-// TestDemo holds what was published of December 2014, and what targets of every kind are told of it; the pages show it while it is played.
+// TestDemo checks the published times of December 2014, the messages to targets of every kind, and
+// the pages while the demo is played.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	l := listen(t)
@@ -74,7 +75,8 @@ func TestDemo(t *testing.T) {
 	checkDemoStory(t, all)
 }
 
-// TestDemoSeeds lays the schedule on other countries, and expects what the world says that happened, and nothing else.
+// TestDemoSeeds lays the schedule on other countries. It expects the outages that the world names,
+// and no others.
 func TestDemoSeeds(t *testing.T) {
 	t.Parallel()
 	for seed := 1; seed <= *seeds; seed++ {
@@ -88,7 +90,8 @@ func TestDemoSeeds(t *testing.T) {
 	}
 }
 
-// checkTruth compares the country's outages with what the world says, and refuses those of anything outside of it.
+// checkTruth compares the country's outages with those of the world. It refuses outages outside of
+// the country.
 func checkTruth(t *testing.T, world *simulate.World, all []bgp.Outage) {
 	t.Helper()
 	for _, e := range world.Truth() {
@@ -144,7 +147,7 @@ func TestDemoIsTheSameEveryTime(t *testing.T) {
 	}
 }
 
-// TestExportReplaysTheSame replays what `demo --export` writes.
+// TestExportReplaysTheSame replays the export of `demo --export`.
 func TestExportReplaysTheSame(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "export")

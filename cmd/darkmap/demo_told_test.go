@@ -23,7 +23,7 @@ import (
 	"github.com/darkmap/darkmap/internal/schematest"
 )
 
-// audience stands in for a target of each kind while the demo tells it. mu guards what it heard.
+// audience replaces a target of each kind while the demo sends to it. mu guards heard.
 type audience struct {
 	t      *testing.T
 	dir    string
@@ -39,7 +39,7 @@ type heard struct {
 	header             http.Header
 }
 
-// listen starts them, and writes a configuration that has them all.
+// listen starts the servers, and writes a configuration with all of them.
 func listen(t *testing.T) *audience {
 	t.Helper()
 	l := &audience{t: t, dir: t.TempDir(), heard: map[string][]heard{}}
@@ -86,7 +86,7 @@ notify:
 	return l
 }
 
-// ServeHTTP takes everything, as each of them does.
+// ServeHTTP accepts every request, as each of the targets does.
 func (l *audience) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -105,7 +105,7 @@ func (l *audience) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, `{"ok":true,"ts":"1.%d","channel":"C0123456789","id":"%d","event_id":"$%d"}`, n, n, n)
 }
 
-// smtp is the address of a mail server without encryption.
+// smtp returns the address of a mail server without encryption.
 func (l *audience) smtp() string {
 	l.t.Helper()
 	var lc net.ListenConfig
@@ -156,8 +156,9 @@ func (l *audience) takeMail(c net.Conn) {
 	}
 }
 
-// checkTold holds what each kind of target was told of December 2014: one incident for each of the country's five times in the dark, of which the first began
-// with short losses; 11 messages. errs is what the demo said.
+// checkTold checks the messages on December 2014 that each kind of target received: 11 messages,
+// with one incident for each of the five times that the country was dark. The first incident began
+// with short losses. errs is the demo's standard error.
 func (l *audience) checkTold(t *testing.T, errs string) {
 	t.Helper()
 	l.mu.Lock()
@@ -179,7 +180,8 @@ func (l *audience) checkTold(t *testing.T, errs string) {
 	l.checkFeeds(t)
 }
 
-// checkRecords: all records of an outage in order, signed and short; what lies in the country names its event.
+// checkRecords: all records of an outage arrive in order, signed and short. Events within the
+// country name the country's event.
 func (l *audience) checkRecords(t *testing.T) {
 	t.Helper()
 	sequence, country := map[string]uint32{}, map[string]bool{}
@@ -218,7 +220,7 @@ func (l *audience) checkRecords(t *testing.T) {
 	}
 }
 
-// checkChats: the words that people read, within what their servers take.
+// checkChats checks the texts of messages to people, and the limits of their servers.
 func (l *audience) checkChats(t *testing.T) {
 	t.Helper()
 	var headlines []string
@@ -280,7 +282,8 @@ func (l *audience) checkChats(t *testing.T) {
 	}
 }
 
-// checkFeeds: chains of CAP that end with an AllClear and are exercises, and an entry of Atom for each incident.
+// checkFeeds: chains of CAP end with an AllClear and are exercises. Atom has an entry for each
+// incident.
 func (l *audience) checkFeeds(t *testing.T) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(l.dir, "cap", "*.xml"))
@@ -311,7 +314,7 @@ func (l *audience) checkFeeds(t *testing.T) {
 	if diff := cmp.Diff([]string{"20141228T0400Z", "20141227T1030Z", "20141223T1541Z", "20141223T0800Z", "20141222T0000Z"}, ids); diff != "" {
 		t.Errorf("entries (-want +got):\n%s", diff)
 	}
-	t.Run("schema", func(t *testing.T) { // of its own: a machine without xmllint skips this alone
+	t.Run("schema", func(t *testing.T) { // a subtest: a machine without xmllint skips it alone
 		schematest.Validate(t, schematest.CAP, files...)
 		schematest.Validate(t, schematest.Atom, filepath.Join(l.dir, "feed.atom"))
 	})

@@ -31,7 +31,7 @@ var (
 	disturbedDays = flag.Int("disturbed-days", year.MinDays, "how many days the disturbed sink stores")
 )
 
-// asSink makes the test's program a sink, to be killed.
+// asSink in the environment makes the test's program a sink that can be killed.
 const asSink = "DARKMAP_TEST_SINK"
 
 type sinkChild struct {
@@ -48,7 +48,7 @@ func (c *sinkChild) stage() (*sink.Stage, error) {
 	return sink.New(c.Sink, sink.Deps{Log: slog.New(slog.DiscardHandler), Kafka: k.WithDataset(c.Kafka), ClickHouse: c.ClickHouse, Dataset: c.Dataset, Instance: c.ID})
 }
 
-// sinkMain runs the sink until it is killed; returning is a failure.
+// sinkMain runs the sink until it is killed. A return is a failure.
 func sinkMain() error {
 	var c sinkChild
 	if err := json.Unmarshal([]byte(os.Getenv(asSink)), &c); err != nil {
@@ -61,7 +61,7 @@ func sinkMain() error {
 	return s.Run(context.Background())
 }
 
-// start starts the sink as a process of its own.
+// start starts the sink in a process of its own.
 func (c *sinkChild) start(t *testing.T) *exec.Cmd {
 	t.Helper()
 	b, err := json.Marshal(c)
@@ -77,9 +77,11 @@ func (c *sinkChild) start(t *testing.T) *exec.Cmd {
 	return cmd
 }
 
-// disturbed stores a year through Kafka twice: into whole, whose datasets it drops first, with one sink that nobody disturbs, and into a
-// store of its own with every batch of records sent twice, two sinks at once, and one of them killed again and again. Every question of
-// the page has the same answer, and every disturbed table equals its log.
+// disturbed stores a year through Kafka twice. The first time it stores into whole, after dropping
+// whole's datasets, with one sink without disturbance. The second time it stores into a new store,
+// with every batch of records sent twice, and with two sinks, of which one is killed again and
+// again. Every question of the page has the same answer in both stores, and every disturbed table
+// equals its log.
 func disturbed(t *testing.T, whole clickhouse.Server, questions []question) {
 	t.Helper()
 	y, err := year.New(year.Config{Dataset: "year", Until: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Days: *disturbedDays, Scale: year.MinScale, Seed: 1, Appended: time.Now()})
@@ -114,7 +116,7 @@ func disturbed(t *testing.T, whole clickhouse.Server, questions []question) {
 		if len(want.rows) > 0 {
 			answered++
 		}
-		for _, a := range []*reply{want, got} { // rows that are equal in what a query sorts by have no order
+		for _, a := range []*reply{want, got} { // rows that are equal in the sort key of a query have no order
 			slices.SortFunc(a.rows, slices.Compare[[]string])
 		}
 		if !slices.EqualFunc(want.rows, got.rows, slices.Equal) {
@@ -126,7 +128,8 @@ func disturbed(t *testing.T, whole clickhouse.Server, questions []question) {
 	}
 }
 
-// storeYear stores a dataset of the year. Where it is disturbed, it compares the tables with the log.
+// storeYear stores a dataset of the year. If it is disturbed, storeYear compares the tables with
+// the log.
 func storeYear(t *testing.T, b *kafka.Broker, server clickhouse.Server, y *year.Year, dataset string, disturb bool) {
 	t.Helper()
 	begin := time.Now()
@@ -193,7 +196,7 @@ func btoi(b bool) int {
 // killSinks kills one of two sinks again and again.
 func killSinks(t *testing.T, c sinkChild) {
 	t.Helper()
-	c.Sink.BatchMaxRows, c.Sink.FlushInterval = 1500, 50*time.Millisecond // many inserts: many moments
+	c.Sink.BatchMaxRows, c.Sink.FlushInterval = 1500, 50*time.Millisecond // many inserts make many chances
 	other := c
 	other.ID = "sink-1"
 	second := other.start(t)
@@ -209,7 +212,8 @@ func killSinks(t *testing.T, c sinkChild) {
 	}
 }
 
-// produceYear writes the records of a dataset, in batches; each of them twice where it is to be disturbed.
+// produceYear writes the records of a dataset in batches. If it is disturbed, each record is
+// written twice.
 func produceYear(ctx context.Context, k kafka.Config, y *year.Year, dataset string, twice bool) error {
 	cl, err := kafka.NewClient(k, kafkatest.Log(), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestInterfacesNameEverything holds docs/interfaces.md to the commands and flags that there are.
+// TestInterfacesNameEverything checks that docs/interfaces.md names all commands and flags.
 func TestInterfacesNameEverything(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("../../docs/interfaces.md")

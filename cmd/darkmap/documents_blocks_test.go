@@ -18,13 +18,14 @@ import (
 	"github.com/darkmap/darkmap/internal/mrttest"
 )
 
-// typedWord matches the first words of lines that somebody types: into a shell, or into a router.
+// typedWord matches the first words of lines that a user types, into a shell or into a router.
 var typedWord = regexp.MustCompile(`^(\$|(\./)?bin/darkmap|darkmap|make|curl|wget|go|npm|jq|kcat|cd|export|cat|sudo|apt-get|docker|kubectl|systemctl|git|sh|bash|clickhouse-client|set|/configure|router|bgp|bmp|protocol)$`)
 
-// notRun is the mark of a block that no test runs, or, with a text in quotes, of its lines that begin with the text.
+// notRun is the mark of a block that no test runs. With a text in quotes it marks the block's lines
+// that begin with the text.
 var notRun = regexp.MustCompile(`^<!-- not run(?:, "([^"]+)")?: (.+) -->$`)
 
-// documentCommand is a line of a block that somebody types.
+// documentCommand is a line of a block that a user types.
 type documentCommand struct {
 	place  string // file:line
 	text   string
@@ -38,7 +39,8 @@ type mark struct {
 	used         bool
 }
 
-// documentCommands finds the command lines of the fenced and indented blocks of a document. faults names marks without a command line.
+// documentCommands finds the command lines of the fenced and indented blocks of a document. faults
+// are marks without a command line.
 func documentCommands(path, text string) (all []documentCommand, faults []string) {
 	var marks []*mark
 	fence, inBlock, data := false, false, false // data: a fenced block of a format that is no commands
@@ -94,8 +96,9 @@ func documentCommands(path, text string) (all []documentCommand, faults []string
 	return all, faults
 }
 
-// shellWords takes a command line apart as a shell in the folder does: quotes, comments and patterns. It knows no variables, pipes and lists of
-// commands. The names of files of the folder become paths.
+// shellWords splits a line into words as a shell in the folder does, with quotes, comments and
+// patterns, but without variables, pipes and lists of commands. The names of files of the folder
+// become paths.
 func shellWords(line, folder string) ([]string, error) {
 	var words []string
 	var word strings.Builder
@@ -133,7 +136,7 @@ func shellWords(line, folder string) ([]string, error) {
 	return words, nil
 }
 
-// inFolder returns the paths of what a word names in the folder, also behind NAME=, and else the word.
+// inFolder returns the paths in the folder that a word names, also behind NAME=, or else the word.
 func inFolder(word, folder string, pattern bool) []string {
 	name, file, named := strings.Cut(word, "=")
 	if !named {
@@ -157,7 +160,7 @@ func inFolder(word, folder string, pattern bool) []string {
 	return all
 }
 
-// TestShellWords takes lines apart.
+// TestShellWords splits lines into words.
 func TestShellWords(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -191,8 +194,8 @@ func TestDocumentCommands(t *testing.T) {
 	}
 }
 
-// writeCaptures writes the files that the documents name: a table and updates of one collector, and two more collectors in a file each. North Korea is
-// away for 40 minutes. flags name their geography.
+// writeCaptures writes the files that the documents name: a table and updates of one collector, and
+// two more collectors in a file each. North Korea is away for 40 minutes. flags name the geography.
 func writeCaptures(t *testing.T, folder string) (flags []string) {
 	t.Helper()
 	background, kp := mrttest.Background(100), mrttest.KP()
@@ -228,7 +231,7 @@ func writeCaptures(t *testing.T, folder string) (flags []string) {
 	return []string{"--set", "enrich.geo.files=[" + write("geo.csv", w.Geo()) + "]", "--set", "enrich.asn.files=[" + write("asn.csv", w.Origins()) + "]"}
 }
 
-// testNames are the tests of this repository.
+// testNames returns the names of this repository's tests.
 func testNames(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
@@ -249,8 +252,10 @@ func testNames(t *testing.T) map[string]bool {
 	return names
 }
 
-// TestCommandBlocks runs every command line of README.md, CONTRIBUTING.md and docs/*.md, in this order, in one folder with the files that they name. A line that
-// cannot be run has a comment before its block, `<!-- not run: REASON -->`, or `<!-- not run, "BEGIN": REASON -->` for the lines that begin so.
+// TestCommandBlocks runs every command line of README.md, CONTRIBUTING.md and docs/*.md, in this
+// order, in one folder with the files that they name. A comment before a block marks lines that
+// cannot be run: `<!-- not run: REASON -->` for the block, or `<!-- not run, "BEGIN": REASON -->`
+// for the lines that begin with BEGIN.
 func TestCommandBlocks(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -297,7 +302,8 @@ func TestCommandBlocks(t *testing.T) {
 	stop := func() {}
 	hosted := false
 	for _, c := range todo {
-		switch plays := c.words[0] == "replay" || c.words[0] == "demo"; { // statements need not start an engine each; what plays owns it
+		// Replays own the engine. All other statements use one engine that runs already.
+		switch plays := c.words[0] == "replay" || c.words[0] == "demo"; {
 		case plays && hosted:
 			stop()
 			hosted = false

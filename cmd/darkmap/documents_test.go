@@ -24,7 +24,8 @@ type document struct {
 	blocks []string
 }
 
-// documents reads README.md, CONTRIBUTING.md and docs/. Names in CHANGELOG.md are those of their time.
+// documents reads README.md, CONTRIBUTING.md and docs/. CHANGELOG.md is left out, because its names
+// are those of past versions.
 func documents(t *testing.T) []document {
 	t.Helper()
 	paths := []string{"../../README.md", "../../CONTRIBUTING.md"}
@@ -79,7 +80,7 @@ func parseDocument(path, text string) document {
 	return d
 }
 
-// codeSpans are those of a document that are not the text of a link, each in one line.
+// codeSpans returns the code spans of a document that are no text of a link, each in one line.
 func (d document) codeSpans() []string {
 	var all []string
 	for _, m := range regexp.MustCompile("(\\[?)`([^`]+)`(\\]\\()?").FindAllStringSubmatch(d.prose, -1) {
@@ -90,7 +91,7 @@ func (d document) codeSpans() []string {
 	return all
 }
 
-// anchors are the names of a document's headings, as GitHub makes them.
+// anchors returns the names that GitHub gives to a document's headings.
 func (d document) anchors() map[string]bool {
 	all := map[string]bool{}
 	other := regexp.MustCompile(`[^\p{L}\p{N} _-]`)
@@ -102,7 +103,8 @@ func (d document) anchors() map[string]bool {
 	return all
 }
 
-// TestLinks: every relative link leads to a file, and where it names one to a heading.
+// TestLinks checks that every relative link leads to a file and, if it names a heading, to a
+// heading.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([^)#:\s]*)(?:#([^)\s]+))?\)`)
@@ -127,7 +129,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestReadmeLinks: the README leads to each document of docs/.
+// TestReadmeLinks checks that the README links to each document of docs/.
 func TestReadmeLinks(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("../../README.md")
@@ -145,7 +147,8 @@ func TestReadmeLinks(t *testing.T) {
 	}
 }
 
-// TestPathsExist: a path that begins with a folder of this repository and is no text in double quotes, and a file name in a code span, is in the repository.
+// TestPathsExist checks that paths in documents exist: paths that begin with a folder of this
+// repository, outside of double quotes, and file names in code spans.
 func TestPathsExist(t *testing.T) {
 	t.Parallel()
 	path := regexp.MustCompile(`(?:^|[^\w/.<$"-]|\./)((?:\.ci|cmd|deploy|detect|docs|enrich|eval|examples|ingest|internal|notify|schemas|serve|sink|testdata|tools)/[\w./*-]*)`)
@@ -176,7 +179,8 @@ func TestPathsExist(t *testing.T) {
 	}
 }
 
-// TestCommandsExist: commands, flags, targets of make and configuration keys in code are there.
+// TestCommandsExist checks that commands, flags, targets of make and configuration keys in code
+// exist.
 func TestCommandsExist(t *testing.T) {
 	t.Parallel()
 	var c cli
@@ -233,7 +237,7 @@ type commandLine struct {
 	keys map[string]bool
 }
 
-// configurationKeys are all keys and the sections that hold them.
+// configurationKeys returns all keys, and the sections that hold them.
 func configurationKeys() map[string]bool {
 	keys := map[string]bool{}
 	for _, k := range config.Keys(defaultConfiguration()) {
@@ -254,7 +258,8 @@ func child(n *kong.Node, name string) *kong.Node {
 	return nil
 }
 
-// check follows the words after darkmap: commands, such as config or ingest|enrich, then arguments and flags.
+// check follows the words after darkmap: commands, such as config or ingest|enrich, then arguments
+// and flags.
 func (c commandLine) check(path string, words []string) {
 	c.t.Helper()
 	node := c.root
@@ -283,13 +288,13 @@ func (c commandLine) check(path string, words []string) {
 	}
 }
 
-// anyFlag checks a span that begins with a flag: a command has it.
+// anyFlag checks a span that begins with a flag: some command must have the flag.
 func (c commandLine) anyFlag(path, span string) {
 	c.t.Helper()
 	words := strings.Fields(span)
 	for i, word := range words {
 		name, ok := strings.CutPrefix(word, "--")
-		if name, _, _ = strings.Cut(name, "="); !ok || name == "tcp_port" { // ClickHouse's own
+		if name, _, _ = strings.Cut(name, "="); !ok || name == "tcp_port" { // a flag of ClickHouse
 			continue
 		}
 		if !slices.ContainsFunc(append(c.root.Leaves(false), c.root), func(n *kong.Node) bool { return hasFlag(n, name) }) {
@@ -327,7 +332,8 @@ func (c commandLine) checkKey(path, span string) {
 	}
 }
 
-// TestConfigurationExamples: what looks like a part of a configuration file is one.
+// TestConfigurationExamples checks that blocks that look like parts of a configuration file are
+// valid.
 func TestConfigurationExamples(t *testing.T) {
 	t.Parallel()
 	section := regexp.MustCompile(`^[a-z]+: *(?:\{.*\})?\s*(?:\n|$)`)
@@ -352,7 +358,7 @@ func TestConfigurationExamples(t *testing.T) {
 	}
 }
 
-// TestMetricNames: the metrics that documents and messages name are there.
+// TestMetricNames checks that the metrics that documents and messages name exist.
 func TestMetricNames(t *testing.T) {
 	t.Parallel()
 	all := everyMetric(t)

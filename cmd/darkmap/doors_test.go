@@ -22,14 +22,14 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// storing prepares an observatory with a store, whose live source is away.
+// storing prepares an observatory with a store. Its live source does not answer.
 func storing(t *testing.T, sets ...string) *observatory {
 	t.Helper()
-	clickhousetest.Library(t) // skips where there is no engine
+	clickhousetest.Library(t) // skips if there is no engine
 	return newObservatory(t, append([]string{"ingest.rislive.url=ws://127.0.0.1:9", "ingest.rislive.collectors=[rrc00]", "ingest.archives=false"}, sets...)...).withStore()
 }
 
-// serves waits until the process has opened all that it opens.
+// serves waits until the process has opened all its ports and files.
 func (o *observatory) serves() {
 	o.t.Helper()
 	o.eventually("it serves", func() bool {
@@ -38,7 +38,7 @@ func (o *observatory) serves() {
 	})
 }
 
-// sqlOf asks the running instance.
+// sqlOf runs a statement on the running instance.
 func (o *observatory) sql(statement string) string {
 	o.t.Helper()
 	var out, errs bytes.Buffer
@@ -48,7 +48,7 @@ func (o *observatory) sql(statement string) string {
 	return strings.TrimSpace(out.String())
 }
 
-// reachable lists what a stranger can see of a process that works in dir.
+// reachable lists the addresses and files of a process in dir that another user can see.
 func reachable(t *testing.T, pid int, dir, dataset string) targets {
 	t.Helper()
 	topic := schemas.TopicOutages
@@ -61,8 +61,8 @@ func reachable(t *testing.T, pid int, dir, dataset string) targets {
 	}
 }
 
-// TestStranger: another user of the machine tries all ports, sockets and files of an up, and of its door for other programs. Nothing
-// answers but a refusal, and what runs is unharmed.
+// TestStranger: another user of the machine tries all ports, sockets and files of an up, and its
+// door for other programs. All answers are refusals, and the instance is unharmed.
 func TestStranger(t *testing.T) {
 	t.Parallel()
 	o := storing(t, door(t)...)
@@ -87,7 +87,7 @@ func TestStranger(t *testing.T) {
 	}
 }
 
-// door is the configuration of a door for other programs.
+// door returns the configuration of a door for other programs.
 func door(t *testing.T) []string {
 	t.Helper()
 	secret := filepath.Join(t.TempDir(), "password")
@@ -97,7 +97,7 @@ func door(t *testing.T) []string {
 	return []string{"clickhouse.door.listen=" + freeAddress(t), "clickhouse.door.user=grafana", "clickhouse.door.password={file: " + secret + "}"}
 }
 
-// freeAddress is one on loopback that nobody listens on now.
+// freeAddress returns an address on loopback without a listener.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -108,7 +108,8 @@ func freeAddress(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-// TestStrangerDuringRuns: the same while a demo, a replay and a statement run. They end as if nobody had tried.
+// TestStrangerDuringRuns does the same while a demo, a replay and a statement run. Their results do
+// not change.
 func TestStrangerDuringRuns(t *testing.T) {
 	t.Parallel()
 	clickhousetest.Library(t)
@@ -164,7 +165,7 @@ func TestStrangerDuringRuns(t *testing.T) {
 	}
 }
 
-// strangersPage tries to read from the addresses in its query, and posts what it could.
+// strangersPage tries to read from the addresses in its query, and posts the answers.
 const strangersPage = `<!doctype html><title>page of a stranger</title><script>
 const found = []
 const note = (what, text) => found.push(what + ": " + String(text).slice(0, 200))
@@ -209,13 +210,13 @@ const run = async () => {
 run()
 </script>`
 
-// stolen is what a stranger's page posts.
+// stolen holds the posts of the other site's page.
 type stolen struct {
 	Tries int
 	Found []string
 }
 
-// strangersSite serves the page, and passes on what it posts.
+// strangersSite serves the page, and records its posts.
 func strangersSite(t *testing.T) (port string, posts <-chan stolen) {
 	t.Helper()
 	got := make(chan stolen, 1)
@@ -236,8 +237,8 @@ func strangersSite(t *testing.T) (port string, posts <-chan stolen) {
 	return port, got
 }
 
-// TestBrowser: a page of the same site and one of another site try to read from every port, and a page whose name is rebound to
-// loopback is loaded from it. None reads anything.
+// TestBrowser: a page of the same site and one of another site try to read from every port, and a
+// page whose name is rebound to loopback is loaded from every port. No page reads anything.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	o := storing(t, door(t)...)
@@ -285,7 +286,8 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
-// browser is headless Chromium, in which the name evil.test leads to loopback. Its output is what it prints.
+// browser is headless Chromium. In it, the name evil.test leads to loopback. Its output is its
+// standard output.
 func browser(t *testing.T, url string, flags ...string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
 	args := slices.Concat([]string{
@@ -299,7 +301,7 @@ func browser(t *testing.T, url string, flags ...string) (*exec.Cmd, *bytes.Buffe
 	return cmd, &out
 }
 
-// end ends a browser and all that it started.
+// end ends a browser and all its child processes.
 func end(cmd *exec.Cmd) {
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have ended
 	_ = cmd.Wait()

@@ -14,10 +14,10 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// dumpLine is a line of bgpdump -m, by fields.
+// dumpLine is a line of bgpdump -m, split into fields.
 type dumpLine []string
 
-// route reports whether it is an announcement or a route of a table.
+// route reports whether the line is an announcement or a route of a table.
 func (l dumpLine) route() bool { return l[2] == "A" || l[2] == "B" }
 
 func (l dumpLine) field(i int) string {
@@ -29,8 +29,9 @@ func (l dumpLine) field(i int) string {
 
 var dumpAll = flag.Bool("dump.all", false, "compare the filters of dump with grep on all ten files, which takes minutes")
 
-// TestDumpFiltersEqualGrep compares each filter with bgpdump and a look at its lines, on three small files or, with -dump.all, ten. Their
-// values are those of a line in the middle. bgpdump reads these files rightly (TestDumpEqualsBGPDump has those that it does not).
+// TestDumpFiltersEqualGrep compares each filter with the matching lines of bgpdump, on three small
+// files or, with -dump.all, ten. The filters' values are those of a line in the middle. bgpdump
+// reads these files correctly (TestDumpEqualsBGPDump has those that it does not).
 func TestDumpFiltersEqualGrep(t *testing.T) {
 	t.Parallel()
 	dir := datatest.Path(t, "mrt")
@@ -178,7 +179,7 @@ func TestDumpFilterUsage(t *testing.T) {
 	}
 }
 
-// TestDumpParquet writes a file, whose content internal/dump tests.
+// TestDumpParquet writes a file. Tests of internal/dump check its contents.
 func TestDumpParquet(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "out.parquet")

@@ -16,7 +16,7 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// runDump runs the command and returns its exit code and what it wrote.
+// runDump runs the command and returns its exit code and its outputs.
 func runDump(t *testing.T, stdin []byte, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, log bytes.Buffer
@@ -24,16 +24,17 @@ func runDump(t *testing.T, stdin []byte, args ...string) (code int, stdout, stde
 	return code, out.String(), log.String()
 }
 
-// TestDumpEqualsBGPDump compares every MRT file of the shared data with bgpdump 1.6.2, octet by octet. The exceptions of
-// docs/interfaces.md are listed: UPDATEs whose NLRI cannot be parsed, of which bgpdump prints what it makes of them. (The other
-// one, host bits, is met in no UPDATE here that can be read.)
+// TestDumpEqualsBGPDump compares every MRT file of the shared data with bgpdump 1.6.2, octet by
+// octet. The exceptions of docs/interfaces.md are listed: UPDATEs whose NLRI cannot be parsed, for
+// which bgpdump prints its own interpretation. The other exception, host bits, occurs in no
+// readable UPDATE here.
 func TestDumpEqualsBGPDump(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		code     int
 		warnings int
-		missing  int // lines of bgpdump's
-		// right makes of bgpdump's output what is right, where it errs; nil: it is right.
+		missing  int // lines of bgpdump that dump does not print
+		// right corrects bgpdump's output where bgpdump errs. Nil: the output is right.
 		right func(bgpdump string) string
 	}{
 		"bgpkit-rrc15-updates.20100227.1600.gz":  {},
@@ -109,7 +110,8 @@ func TestDumpEqualsBGPDump(t *testing.T) {
 	}
 }
 
-// linesMissing counts bgpdump's lines that are not ours; all of ours have to be bgpdump's, in the same order.
+// linesMissing counts bgpdump's lines that dump does not print. All lines of dump have to be
+// bgpdump's, in the same order.
 func linesMissing(t *testing.T, want []byte, got string) int {
 	t.Helper()
 	if string(want) == got {
@@ -143,8 +145,9 @@ func withdrawnByAS0(bgpdump string) string {
 	return b.String()
 }
 
-// withPathIDs returns what gives the announcements of each message in turn the prefixes that it has. bgpdump takes the octets of path
-// identifiers, for which these subtypes have no place, for prefixes.
+// withPathIDs returns a function that gives the announcements of each message in turn their
+// prefixes. bgpdump reads the octets of path identifiers, which these subtypes cannot have, as
+// prefixes.
 func withPathIDs(messages ...string) func(string) string {
 	return func(bgpdump string) string {
 		var b strings.Builder
@@ -168,7 +171,7 @@ func withPathIDs(messages ...string) func(string) string {
 	}
 }
 
-// TestDumpJSON counts what bgpdump counts, in the other form.
+// TestDumpJSON counts the JSON lines, and compares the counts with bgpdump's.
 func TestDumpJSON(t *testing.T) {
 	t.Parallel()
 	code, out, stderr := runDump(t, nil, "--format", "json", "rrc21="+datatest.Path(t, "mrt", "updates.20160811.1600.gz"))
@@ -216,7 +219,7 @@ func TestDumpUsage(t *testing.T) {
 		stdin  string
 		code   int
 		stdout string
-		stderr []string // its lines contain
+		stderr []string // texts that its lines contain
 	}{
 		"file":           {[]string{whole}, "", 0, mrtLine + mrtLine, []string{"2 records read, 118 octets (118 as packed); 0 skipped"}},
 		"standard input": {[]string{"-"}, mrtRecord, 0, mrtLine, []string{"1 record read"}},
@@ -251,7 +254,7 @@ func TestDumpUsage(t *testing.T) {
 	}
 }
 
-// closedPipe is a standard output whose reader has gone.
+// closedPipe is a standard output whose reader is gone.
 type closedPipe struct{}
 
 func (closedPipe) Write([]byte) (int, error) {

@@ -16,7 +16,8 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 )
 
-// enginePID is the process of the engine that works in the data directory; 0 where there is none.
+// enginePID returns the process of the engine that works in the data directory, or 0 if there is
+// none.
 func enginePID(t *testing.T, dir string) int {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -36,7 +37,7 @@ func enginePID(t *testing.T, dir string) int {
 	return 0
 }
 
-// killEngine kills the engine, once there is one.
+// killEngine waits for an engine and kills it.
 func (o *observatory) killEngine() {
 	o.t.Helper()
 	pid := 0
@@ -49,7 +50,7 @@ func (o *observatory) killEngine() {
 	}
 }
 
-// TestUpEngineDies: up goes on when its engine is killed, and says so wherever one looks.
+// TestUpEngineDies: up goes on when its engine is killed, and reports that in all its outputs.
 func TestUpEngineDies(t *testing.T) {
 	t.Parallel()
 	clickhousetest.NeedEngine(t)
@@ -82,7 +83,8 @@ func TestUpEngineDies(t *testing.T) {
 		t.Errorf("ending it: %v", err)
 	}
 	o.cmd = nil
-	// The second end is the same fault soon after: it is counted, and said when the log ends at the latest.
+	// The second end is the same fault soon after the first. It is counted, and logged when the log
+	// ends at the latest.
 	if said := o.said(); strings.Count(said, "has ended and is started again") != kills || strings.Count(said, "ClickHouse is back") != kills || !strings.Contains(said, "killed by signal 9") {
 		t.Errorf("want %d ends and returns on standard error, got\n%s", kills, said)
 	}

@@ -20,7 +20,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestFeedsOfNothing: what is missing is named, nothing that runs or another dataset.
+// TestFeedsOfNothing: the error names the reason: no instance runs, or one with another dataset.
 func TestFeedsOfNothing(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
@@ -43,7 +43,8 @@ func TestFeedsOfNothing(t *testing.T) {
 	ask("darkmap up, has the dataset live and not nope")
 }
 
-// TestFeedsWatch: whoever watches sees the feeds of what runs, also once it runs elsewhere, and is told when it has ended.
+// TestFeedsWatch: --watch shows the feeds of the running instance, follows it to its next start,
+// and reports its end.
 func TestFeedsWatch(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
@@ -89,7 +90,8 @@ func TestFeedsWatch(t *testing.T) {
 	}
 }
 
-// runsWith lets an up run in the folder, on a broker that knows one collector; stop ends the broker.
+// runsWith simulates an up in the folder, on a broker that knows one collector. stop ends the
+// broker.
 func runsWith(t *testing.T, d *datadir.Dir, collector string) (stop func()) {
 	t.Helper()
 	b, err := kafka.StartBroker(t.Context(), kafka.BrokerConfig{})
@@ -122,7 +124,8 @@ func runsWith(t *testing.T, d *datadir.Dir, collector string) (stop func()) {
 	return stop
 }
 
-// TestPrintBrokers: it says how to reach the broker of what runs, and where the password is, but not the password. What it says is enough.
+// TestPrintBrokers: the output names the address of the running broker and the place of the
+// password, but not the password. A client can connect with these.
 func TestPrintBrokers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

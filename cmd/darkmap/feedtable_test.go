@@ -32,7 +32,8 @@ func TestFeedLines(t *testing.T) {
 	}
 }
 
-// TestPanelLines says of each family whether verdicts are possible, and that nothing is known yet.
+// TestPanelLines: the lines report for each family whether verdicts are possible, or that no panel
+// is known yet.
 func TestPanelLines(t *testing.T) {
 	t.Parallel()
 	since := time.Date(2026, 11, 24, 11, 0, 0, 0, time.UTC)

@@ -15,8 +15,9 @@ import (
 	"github.com/darkmap/darkmap/internal/mrttest"
 )
 
-// TestGeographyOfTheDay: four prefixes went dark in 2022. They were North Korea's then, and are Russia's in the data of 2026. The snapshot of 2022 is taken
-// where it is there; without it, that of 2026, and one warning says how many years lie between.
+// TestGeographyOfTheDay: four prefixes went dark in 2022. They were North Korea's then, and are
+// Russia's in the data of 2026. A replay uses the snapshot of 2022 if it exists. Without it the
+// replay uses that of 2026, and one warning names the number of years between.
 func TestGeographyOfTheDay(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2022, 2, 24, 0, 0, 0, 0, time.UTC)
@@ -55,7 +56,8 @@ func TestGeographyOfTheDay(t *testing.T) {
 	check("KP", "RU", "the geography and the AS data are those of 2022-02-24 ("+filepath.Join(dir, "2022-02-24")+")", "enrich.geo.files is not read")
 }
 
-// TestFetchGeography fetches the delegations of a day from a local server, and again nothing.
+// TestFetchGeography fetches the delegations of a day from a local server. The second time it
+// fetches nothing.
 func TestFetchGeography(t *testing.T) {
 	t.Parallel()
 	requests := make(chan string, 100)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestWords: wrong and missing words name what there is, and the nearest of it.
+// TestWords: an error on a wrong or missing word lists the known words, and the most similar one.
 func TestWordsOfTheCommandLine(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
@@ -49,7 +49,7 @@ func TestWordsOfTheCommandLine(t *testing.T) {
 	}
 }
 
-// TestTruthIsExported: what happens stands beside the export, for programs and for people.
+// TestTruthIsExported: an export contains the truth, for programs and for people.
 func TestTruthIsExported(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

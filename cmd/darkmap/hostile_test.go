@@ -11,8 +11,8 @@ import (
 
 var hostileFor = flag.Duration("hostile", time.Second, "how long TestUpHostile bears each kind of hostile RIS Live")
 
-// TestUpHostile lets one connection of a process meet hostile servers over and over, ten times a second, while the other goes on: the
-// process stays within 200 MB of what it used before, and lives.
+// TestUpHostile has one connection of a process meet hostile servers ten times a second, while the
+// other connection goes on. The process stays within 200 MB of its earlier use, and lives.
 func TestUpHostile(t *testing.T) {
 	t.Parallel()
 	const factor = 30

@@ -11,14 +11,15 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// iodaAnswer is an answer below /v2 as clients of IODA's API read it.
+// iodaAnswer is an answer below /v2 as clients of IODA's API decode it.
 type iodaAnswer struct {
 	Type  string
 	Error *string
 	Data  json.RawMessage
 }
 
-// iodaReads is what clients read of the elements of data: of alerts, events in both formats, summaries, entities and signals.
+// iodaReads are the fields that clients read from the elements of data: alerts, events in both
+// formats, summaries, entities and signals.
 type iodaReads struct {
 	Entity                             *struct{ Code, Name, Type string }
 	Time, Start, Duration, From, Until *int64
@@ -31,8 +32,9 @@ type iodaReads struct {
 	Values                             []*float64
 }
 
-// checkIODA sends what public clients of IODA's API send, with the address changed: IODA's own dashboard, Internet Health Report, dashboards and scripts on
-// public repositories; and reads what they read. from and until are those of the demo.
+// checkIODA sends the requests of public clients of IODA's API, with the address changed, and reads
+// the fields that they read: IODA's own dashboard, Internet Health Report, dashboards and scripts
+// in public repositories. from and until are those of the demo.
 func checkIODA(t *testing.T, s *served) {
 	t.Helper()
 	const span = "from=1419206400&until=1419379200"
@@ -89,7 +91,7 @@ func checkIODA(t *testing.T, s *served) {
 	checkSameEvent(t, s, span)
 }
 
-// iodaGet reads an answer below /v2.
+// iodaGet requests and decodes an answer below /v2.
 func iodaGet(t *testing.T, s *served, path string) (a iodaAnswer) {
 	t.Helper()
 	status, body := s.get(path)
@@ -99,7 +101,7 @@ func iodaGet(t *testing.T, s *served, path string) (a iodaAnswer) {
 	return a
 }
 
-// checkSameEvent: the event of North Korea has the start and the duration that /v1 has.
+// checkSameEvent: the event of North Korea has the same start and duration as in /v1.
 func checkSameEvent(t *testing.T, s *served, span string) {
 	t.Helper()
 	var events []struct {

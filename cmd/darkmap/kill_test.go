@@ -18,8 +18,8 @@ import (
 
 var kills = flag.Int("kills", 3, "how often TestKill kills each command; the published bar is 20")
 
-// process runs the command line in a process of its own and returns its standard output. With a limit the process is
-// killed after it, as by kill -9.
+// process runs the command line in a process of its own and returns its standard output. With a
+// limit, the process is killed after that time, as by kill -9.
 func process(t *testing.T, limit time.Duration, args ...string) (stdout string, killed bool) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
@@ -40,8 +40,8 @@ func process(t *testing.T, limit time.Duration, args ...string) (stdout string, 
 	return out.String(), err != nil
 }
 
-// TestKill kills replay and demo at random moments and runs them again on the same data directory: the outages are the
-// same, and every row is there once.
+// TestKill kills replay and demo at random times and runs them again on the same data directory.
+// The outages are the same, and every row is stored once.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	clickhousetest.NeedEngine(t)

@@ -15,11 +15,11 @@ import (
 
 const lifeDocument = "../../docs/life-of-a-message.md"
 
-// lifeLink is a Markdown link to a file; its text is in backquotes where it names a declaration.
+// lifeLink is a Markdown link to a file. Its text is in backquotes if it names a declaration.
 var lifeLink = regexp.MustCompile("\\[(`?)([^\\]`]+)`?\\]\\(([^)#:]+)\\)")
 
-// TestLifeIsAsTold checks that docs/life-of-a-message.md links to files that are there, that they declare what it says, and
-// that its figures are those of the test.
+// TestLifeIsAsTold checks docs/life-of-a-message.md: its links lead to existing files, these
+// declare the names in the links, and its figures are those of the test.
 func TestLifeIsAsTold(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(lifeDocument)
@@ -62,7 +62,8 @@ func TestLifeIsAsTold(t *testing.T) {
 	}
 }
 
-// declarations are the functions, methods and types of a Go file, as package.Name and package.Type.Method.
+// declarations returns the functions, methods and types of a Go file, as package.Name and
+// package.Type.Method.
 func declarations(t *testing.T, path string) map[string]bool {
 	t.Helper()
 	f, err := parser.ParseFile(gotoken.NewFileSet(), path, nil, parser.SkipObjectResolution)

@@ -40,8 +40,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// The message of docs/life-of-a-message.md: at lifeTime the peer 203.0.113.1, AS64500, withdraws lifeGone and announces
-// lifeKept by another way.
+// The message of docs/life-of-a-message.md: at lifeTime the peer 203.0.113.1, AS64500, withdraws
+// lifeGone and announces lifeKept with another path.
 var (
 	lifeTime = time.Date(2014, 12, 22, 16, 15, 2, 250_000_000, time.UTC)
 	lifeGone = netip.MustParsePrefix("192.0.2.0/24")
@@ -57,13 +57,13 @@ func lifeSession(i int) mrt.Session {
 	}
 }
 
-// lifePath is the peer's path: AS64496 through via.
+// lifePath returns the peer's path: AS64496 through via.
 func lifePath(i int, via bgp.ASN) wire.PlainAttributes {
 	return wire.PlainAttributes{Path: []bgp.ASN{bgp.ASN(64500 + i), via, 64496}, NextHop: lifeSession(i).PeerAddress}
 }
 
-// lifeFiles writes a table of three peers and the updates of a quarter hour: all three lose lifeGone within seven seconds.
-// One message is damaged.
+// lifeFiles writes a table of three peers and the updates of a quarter hour. All three peers lose
+// lifeGone within seven seconds. One message is damaged.
 func lifeFiles(t *testing.T) (inputs []playback.Input, message []byte) {
 	t.Helper()
 	dir := t.TempDir()
@@ -102,7 +102,7 @@ func lifeFiles(t *testing.T) (inputs []playback.Input, message []byte) {
 	})
 	message = update(wire.PlainUpdate{Withdrawn: []netip.Prefix{lifeGone}, Announced: []netip.Prefix{lifeKept}, Attributes: lifePath(0, 64498)})
 	out("updates.mrt", func(w *mrt.Writer) {
-		for m := -4; m < 10; m++ { // something has to happen for time to pass
+		for m := -4; m < 10; m++ { // time passes only with messages
 			t := lifeTime.Truncate(time.Minute).Add(time.Duration(m) * time.Minute)
 			w.Message(t.UnixMicro(), lifeSession(1), update(wire.PlainUpdate{Announced: []netip.Prefix{lifeKept}, Attributes: lifePath(1, bgp.ASN(64497+m&1))}))
 			if m != 0 {
@@ -118,14 +118,14 @@ func lifeFiles(t *testing.T) (inputs []playback.Input, message []byte) {
 	return inputs, message
 }
 
-// lifeDamaged makes the message's attributes longer than it is.
+// lifeDamaged makes the message's attributes longer than they are.
 func lifeDamaged(message []byte) []byte {
 	b := append([]byte(nil), message...)
 	b[wire.HeaderLength+2+4] = 0xff // header, length of withdrawn routes, one of them
 	return b
 }
 
-// lifeEnrichment knows where lifeGone lies and who AS64496 is.
+// lifeEnrichment knows the location of lifeGone and the name of AS64496.
 func lifeEnrichment(t *testing.T) enrich.Config {
 	t.Helper()
 	dir := t.TempDir()
@@ -138,7 +138,8 @@ func lifeEnrichment(t *testing.T) enrich.Config {
 	return enrich.Config{Geo: geo.Config{Files: []geo.File{{Path: places}}}, ASN: asn.Config{Files: []string{names}}}
 }
 
-// TestLifeOfAMessage steps one message through the code of every stage, as docs/life-of-a-message.md tells it.
+// TestLifeOfAMessage steps one message through the code of every stage, in the steps of
+// docs/life-of-a-message.md.
 func TestLifeOfAMessage(t *testing.T) {
 	t.Parallel()
 	inputs, message := lifeFiles(t)
@@ -149,7 +150,7 @@ func TestLifeOfAMessage(t *testing.T) {
 	lifeDetect(t, routes, at)
 }
 
-// lifeCapture is step 1: a record of the file is framed.
+// lifeCapture is step 1: it frames a record of the file.
 func lifeCapture(t *testing.T, path string, message []byte) {
 	t.Helper()
 	r, err := capture.Open(path, nil)
@@ -173,7 +174,8 @@ func lifeCapture(t *testing.T, path string, message []byte) {
 	}
 }
 
-// lifeIngest is step 2 and 3: the records of bgp.updates.v1, and which of them holds the message.
+// lifeIngest is steps 2 and 3: it returns the records of bgp.updates.v1, and the index of the
+// message.
 func lifeIngest(t *testing.T, inputs []playback.Input, message []byte) (records [][]byte, followed bgp.Position) {
 	t.Helper()
 	plan := playInputs(t, inputs, func(rec playback.Record) {
@@ -195,7 +197,8 @@ func lifeIngest(t *testing.T, inputs []playback.Input, message []byte) (records 
 	return records, followed
 }
 
-// lifeEnrich is step 4: the records of bgp.routes.v1, and which of them the message became.
+// lifeEnrich is step 4: it returns the records of bgp.routes.v1, and the index of the one from the
+// message.
 func lifeEnrich(t *testing.T, updates [][]byte, followed bgp.Position) (routes []*pb.RouteRecord, at int) {
 	t.Helper()
 	sources, err := enrich.OpenSources(lifeEnrichment(t), slog.New(slog.DiscardHandler))
@@ -246,13 +249,13 @@ func lifeEnrich(t *testing.T, updates [][]byte, followed bgp.Position) (routes [
 	return routes, at
 }
 
-// lifeRIB is step 6: what the message does to the state of its peer.
+// lifeRIB is step 6: it applies the message to the state of its peer.
 func lifeRIB(t *testing.T, c *pb.RouteChanges) {
 	t.Helper()
 	table := rib.New(bgp.IPv4)
 	slot, _ := table.AddSlot()
 	_, gone, _ := rib.ParseKey(c.Withdrawn[0].Prefix)
-	row, _, ok := table.Announce(slot, gone, 0, 64496, 64497) // as the table dump had it
+	row, _, ok := table.Announce(slot, gone, 0, 64496, 64497) // as in the table dump
 	if !ok || ones(table.Held(row)) != 1 {
 		t.Fatalf("%v is not held", gone)
 	}
@@ -268,8 +271,9 @@ func lifeRIB(t *testing.T, c *pb.RouteChanges) {
 	}
 }
 
-// lifeWindows pushes a record into the clock, and does with the detector what follows from it. It returns the effective time of
-// the record followed, 0 where it was not applied, and what the windows brought that closed.
+// lifeWindows pushes a record into the clock, and has the detector take the steps that follow. It
+// returns the effective time of the record followed, 0 if it was not applied, and the outages of
+// the windows that closed.
 func lifeWindows(t *testing.T, c *clock.Clock, d *core.Detector, offset int64, rec, followed *pb.RouteRecord) (effective int64, outs []core.Out) {
 	t.Helper()
 	if err := c.Push(0, offset, rec, rec.SizeVT()); err != nil {
@@ -294,7 +298,8 @@ func lifeWindows(t *testing.T, c *clock.Clock, d *core.Detector, offset int64, r
 	return effective, outs
 }
 
-// lifeDetect is steps 5 to 8: the clock, the detector, and the outage that all three withdrawals make.
+// lifeDetect is steps 5 to 8: the clock, the detector, and the outage that all three withdrawals
+// make.
 func lifeDetect(t *testing.T, routes []*pb.RouteRecord, at int) {
 	t.Helper()
 	cfg := core.DefaultConfig()
@@ -309,7 +314,7 @@ func lifeDetect(t *testing.T, routes []*pb.RouteRecord, at int) {
 	for i, rec := range routes {
 		e, o := lifeWindows(t, c, detector, int64(i), rec, routes[at])
 		effective, outs = max(effective, e), append(outs, o...)
-		if i == at { // a broker that sends it again changes nothing
+		if i == at { // a record that the broker sends again changes nothing
 			if e, _ := lifeWindows(t, c, detector, int64(i), rec, rec); e != 0 || c.Dropped() != 1 {
 				t.Errorf("sent again: applied at %d, %d dropped", e, c.Dropped())
 			}
@@ -343,7 +348,8 @@ func lifeDetect(t *testing.T, routes []*pb.RouteRecord, at int) {
 	}
 }
 
-// TestLifeOfAMessageToSQL plays the same files through the stages themselves, and finds the message's rows.
+// TestLifeOfAMessageToSQL plays the same files through the stages themselves, and finds the
+// message's rows.
 func TestLifeOfAMessageToSQL(t *testing.T) {
 	t.Parallel()
 	server := clickhousetest.Server(t)
@@ -384,7 +390,7 @@ func TestLifeOfAMessageToSQL(t *testing.T) {
 	}
 }
 
-// lifePipeline plays inputs through all stages; the broker stays for the test to look into.
+// lifePipeline plays inputs through all stages. The broker runs on, so that the test can read it.
 func lifePipeline(t *testing.T, inputs []playback.Input, server *clickhouse.Server) *pipeline {
 	t.Helper()
 	plan, err := playback.NewPlan(t.Context(), inputs)

@@ -15,8 +15,8 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// listening returns the TCP addresses that a process and its children listen on, as far as other programs of the machine can
-// reach them: sockets in a network namespace of their own are left out.
+// listening returns the TCP addresses on which a process and its children listen and that other
+// programs of the machine can reach. Sockets in a network namespace of their own are left out.
 func listening(t *testing.T, pid int) []string {
 	t.Helper()
 	home, err := os.Readlink("/proc/self/ns/net")
@@ -38,7 +38,7 @@ func listening(t *testing.T, pid int) []string {
 	return slices.Compact(all)
 }
 
-// descendants are the process and all that it started.
+// descendants returns the process and all its descendants.
 func descendants(pid int) []int {
 	children := map[int][]int{}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
@@ -58,7 +58,7 @@ func descendants(pid int) []int {
 	return all
 }
 
-// socketInodes are the inodes of the sockets that a process has open.
+// socketInodes returns the inodes of the open sockets of a process.
 func socketInodes(proc string) map[string]bool {
 	inodes := map[string]bool{}
 	fds, _ := filepath.Glob(filepath.Join(proc, "fd/*"))
@@ -71,7 +71,8 @@ func socketInodes(proc string) map[string]bool {
 	return inodes
 }
 
-// listeners reads the addresses that sockets with these inodes listen on from a table such as /proc/net/tcp.
+// listeners reads the listening addresses of sockets with these inodes from a table such as
+// /proc/net/tcp.
 func listeners(path string, inodes map[string]bool) []string {
 	f, err := os.Open(path)
 	if err != nil {
@@ -91,8 +92,8 @@ func listeners(path string, inodes map[string]bool) []string {
 	return all
 }
 
-// procAddress reads an address as /proc/net/tcp writes it: 32-bit words in the machine's order, then the port. The unspecified
-// address becomes that of loopback.
+// procAddress parses an address of /proc/net/tcp: 32-bit words in the machine's order, then the
+// port. It replaces the unspecified address by loopback.
 func procAddress(s string) (netip.AddrPort, bool) {
 	host, port, _ := strings.Cut(s, ":")
 	b, err := hex.DecodeString(host)

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// brokenPipe is standard output whose reader has gone.
+// brokenPipe is a standard output whose reader is gone.
 type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, syscall.EPIPE }
@@ -21,7 +21,7 @@ func TestExitCodes(t *testing.T) {
 	damaged := damagedError(3)
 	tests := []struct {
 		err  error
-		told bool // to end
+		told bool // whether ctx has ended
 		want int
 		said string
 	}{
@@ -49,7 +49,8 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// TestEmptyFolder: an empty folder, as an unset variable makes it, is not the present one.
+// TestEmptyFolder: an empty folder name, as from an unset variable, does not mean the current
+// folder.
 func TestEmptyFolder(t *testing.T) {
 	t.Parallel()
 	for _, flag := range []string{"--data-dir", "--cache-dir"} {

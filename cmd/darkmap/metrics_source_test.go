@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-// metricHomes are the packages whose metrics have another prefix than the path gives them. An empty one is the caller's.
+// metricHomes lists packages whose metrics have another prefix than the path gives. An empty prefix
+// is the caller's.
 var metricHomes = map[string]string{
 	"ingest/stream":       "darkmap_ingest_",
 	"ingest/backlog":      "darkmap_ingest_",
@@ -22,8 +23,8 @@ var metricHomes = map[string]string{
 	"internal/kafka":      "",
 }
 
-// TestMetricsAreMade: everyMetric has every metric that the source names, with the prefix of its package. layout_test.go keeps other
-// ways to make one out of the source.
+// TestMetricsAreMade checks that everyMetric makes every metric that the source names, with the
+// prefix of its package. layout_test.go keeps other ways to make metrics out of the source.
 func TestMetricsAreMade(t *testing.T) {
 	t.Parallel()
 	all := everyMetric(t)
@@ -53,7 +54,7 @@ func TestMetricsAreMade(t *testing.T) {
 	}
 }
 
-// metricOption is the name in a literal of a metric's options, "" where it is no string literal.
+// metricOption is the name in a literal of a metric's options, or "" if it is no string literal.
 type metricOption struct{ pkg, place, name string }
 
 // metricOptions finds the options of metrics in all source files.
@@ -77,7 +78,7 @@ func metricOptions(t *testing.T) []metricOption {
 	return all
 }
 
-// sourceFiles are this module's Go files, but tests and what tests stand on.
+// sourceFiles returns this module's Go files, without tests and test helpers.
 func sourceFiles(t *testing.T) []string {
 	t.Helper()
 	const root = "../.."
@@ -98,7 +99,8 @@ func sourceFiles(t *testing.T) []string {
 	return all
 }
 
-// isMetricOptions reports whether a type is one of prometheus' options: CounterOpts, GaugeOpts, HistogramOpts, SummaryOpts, Opts.
+// isMetricOptions reports whether a type is one of prometheus' options: CounterOpts, GaugeOpts,
+// HistogramOpts, SummaryOpts, Opts.
 func isMetricOptions(e ast.Expr) bool {
 	s, ok := e.(*ast.SelectorExpr)
 	if !ok {

@@ -37,7 +37,8 @@ import (
 
 const metricsPage = "../../docs/metrics.md"
 
-// metricSections are the sections of the page. A metric stands in that of the longest prefix.
+// metricSections are the sections of the page. A metric belongs to the section with the longest
+// matching prefix.
 var metricSections = []struct{ prefix, title string }{
 	{"darkmap_", "Every process"},
 	{"darkmap_ingest_", "ingest: all sources"},
@@ -69,7 +70,8 @@ label ` + "`client`" + `; franz-go's plugin kprom makes them).
 Names end with their unit. The time of a ` + "`_timestamp_seconds`" + ` is in seconds since 1970, UTC.
 `
 
-// TestMetricsPage: docs/metrics.md is what the stages register. `make gen` writes it.
+// TestMetricsPage compares docs/metrics.md with the metrics that the stages register. `make gen`
+// writes it.
 func TestMetricsPage(t *testing.T) {
 	t.Parallel()
 	all := everyMetric(t)
@@ -103,7 +105,8 @@ func metricSection(name string) string {
 	return best
 }
 
-// TestMetricRules holds names and help texts to Prometheus' rules, as promlint knows them, and to ours.
+// TestMetricRules checks names and help texts by Prometheus' rules, as promlint knows them, and by
+// ours.
 func TestMetricRules(t *testing.T) {
 	t.Parallel()
 	var families []*dto.MetricFamily
@@ -125,7 +128,7 @@ func TestMetricRules(t *testing.T) {
 	}
 }
 
-// TestLibraryMetrics: what libraries register has the prefixes that the page names.
+// TestLibraryMetrics checks that the metrics of libraries have the prefixes that the page names.
 func TestLibraryMetrics(t *testing.T) {
 	t.Parallel()
 	families, err := telemetry.NewRegistry("test").Gather()
@@ -153,7 +156,8 @@ func TestLibraryMetrics(t *testing.T) {
 	}
 }
 
-// everyMetric makes everything that registers metrics, and returns them by name. TestMetricsAreMade finds what it lacks.
+// everyMetric makes every part that registers metrics, and returns the metrics by name.
+// TestMetricsAreMade finds missing ones.
 func everyMetric(t *testing.T) metricRecorder {
 	t.Helper()
 	reg, log := metricRecorder{}, slog.New(slog.DiscardHandler)
@@ -208,21 +212,22 @@ func everyMetric(t *testing.T) metricRecorder {
 	return reg
 }
 
-// recordedMetric is what a collector says of itself.
+// recordedMetric is a collector's description of a metric.
 type recordedMetric struct {
-	kind   string // as the page calls it
+	kind   string // type, as in the page
 	family dto.MetricType
 	help   string
 	labels []string
 }
 
-// metricRecorder is a Registerer that notes what is registered, by name. One metric may be registered twice.
+// metricRecorder is a Registerer that records the registered metrics by name. A metric may be
+// registered twice.
 type metricRecorder map[string]recordedMetric
 
-// descForm is how a prometheus.Desc prints itself; it has no other way to be read.
+// descForm matches the text of a prometheus.Desc, which cannot be read in another way.
 var descForm = regexp.MustCompile(`^Desc\{fqName: ("(?:[^"\\]|\\.)*"), help: ("(?:[^"\\]|\\.)*"), unit: "[^"]*", constLabels: \{.*\}, variableLabels: \{(.*)\}\}$`)
 
-// Register notes the metrics of a collector.
+// Register records the metrics of a collector.
 func (r metricRecorder) Register(c prometheus.Collector) error {
 	descs := make(chan *prometheus.Desc)
 	go func() { // ends when the collector has described itself
@@ -265,7 +270,7 @@ func (r metricRecorder) note(c prometheus.Collector, d *prometheus.Desc) error {
 	return nil
 }
 
-// MustRegister is Register for several.
+// MustRegister registers several collectors.
 func (r metricRecorder) MustRegister(all ...prometheus.Collector) {
 	for _, c := range all {
 		if err := r.Register(c); err != nil {
@@ -277,7 +282,8 @@ func (r metricRecorder) MustRegister(all ...prometheus.Collector) {
 // Unregister does nothing.
 func (metricRecorder) Unregister(prometheus.Collector) bool { return false }
 
-// familyOf returns the type of a collector: a vector's by its Go type, that of others by what they collect.
+// familyOf returns the type of a collector: of a vector by its Go type, of others by the metrics
+// that they collect.
 func familyOf(c prometheus.Collector) (dto.MetricType, error) {
 	switch c.(type) {
 	case *prometheus.CounterVec:

@@ -18,7 +18,8 @@ import (
 	"github.com/darkmap/darkmap/internal/datadir"
 )
 
-// TestOutagesOfAStore replays a small world into a store, looks at it with filters through the command line, and drops it.
+// TestOutagesOfAStore replays a small world into a store, filters its outages through the command
+// line, and drops it.
 func TestOutagesOfAStore(t *testing.T) {
 	t.Parallel()
 	clickhousetest.NeedEngine(t)
@@ -29,13 +30,13 @@ func TestOutagesOfAStore(t *testing.T) {
 	if code != 0 || !strings.Contains(errs, "the results are in dataset small: `") || !strings.Contains(errs, " --data-dir "+dir+" --dataset small` shows them again") {
 		t.Fatalf("replay: got %d, %s", code, errs)
 	}
-	host(t, dir, io.Discard) // statements need not start an engine each
+	host(t, dir, io.Discard) // statements share this engine
 	if code, stored, errs := darkmap(t, "", "outages", "--data-dir", dir, "--dataset", "small", "--format", "json"); code != 0 || stored != out {
 		t.Errorf("outages: got %d, %s; want what the replay printed\n%s", code, errs, cmp.Diff(out, stored))
 	}
 	const all = "175.45.176.0/24 175.45.177.0/24 175.45.178.0/24 175.45.179.0/24 AS131279 KP"
 	for _, tt := range []struct {
-		flags, want string // entity codes; a text that says why there are none
+		flags, want string // entity codes, or the text why there are none
 	}{
 		{"--country kp", all},
 		{"--country NL,KP --family ipv4", all},
@@ -66,7 +67,7 @@ func TestOutagesOfAStore(t *testing.T) {
 	storeSays(t, dir)
 }
 
-// storeSays tries what stands beside the filters: forms, limits, names of datasets, the list of them, and their end.
+// storeSays checks formats, limits, names of datasets, the list of datasets, and dropping them.
 func storeSays(t *testing.T, dir string) {
 	t.Helper()
 	for _, tt := range []struct {
@@ -101,7 +102,7 @@ func storeSays(t *testing.T, dir string) {
 		args := strings.ReplaceAll(tt.args, "EXPORT", filepath.Join(dir, "export"))
 		code, out, errs := darkmap(t, "", append(strings.Fields(args), "--data-dir", dir)...)
 		errs = progressOfFiles.ReplaceAllString(errs, "")
-		if tt.out == "as,countries" { // of a row: where it lies, and whose it is
+		if tt.out == "as,countries" { // of a row: its place and its owner
 			tt.out = ",KP,AS131279,"
 		}
 		if code != tt.code || !strings.Contains(out, tt.out) || !strings.Contains(errs, tt.errs) || tt.errs == "" && errs != "" {
@@ -119,10 +120,10 @@ func storeSays(t *testing.T, dir string) {
 	}
 }
 
-// progressOfFiles is what export and import say where they take long.
+// progressOfFiles matches the progress of export and import if they take long.
 var progressOfFiles = regexp.MustCompile(`(?m)^darkmap: (checking )?file \d+ of .*\n`)
 
-// TestDatasetLines says of each dataset how it stands and what it was made of.
+// TestDatasetLines checks the state and the inputs of each dataset in the list.
 func TestDatasetLines(t *testing.T) {
 	t.Parallel()
 	day := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -173,7 +174,8 @@ func TestDatasetLines(t *testing.T) {
 	}
 }
 
-// TestDropRefuses what no replay brings back, unless it is forced, and what is being written.
+// TestDropRefuses: datasets that no replay can make again are dropped with --force only, and
+// datasets that are being written are not dropped.
 func TestDropRefuses(t *testing.T) {
 	t.Parallel()
 	all := []clickhouse.StoredDataset{{Dataset: clickhouse.Dataset{Name: "live"}, Collected: true}, {Dataset: clickhouse.Dataset{Name: "x"}}}

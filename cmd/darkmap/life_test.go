@@ -125,7 +125,7 @@ func lifeDamaged(message []byte) []byte {
 	return b
 }
 
-// lifeEnrichment knows the location of lifeGone and the name of AS64496.
+// lifeEnrichment configures the location of lifeGone and the names of its ASes.
 func lifeEnrichment(t *testing.T) enrich.Config {
 	t.Helper()
 	dir := t.TempDir()
@@ -174,8 +174,8 @@ func lifeCapture(t *testing.T, path string, message []byte) {
 	}
 }
 
-// lifeIngest is steps 2 and 3: it returns the records of bgp.updates.v1, and the index of the
-// message.
+// lifeIngest is steps 2 and 3: it returns the records of bgp.updates.v1, and the
+// position of the message.
 func lifeIngest(t *testing.T, inputs []playback.Input, message []byte) (records [][]byte, followed bgp.Position) {
 	t.Helper()
 	plan := playInputs(t, inputs, func(rec playback.Record) {

@@ -18,8 +18,8 @@ import (
 
 var shots = flag.String("screenshots", "", "a folder for TestPagesInBrowser to keep its screenshots in")
 
-// TestPages holds the pages of December 2014: what a reader without JavaScript sees, and in a browser, where there is one, that they can be
-// used by everybody. Both look at one demo with its store.
+// TestPages checks the pages of December 2014 as a reader without JavaScript sees them and, if
+// there is a browser, that all people can use them. Both checks use one demo with its store.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -43,7 +43,7 @@ const (
 	koreaOutage = "/outage/country-KP-ipv4-20141222T1615Z"
 )
 
-// checkPages: the pages show what happened.
+// checkPages checks that the pages show the events of the demo.
 func checkPages(t *testing.T, s *served) {
 	t.Helper()
 	for path, wants := range map[string][]string{
@@ -79,7 +79,7 @@ func checkPages(t *testing.T, s *served) {
 	}
 }
 
-// pageText is the text of a page, with single blanks.
+// pageText returns the text of a page, with single blanks.
 func pageText(doc *html.Node) string {
 	var words []string
 	for n := range doc.Descendants() {
@@ -90,7 +90,8 @@ func pageText(doc *html.Node) string {
 	return strings.Join(words, " ")
 }
 
-// checkStatements: the store takes every statement that the page of an outage shows, and gives at least a row for each.
+// checkStatements: the store accepts every statement that the page of an outage shows, and returns
+// at least one row for each.
 func checkStatements(t *testing.T, s *served, dir string) {
 	t.Helper()
 	_, body := s.get(koreaOutage)
@@ -115,7 +116,8 @@ func checkStatements(t *testing.T, s *served, dir string) {
 	}
 }
 
-// checkBrowser runs serve/page/browser: axe-core, light, dark and on a phone, without JavaScript, with the keyboard alone, every country of the map.
+// checkBrowser runs serve/page/browser: axe-core, light, dark and on a phone, without JavaScript,
+// with the keyboard alone, and every country of the map.
 func checkBrowser(t *testing.T, s *served) {
 	t.Helper()
 	points := map[string]worldmap.Point{}

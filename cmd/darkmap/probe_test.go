@@ -26,13 +26,13 @@ import (
 const (
 	// asProbe in the environment makes the test's binary a probe: another user's program.
 	asProbe = "DARKMAP_TEST_AS_PROBE"
-	// stranger is the user that a probe runs as: nobody.
+	// stranger is the user that runs a probe: nobody.
 	stranger = 65534
 	// probeTimeout bounds each single try.
 	probeTimeout = 2 * time.Second
 )
 
-// targets are the places where a probe tries to get in.
+// targets are the places that a probe tries to enter.
 type targets struct {
 	// Addresses are host:port of listening TCP sockets.
 	Addresses []string
@@ -40,11 +40,12 @@ type targets struct {
 	Sockets, Files []string
 	// Topic exists in the broker, if any of Addresses is one.
 	Topic string
-	// Resets is how many connections to each address are broken off half way.
+	// Resets is how many connections to each address are reset half way.
 	Resets int
 }
 
-// probeMain is the probe: it reads targets from standard input and prints what answered it, a line each.
+// probeMain is the main function of a probe. It reads targets from standard input and prints the
+// ones that answered, one a line.
 func probeMain() {
 	var t targets
 	if err := json.NewDecoder(os.Stdin).Decode(&t); err != nil {
@@ -74,7 +75,8 @@ func probeMain() {
 	os.Exit(0)
 }
 
-// breakOff opens a connection and ends it with a reset: after the first octets of an answer, or in the middle of a request.
+// breakOff opens a connection and ends it with a reset: after the first octets of an answer, or in
+// the middle of a request.
 func breakOff(addr string, answered bool) {
 	c, err := (&net.Dialer{Timeout: probeTimeout}).Dial("tcp", addr)
 	if err != nil {
@@ -91,11 +93,11 @@ func breakOff(addr string, answered bool) {
 	_ = c.Close()
 }
 
-// spokeHTTP begins the line about an address that answered HTTP at all.
+// spokeHTTP begins the line on an address that speaks HTTP.
 const spokeHTTP = "speaks HTTP: "
 
-// probeHTTP tries ClickHouse's HTTP interface in the ways that got answers once. An address that is silent three times in a row
-// does not speak HTTP.
+// probeHTTP tries ClickHouse's HTTP interface in ways that were answered once. An address that is
+// silent three times in a row does not speak HTTP.
 func probeHTTP(addr string, files []string, found func(string, ...any)) {
 	silent, spoke := 0, false
 	statements := []string{"SELECT 1", "SELECT 1 FROM numbers(1)", "SYSTEM STOP LISTEN HTTP"}
@@ -147,12 +149,13 @@ func answered(status int, body string, header http.Header) bool {
 	return true
 }
 
-// isPage reports whether the pages' server answers, which anybody on this machine may read: with no more than a page, and not for other sites.
+// isPage reports whether the answer is a page of the pages' server, which every user of this
+// machine may read. It must hold no more than a page, and must not be readable by other sites.
 func isPage(body string, header http.Header) bool {
 	return header.Get("Content-Security-Policy") != "" && header.Get("Access-Control-Allow-Origin") == "" && !strings.Contains(body, "DB::") && header.Get("X-Clickhouse-Format") == ""
 }
 
-// askHTTP makes one request, with the statement as parameter of a GET and as body otherwise.
+// askHTTP makes one request. The statement is a parameter of a GET, and else the body.
 func askHTTP(method, url, statement string, h http.Header) (int, string, http.Header, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()
@@ -175,7 +178,8 @@ func askHTTP(method, url, statement string, h http.Header) (int, string, http.He
 	return resp.StatusCode, string(b), resp.Header, err
 }
 
-// probeNative says hello in ClickHouse's native protocol. A server answers with its own hello, or with an exception.
+// probeNative sends a hello in ClickHouse's native protocol. A server answers with its own hello,
+// or with an exception.
 func probeNative(addr string, found func(string, ...any)) {
 	c, err := (&net.Dialer{Timeout: probeTimeout}).Dial("tcp", addr)
 	if err != nil {
@@ -183,7 +187,8 @@ func probeNative(addr string, found func(string, ...any)) {
 	}
 	defer c.Close() //nolint:errcheck // nothing is pending
 	_ = c.SetDeadline(time.Now().Add(probeTimeout))
-	_, _ = c.Write([]byte("\x00\x05probe\x18\x01\xb5\xa9\x03\x00\x07default\x00")) // hello, name, version, database, user, password
+	// Hello, name, version, database, user, password.
+	_, _ = c.Write([]byte("\x00\x05probe\x18\x01\xb5\xa9\x03\x00\x07default\x00"))
 	b := make([]byte, 1)
 	if n, _ := c.Read(b); n == 1 && (b[0] == 0 || b[0] == 2) {
 		more, _ := io.ReadAll(io.LimitReader(c, 200))
@@ -216,7 +221,8 @@ func probeKafka(addr, topic string, found func(string, ...any)) {
 	}
 }
 
-// probe runs the binary as another user against the targets. It returns what answered it, and the addresses that speak HTTP.
+// probe runs the binary as another user against the targets. It returns the answers, and the
+// addresses that speak HTTP.
 func probe(t *testing.T, binary string, at targets) (answers, speak []string) {
 	t.Helper()
 	in, err := json.Marshal(at)
@@ -245,8 +251,8 @@ func probe(t *testing.T, binary string, at targets) (answers, speak []string) {
 	return answers, speak
 }
 
-// strangersBinary is a copy of the test's binary that every user can run. Other users can then reach the test's temporary folders, as
-// far as the modes of what lies in them let them.
+// strangersBinary returns a copy of the test's binary that every user can run. With it, other users
+// can reach the test's temporary folders, as far as the modes of the files there permit.
 func strangersBinary(t *testing.T) string {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -275,7 +281,7 @@ func sockets(t *testing.T, dir string) []string {
 	t.Helper()
 	var all []string
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) { // what runs there removes files
+		if errors.Is(err, fs.ErrNotExist) { // the running processes remove files
 			return nil
 		}
 		if err == nil && d.Type()&fs.ModeSocket != 0 {

@@ -26,7 +26,8 @@ const (
 	modulePath    = "github.com/darkmap/darkmap/"
 )
 
-// TestConfigurationPage: docs/configuration.md, and configuration_keys.json for `darkmap config print`, are what the structs, their tags and their comments say. `make gen` writes them.
+// TestConfigurationPage compares docs/configuration.md, and configuration_keys.json for `darkmap
+// config print`, with the structs, their tags and their comments. `make gen` writes them.
 func TestConfigurationPage(t *testing.T) {
 	t.Parallel()
 	page, meanings := reference(t)
@@ -41,7 +42,7 @@ func TestConfigurationPage(t *testing.T) {
 	generated(t, "configuration_keys.json", b.String())
 }
 
-// generated compares a document with what it should be, or writes it.
+// generated compares a document with its expected contents or, with -update, writes it.
 func generated(t *testing.T, path, want string) {
 	t.Helper()
 	if *update {
@@ -70,7 +71,7 @@ of a map: you choose the name. A key marked with R decides
 results: a dataset is refused where it was made with another value ([interfaces.md](interfaces.md)).
 `
 
-// reference is the whole page, a table for each section, and the meaning of each key.
+// reference returns the whole page, with a table for each section, and the meaning of each key.
 func reference(t *testing.T) (page string, meanings map[string]string) {
 	t.Helper()
 	meanings = map[string]string{}
@@ -107,7 +108,7 @@ func reference(t *testing.T) (page string, meanings map[string]string) {
 	return page, meanings
 }
 
-// typeWord is a type in the words of the page.
+// typeWord returns the page's name of a type.
 func typeWord(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[time.Duration](), t == reflect.TypeFor[config.DurationOrOff](), t == reflect.TypeFor[config.DurationOrZero]():
@@ -132,7 +133,7 @@ func codeSpan(s string) string {
 	return "`" + strings.ReplaceAll(s, "|", `\|`) + "`"
 }
 
-// tableCell escapes what would end a cell of a table, or begin an element of HTML.
+// tableCell escapes characters that would end a cell of a table, or begin an element of HTML.
 func tableCell(s string) string { return strings.NewReplacer("|", `\|`, "<", "&lt;").Replace(s) }
 
 // fieldComments reads the comments of a struct's fields in the source of its package.

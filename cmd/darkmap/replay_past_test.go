@@ -32,23 +32,24 @@ var (
 	pastStore = flag.Bool("past-store", false, "TestReplayPast stores, and looks at what the feeds say")
 )
 
-// pastArchive serves the archives of six collectors from two servers, one of them slow, and counts.
+// pastArchive serves the archives of six collectors from two servers, one of them slow, and counts
+// requests.
 type pastArchive struct {
 	files map[string][]byte
-	gone  string // listed, and not there
+	gone  string // listed, but missing
 
-	answering atomic.Int64 // requests that are being answered, counted or not
+	answering atomic.Int64 // requests in progress, counted or not
 
 	mu       sync.Mutex
 	requests map[string]int
 	ranges   int           // requests for a part
-	at       int           // when so many files were asked for, reached is called
-	reached  func()        // nil: nothing is
+	at       int           // when this many files were requested, reached is called
+	reached  func()        // nil: not called
 	gate     chan struct{} // the slow server waits for it
-	half     string        // a pattern: what came of its table
+	half     string        // a pattern of the received part of its table
 }
 
-// start serves with one of its handlers.
+// start starts a server with a handler.
 func (a *pastArchive) start(t *testing.T, answer http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -60,7 +61,8 @@ func (a *pastArchive) start(t *testing.T, answer http.HandlerFunc) *httptest.Ser
 	return s
 }
 
-// settle waits until what a killed process had asked for is counted: its requests may wait for the mutex while it is killed.
+// settle waits until the requests of a killed process are counted. They may wait for the mutex
+// while the process is killed.
 func (a *pastArchive) settle(t *testing.T) {
 	t.Helper()
 	waittest.Until(t, 30*time.Second, "the requests of the killed process are answered", func() bool { return a.answering.Load() == 0 })
@@ -85,7 +87,8 @@ func (a *pastArchive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, strings.NewReader(string(body)))
 }
 
-// slow sends the first half of a file, and the rest never; what goes on with a file waits for the gate.
+// slow sends the first half of a file and then nothing. A request for the rest of a file waits for
+// the gate.
 func (a *pastArchive) slow(w http.ResponseWriter, r *http.Request) {
 	select {
 	case <-a.gate:
@@ -118,8 +121,9 @@ func (a *pastArchive) count() (n int) {
 	return n
 }
 
-// TestReplayPast replays a time from the archives of six collectors: one server is slow, a file is missing, another is cut, and the command is
-// killed twice. The outages are those of the same files, named by hand; nothing that was whole is fetched again.
+// TestReplayPast replays a time from the archives of six collectors. One server is slow, one file
+// is missing, another is cut, and the command is killed twice. The outages are those of the same
+// files, named by hand. Files that were complete are not fetched again.
 func TestReplayPast(t *testing.T) {
 	t.Parallel()
 	span := time.Duration(*pastHours) * time.Hour
@@ -153,7 +157,7 @@ func TestReplayPast(t *testing.T) {
 		Files      int
 		Collectors []json.RawMessage
 	}
-	total := len(a.files) - 6 // the later tables are not needed, as far as the list tells
+	total := len(a.files) - 6 // the later tables are not needed, by the list
 	if err := json.Unmarshal([]byte(out), &plan); err != nil || code != 0 || plan.Files != total || len(plan.Collectors) != 6 || a.count() != 0 {
 		t.Fatalf("--dry-run: got %d, %s, %s, %v and %d requests; want %d files and none", code, out, errs, err, a.count(), total)
 	}
@@ -161,10 +165,10 @@ func TestReplayPast(t *testing.T) {
 	for path := range a.files {
 		of[strings.SplitN(path, "/", 2)[0]]++
 	}
-	sound := total - (of["rrc03"] - 1) // those that the sound server is asked for
+	sound := total - (of["rrc03"] - 1) // files of the server that is not slow
 	killPast(t, a, sound/2, past)
 	whole := cachedWhole(t, config)
-	killPast(t, a, sound, past) // when it asks for the last of them
+	killPast(t, a, sound, past) // when it requests the last of them
 	if got := cachedWhole(t, config); got <= whole {
 		t.Errorf("%d files are here after the first kill, %d after the second: a slow server stops another", whole, got)
 	} else {
@@ -173,7 +177,8 @@ func TestReplayPast(t *testing.T) {
 	close(a.gate)
 	before := a.count()
 	code, out, errs = darkmap(t, "", past...)
-	if n := a.count() - before; code != exitDamaged || n > total+2-whole || cachedWhole(t, config) != total+2-1 { // the tables behind what is missing and what is cut
+	// The tables behind the missing and the cut file.
+	if n := a.count() - before; code != exitDamaged || n > total+2-whole || cachedWhole(t, config) != total+2-1 {
 		t.Errorf("got %d, and %d of %d files were asked for though %d were here\n%s", code, n, total+2, whole, errs)
 	}
 	if a.ranges == 0 {
@@ -227,7 +232,8 @@ func write(t *testing.T, path string, octets []byte) {
 	}
 }
 
-// killPast runs the command, and kills it when so many files were asked for and the first half of the slow server's table came.
+// killPast runs the command. It kills the command when so many files were requested and a part of
+// the slow server's table has arrived.
 func killPast(t *testing.T, a *pastArchive, files int, args []string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
@@ -254,7 +260,7 @@ func killPast(t *testing.T, a *pastArchive, files int, args []string) {
 	a.settle(t)
 }
 
-// hasOctets reports whether a file that the pattern matches has some.
+// hasOctets reports whether a file that matches the pattern is not empty.
 func hasOctets(pattern string) bool {
 	names, _ := filepath.Glob(pattern)
 	return slices.ContainsFunc(names, func(name string) bool {
@@ -263,7 +269,7 @@ func hasOctets(pattern string) bool {
 	})
 }
 
-// cacheOf is the archives' cache of a configuration.
+// cacheOf returns the archives' cache of a configuration.
 func cacheOf(t *testing.T, config string) string {
 	t.Helper()
 	text, err := os.ReadFile(config)
@@ -273,7 +279,7 @@ func cacheOf(t *testing.T, config string) string {
 	return string(regexp.MustCompile(`cache: "([^"]*)"`).FindSubmatch(text)[1])
 }
 
-// cachedWhole is how many files of archives are in the cache whole.
+// cachedWhole returns how many files of archives are complete in the cache.
 func cachedWhole(t *testing.T, config string) (n int) {
 	t.Helper()
 	entries, err := os.ReadDir(cacheOf(t, config))
@@ -288,7 +294,7 @@ func cachedWhole(t *testing.T, config string) (n int) {
 	return n
 }
 
-// listPast writes the list of the archive's files, those of rrc03 at the slow server.
+// listPast writes the list of the archive's files. The files of rrc03 are at the slow server.
 func listPast(t *testing.T, a *pastArchive, sound, slow string) string {
 	t.Helper()
 	var list strings.Builder
@@ -315,7 +321,7 @@ func listPast(t *testing.T, a *pastArchive, sound, slow string) string {
 	return index
 }
 
-// TestReplayPastWrong: what cannot be asked for ends with a sentence that says what to do.
+// TestReplayPastWrong: an impossible request ends with a sentence on how to correct it.
 func TestReplayPastWrong(t *testing.T) {
 	t.Parallel()
 	away := httptest.NewServer(http.NotFoundHandler())

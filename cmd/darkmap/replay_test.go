@@ -29,7 +29,8 @@ func archives(t *testing.T) []string {
 	return files
 }
 
-// replay runs `darkmap replay --format json` and returns its lines. It fails the test where the command does.
+// replay runs `darkmap replay --format json` and returns its lines. It fails the test if the
+// command fails.
 func replay(t *testing.T, dir string, args ...string) []string {
 	t.Helper()
 	return lines(t, append([]string{"replay", "--format", "json", "--data-dir", dir}, args...)...)
@@ -61,7 +62,8 @@ func parse(t *testing.T, lines []string) []bgp.Outage {
 	return all
 }
 
-// offline returns flags that keep a test from fetching geography: what these tests look at does not need it.
+// offline returns flags that keep a test from fetching geography, because these tests do not need
+// it.
 func offline(t *testing.T) []string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "geo.csv")
@@ -92,7 +94,8 @@ func TestReplayIsTheSameEveryTime(t *testing.T) {
 	}
 }
 
-// TestReplayFindsWhatWent holds the outages of route-views2 that can be seen in `darkmap dump` by eye.
+// TestReplayFindsWhatWent checks the outages of route-views2 that can be seen in `darkmap dump` by
+// eye.
 func TestReplayFindsWhatWent(t *testing.T) {
 	t.Parallel()
 	all := parse(t, replay(t, t.TempDir(), slices.Concat(offline(t), []string{"--no-store", "--all"}, archives(t))...))
@@ -129,7 +132,7 @@ func TestReplayFindsWhatWent(t *testing.T) {
 	}
 }
 
-// sqlRows returns what `darkmap sql` prints.
+// sqlRows returns the output of `darkmap sql`.
 func sqlRows(t *testing.T, dir, query string) string {
 	t.Helper()
 	code, out, errs := darkmap(t, "", "sql", "--data-dir", dir, query)
@@ -141,7 +144,7 @@ func sqlRows(t *testing.T, dir, query string) string {
 
 const countRows = "SELECT countIf(type = 'announce'), countIf(type = 'withdraw'), uniqExact(collector, lane, epoch, sequence, idx), uniqExact(event_id) FROM route_changes"
 
-// namesQuery asks for names that the tests' own data and the program give.
+// namesQuery asks for names from the tests' own data and from the program.
 const namesQuery = "SELECT dictGet('as_info', 'name', 64496), dictGet('country_info', 'name', 'KP'), dictGet('prefix_info', 'country', toIPv4('192.0.2.7'))"
 
 // TestReplayStores replays into the store, twice, and counts.
@@ -186,7 +189,7 @@ func TestReplayStores(t *testing.T) {
 	}
 }
 
-// TestReplayOfBadInput damages one file of three; the others are read whole.
+// TestReplayOfBadInput damages one file of three. The others are read whole.
 func TestReplayOfBadInput(t *testing.T) {
 	t.Parallel()
 	files := archives(t)
@@ -217,8 +220,8 @@ func TestReplayOfBadInput(t *testing.T) {
 	}
 }
 
-// TestReplayOfUndecodable replays messages that are framed soundly and cannot be decoded: they are named with file and
-// offset too.
+// TestReplayOfUndecodable replays messages that are framed correctly and cannot be decoded. They
+// are reported with file and offset, too.
 func TestReplayOfUndecodable(t *testing.T) {
 	t.Parallel()
 	w, _ := darkWorld()
@@ -235,7 +238,7 @@ func TestReplayOfUndecodable(t *testing.T) {
 	}
 }
 
-// TestDatasetNamesNoFolder holds that a dataset cannot name a folder other than its own.
+// TestDatasetNamesNoFolder: a dataset cannot name a folder other than its own.
 func TestDatasetNamesNoFolder(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{".", "..", ".x", "a/b", "../x", ""} {
@@ -293,7 +296,7 @@ func TestReplayUsage(t *testing.T) {
 	}
 }
 
-// textOf writes an outage as people get it.
+// textOf returns an outage as text for people.
 func textOf(t *testing.T, o bgp.Outage) string {
 	t.Helper()
 	b, err := json.Marshal(o)

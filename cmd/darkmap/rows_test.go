@@ -28,12 +28,12 @@ var (
 	rowsStop   = flag.Duration("rows-stop", 5*time.Second, "for how long TestRowsOnce stops up, once; the published bar is 90s")
 )
 
-// rowsFactor is how many times faster than real TestRowsOnce plays.
+// rowsFactor is how many times faster than real time TestRowsOnce plays.
 const rowsFactor = 30
 
 // TestRowsOnce follows a RIS Live with an up that is killed, stopped, cut off, and started on an
-// empty broker, again and again: the view route_changes holds each message that was sent once, and
-// no other.
+// empty broker, again and again. The view route_changes holds each sent message once, and no other
+// message.
 func TestRowsOnce(t *testing.T) {
 	t.Parallel()
 	p := playRows(t)
@@ -44,8 +44,8 @@ func TestRowsOnce(t *testing.T) {
 	}
 }
 
-// TestRowsThroughStrangers follows a RIS Live while another user breaks connections to every port
-// off and the store's engine is killed, again and again. The up goes on, and no row is missing.
+// TestRowsThroughStrangers follows a RIS Live while another user breaks off connections to every
+// port and the store's engine is killed, again and again. The up goes on, and no row is missing.
 func TestRowsThroughStrangers(t *testing.T) {
 	t.Parallel()
 	binary := strangersBinary(t)
@@ -111,8 +111,8 @@ func (p *rowsPlay) answered() bool {
 	})
 }
 
-// complete waits until all was sent and stored, and compares. It returns how many rows of the log
-// repeat others.
+// complete waits until all messages were sent and stored, and compares the rows. It returns how
+// many rows of the log repeat others.
 func (p *rowsPlay) complete() int {
 	t, o := p.t, p.o
 	t.Helper()
@@ -135,8 +135,8 @@ func (p *rowsPlay) complete() int {
 	return all - len(got)
 }
 
-// rowsWorld is real messages over and over, of at most two peers of an AS, whose tables are those
-// that are sent; and quiet after that, in which gaps are answered.
+// rowsWorld repeats real messages of at most two peers of an AS. Their tables are the sent ones.
+// After that come minutes without messages, in which gaps are answered.
 func rowsWorld(t *testing.T) *rislivetest.Schedule {
 	t.Helper()
 	hosts := []string{"rrc00", "rrc01"}
@@ -160,7 +160,7 @@ func rowsWorld(t *testing.T) *rislivetest.Schedule {
 	return sched.Loop(length).Then(rislivetest.Quiet(hosts, rowsFactor*15*time.Minute))
 }
 
-// disturbRows breaks up until end: kills, a stop, cuts of both connections, and once an empty
+// disturbRows disturbs up until end: kills, a stop, cuts of both connections, and once an empty
 // broker.
 func disturbRows(t *testing.T, o *observatory, srv *rislivetest.Server, end time.Time, running func()) {
 	t.Helper()
@@ -197,8 +197,8 @@ func disturbRows(t *testing.T, o *observatory, srv *rislivetest.Server, end time
 	running()
 }
 
-// settled waits until as many rows are shown as were sent, or none has come for long, and then
-// until no more come for a while. It returns how many rows there are in the log's table.
+// settled waits until as many rows are shown as were sent, or until none has come for a minute.
+// Then it waits until no more come for a while. It returns the number of rows in the log's table.
 func settled(t *testing.T, o *observatory, sent int) string {
 	t.Helper()
 	last, since := "", time.Now()
@@ -216,7 +216,7 @@ func settled(t *testing.T, o *observatory, sent int) string {
 	return all
 }
 
-// wantRows are the rows of all messages that were sent, in order.
+// wantRows returns the rows of all sent messages, in order.
 func wantRows(t *testing.T, sched *rislivetest.Schedule, begin time.Time) []string {
 	t.Helper()
 	var d wire.Decoder
@@ -249,7 +249,7 @@ func wantRows(t *testing.T, sched *rislivetest.Schedule, begin time.Time) []stri
 	return all
 }
 
-// compareRows compares two sorted lists and names what only one has.
+// compareRows compares two sorted lists and prints the rows that only one has.
 func compareRows(t *testing.T, want, got []string) {
 	t.Helper()
 	missing, extra := 0, 0

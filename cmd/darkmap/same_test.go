@@ -17,15 +17,17 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// sameOutside compares what two found, outside the gaps of the second: outages with their beginnings and ends, and what was visible of
-// every entity at the end of every minute, up to that which begins at until.
+// sameOutside compares the results of two observatories outside of their gaps: outages with their
+// start and end, and the visible space of every entity at the end of every minute, up to the minute
+// that begins at until.
 func sameOutside(t *testing.T, quiet, disturbed *observatory, until int64) {
 	t.Helper()
 	gaps := append(quiet.intervals(), disturbed.intervals()...)
-	in := func(at time.Time) bool { // in the minute from then on
+	in := func(at time.Time) bool { // in the minute that begins at at
 		return slices.ContainsFunc(gaps, func(g bgp.Interval) bool { return !at.Add(time.Minute).Before(g.Start) && !at.After(g.End) })
 	}
-	// what a gap splits or delays begins or ends within it: all other beginnings and ends are compared
+	// Outages that a gap splits or delays begin or end within it. All other starts and ends are
+	// compared.
 	found := func(o *observatory) (n int, out []string) {
 		all := o.found(until + 60)
 		for _, x := range all {
@@ -62,7 +64,7 @@ func sameOutside(t *testing.T, quiet, disturbed *observatory, until int64) {
 	t.Logf("%d and %d outages, %d beginnings and ends outside of gaps: %q; %d minutes outside of gaps, %d entities in them", na, nb, len(a), a, minutes, compared)
 }
 
-// found lists the outages as they stood at a time, Unix seconds.
+// found lists the outages as they were at a time, in Unix seconds.
 func (o *observatory) found(at int64) []bgp.Outage {
 	r := outagelog.New()
 	o.records(schemas.TopicOutages, func(rec *kgo.Record) error {
@@ -76,7 +78,8 @@ func (o *observatory) found(at int64) []bgp.Outage {
 	return outagelog.Outages(r.Select(outagelog.Filter{All: true}))
 }
 
-// intervals are the gaps of all collectors, each with the minute after it, in which votes become what they were.
+// intervals returns the gaps of all collectors, each with the minute after it, in which votes
+// return to normal.
 func (o *observatory) intervals() (all []bgp.Interval) {
 	begun := map[string]time.Time{}
 	o.records(schemas.TopicFeeds, func(rec *kgo.Record) error {
@@ -101,10 +104,10 @@ func (o *observatory) intervals() (all []bgp.Interval) {
 	return all
 }
 
-// visibleAt is what was visible at the end of each minute that was told, by entity.
+// visibleAt is the visible space by entity at the end of each minute with a record.
 type visibleAt map[int64]map[string]string
 
-// begin is the first minute that was told; later than any where none was.
+// begin returns the first minute with a record, or the latest possible minute if there is none.
 func (v visibleAt) begin() int64 {
 	first := int64(math.MaxInt64)
 	for minute := range v {
@@ -113,7 +116,7 @@ func (v visibleAt) begin() int64 {
 	return first
 }
 
-// at is what was visible in the minute that began then: each entity as it was told last.
+// at returns the visible space in the minute that begins at minute: the last record of each entity.
 func (v visibleAt) at(minute int64) map[string]string {
 	all := map[string]string{}
 	for _, m := range slices.Sorted(maps.Keys(v)) {
@@ -124,7 +127,7 @@ func (v visibleAt) at(minute int64) map[string]string {
 	return all
 }
 
-// visible reads bgp.visibility; end is the last minute that was told.
+// visible reads bgp.visibility. end is the last minute with a record.
 func (o *observatory) visible() (all visibleAt, end int64) {
 	all = visibleAt{}
 	o.records(schemas.TopicVisibility, func(rec *kgo.Record) error {

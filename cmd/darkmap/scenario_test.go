@@ -19,7 +19,7 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// replayScenario builds a scenario, replays it with these flags, and returns what was found.
+// replayScenario builds a scenario, replays it with these flags, and returns the outages.
 func replayScenario(t *testing.T, s simulate.Scenario, flags ...string) []bgp.Outage {
 	t.Helper()
 	return parse(t, replay(t, t.TempDir(), append(scenarioArguments(t, s), flags...)...))
@@ -50,31 +50,31 @@ func scenario(t *testing.T, name string) simulate.Scenario {
 	return all[i]
 }
 
-// TestLifeOfAnOutage replays the cases that a moving baseline, a sick peer or a moved prefix get wrong. Each is one event
-// of each entity that it touches, closed when it really ends.
+// TestLifeOfAnOutage replays cases that a moving baseline, a sick peer or a moved prefix could get
+// wrong. Each case is one event of each affected entity, closed when it really ends.
 func TestLifeOfAnOutage(t *testing.T) {
 	t.Parallel()
 	start := simulate.Scenarios()[0].Start
 	at := func(days, hours int) time.Time { return start.Add(time.Duration(days*24+hours) * time.Hour) }
 	tests := []struct {
 		name       string
-		entity     string // one that has to have the event
+		entity     string // an entity that has to have the event
 		kind       bgp.Kind
 		start, end time.Time
-		note       string // somewhere in the object
+		note       string // text that the object has to contain
 	}{
 		{"outage-48h", "ET", bgp.KindOutage, at(2, 10), at(4, 10), ""},
 		{"outage-8d", "BT", bgp.KindOutage, at(2, 10), at(9, 10), "new normal"},
 		{"peers-down-during-outage", "ET", bgp.KindOutage, at(1, 12), at(2, 0), ""},
 		{"origin-change", "112.134.0.0/15", bgp.KindMoved, at(1, 12), at(1, 18), "18001"},
-		{"lost-under-own-aggregate", "213.55.101.0/24", bgp.KindOutage, at(1, 12), at(1, 12), "deaggregated"}, // told once
+		{"lost-under-own-aggregate", "213.55.101.0/24", bgp.KindOutage, at(1, 12), at(1, 12), "deaggregated"}, // one event
 		{"lost-under-foreign-aggregate", "196.0.101.0/24", bgp.KindOutage, at(1, 12), at(1, 17), "covered"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var flags []string
-			if tt.start.Equal(tt.end) { // of no length, as blips
+			if tt.start.Equal(tt.end) { // without length, as blips are
 				flags = append(flags, "--all")
 			}
 			found := slices.DeleteFunc(replayScenario(t, scenario(t, tt.name), flags...), func(o bgp.Outage) bool {
@@ -102,8 +102,9 @@ func TestLifeOfAnOutage(t *testing.T) {
 	}
 }
 
-// TestTableTransferIsNoOutage lets a peer with the whole table of 2015 join the panel in 37 seconds while four prefixes are
-// really withdrawn, with state messages and without. One of its messages has AS 0 in the path: it is named.
+// TestTableTransferIsNoOutage has a peer with the whole table of 2015 join the panel within 37
+// seconds while four prefixes are really withdrawn, with state messages and without. One of its
+// messages has AS 0 in the path, and is reported.
 func TestTableTransferIsNoOutage(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2015, 1, 6, 12, 0, 0, 0, time.UTC)
@@ -141,7 +142,8 @@ func TestTableTransferIsNoOutage(t *testing.T) {
 	}
 }
 
-// shiftMRT copies an MRT file so that it begins at start; without states its state changes are left out.
+// shiftMRT copies an MRT file so that it begins at start. Without states it leaves out state
+// changes.
 func shiftMRT(t *testing.T, from, to string, start time.Time, states bool) {
 	t.Helper()
 	in, err := os.Open(from)

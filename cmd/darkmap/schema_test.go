@@ -13,8 +13,9 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// TestSpoiltSchema: a table, a column and a view that were dropped by hand, and a type that was changed, are mended by migrate and by
-// the start of a run, which say so; what cannot be mended ends both with 1 and says what to do.
+// TestSpoiltSchema: a table, a column and a view that were dropped by hand, and a changed type, are
+// repaired by migrate and by the start of a run, which report it. If a repair is impossible, both
+// end with 1 and advice.
 func TestSpoiltSchema(t *testing.T) {
 	t.Parallel()
 	dir := migrated(t)
@@ -22,7 +23,7 @@ func TestSpoiltSchema(t *testing.T) {
 	for _, tt := range []struct {
 		name, sql, said string
 		code            int
-		replayed        bool // too
+		replayed        bool // replay is run, too
 	}{
 		{"a table", "DROP TABLE outage_events", "table outage_events was missing: it was made again", 0, true},
 		{"a view", "DROP VIEW outages", "view outages was missing: it was made again", 0, false},
@@ -50,7 +51,8 @@ func TestSpoiltSchema(t *testing.T) {
 	}
 }
 
-// TestReplayKeepsCollected: a dataset that live sources or archives have filled, whatever its name, is not replaced.
+// TestReplayKeepsCollected: a replay does not replace a dataset that live sources or archives have
+// filled, whatever its name.
 func TestReplayKeepsCollected(t *testing.T) {
 	t.Parallel()
 	dir := migrated(t)
@@ -62,13 +64,14 @@ func TestReplayKeepsCollected(t *testing.T) {
 		t.Errorf("got %d, %s", code, errs)
 	}
 	for range 2 {
-		if code, _, errs := darkmap(t, "", append(replay, "other")...); code != exitUndecided { // a message of one peer decides nothing
+		// A message of one peer decides nothing.
+		if code, _, errs := darkmap(t, "", append(replay, "other")...); code != exitUndecided {
 			t.Errorf("its own dataset: got %d, %s", code, errs)
 		}
 	}
 }
 
-// TestMigrateKeepsNewer: a store of a newer program is left alone by whatever opens it.
+// TestMigrateKeepsNewer: no command changes a store of a newer program.
 func TestMigrateKeepsNewer(t *testing.T) {
 	t.Parallel()
 	dir := migrated(t)
@@ -92,7 +95,7 @@ func TestMigrateKeepsNewer(t *testing.T) {
 	}
 }
 
-// TestInterruptedInWords: a command that is told to end says so in words of its own.
+// TestInterruptedInWords: an interrupted command reports the interruption in its own words.
 func TestInterruptedInWords(t *testing.T) {
 	t.Parallel()
 	dir := migrated(t)
@@ -115,7 +118,7 @@ func TestInterruptedInWords(t *testing.T) {
 	}
 }
 
-// endless is standard input on which nobody writes.
+// endless is a standard input without data.
 type endless struct{ ctx context.Context } //nolint:containedctx // it is read until the test's end
 
 func (e endless) Read([]byte) (int, error) {
@@ -123,7 +126,8 @@ func (e endless) Read([]byte) (int, error) {
 	return 0, e.ctx.Err()
 }
 
-// TestPrintConnection: it says how to connect to what runs, and prints no secret.
+// TestPrintConnection: the output describes how to connect to the running instance, and contains no
+// secret.
 func TestPrintConnection(t *testing.T) {
 	t.Parallel()
 	none := filepath.Join(t.TempDir(), "none")

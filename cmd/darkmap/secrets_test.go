@@ -14,13 +14,14 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// hushed are the secrets of these tests: of a file or variable, and the user and the password of a URL.
+// hushed are the secrets of these tests: that of a file or variable, and the user and the password
+// of a URL.
 var hushed = []string{"hunter2-of-a-file", "hunter2-of-a-user", "hunter2-of-a-url"}
 
-// secretURL is a URL with secrets, at which nobody listens.
+// secretURL is a URL with secrets. No server listens there.
 const secretURL = "://hunter2-of-a-user:hunter2-of-a-url@127.0.0.1:9/"
 
-// hushes checks a text for secrets.
+// hushes checks that a text holds no secrets.
 func hushes(t *testing.T, where, text string) {
 	t.Helper()
 	for _, s := range hushed {
@@ -30,7 +31,8 @@ func hushes(t *testing.T, where, text string) {
 	}
 }
 
-// endsAtFirst is a writer that cancels a command that has written something: some wait for brokers without end.
+// endsAtFirst is a writer that cancels the command at its first output, because some commands wait
+// for brokers without end.
 type endsAtFirst struct {
 	bytes.Buffer
 	cancel context.CancelFunc
@@ -41,7 +43,8 @@ func (e *endsAtFirst) Write(b []byte) (int, error) {
 	return e.Buffer.Write(b)
 }
 
-// withSecrets are flags that set every key which names a secret to a file that holds it, and servers at which nobody listens.
+// withSecrets returns flags that set every key of a secret to a file with a secret, and servers
+// that do not listen.
 func withSecrets(t *testing.T) (flags []string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "secret")
@@ -59,7 +62,8 @@ func withSecrets(t *testing.T) (flags []string) {
 	}
 	named := 0
 	for _, k := range config.Keys(defaultConfiguration()) {
-		if k.Parent == reflect.TypeFor[config.Secret]() && k.Field.Name == "File" && !strings.HasPrefix(k.Name, "clickhouse.door.") && !strings.HasPrefix(k.Name, "notify.") { // a door needs the embedded store; notify is set above
+		// A door needs the embedded store. The keys of notify are set above.
+		if k.Parent == reflect.TypeFor[config.Secret]() && k.Field.Name == "File" && !strings.HasPrefix(k.Name, "clickhouse.door.") && !strings.HasPrefix(k.Name, "notify.") {
 			named++
 			sets = append(sets, k.Name+"="+path)
 		}
@@ -73,7 +77,8 @@ func withSecrets(t *testing.T) (flags []string) {
 	return append(flags, "--data-dir", filepath.Join(t.TempDir(), "data"), "--log-level", "debug")
 }
 
-// TestSecretsAreNotPrinted runs commands that fail, with a secret in every key that names one and in URLs: nothing that is printed holds one.
+// TestSecretsAreNotPrinted runs commands that fail, with a secret in every key of a secret and in
+// URLs. No output holds a secret.
 func TestSecretsAreNotPrinted(t *testing.T) {
 	t.Parallel()
 	flags := withSecrets(t)
@@ -96,13 +101,13 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	}
 }
 
-// secretProxies are variables that name a proxy with a password, at which nobody listens.
+// secretProxies are variables that name a proxy with a password. No proxy listens there.
 func secretProxies() []string {
 	return []string{"HTTP_PROXY=http" + secretURL, "HTTPS_PROXY=http" + secretURL}
 }
 
-// TestUpHushes runs an up whose sources fail, and whose targets and heartbeat are reached by a proxy with a password: neither its outputs, its pages nor
-// its run.json hold the secrets of URLs.
+// TestUpHushes runs an up whose sources fail. Its targets and heartbeat are reached by a proxy with
+// a password. Its outputs, its pages and its run.json hold no secrets of URLs.
 func TestUpHushes(t *testing.T) {
 	t.Parallel()
 	hook := written(t, "hook", "http://"+hushed[1]+":"+hushed[2]+"@hook.example.net/"+hushed[0]+"\n")

@@ -55,7 +55,7 @@ func serving(t *testing.T, args ...string) *served {
 	return s
 }
 
-// stop ends it as Ctrl-C does, and returns the exit code.
+// stop ends the command as Ctrl-C does, and returns the exit code.
 func (s *served) stop() int {
 	s.cancel()
 	code := <-s.ended
@@ -65,7 +65,7 @@ func (s *served) stop() int {
 
 var pagesAt = regexp.MustCompile(`the pages are at (http://[0-9.:]+)\n`)
 
-// until waits until it has said something, and fails where it ends before.
+// until waits until ok, and fails if the command ends first.
 func (s *served) until(what string, ok func() bool) {
 	s.t.Helper()
 	for end := time.Now().Add(3 * time.Minute); !ok(); time.Sleep(50 * time.Millisecond) {
@@ -81,7 +81,7 @@ func (s *served) until(what string, ok func() bool) {
 	}
 }
 
-// get asks the pages; the status is 0 where they are not there.
+// get requests a page. The status is 0 if the pages do not answer.
 func (s *served) get(path string) (int, string) {
 	s.t.Helper()
 	m := pagesAt.FindStringSubmatch(s.errs.String())
@@ -101,7 +101,7 @@ func (s *served) get(path string) (int, string) {
 	return resp.StatusCode, string(b)
 }
 
-// health is /v1/health.
+// health returns /v1/health.
 func (s *served) health() (h api.Health) {
 	s.t.Helper()
 	status, body := s.get("/v1/health")
@@ -113,7 +113,7 @@ func (s *served) health() (h api.Health) {
 	return h
 }
 
-// shown are the outages of /v1/outages.
+// shown returns the outages of /v1/outages.
 func (s *served) shown() (all []bgp.Outage) {
 	s.t.Helper()
 	var list struct {
@@ -127,7 +127,8 @@ func (s *served) shown() (all []bgp.Outage) {
 	return list.Outages
 }
 
-// playedPages is `demo` with --serve: it asks the pages while the days are played, and at their end.
+// playedPages runs `demo` with --serve, and requests pages while the days are played and at their
+// end.
 func playedPages(t *testing.T, args ...string) (code int, out, errs string) {
 	t.Helper()
 	s := serving(t, append(args, "--serve")...)
@@ -148,7 +149,8 @@ func playedPages(t *testing.T, args ...string) (code int, out, errs string) {
 	return s.stop(), s.out.String(), s.errs.String()
 }
 
-// checkPastPages: `serve` shows a dataset that has ended as its rows have it, at its end and before, and starts the engine for it.
+// checkPastPages: `serve` shows a dataset that has ended from its rows, at its end and before. It
+// starts the engine itself.
 func checkPastPages(t *testing.T, dir, dataset string, printed []bgp.Outage) {
 	t.Helper()
 	args := []string{"serve", "--dataset", dataset, "--data-dir", dir, "--admin-addr", "127.0.0.1:0"}

@@ -13,8 +13,9 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// TestDefaultsEdition: who changes a default that decides results raises defaultsEdition, and enters the new hash here. Who adds such a key, whose
-// default is what darkmap did before, only replaces the hash.
+// TestDefaultsEdition: a change of a default that decides results has to raise defaultsEdition and
+// to enter the new hash here. A new key whose default keeps the former behaviour only replaces the
+// hash.
 func TestDefaultsEdition(t *testing.T) {
 	t.Parallel()
 	editions := map[int]string{2: "47cd6880dfb4c390"}
@@ -30,8 +31,8 @@ func TestDefaultsEdition(t *testing.T) {
 	}
 }
 
-// TestResultSettings: each key that decides results changes the settings of a dataset when it is changed alone, no other key does, and
-// none does at its default.
+// TestResultSettings: each key that decides results changes the settings of a dataset when it alone
+// is changed. No other key does, and no key does at its default.
 func TestResultSettings(t *testing.T) {
 	t.Parallel()
 	usual := resultSettings(defaultConfiguration())
@@ -58,7 +59,7 @@ func TestResultSettings(t *testing.T) {
 	}
 }
 
-// other gives a value another one than it has.
+// other changes a value.
 func other(t *testing.T, v reflect.Value) {
 	t.Helper()
 	switch v.Kind() {

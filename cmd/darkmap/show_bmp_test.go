@@ -17,7 +17,7 @@ import (
 
 var showAge = flag.Duration("show.age", 0, "how long TestUpBMP waits until it asks about a withdrawal again; after two minutes its window is decided")
 
-// show runs `darkmap show` on what runs.
+// show runs `darkmap show` on the running instance.
 func (o *observatory) show(args ...string) (stdout, stderr string, code int) {
 	o.t.Helper()
 	var out, errs bytes.Buffer
@@ -25,7 +25,7 @@ func (o *observatory) show(args ...string) (stdout, stderr string, code int) {
 	return out.String(), errs.String(), code
 }
 
-// asks is the answer about a thing.
+// asks returns the answer on an entity.
 func (o *observatory) asks(what string) (a query.Answer, err error) {
 	o.t.Helper()
 	out, errs, code := o.show(what, "--format", "json")
@@ -35,7 +35,8 @@ func (o *observatory) asks(what string) (a query.Answer, err error) {
 	return a, json.Unmarshal([]byte(out), &a)
 }
 
-// showWithdrawn asks about a prefix that three routers announce, GoBGP behind an upstream, and about the same once they took it back.
+// showWithdrawn asks about a prefix that three routers announce, of which GoBGP is behind an
+// upstream. It asks again after they withdrew it.
 func (o *observatory) showWithdrawn(script *routertest.Script) {
 	o.t.Helper()
 	lab := script.Lab
@@ -57,7 +58,7 @@ func (o *observatory) showWithdrawn(script *routertest.Script) {
 			if got != want {
 				return fmt.Errorf("got %s, want %s", got, want)
 			}
-			for _, x := range f.Prefix.Peers { // a router that has just come back votes after others
+			for _, x := range f.Prefix.Peers { // a router that has just come back votes later than the others
 				if !x.Votes {
 					return fmt.Errorf("%s %s does not vote yet", x.Collector, x.Address)
 				}
@@ -88,7 +89,8 @@ func (o *observatory) showWithdrawn(script *routertest.Script) {
 	}
 }
 
-// checkWithdrawn: every peer lost the prefix since before, and each is named with what it had last.
+// checkWithdrawn: every peer has lost the prefix since before, and the answer names the last route
+// of each.
 func (o *observatory) checkWithdrawn(lab *routertest.Lab, p *query.Prefix, before time.Time) {
 	o.t.Helper()
 	if p.FirstWithdrawal == nil || p.FirstWithdrawal.Before(before) || p.LastWithdrawal.After(time.Now()) || p.LastWithdrawal.Sub(before) > time.Minute {
@@ -109,7 +111,8 @@ func (o *observatory) checkWithdrawn(lab *routertest.Lab, p *query.Prefix, befor
 	}
 }
 
-// TestShowNowhere: without anything to ask it says what can be asked, and what a wrong word may be.
+// TestShowNowhere: without a detector, the error names the possible sources of answers. A wrong
+// word gets suggestions.
 func TestShowNowhere(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestSilenceWords: codes are understood as show understands them, and a name that the configuration does not have is said.
+// TestSilenceWords: codes are parsed as by show, and a name that the configuration does not have is
+// reported.
 func TestSilenceWords(t *testing.T) {
 	t.Parallel()
 	got, err := entityCodes([]string{"kp", "64496", "as64497", "192.0.2.9/24", "kp-01", "World"})

@@ -18,9 +18,10 @@ import (
 
 var soak = flag.Duration("soak", 3*time.Minute, "how long TestSoak runs; the published bar is a day at 20 times speed, 72m")
 
-// TestSoak lets two observatories follow a simulated day at 20 times speed, in which networks go dark and peers come and go: one in
-// peace, one whose connections break, which is killed and started again at once or after so long that it begins with tables again.
-// Outside the gaps they find the same, and what the disturbed one uses does not grow.
+// TestSoak has two observatories follow a simulated day at 20 times speed, in which networks go
+// dark and peers come and go. The connections of one of them break. It is killed and started again,
+// at once or after so long that it begins with tables again. Outside of the gaps both find the same
+// outages, and the resource use of the disturbed one does not grow.
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	sched, sets := soakDay(t, *soak+time.Minute)
@@ -31,7 +32,7 @@ func TestSoak(t *testing.T) {
 	}
 	var all []*observatory
 	var servers []*rislivetest.Server
-	for range 2 { // a server each: faults are for one
+	for range 2 { // a server for each: a fault concerns one
 		srv := rislivetest.Start(t, rislivetest.Options{})
 		go func() { _ = srv.Play(t.Context(), sched, begin, soakFactor) }() // ends with the test
 		o := newObservatory(t, append(sets, "ingest.rislive.url="+srv.URL, "ingest.rislive.collectors=["+strings.Join(sched.Hosts(), ", ")+"]", "ingest.archive.index="+index,
@@ -70,11 +71,12 @@ func TestSoak(t *testing.T) {
 
 const soakFactor = 20
 
-// longOutage is how long the disturbed one is once down.
+// longOutage returns how long the disturbed observatory is down once.
 func longOutage(soak time.Duration) time.Duration { return max(soak/50, 5*time.Second) }
 
-// soakDay simulates what is played in so long: networks at the edge go dark every five minutes of the play, one after the other, some
-// for long enough to be an outage. It returns the day and where its networks lie, as settings.
+// soakDay simulates the day that is played in length. Networks at the edge go dark every five
+// minutes of the play, one after the other, some of them long enough for an outage. It returns the
+// day and the networks' geography, as settings.
 func soakDay(t *testing.T, length time.Duration) (*rislivetest.Schedule, []string) {
 	t.Helper()
 	start := time.Date(2015, 1, 5, 0, 0, 0, 0, time.UTC)
@@ -106,7 +108,8 @@ func soakDay(t *testing.T, length time.Duration) (*rislivetest.Schedule, []strin
 	return sched, []string{"enrich.geo.files=[" + filepath.Join(dir, "geo.csv") + "]", "enrich.asn.files=[" + filepath.Join(dir, "asn.csv") + "]"}
 }
 
-// disturb breaks and kills until end, and returns what the observatory used, second by second, and what was done to it in words.
+// disturb cuts connections and kills the observatory until end. It returns the observatory's
+// resource use, second by second, and a description of the faults.
 func disturb(t *testing.T, o *observatory, srv *rislivetest.Server, end time.Time) (used []usage, what string) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -133,19 +136,20 @@ func disturb(t *testing.T, o *observatory, srv *rislivetest.Server, end time.Tim
 				c.Break(rislivetest.Cut)
 			}
 		}
-		next = time.Now().Add(max(whole/20, 75*time.Second)) // a connection that lasted a minute is tried again at once
+		// A connection that lasted a minute is opened again at once.
+		next = time.Now().Add(max(whole/20, 75*time.Second))
 	}
 	return used, fmt.Sprintf("%d times both connections cut, %d times killed and started at once, once after %v", cuts, kills, longOutage(whole))
 }
 
-// usage is what a process uses, by its own metrics.
+// usage is the resource use of a process, by its own metrics.
 type usage struct{ goroutines, files, bytes int64 }
 
 func (u usage) String() string {
 	return fmt.Sprintf("%d goroutines, %d files, %d MB resident", u.goroutines, u.files, u.bytes/1e6)
 }
 
-// most is the highest of each.
+// most returns the highest value of each resource.
 func most(all []usage) (m usage) {
 	for _, u := range all {
 		m = usage{max(m.goroutines, u.goroutines), max(m.files, u.files), max(m.bytes, u.bytes)}
@@ -153,12 +157,12 @@ func most(all []usage) (m usage) {
 	return m
 }
 
-// usage asks for it; nothing while the process starts.
+// usage requests the metrics. It returns zero while the process starts.
 func (o *observatory) usage() (u usage) {
 	o.t.Helper()
 	for line := range strings.Lines(o.get("/metrics")) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		n, _ := strconv.ParseFloat(value, 64) // comments are no numbers, and no names
+		n, _ := strconv.ParseFloat(value, 64) // comments have no numbers, and no names below
 		switch name {
 		case "go_goroutines":
 			u.goroutines = int64(n)

@@ -39,13 +39,14 @@ func migrated(t *testing.T) string {
 	return dir
 }
 
-// outcome is what a statement of another session came to.
+// outcome is the result of a statement of another session.
 type outcome struct {
 	code      int
 	out, errs string
 }
 
-// askSlowly runs a statement that takes about three seconds, and returns when the store is working on it.
+// askSlowly runs a statement that takes about three seconds, and returns when the store executes
+// it.
 func askSlowly(t *testing.T, dir string, flags ...string) <-chan outcome {
 	t.Helper()
 	ended := make(chan outcome, 1)
@@ -71,7 +72,8 @@ func askSlowly(t *testing.T, dir string, flags ...string) <-chan outcome {
 	return ended
 }
 
-// host starts a session that owns the engine of the folder until the test ends; stop ends it before. What it says goes to said.
+// host starts a session that owns the engine of the folder until the test ends or stop is called.
+// Its messages go to said.
 func host(t *testing.T, dir string, said io.Writer) (s *session, stop func()) {
 	t.Helper()
 	s = &session{g: &globals{DataDir: dir, program: "darkmap", stderr: said, line: progress.NewLine(said), log: slog.New(slog.DiscardHandler)}}
@@ -91,8 +93,9 @@ func host(t *testing.T, dir string, said io.Writer) (s *session, stop func()) {
 	return s, stop
 }
 
-// TestSQLOwnerWaits: a session that started the engine waits at its end for the statement of another one, which gets its answer; the
-// other one's next statement starts the engine itself.
+// TestSQLOwnerWaits: a session that started the engine waits at its end for the statement of
+// another session, which gets its answer. The other session's next statement starts the engine
+// itself.
 func TestSQLOwnerWaits(t *testing.T) {
 	t.Parallel()
 	dir := migrated(t)
@@ -111,7 +114,8 @@ func TestSQLOwnerWaits(t *testing.T) {
 	}
 }
 
-// TestSQLOwnerIsKilled: a statement that reads is run again on a store of its own, one that may write says what is known.
+// TestSQLOwnerIsKilled: a statement that reads is run again on a store of its own. A statement that
+// may write reports that its outcome is not known.
 func TestSQLOwnerIsKilled(t *testing.T) {
 	t.Parallel()
 	dir := migrated(t)
@@ -145,7 +149,7 @@ func TestSQLOwnerIsKilled(t *testing.T) {
 	}
 }
 
-// stalled is an output that takes nothing more behind its first octets until goOn is closed.
+// stalled is an output that accepts only its first octets until goOn is closed.
 type stalled struct {
 	began, goOn chan struct{}
 	n           int
@@ -159,8 +163,8 @@ func (s *stalled) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// TestSQLEngineIsKilled: where the owner goes on, its engine is started again, and the statement with it. One whose output others have
-// seen is not run again.
+// TestSQLEngineIsKilled: if the owner goes on, its engine is started again, and the statement is
+// run again. A statement whose output was already seen is not.
 func TestSQLEngineIsKilled(t *testing.T) {
 	t.Parallel()
 	dir := migrated(t)

@@ -14,8 +14,8 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// TestSQLOutput writes files: the format follows the name, nothing is left of a statement that fails, and nothing is replaced unasked.
-// Several statements run on the store at once.
+// TestSQLOutput writes files. The format follows the name, a statement that fails leaves no file,
+// and no file is replaced without --force. Several statements run on the store at once.
 func TestSQLOutput(t *testing.T) {
 	t.Parallel()
 	dir := migrated(t)
@@ -55,7 +55,8 @@ func TestSQLOutput(t *testing.T) {
 	}
 
 	before := filesIn(t, folder)
-	late := "SELECT throwIf(number = 3000000), repeat('x', 10) FROM numbers(4000000) SETTINGS max_threads = 1" // behind what the server holds back
+	// The statement fails after more output than the server holds back.
+	late := "SELECT throwIf(number = 3000000), repeat('x', 10) FROM numbers(4000000) SETTINGS max_threads = 1"
 	for _, tt := range []struct {
 		code int
 		want string

@@ -12,7 +12,7 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 )
 
-// TestSQLReads: what a reader may not do is refused with words that say what to do.
+// TestSQLReads: statements that a reader must not run are refused, with advice.
 func TestSQLReads(t *testing.T) {
 	t.Parallel()
 	clickhousetest.NeedEngine(t)
@@ -24,7 +24,7 @@ func TestSQLReads(t *testing.T) {
 	if code, _, errs := darkmap(t, "", append(offline(t), "migrate", "--data-dir", dir)...); code != 0 {
 		t.Fatal(errs)
 	}
-	host(t, dir, io.Discard) // statements need not start an engine each
+	host(t, dir, io.Discard) // statements share this engine
 	const (
 		write   = "use --write for what changes the store"
 		outside = "statements have no access to files, other servers and programs"
@@ -82,7 +82,7 @@ func TestSQLReads(t *testing.T) {
 	}
 }
 
-// TestSQLMakesNothing: sql on a folder in which nothing was ever stored fails, and makes neither folder nor store.
+// TestSQLMakesNothing: sql on a folder without a store fails, and makes neither folder nor store.
 func TestSQLMakesNothing(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "no", "such")
@@ -97,7 +97,8 @@ func TestSQLMakesNothing(t *testing.T) {
 	}
 }
 
-// TestSQLOnConfigured: on a configured server sql makes nothing either, says where darkmap's tables are missing, and only reads.
+// TestSQLOnConfigured: on a configured server sql makes nothing either, reports that darkmap's
+// tables are missing, and only reads.
 func TestSQLOnConfigured(t *testing.T) {
 	t.Parallel()
 	_, server := clickhousetest.Configured(t)
@@ -140,7 +141,7 @@ func TestSQLOnConfigured(t *testing.T) {
 	}
 }
 
-// TestSQLSaysWhatWasSetAside: a damaged part is named once, and the other rows are there.
+// TestSQLSaysWhatWasSetAside: a damaged part is reported once, and the other rows can be read.
 func TestSQLSaysWhatWasSetAside(t *testing.T) {
 	t.Parallel()
 	dir := migrated(t)

@@ -71,7 +71,8 @@ func TestSQLOnATerminal(t *testing.T) {
 	p.Type("SELECT 12;\r")
 	p.Await("\r\n12\r\n")
 	p.Await(prompt)
-	// The engine ends while the prompt waits. What SET said is lost with it, and that is said before a statement runs without it.
+	// The engine ends while the prompt waits. The settings of SET are lost with it, and that is
+	// reported before a statement runs without them.
 	if err := syscall.Kill(owner.own.engine.PID(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

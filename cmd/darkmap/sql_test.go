@@ -79,7 +79,8 @@ func TestSQL(t *testing.T) {
 	}
 }
 
-// sql uses the running instance's engine; its statement ends with it.
+// TestSQLOnRunningInstance: sql uses the running instance's engine. An interrupted sql ends its
+// statement.
 func TestSQLOnRunningInstance(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
@@ -118,7 +119,7 @@ func TestSQLOnRunningInstance(t *testing.T) {
 	}
 }
 
-// A closed pipe ends sql silently, with exit code 0.
+// TestSQLClosedPipe: a closed pipe ends sql silently, with exit code 0.
 func TestSQLClosedPipe(t *testing.T) {
 	t.Parallel()
 	server := clickhousetest.Server(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
-// TestIngestDataset: what archives alone say has a dataset of its own, and cannot be told to go into live.
+// TestIngestDataset: archives alone have a dataset of their own, and cannot go into live.
 func TestIngestDataset(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -29,7 +29,7 @@ func TestIngestDataset(t *testing.T) {
 	}
 }
 
-// TestDatasetsStayApart: what is played, what is collected live, what archives bring and what demos replace never meet in a dataset.
+// TestDatasetsStayApart: played files, live sources, archives and demos never share a dataset.
 func TestDatasetsStayApart(t *testing.T) {
 	t.Parallel()
 	const brokers = "kafka.brokers=[127.0.0.1:9]"
@@ -57,7 +57,7 @@ func TestDatasetsStayApart(t *testing.T) {
 	}
 }
 
-// TestTopicsTable: what topics apply did is a table.
+// TestTopicsTable: the changes of topics apply are printed as a table.
 func TestTopicsTable(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder

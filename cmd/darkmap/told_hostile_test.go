@@ -34,7 +34,8 @@ import (
 	"github.com/darkmap/darkmap/notify/target/targettest"
 )
 
-// live has a configuration of listen tell of live data, and without a topic, which needs a broker.
+// live returns the configuration of listen, changed to live data and without the target of kind
+// topic, which needs a broker.
 func (l *audience) live(t *testing.T) *configuration {
 	t.Helper()
 	b, err := os.ReadFile(l.config)
@@ -52,7 +53,8 @@ func (l *audience) live(t *testing.T) *configuration {
 	return cfg
 }
 
-// evilOutages are an AS and a prefix of it that go dark and come back, with a hostile name wherever a record has one.
+// evilOutages returns outages of an AS and a prefix of it that go dark and come back, with a
+// hostile name in every place of a record for names.
 func evilOutages() []incident.PastRecord {
 	var all []incident.PastRecord
 	for _, reason := range []bgp.EndReason{bgp.NotEnded, bgp.EndRecovered} {
@@ -73,8 +75,9 @@ func evilOutages() []incident.PastRecord {
 	return all
 }
 
-// evilFiles are outages of a network whose name a stranger wrote into a file of AS names and a geography file, as the files, a watch list with such a title,
-// enrich and detect make them. It comes back.
+// evilFiles returns outages of a network that goes dark and comes back. A stranger wrote its name
+// into a file of AS names and a geography file. The outages are made from these files, and a watch
+// list with such a title, by enrich and detect.
 func evilFiles(t *testing.T) []incident.PastRecord {
 	t.Helper()
 	w := hostWorld(targettest.Start.Add(-3 * time.Hour))
@@ -111,12 +114,12 @@ func evilFiles(t *testing.T) []incident.PastRecord {
 	return all
 }
 
-// unseen is what a reader does not see, or a terminal acts on.
+// unseen reports whether a rune is invisible, or controls a terminal.
 func unseen(r rune) bool {
 	return r != '\n' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point)
 }
 
-// words are the strings in a JSON document, with their keys before them.
+// words returns the strings in a JSON document, each after its key.
 func words(v any, key string) []string {
 	var all []string
 	switch v := v.(type) {
@@ -134,8 +137,8 @@ func words(v any, key string) []string {
 	return all
 }
 
-// TestHostileNames: a name that a stranger wrote, into a file that enrich reads, a watch list or an outage record, is no more than a name in any target, table,
-// file or log.
+// TestHostileNames: a name that a stranger wrote into a file that enrich reads, a watch list or an
+// outage record is only a name in every target, table, file and log.
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	l := listen(t)
@@ -180,7 +183,7 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// checkHarmless: what the servers got holds nothing that calls somebody, or is markup.
+// checkHarmless: the requests to the servers hold no mention that notifies people, and no markup.
 func (l *audience) checkHarmless(t *testing.T) {
 	t.Helper()
 	calls := map[string]*regexp.Regexp{
@@ -216,7 +219,7 @@ func (l *audience) checkHarmless(t *testing.T) {
 	}
 }
 
-// checkMails: no header is added, and HTML holds no markup of the name's.
+// checkMails: mails have no added header, and their HTML holds no markup from the name.
 func (l *audience) checkMails(t *testing.T) {
 	t.Helper()
 	for _, text := range l.mails {
@@ -236,7 +239,7 @@ func (l *audience) checkMails(t *testing.T) {
 	}
 }
 
-// checkXML: the feeds are XML of which no text is unseen.
+// checkXML: the feeds are valid XML without invisible text.
 func (l *audience) checkXML(t *testing.T) {
 	t.Helper()
 	alerts, err := filepath.Glob(filepath.Join(l.dir, "cap", "*.xml"))
@@ -259,13 +262,14 @@ func (l *audience) checkXML(t *testing.T) {
 			}
 		}
 	}
-	t.Run("schema", func(t *testing.T) { // of its own: a machine without xmllint skips this alone
+	t.Run("schema", func(t *testing.T) { // a subtest: a machine without xmllint skips it alone
 		schematest.Validate(t, schematest.CAP, alerts...)
 		schematest.Validate(t, schematest.Atom, filepath.Join(l.dir, "feed.atom"))
 	})
 }
 
-// checkScreens: tables, and what the commands of notify print, are lines without escapes; a spreadsheet finds no formula.
+// checkScreens: tables, and the output of the commands of notify, are lines without escapes. A
+// spreadsheet finds no formula.
 func checkScreens(t *testing.T, records []incident.PastRecord, attempts []incident.Attempt, after []incident.Delivery) {
 	t.Helper()
 	var entries []outagelog.Entry

@@ -30,7 +30,8 @@ import (
 	"github.com/darkmap/darkmap/notify/target/targettest"
 )
 
-// guarded is a target of each kind with every secret that it can have, at BASE (a URL with a user and a password) or HOST. DIR holds the secrets.
+// guarded is a target of each kind with every secret that it can have, at BASE (a URL with a user
+// and a password) or HOST. DIR holds the secrets.
 const guarded = `
 notify:
   targets:
@@ -49,7 +50,7 @@ notify:
   routes: [{name: all, to: [webhook, events, am, pager, slack, slackhook, matrix, mastodon, ntfy, gotify, mail]}]
 `
 
-// The secrets of guarded. Each is found in whatever prints it.
+// Secrets of guarded. The test finds each of them in any output.
 var (
 	routingKey = "5ec7e7" + strings.Repeat("0", 26)
 	kept       = append([]string{routingKey, "5ec7e7tok", "aHVudGVyMi1vZi1h"}, hushed...)
@@ -86,7 +87,7 @@ func guardedConfiguration(t *testing.T, base string) (*configuration, string) {
 	return cfg, printed.String()
 }
 
-// grumbler is a mail server that takes no password and repeats the one that it does not take.
+// grumbler is a mail server that refuses the password and repeats it in its answer.
 func grumbler(t *testing.T) (address string) {
 	t.Helper()
 	var lc net.ListenConfig
@@ -118,11 +119,11 @@ func grumbler(t *testing.T) (address string) {
 	return ln.Addr().String()
 }
 
-// TestTargetsHush has every target fail in every way that a server can: nothing that is printed, logged, kept or measured holds a secret. The heartbeat fails the
-// same way.
+// TestTargetsHush has every target fail in every way that a server can make it fail. No output,
+// log, state or metric holds a secret. The heartbeat fails in the same ways.
 func TestTargetsHush(t *testing.T) {
 	t.Parallel()
-	// tell answers with all that the request holds, as a server that is being debugged does.
+	// tell answers with the whole request, as a server in debug mode does.
 	tell := func(w http.ResponseWriter, r *http.Request, status int) {
 		body, _ := io.ReadAll(r.Body)
 		all := fmt.Sprint(r.URL, " ", r.Header, " ", string(body))
@@ -155,7 +156,7 @@ func TestTargetsHush(t *testing.T) {
 	}
 }
 
-// measured are the metrics of notify.
+// measured returns the metrics of notify.
 func measured(t *testing.T, cfg notify.Config, places map[string]*notify.Place) string {
 	t.Helper()
 	reg := prometheus.NewPedanticRegistry()
@@ -173,7 +174,7 @@ func measured(t *testing.T, cfg notify.Config, places map[string]*notify.Place) 
 	return b.String()
 }
 
-// hushTargets sends messages to all targets at a URL, and looks through what came of it.
+// hushTargets sends messages to all targets at a URL, and checks the results for secrets.
 func hushTargets(t *testing.T, base, what string) {
 	t.Helper()
 	cfg, all := guardedConfiguration(t, base)

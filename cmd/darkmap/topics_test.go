@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestACLs: the rules of a stage are commands, with the prefix and the dataset in the names.
+// TestACLs: the rules of a stage are printed as commands, with the prefix and the dataset in the
+// names.
 func TestACLs(t *testing.T) {
 	t.Parallel()
 	flags := []string{"--set", "kafka.brokers=[192.0.2.1:9092]", "--set", "kafka.topic_prefix=site."}

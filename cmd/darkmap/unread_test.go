@@ -20,10 +20,11 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// TestEveryKeyIsRead: a key that nothing reads but its config.go and the Faults of its section is accepted and ignored.
+// TestEveryKeyIsRead: every key is read by code other than its config.go and the Faults of its
+// section. Otherwise it would be accepted and ignored.
 func TestEveryKeyIsRead(t *testing.T) {
 	t.Parallel()
-	fields := map[string]string{} // the key by its field's place in the source
+	fields := map[string]string{} // the key by its field's position in the source
 	program := loadProgram(t)
 	for _, k := range config.Keys(defaultConfiguration()) {
 		fields[program.place(t, k.Parent, k.Field.Name)] = k.Name
@@ -39,7 +40,8 @@ func TestEveryKeyIsRead(t *testing.T) {
 	}
 }
 
-// TestUnreadIsFound: writing a field, and reading it in config.go or in Faults, is no reading.
+// TestUnreadIsFound: writing a field, and reading it in config.go or in Faults, does not count as
+// reading.
 func TestUnreadIsFound(t *testing.T) {
 	t.Parallel()
 	fset, info := gotoken.NewFileSet(), &types.Info{Selections: map[*ast.SelectorExpr]*types.Selection{}}
@@ -64,7 +66,8 @@ func TestUnreadIsFound(t *testing.T) {
 	}
 }
 
-// readFields notes the places of the fields that the files read, but for config.go and functions called Faults.
+// readFields records the positions of the fields that the files read, except in config.go and in
+// functions named Faults.
 func readFields(fset *gotoken.FileSet, info *types.Info, files []*ast.File, read map[string]bool) {
 	for _, f := range files {
 		if filepath.Base(fset.Position(f.Pos()).Filename) == "config.go" && !isProgram(f) {
@@ -89,10 +92,12 @@ func readFields(fset *gotoken.FileSet, info *types.Info, files []*ast.File, read
 	}
 }
 
-// isProgram reports whether a file is cmd/darkmap's, whose config.go also uses what it reads.
+// isProgram reports whether a file belongs to cmd/darkmap, whose config.go also uses the values
+// that it reads.
 func isProgram(f *ast.File) bool { return f.Name.Name == "main" }
 
-// placeOf is file and line: the same of an object from the source and from export data.
+// placeOf returns file and line. They are the same for an object from the source and from export
+// data.
 func placeOf(fset *gotoken.FileSet, o types.Object) string {
 	p := fset.Position(o.Pos())
 	dir, file := filepath.Split(p.Filename)
@@ -111,7 +116,7 @@ type checked struct {
 	files []*ast.File
 }
 
-// place is where a struct's field stands.
+// place is the position of a struct's field.
 func (p *program) place(t *testing.T, typ reflect.Type, field string) string {
 	t.Helper()
 	path := typ.PkgPath()
@@ -131,7 +136,7 @@ func (p *program) place(t *testing.T, typ reflect.Type, field string) string {
 	return ""
 }
 
-// loadProgram type-checks this module's packages; others come from export data.
+// loadProgram type-checks this module's packages. Others are loaded from export data.
 func loadProgram(t *testing.T) *program {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-tags", "embedded", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles", "./cmd/darkmap")

@@ -23,7 +23,8 @@ import (
 // played are the collectors of playedObservatory.
 var played = []string{"ris/rrc00", "ris/rrc01"}
 
-// playedObservatory is an observatory on a data directory that hears two collectors, whose archives are there.
+// playedObservatory returns an observatory on a data directory. It hears two collectors and has
+// their archives.
 func playedObservatory(t *testing.T, dir string) *observatory {
 	t.Helper()
 	const factor = 30
@@ -52,8 +53,9 @@ func (o *observatory) hears() bool {
 	return len(rows) == len(played) && !slices.ContainsFunc(played, func(c string) bool { return rows[c].State != "up" || rows[c].PeersUp == 0 })
 }
 
-// TestUpDamaged: octets of the log from which the detector builds its state are damaged. It says so, the tables of the collectors that stand
-// there come again, those of others need not, and no outage follows.
+// TestUpDamaged damages octets of the log from which the detector builds its state. Up reports the
+// damage and requests the tables of the affected collectors again. Other tables may come again,
+// too. No outage follows.
 func TestUpDamaged(t *testing.T) {
 	t.Parallel()
 	o := playedObservatory(t, t.TempDir())
@@ -64,7 +66,7 @@ func TestUpDamaged(t *testing.T) {
 		return len(said) >= 2*gaps && said[len(said)-1] == "recovered"
 	}
 	o.eventually("their tables have come", func() bool { return answered(played[0], 1) && answered(played[1], 1) })
-	time.Sleep(2 * time.Second) // until the statuses know it
+	time.Sleep(2 * time.Second) // until the statuses have them
 	o.kill()
 	file := filepath.Join(o.dir, "kafka", "live", "partitions", fmt.Sprintf("%s-%d", schemas.TopicRoutes, kafka.PartitionOf(played[0], 4)), "0.dat")
 	b, err := os.ReadFile(file)
@@ -100,8 +102,8 @@ func TestUpDamaged(t *testing.T) {
 
 var fullFor = flag.Duration("full-disk", 20*time.Second, "for how long the disk is full in TestUpFullDisk; the published bar is 2m")
 
-// TestUpFullDisk: on a full disk up waits, says so, and goes on where it was when there is room. Nothing that it heard is missing in
-// bgp.updates, nor out of order.
+// TestUpFullDisk: on a full disk up waits and reports it. It goes on at the same position when
+// there is room again. All received messages are in bgp.updates, in order.
 func TestUpFullDisk(t *testing.T) {
 	t.Parallel()
 	disk := datatest.SmallDisk(t, 160<<20)

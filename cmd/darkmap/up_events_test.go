@@ -12,8 +12,9 @@ import (
 	"github.com/darkmap/darkmap/internal/progress"
 )
 
-// TestUpEvents: json is the record's object, one event a line; text leaves updates out. Of an outage that passes the filter everything
-// is printed, of another one nothing.
+// TestUpEvents: JSON output is the record's object, one event a line. Text leaves out updates. All
+// events of an outage that passes the filter are printed, and none of an outage that does not pass
+// it.
 func TestUpEvents(t *testing.T) {
 	t.Parallel()
 	start, end := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), time.Date(2026, 11, 24, 13, 0, 0, 0, time.UTC)
@@ -53,8 +54,8 @@ func TestUpEvents(t *testing.T) {
 	}
 }
 
-// TestUpEventsPassLate: one outage passes the filter only once it has grown, another at its end alone. As text their beginnings are printed
-// then, as JSON the records from there on.
+// TestUpEventsPassLate: one outage passes the filter only once it has grown, another only at its
+// end. Text then prints their begin. JSON prints the records from there on.
 func TestUpEventsPassLate(t *testing.T) {
 	t.Parallel()
 	start, end := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), time.Date(2026, 11, 24, 13, 0, 0, 0, time.UTC)
@@ -66,7 +67,7 @@ func TestUpEventsPassLate(t *testing.T) {
 		g := &globals{stdout: &out, line: progress.NewLine(&out)}
 		p := &events{g: g, json: format == "json", stream: outagelog.NewStream(outagelog.Filter{MinSeverity: bgp.SeverityMajor}), log: outagelog.New()}
 		tell := func(o bgp.Outage, _ time.Time) error { return p.print(outageview.Unfolded([]bgp.Outage{o}), "") }
-		for major, code := range []string{"", "KP", "IQ"} { // the record from which on it is major
+		for major, code := range []string{"", "KP", "IQ"} { // the record from which on the outage is major
 			if code == "" {
 				continue
 			}
@@ -93,7 +94,7 @@ func TestUpEventsPassLate(t *testing.T) {
 	}
 }
 
-// TestUpWindow: up shows what happens from now on, and says so where a past time is asked for.
+// TestUpWindow: up shows events from now on, and reports a request for a past time as an error.
 func TestUpWindow(t *testing.T) {
 	t.Parallel()
 	var out, errs bytes.Buffer

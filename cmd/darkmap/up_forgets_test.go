@@ -19,7 +19,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// leaveOpen makes the log of an up that had events open when it was killed, and whose routes are past their retention.
+// leaveOpen makes the log of an up that was killed with open events, and whose routes are past
+// their retention.
 func leaveOpen(t *testing.T, dir string, open ...bgp.Outage) {
 	t.Helper()
 	d, err := datadir.Open(dir)
@@ -53,7 +54,7 @@ func leaveOpen(t *testing.T, dir string, open ...bgp.Outage) {
 	}
 }
 
-// openRecord is the n-th record of the last minute in which an event was open.
+// openRecord returns the n-th record of the last minute in which an event was open.
 func openRecord(t *testing.T, cfg kafka.Config, n uint64, o bgp.Outage) *kgo.Record {
 	t.Helper()
 	object, err := json.Marshal(o)
@@ -70,9 +71,10 @@ func openRecord(t *testing.T, cfg kafka.Config, n uint64, o bgp.Outage) *kgo.Rec
 	return &kgo.Record{Topic: cfg.Topic(schemas.TopicOutages), Key: []byte(o.ID), Value: value}
 }
 
-// TestUpForgets: of an up that was killed, and whose log holds no routes any more, an open outage goes on under its id, and a partial loss of a
-// prefix, whose record does not suffice to judge it, ends as lost from sight. Two collectors with few peers give no verdict: /readyz,
-// `feeds` and standard error report that.
+// TestUpForgets: an up was killed, and its log holds no routes any more. An open outage goes on
+// under its id. A partial loss of a prefix, which cannot be judged by its record, ends as
+// lost_sight. Two collectors with few peers give no verdict: /readyz, `feeds` and standard error
+// report that.
 func TestUpForgets(t *testing.T) {
 	t.Parallel()
 	o := playedObservatory(t, t.TempDir())

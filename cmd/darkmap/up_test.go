@@ -38,11 +38,11 @@ import (
 type observatory struct {
 	t      *testing.T
 	args   []string
-	env    []string // beside the test's own
+	env    []string // added to the test's own
 	dir    string
 	admin  string
 	cmd    *exec.Cmd
-	mu     sync.Mutex // the outputs
+	mu     sync.Mutex // guards the outputs
 	stdout bytes.Buffer
 	stderr bytes.Buffer
 }
@@ -59,7 +59,8 @@ func (l locked) Write(b []byte) (int, error) {
 	return l.b.Write(b)
 }
 
-// newObservatory prepares one without a store, on a data directory of its own.
+// newObservatory returns an observatory without a store, on a data directory of its own. It is not
+// started.
 func newObservatory(t *testing.T, sets ...string) *observatory {
 	t.Helper()
 	o := &observatory{t: t, dir: t.TempDir(), admin: freeAddress(t)}
@@ -71,7 +72,7 @@ func newObservatory(t *testing.T, sets ...string) *observatory {
 	return o
 }
 
-// withStore leaves the store in.
+// withStore enables the store.
 func (o *observatory) withStore() *observatory {
 	o.args = slices.DeleteFunc(o.args, func(arg string) bool { return arg == "--no-store" })
 	return o
@@ -87,7 +88,7 @@ func (o *observatory) start() {
 	}
 }
 
-// kill ends it as kill -9 does.
+// kill ends the process as kill -9 does.
 func (o *observatory) kill() {
 	if o.cmd == nil {
 		return
@@ -106,13 +107,14 @@ func (o *observatory) said() string {
 	return o.stderr.String()
 }
 
-// doing is what its goroutines do, for whoever looks into a failure.
+// doing returns the stacks of the process's goroutines, for the analysis of a failure.
 func (o *observatory) doing() string {
 	o.t.Helper()
 	return o.get("/debug/pprof/goroutine?debug=1")
 }
 
-// get asks the admin server; nothing while the process starts or is gone.
+// get requests a path from the admin server. It returns nothing while the process starts or is
+// gone.
 func (o *observatory) get(path string) string {
 	o.t.Helper()
 	req, err := http.NewRequestWithContext(o.t.Context(), http.MethodGet, "http://"+o.admin+path, nil)
@@ -134,7 +136,7 @@ func (o *observatory) outages() string {
 	return o.stdout.String()
 }
 
-// eventually waits for something that comes by itself.
+// eventually waits for a condition.
 func (o *observatory) eventually(what string, ok func() bool) {
 	o.t.Helper()
 	for end := time.Now().Add(90 * time.Second); !ok(); time.Sleep(100 * time.Millisecond) {
@@ -144,7 +146,7 @@ func (o *observatory) eventually(what string, ok func() bool) {
 	}
 }
 
-// feeds is what `darkmap feeds` prints, by collector.
+// feeds returns the output of `darkmap feeds`, by collector.
 func (o *observatory) feeds() map[string]feedlog.Row {
 	o.t.Helper()
 	out, errs := &bytes.Buffer{}, &bytes.Buffer{}
@@ -157,14 +159,14 @@ func (o *observatory) feeds() map[string]feedlog.Row {
 		if err := d.Decode(&r); err != nil {
 			o.t.Fatal(err)
 		}
-		if r.Collector != "" { // else it is about a family
+		if r.Collector != "" { // otherwise the row describes a family
 			rows[r.Collector] = r
 		}
 	}
 	return rows
 }
 
-// records reads a topic of what runs.
+// records reads a topic of the running instance.
 func (o *observatory) records(topic string, fn func(*kgo.Record) error) {
 	o.t.Helper()
 	running, err := datadir.ReadRun(o.dir)
@@ -177,7 +179,8 @@ func (o *observatory) records(topic string, fn func(*kgo.Record) error) {
 	}
 }
 
-// gaps lists begin and end of gaps on bgp.feeds in short: gap ever, gap known, recovered, degraded.
+// gaps lists the begin and end of gaps on bgp.feeds in short: gap ever, gap known, recovered,
+// degraded.
 func (o *observatory) gaps(collector string) []string {
 	o.t.Helper()
 	var out []string
@@ -201,8 +204,9 @@ func (o *observatory) gaps(collector string) []string {
 	return out
 }
 
-// TestUp follows a RIS Live and its archives through every stage: tables first; killed and started again it goes on from what it
-// knew and fills what it missed; and none of that is an outage.
+// TestUp follows a RIS Live and its archives through every stage, with the tables first. Killed and
+// started again, it goes on from its state and fills the missing messages. None of that is an
+// outage.
 func TestUp(t *testing.T) {
 	t.Parallel()
 	o := playedObservatory(t, t.TempDir())
@@ -219,7 +223,7 @@ func TestUp(t *testing.T) {
 	}()
 	o.eventually("collectors are up", o.hears)
 	o.eventually("their tables have come", answered("gap ever", "recovered"))
-	time.Sleep(2 * time.Second) // until the statuses know it
+	time.Sleep(2 * time.Second) // until the statuses have them
 	o.kill()
 	time.Sleep(3 * time.Second)
 	o.start()
@@ -252,7 +256,7 @@ func TestUp(t *testing.T) {
 	}
 }
 
-// writeTables replaces the empty tables of an index by ones in which every peer holds one prefix.
+// writeTables replaces the empty tables of an index by tables in which every peer holds one prefix.
 func writeTables(t *testing.T, index string, sched *rislivetest.Schedule, at time.Time) {
 	t.Helper()
 	lines, err := os.ReadFile(index)
@@ -286,7 +290,7 @@ func writeTables(t *testing.T, index string, sched *rislivetest.Schedule, at tim
 	}
 }
 
-// TestUpToldToEnd: an up that is told to end while it starts says nothing of it, and has not failed.
+// TestUpToldToEnd: an up that is interrupted while it starts prints no error, and has not failed.
 func TestUpToldToEnd(t *testing.T) {
 	t.Parallel()
 	o := newObservatory(t)
@@ -299,7 +303,8 @@ func TestUpToldToEnd(t *testing.T) {
 	}
 }
 
-// TestUpAdminAddr: an address that is taken is one failure, one that is none is refused before anything is said.
+// TestUpAdminAddr: an address in use is one failure. An invalid address is refused before anything
+// is printed.
 func TestUpAdminAddr(t *testing.T) {
 	t.Parallel()
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -22,8 +22,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// customers are the /24s of a list of 200; wide and narrow are prefixes that nobody announces at first, each with an origin that no
-// router has.
+// customers are the /24s of a list of 200. wide and narrow are prefixes that no router announces at
+// first. Each has an origin that no router has.
 var (
 	customers = fourOf(routertest.Common(30, 230))
 	wide      = netip.MustParsePrefix("10.108.20.0/23")
@@ -34,7 +34,7 @@ func fourOf(all []netip.Prefix) []netip.Prefix {
 	return slices.DeleteFunc(all, func(p netip.Prefix) bool { return bgp.FamilyOf(p) != bgp.IPv4 })
 }
 
-// told is what a webhook heard first of an event of an outage.
+// told is the first message to a webhook on an event of an outage.
 type told struct {
 	at time.Time
 	o  bgp.Outage
@@ -68,7 +68,7 @@ func newHook(t *testing.T) *hook {
 	return h
 }
 
-// find is the first that was told of a prefix in an event and kind; nil where nothing was.
+// find returns the first message on a prefix with an event and kind, or nil if there was none.
 func (h *hook) find(p netip.Prefix, event bgp.Event, kind bgp.Kind) *told {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -80,7 +80,7 @@ func (h *hook) find(p netip.Prefix, event bgp.Event, kind bgp.Kind) *told {
 	return nil
 }
 
-// all are those of an event.
+// all returns the messages with an event.
 func (h *hook) all(event bgp.Event) (out []told) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -92,7 +92,7 @@ func (h *hook) all(event bgp.Event) (out []told) {
 	return out
 }
 
-// watching are the settings of the list, of its host's DNS server and of the webhook.
+// watching returns the settings of the list, of its host's DNS server and of the webhook.
 func watching(h *hook, dns string) []string {
 	var members []string
 	for _, p := range append(customers, routertest.Common(0, 4)...) {
@@ -107,7 +107,8 @@ func watching(h *hook, dns string) []string {
 	}
 }
 
-// showMembers asks `watch status` of what runs: what voters hold, what nobody announces, and hosts with and without an address.
+// showMembers checks `watch status` of the running instance: prefixes that voters hold, prefixes
+// that no peer announces, and hosts with and without an address.
 func (o *observatory) showMembers() {
 	o.t.Helper()
 	var out, errs bytes.Buffer
@@ -135,8 +136,10 @@ func (o *observatory) showMembers() {
 	})
 }
 
-// tellOfCustomers has the routers lose 200 customers of the list at once, which they announce since before darkmap started, get them back, and announce what others may not: the webhook
-// is told of each, and how late is measured from the end of the window that decided it.
+// tellOfCustomers has the routers withdraw 200 customers of the list at once, which they have
+// announced since before darkmap started. Then they announce the customers again, and prefixes of
+// foreign origin. The webhook receives a message on each. The delay is measured from the end of the
+// window that decided it.
 func (o *observatory) tellOfCustomers(script *routertest.Script, h *hook, within time.Duration) {
 	o.t.Helper()
 	each := func(do func(r *routertest.Router)) {
@@ -149,7 +152,8 @@ func (o *observatory) tellOfCustomers(script *routertest.Script, h *hook, within
 	}
 	each(func(r *routertest.Router) { r.Withdraw(customers...) })
 	each(func(r *routertest.Router) { r.Announce(netip.MustParsePrefix("10.108.20.0/24"), narrow) })
-	script.Withdrawn[wide], script.Withdrawn[narrow], script.Withdrawn[netip.MustParsePrefix("10.108.20.0/24")] = true, true, true // events of theirs are no faults
+	// Events of these prefixes are no faults.
+	script.Withdrawn[wide], script.Withdrawn[narrow], script.Withdrawn[netip.MustParsePrefix("10.108.20.0/24")] = true, true, true
 	for _, p := range []netip.Prefix{wide, narrow} {
 		routertest.Eventually(o.t, within, func() error {
 			if h.find(p, bgp.EventOpened, bgp.KindOrigin) == nil {
@@ -200,5 +204,6 @@ func (o *observatory) tellOfCustomers(script *routertest.Script, h *hook, within
 	}
 }
 
-// hostAddress is where the list's host is: within a prefix that all routers announce.
+// hostAddress returns the address of the list's host. It lies within a prefix that all routers
+// announce.
 func hostAddress() net.IP { return routertest.Common(2, 3)[0].Addr().Next().AsSlice() }

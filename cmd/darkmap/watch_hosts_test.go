@@ -32,7 +32,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// watchedHosts runs the source of watch lists, which asks a DNS server, until it has written n records after the first ones, and returns these.
+// watchedHosts runs the source of watch lists, which queries a DNS server, until it has written n
+// more records after the first ones. It returns these.
 func watchedHosts(t *testing.T, k kafka.Config, s *dnstest.Server, list watch.Section, first, n int) (all []*pb.UpdateRecord) {
 	t.Helper()
 	reader, err := watch.Open(func() (watch.Loaded, error) { return watch.Load(list, "lists.yaml") })
@@ -70,7 +71,8 @@ func watchedHosts(t *testing.T, k kafka.Config, s *dnstest.Server, list watch.Se
 	return all[first:]
 }
 
-// hostWorld is a country with two /24s, of which one goes dark after 25 minutes, and a network abroad.
+// hostWorld returns a country with two /24s, of which one goes dark after 25 minutes, and a network
+// abroad.
 func hostWorld(start time.Time) *mrttest.World {
 	route := func(p string, origin bgp.ASN, country string) mrttest.Route {
 		return mrttest.Route{Prefix: netip.MustParsePrefix(p), Via: 4837, Origin: origin, Country: country}
@@ -82,8 +84,9 @@ func hostWorld(start time.Time) *mrttest.World {
 	return w
 }
 
-// TestHostsEndToEnd: DNS through the source of watch lists, enrich, detect and notify. Messages say of when the addresses of a host are, that it does not
-// resolve since, and which are abroad. Nothing asks DNS but the source, and the same log says the same.
+// TestHostsEndToEnd: DNS through the source of watch lists, enrich, detect and notify. Messages
+// report the time of a host's addresses, since when the host does not resolve, and which addresses
+// are abroad. Only the source queries DNS, and the same log gives the same messages.
 func TestHostsEndToEnd(t *testing.T) {
 	t.Parallel()
 	s := dnstest.Start(t)
@@ -94,7 +97,7 @@ func TestHostsEndToEnd(t *testing.T) {
 	k := kafkatest.New(t, 1)
 	before := time.Now()
 	known := watchedHosts(t, k, s, list, 0, 5)
-	s.Fail("dark.example.net", dns.RcodeServerFailure) // its name servers are dark
+	s.Fail("dark.example.net", dns.RcodeServerFailure) // the name servers do not answer
 	later := watchedHosts(t, k, s, list, len(known), 2)
 	asked := s.Questions()
 
@@ -146,7 +149,7 @@ func TestHostsEndToEnd(t *testing.T) {
 		return ""
 	}
 	asOf := target.Clock(*opened.Watch[0].Host.ResolvedAt)
-	// An incident keeps a record in 2,560 octets, so the name server is counted alone.
+	// An incident keeps a record in 2,560 octets, so the name server is only counted.
 	const two = ": 198.51.100.2 lost, 203.0.113.2 visible and announced abroad (NL), and 1 more"
 	dark := "dark.example.net: addresses as of " + asOf + "%s: 198.51.100.1 lost, name server 198.51.100.53 lost; two.example.net: addresses as of " + asOf + two
 	for what, x := range map[string]struct {

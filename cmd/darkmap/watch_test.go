@@ -25,8 +25,9 @@ func written(t *testing.T, name, text string) string {
 	return path
 }
 
-// TestWatchTest: `watch test` says what is watched of each member and resolves hosts once; faults of the configuration and of files come all at
-// once, with their lines, and end with 2. So do `config check`, `up` and `ingest`.
+// TestWatchTest: `watch test` prints the watched routes of each member and resolves hosts once.
+// Faults of the configuration and of files are reported all at once, with their lines, and the exit
+// code is 2. `config check`, `up` and `ingest` report the same faults.
 func TestWatchTest(t *testing.T) {
 	t.Parallel()
 	s := dnstest.Start(t)
@@ -72,7 +73,7 @@ func TestWatchTest(t *testing.T) {
 	}
 }
 
-// TestWatchDrafts: what is drafted can be watched as it is.
+// TestWatchDrafts: drafted lists can be used unchanged.
 func TestWatchDrafts(t *testing.T) {
 	t.Parallel()
 	w := mrttest.NewWorld(time.Date(2014, 12, 22, 16, 0, 0, 0, time.UTC), 1, 2, mrttest.KP())
@@ -114,8 +115,8 @@ func TestWatchDrafts(t *testing.T) {
 	}
 }
 
-// TestReplayWatch: a replay takes watch lists from a file and asks no DNS, whatever the configuration says; the same files with other lists are another
-// dataset.
+// TestReplayWatch: a replay reads watch lists from a file and queries no DNS, whatever the
+// configuration contains. The same files with other lists are another dataset.
 func TestReplayWatch(t *testing.T) {
 	t.Parallel()
 	s := dnstest.Start(t)

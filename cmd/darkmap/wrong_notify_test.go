@@ -8,7 +8,7 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// soundTargets are the sections of a target of each kind, in which a test makes one key wrong.
+// soundTargets are the sections of a target of each kind. A test makes one key wrong.
 var soundTargets = map[string]string{
 	"webhook":           "{url: 'https://a.example', secrets: [{env: A}]}",
 	"cloudevents":       "{url: 'https://a.example'}",
@@ -24,11 +24,11 @@ var soundTargets = map[string]string{
 	"atom":              "{file: a, id: 'tag:a.example,2026:a'}",
 }
 
-// ofTarget is a key of a target's section.
+// ofTarget matches a key of a target's section.
 var ofTarget = regexp.MustCompile(`^notify\.targets\.` + regexp.QuoteMeta(config.AnyName) + `\.(\w+)\.(.+)$`)
 
-// TestWrongTargets sets every key of a target, of a route and of the heartbeat that has a limit to each value that breaks it, in an entry that is sound
-// otherwise: the error names that key.
+// TestWrongTargets sets every key with a limit of a target, of a route and of the heartbeat to each
+// value that breaks the limit, in an entry that is valid otherwise. The error names that key.
 func TestWrongTargets(t *testing.T) {
 	t.Parallel()
 	const route = "notify.targets={a: {slack: {url: {env: A}}}}\nnotify.routes=[{name: a, to: [a]}]"
@@ -79,7 +79,7 @@ func TestWrongTargets(t *testing.T) {
 		first, _, _ := strings.Cut(route, "\n")
 		names(t, first+"\nnotify.routes=[{"+entry+"}]", "notify.routes[0]."+key)
 	}
-	for _, channel := range []string{"'#outages'", "outages", "c0123456789", "X0123456789", "C01"} { // chat.update takes ids alone
+	for _, channel := range []string{"'#outages'", "outages", "c0123456789", "X0123456789", "C01"} { // chat.update accepts ids alone
 		names(t, "notify.targets={a: {slack: {token: {env: A}, channel: "+channel+"}}}", "notify.targets.a.slack.channel")
 	}
 	t.Logf("tried: %v", tried)

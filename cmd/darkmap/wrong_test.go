@@ -67,7 +67,7 @@ var unfit = map[string]string{
 	"notify.targets.NAME.atom.id":                  "a b",
 }
 
-// needed are other keys of a list's entry, without which it would be wrong anyway.
+// needed are other keys of a list's entry, without which the entry would be wrong anyway.
 var needed = map[string]string{
 	"ingest.bmp.routers[].name": "address: 192.0.2.1, ", "ingest.bmp.routers[].tables": "address: 192.0.2.1, ", "enrich.geo.files[].kind": "path: a, ",
 	"enrich.snapshots.sources[].name": "urls: ['http://192.0.2.1/{yyyymmdd}'], ", "enrich.snapshots.sources[].urls": "name: a, ",
@@ -75,14 +75,15 @@ var needed = map[string]string{
 	"watch[].prefixes": "name: a, ", "watch[].asns": "name: a, ", "watch[].countries": "name: a, ", "watch[].hosts": "name: a, ", "watch[].files": "name: a, ",
 }
 
-// wholeDoor is a door, of which a test makes one key wrong.
+// wholeDoor is a valid door. A test makes one key wrong.
 const wholeDoor = "clickhouse.door={listen: '127.0.0.1:8123', user: a, password: {env: P}}"
 
-// notTried are keys of entries that are wrong without their other keys: TestWrongTargets tries them.
+// notTried are keys of entries that are wrong without their other keys. TestWrongTargets tries
+// them.
 var notTried = regexp.MustCompile(`^notify\.(targets\.` + config.AnyName + `|routes\[\]|heartbeat)\.`)
 
-// TestWrongValues sets every key that has a limit to each value that breaks it, one by one: the error names that key, and beside it only
-// keys whose rules speak of it.
+// TestWrongValues sets every key that has a limit to each value that breaks it, one by one. The
+// error names that key, and besides it only keys whose rules refer to it.
 func TestWrongValues(t *testing.T) {
 	t.Parallel()
 	var free []string
@@ -137,10 +138,10 @@ func names(t *testing.T, set, key string) {
 	}
 }
 
-// entry is the index of a list's entry that is a value.
+// entry matches the index of a list entry at the end of a key.
 var entry = regexp.MustCompile(`\[\d+\]$`)
 
-// wrong are values, as YAML, that break each limit of a key.
+// wrong returns values, as YAML, that break each limit of a key.
 func wrong(t *testing.T, k config.Key) []string {
 	t.Helper()
 	var values []string
@@ -186,7 +187,7 @@ func wrong(t *testing.T, k config.Key) []string {
 	return values
 }
 
-// TestRules breaks the rules between keys: the error names the key that has to change.
+// TestRules breaks the rules between keys. The error names the key that has to change.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	for set, key := range map[string]string{
@@ -231,7 +232,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestPrintLoads: what `config print` writes can be loaded, and is the same configuration.
+// TestPrintLoads: the output of `config print` can be loaded, and is the same configuration.
 func TestPrintLoads(t *testing.T) {
 	t.Parallel()
 	sets := []string{
@@ -271,7 +272,8 @@ func TestPrintLoads(t *testing.T) {
 	}
 }
 
-// TestPrintComments: `config print` says what each key means, with its default and limits; with --plain it says nothing beside the keys.
+// TestPrintComments: `config print` prints the meaning of each key, with its default and limits.
+// With --plain it prints only the keys.
 func TestPrintComments(t *testing.T) {
 	t.Parallel()
 	code, out, errs := darkmap(t, "", "config", "print", "--set", "ingest.bmp.routers=[{address: 192.0.2.1}]")

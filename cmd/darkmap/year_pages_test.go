@@ -16,8 +16,9 @@ import (
 
 var yearScale = flag.String("year", "", "the scale of the simulated year that TestYearPages measures pages on, as 0.1; empty: it is skipped")
 
-// TestYearPages measures how long pages take on a year of data, as multiples of SELECT 1 on the same engine in the same run: of each the first answer, which is
-// kept nowhere. It runs by hand: -year 0.1.
+// TestYearPages measures the time of pages on a year of data, as multiples of SELECT 1 on the same
+// engine in the same run. It measures the first answer of each page, which is not cached. It runs
+// by hand: -year 0.1.
 func TestYearPages(t *testing.T) {
 	if *yearScale == "" {
 		t.Skip("it is a measurement: -year 0.1")
@@ -62,7 +63,7 @@ func TestYearPages(t *testing.T) {
 		})},
 	}
 	took := make([][]time.Duration, len(subjects))
-	for n := range rounds { // in turn, so that what else the machine does falls on all of them
+	for n := range rounds { // in turn, so that other load on the machine affects all of them
 		for i, x := range subjects {
 			began := time.Now()
 			x.ask(n)
@@ -82,7 +83,7 @@ func TestYearPages(t *testing.T) {
 	}
 }
 
-// yearNetworks are numbers of networks of the year.
+// yearNetworks returns AS numbers of the year.
 func yearNetworks(t *testing.T, server clickhouse.Server) []string {
 	t.Helper()
 	found, _, err := clickhouse.Rows[struct {

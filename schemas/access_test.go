@@ -10,7 +10,8 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// TestAccesses: the table of rights names topics of the registry and stages of its own, each once, and docs/kafka.md has it.
+// TestAccesses: the table of rights names topics of the registry and its own stages, each once, and
+// docs/kafka.md contains the table.
 func TestAccesses(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/kafka.md")
@@ -50,7 +51,7 @@ func TestAccesses(t *testing.T) {
 	}
 }
 
-// accessLine is a row of the table in docs/kafka.md.
+// accessLine returns a row of the table in docs/kafka.md.
 func accessLine(a schemas.Access) string {
 	var groups []string
 	if a.Group {

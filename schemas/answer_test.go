@@ -13,7 +13,7 @@ import (
 	"github.com/darkmap/darkmap/internal/query"
 )
 
-// fullAnswer is an answer with nothing left out.
+// fullAnswer returns an answer with all fields.
 func fullAnswer() query.Answer {
 	at := time.Date(2014, 12, 22, 16, 15, 0, 0, time.UTC)
 	usual := bgp.Decimal(9750)
@@ -64,7 +64,8 @@ func fullAnswer() query.Answer {
 	}
 }
 
-// TestAnswerSchema: an answer with everything, and one with nothing, are what the schema says, and it knows no more than that.
+// TestAnswerSchema: an answer with all fields and one with none match the schema. The schema has no
+// other fields.
 func TestAnswerSchema(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("answer.schema.json")
@@ -105,7 +106,8 @@ func TestAnswerSchema(t *testing.T) {
 	compareFields(t, "answer", doc.(map[string]any), doc.(map[string]any)["$defs"].(map[string]any), value)
 }
 
-// compareFields fails on a property of a schema's object that a value lacks, and on one of the value that the schema lacks.
+// compareFields fails for a property of a schema's object that a value does not have, and for a
+// field of the value that the schema does not have.
 func compareFields(t *testing.T, at string, schema, defs map[string]any, value any) {
 	t.Helper()
 	if ref, ok := schema["$ref"].(string); ok {

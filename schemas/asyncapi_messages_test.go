@@ -15,18 +15,19 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// outageSchemaName names the schema of an outage in the AsyncAPI document, and begins the names of its parts.
+// outageSchemaName names the schema of an outage in the AsyncAPI document, and begins the names of
+// its parts.
 const outageSchemaName = "Outage"
 
 // definitions are the schemas of the AsyncAPI document.
 type definitions struct {
 	messages map[string]protoreflect.MessageDescriptor
-	files    map[string]string // of the messages, by name
+	files    map[string]string // the messages' files, by name
 	enums    map[string]protoreflect.EnumDescriptor
 	outage   object
 }
 
-// newDefinitions reads the .proto files: what protoc-gen-go makes of them has no comments.
+// newDefinitions reads the .proto files, because the output of protoc-gen-go has no comments.
 func newDefinitions(t *testing.T) *definitions {
 	t.Helper()
 	const root = "proto"
@@ -65,17 +66,17 @@ func (d *definitions) addEnums(all protoreflect.EnumDescriptors) {
 	}
 }
 
-// schemaName is the name of a message or an enum without the package.
+// schemaName returns the name of a message or an enum without the package.
 func schemaName(d protoreflect.Descriptor) string {
 	return strings.TrimPrefix(string(d.FullName()), string(d.ParentFile().Package())+".")
 }
 
-// comment is what stands before a declaration, in one line.
+// comment returns the comment before a declaration, in one line.
 func comment(d protoreflect.Descriptor) string {
 	return strings.Join(strings.Fields(d.ParentFile().SourceLocations().ByDescriptor(d).LeadingComments), " ")
 }
 
-// holds says what a record of a topic is.
+// holds describes a record of a topic.
 func (d *definitions) holds(t schemas.Topic) string {
 	if t.Holds != "" {
 		return t.Holds
@@ -83,7 +84,8 @@ func (d *definitions) holds(t schemas.Topic) string {
 	return comment(d.messages[t.Value])
 }
 
-// schemas are those of all messages that topics carry, of what these hold, and of an outage, by name.
+// schemas returns the schemas of all messages that topics carry, of the messages within these, and
+// of an outage, by name.
 func (d *definitions) schemas() object {
 	used, queue := map[string]object{}, []string(nil)
 	for _, t := range schemas.Topics {
@@ -143,7 +145,7 @@ func messageSchema(m protoreflect.MessageDescriptor) (schema object, needs []str
 		case f.IsList():
 			s = object{"type", "array", "items", s}
 		case need != "":
-			s = object{"allOf", []any{s}} // nothing may stand beside a reference
+			s = object{"allOf", []any{s}} // a reference must have no siblings
 		}
 		s = append(s, "description", comment(f), "x-field", int(f.Number()))
 		if o := f.ContainingOneof(); o != nil && !o.IsSynthetic() {
@@ -161,7 +163,8 @@ func messageSchema(m protoreflect.MessageDescriptor) (schema object, needs []str
 	return schema, needs
 }
 
-// fieldSchema is that of one value of a field. need is the name of the schema that it refers to.
+// fieldSchema returns the schema of one value of a field. need is the name of the schema that it
+// refers to.
 func fieldSchema(f protoreflect.FieldDescriptor) (schema object, need string) {
 	switch f.Kind() {
 	case protoreflect.MessageKind, protoreflect.GroupKind:
@@ -191,7 +194,8 @@ func fieldSchema(f protoreflect.FieldDescriptor) (schema object, need string) {
 	}
 }
 
-// outageSchemas takes the JSON Schema of an outage apart: Outage, and Outage.NAME of each of its definitions.
+// outageSchemas splits the JSON Schema of an outage: Outage, and Outage.NAME for each of its
+// definitions.
 func outageSchemas(t *testing.T) object {
 	t.Helper()
 	b, err := os.ReadFile("outage.schema.json")
@@ -223,8 +227,9 @@ func outageSchemas(t *testing.T) object {
 	return append(all, parts...)
 }
 
-// plain turns flow style and quotes of JSON into YAML's own, makes references those of the document, and puts a reference that does not stand
-// alone into allOf: before draft 2019-09 of JSON Schema, which AsyncAPI follows, nothing may stand beside one.
+// plain replaces flow style and quotes of JSON by YAML's own, and makes references refer to the
+// document. It puts a reference with siblings into allOf: before draft 2019-09 of JSON Schema,
+// which AsyncAPI follows, a reference must have no siblings.
 func plain(n *yaml.Node) {
 	n.Style = 0
 	for _, c := range n.Content {

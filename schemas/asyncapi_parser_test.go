@@ -19,7 +19,7 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// parsed is what tools/asyncapi/check.mjs prints.
+// parsed is the output of tools/asyncapi/check.mjs.
 type parsed struct {
 	Diagnostics []struct {
 		Severity            int
@@ -63,7 +63,8 @@ func parseAsyncAPI(t *testing.T, path string) parsed {
 	return p
 }
 
-// TestAsyncAPIParser: the reference parser takes the document without a word, and sees every topic in it with its message and fields.
+// TestAsyncAPIParser: the reference parser accepts the document without a message, and finds every
+// topic in it with its message and fields.
 func TestAsyncAPIParser(t *testing.T) {
 	t.Parallel()
 	got := parseAsyncAPI(t, asyncAPIFile)
@@ -92,7 +93,7 @@ func TestAsyncAPIParser(t *testing.T) {
 	}
 }
 
-// TestAsyncAPIParserFindsFaults shows that the check of the document is one.
+// TestAsyncAPIParserFindsFaults checks that the parser finds faults.
 func TestAsyncAPIParserFindsFaults(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile(asyncAPIFile)
@@ -109,7 +110,7 @@ func TestAsyncAPIParserFindsFaults(t *testing.T) {
 	}
 }
 
-// payload compiles a schema of the AsyncAPI document. Unknown properties are refused.
+// payload compiles a schema of the AsyncAPI document. It refuses unknown properties.
 func payload(t *testing.T, name string) *jsonschema.Schema {
 	t.Helper()
 	b, err := os.ReadFile(asyncAPIFile)
@@ -138,7 +139,8 @@ func payload(t *testing.T, name string) *jsonschema.Schema {
 	return s
 }
 
-// TestAsyncAPIPayloads: the schemas of the document take the golden records of each message, as JSON under the names of the .proto files.
+// TestAsyncAPIPayloads: the schemas of the document accept the golden records of each message, as
+// JSON with the names of the .proto files.
 func TestAsyncAPIPayloads(t *testing.T) {
 	t.Parallel()
 	compiled := map[string]*jsonschema.Schema{}
@@ -160,7 +162,8 @@ func TestAsyncAPIPayloads(t *testing.T) {
 	}
 }
 
-// TestAsyncAPIOutage: the document's schema of an outage takes and refuses what outage.schema.json does.
+// TestAsyncAPIOutage: the document's schema of an outage accepts and refuses the same objects as
+// outage.schema.json.
 func TestAsyncAPIOutage(t *testing.T) {
 	t.Parallel()
 	schema := payload(t, outageSchemaName)

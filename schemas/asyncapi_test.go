@@ -20,8 +20,8 @@ const (
 	kafkaBinding = "0.5.0"
 )
 
-// TestAsyncAPI keeps the AsyncAPI document equal to the registry of topics, the Protocol Buffers with their comments, and the JSON Schema of an
-// outage. `make gen` writes it.
+// TestAsyncAPI compares the AsyncAPI document with the registry of topics, the Protocol Buffers
+// with their comments, and the JSON Schema of an outage. `make gen` writes it.
 func TestAsyncAPI(t *testing.T) {
 	t.Parallel()
 	var want bytes.Buffer
@@ -46,10 +46,11 @@ func TestAsyncAPI(t *testing.T) {
 	}
 }
 
-// object is a mapping that keeps its order. Its members are keys and values in turn; a member without a value (nil, "", empty) is left out.
+// object is a mapping that keeps its order. Its members are keys and values in turn. A member
+// without a value (nil, "", empty) is left out.
 type object []any
 
-// MarshalYAML is yaml.Marshaler's.
+// MarshalYAML implements yaml.Marshaler.
 func (o object) MarshalYAML() (any, error) {
 	n := &yaml.Node{Kind: yaml.MappingNode}
 	for i := 0; i < len(o); i += 2 {

@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// table writes the registry as docs/schemas.md shows it.
+// table returns the registry in the form of docs/schemas.md.
 func table() string {
 	var b strings.Builder
 	b.WriteString("| topic | key | value | partitions | retention: cluster | embedded |\n|---|---|---|---|---|---|\n")
@@ -46,7 +46,7 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%d h", d/time.Hour)
 }
 
-// TestDocs keeps the table of topics in docs/schemas.md equal to the registry.
+// TestDocs compares the table of topics in docs/schemas.md with the registry.
 func TestDocs(t *testing.T) {
 	t.Parallel()
 	const begin, end = "<!-- topics: begin -->\n", "<!-- topics: end -->"

@@ -33,7 +33,8 @@ var (
 	}
 )
 
-// samples holds one record of every topic and every body. Values may be added; what stands here stays.
+// samples holds one record of every topic and every body. Values may be added. Existing values must
+// not change.
 func samples() map[string]proto.Message {
 	const at = 1419264900000000
 	up := func(n uint64, r *pb.UpdateRecord) *pb.UpdateRecord {
@@ -118,7 +119,7 @@ func samples() map[string]proto.Message {
 	}
 }
 
-// TestGoldenRecords decodes every record that was ever written down and compares it with what it said then.
+// TestGoldenRecords decodes every golden record and compares it with its original contents.
 func TestGoldenRecords(t *testing.T) {
 	t.Parallel()
 	for name, sample := range samples() {
@@ -165,7 +166,7 @@ func TestGoldenRecords(t *testing.T) {
 	}
 }
 
-// TestGoldenFiles sees to it that no golden record is left out of the test above.
+// TestGoldenFiles checks that the test above reads every golden record.
 func TestGoldenFiles(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join("testdata", "golden", "*.binpb"))

@@ -26,7 +26,7 @@ so, and otherwise where it is unknown, empty, zero or false.
 |---|---|---|---|
 `
 
-// TestOutagePage keeps docs/outage.md equal to the JSON Schema of an outage. `make gen` writes it.
+// TestOutagePage compares docs/outage.md with the JSON Schema of an outage. `make gen` writes it.
 func TestOutagePage(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("outage.schema.json")
@@ -58,7 +58,7 @@ type outagePage struct {
 	text        strings.Builder
 }
 
-// member is the value of a key of a mapping; nil where there is none.
+// member returns the value of a key of a mapping, or nil if there is none.
 func member(n *yaml.Node, key string) *yaml.Node {
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil
@@ -78,7 +78,7 @@ func word(n *yaml.Node, key string) string {
 	return ""
 }
 
-// rows writes those of the properties of an object.
+// rows writes the rows of an object's properties.
 func (p *outagePage) rows(prefix string, object *yaml.Node) {
 	var always []string
 	if r := member(object, "required"); r != nil {
@@ -108,7 +108,7 @@ func (p *outagePage) rows(prefix string, object *yaml.Node) {
 	}
 }
 
-// follow is the definition that a schema refers to, or the schema itself.
+// follow returns the definition that a schema refers to, or the schema itself.
 func (p *outagePage) follow(s *yaml.Node) *yaml.Node {
 	if name, ok := strings.CutPrefix(word(s, "$ref"), "#/$defs/"); ok {
 		return member(p.definitions, name)
@@ -143,7 +143,7 @@ func (p *outagePage) kind(s *yaml.Node) string {
 	}
 }
 
-// meaning is what describes a field, with the words that it can be.
+// meaning returns the description of a field, with its possible values.
 func (p *outagePage) meaning(s, full *yaml.Node) string {
 	text := word(s, "description")
 	if text == "" {

@@ -37,7 +37,7 @@ func outageSchema(t *testing.T) (schema *jsonschema.Schema, document map[string]
 	return schema, doc.(map[string]any)
 }
 
-// everyField is an outage with nothing left out.
+// everyField returns an outage with all fields.
 func everyField(t *testing.T) bgp.Outage {
 	t.Helper()
 	start := time.Date(2014, 12, 22, 16, 15, 0, 0, time.UTC)
@@ -78,7 +78,7 @@ func everyField(t *testing.T) bgp.Outage {
 	return o
 }
 
-// decode returns what a JSON reader sees of v.
+// decode returns v as a JSON reader decodes it.
 func decode(t *testing.T, v any) any {
 	t.Helper()
 	b, err := json.Marshal(v)
@@ -106,7 +106,7 @@ func TestOutageSchemaTakesOutages(t *testing.T) {
 	}
 }
 
-// refusedOutages are changes after which an outage is none.
+// refusedOutages are changes that make an outage invalid.
 func refusedOutages() map[string]func(o map[string]any) {
 	return map[string]func(o map[string]any){
 		"no id":               func(o map[string]any) { delete(o, "id") },
@@ -136,7 +136,8 @@ func TestOutageSchemaRefuses(t *testing.T) {
 	}
 }
 
-// TestOutageSchemaIsWhole: the schema and the Go type name the same properties, and each is described.
+// TestOutageSchemaIsWhole: the schema and the Go type have the same properties, and each is
+// described.
 func TestOutageSchemaIsWhole(t *testing.T) {
 	t.Parallel()
 	_, root := outageSchema(t)
@@ -151,7 +152,7 @@ func compare(t *testing.T, root, schema map[string]any, typ reflect.Type, path s
 	if ref, ok := schema["$ref"].(string); ok {
 		name, ok := strings.CutPrefix(ref, "#/$defs/")
 		if !ok {
-			return // previous is an outage again
+			return // previous is itself an outage
 		}
 		schema = root["$defs"].(map[string]any)[name].(map[string]any)
 	}

@@ -26,7 +26,8 @@ import (
 
 var update = flag.Bool("update", false, "write the boards")
 
-// strict reads a query of the store. A field that query does not know is an error, and so is one in other letters: encoding/json ignores their case, Grafana does not.
+// strict decodes a query to the store. A field that query does not have is an error, and so is a
+// field in other letter case: encoding/json ignores case, Grafana does not.
 func strict(raw []byte) (variants.Dataquery, error) {
 	var q query
 	var got, want map[string]any
@@ -43,7 +44,8 @@ func strict(raw []byte) (variants.Dataquery, error) {
 	return q, nil
 }
 
-// faults is an error of the SDK's strict reading. It returns an empty list of errors, which is not nil, where there are none.
+// faults returns the error of the SDK's strict decoding. Without an error the SDK returns an empty
+// list of errors, which is not nil.
 func faults(err error) error {
 	var list cog.BuildErrors
 	if errors.As(err, &list) && len(list) == 0 {
@@ -52,8 +54,9 @@ func faults(err error) error {
 	return err
 }
 
-// decode reads a dashboard strictly: an unknown or a missing field is an error, in options of panels and in queries, too. The SDK passes over
-// unknown fields of a panel's fieldConfig, so that is read once more.
+// decode decodes a dashboard strictly: an unknown or a missing field is an error, in options of
+// panels and in queries, too. The SDK ignores unknown fields of a panel's fieldConfig, so decode
+// decodes the fieldConfig once more.
 func decode(raw []byte) error {
 	r := cog.NewRuntime()
 	r.RegisterDataqueryVariant(variants.DataqueryConfig{Identifier: storePlugin, DataqueryUnmarshaler: strict, StrictDataqueryUnmarshaler: strict})
@@ -74,7 +77,8 @@ func decode(raw []byte) error {
 	return errors.Join(all...)
 }
 
-// TestBoards compares dashboards/ with the boards of this package, and reads it strictly. -update writes it.
+// TestBoards compares dashboards/ with the boards of this package, and decodes it strictly. -update
+// writes it.
 func TestBoards(t *testing.T) {
 	t.Parallel()
 	var names []string
@@ -107,7 +111,7 @@ func TestBoards(t *testing.T) {
 	}
 }
 
-// TestStrict: what Grafana would pass over in silence is an error of TestBoards.
+// TestStrict: faults that Grafana would ignore are errors of TestBoards.
 func TestStrict(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("dashboards/world.json")
@@ -136,7 +140,8 @@ func TestStrict(t *testing.T) {
 
 var variableUse = regexp.MustCompile(`\$\{([a-z_]+)(?::[a-z]+)?\}`)
 
-// TestPanels: each panel says what it is, in which unit, and what it shows where there is nothing; each uses variables that its board has.
+// TestPanels: each panel has a description, a unit, and a text for an empty answer. It uses only
+// variables of its board.
 func TestPanels(t *testing.T) {
 	t.Parallel()
 	for _, b := range boards() {
@@ -182,7 +187,7 @@ var (
 	linkUse   = regexp.MustCompile(`var-([a-z]+)=`)
 )
 
-// TestLinks: a link leads to a board that is there, and sets variables that it has.
+// TestLinks: a link leads to an existing board, and sets variables of that board.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	has := map[string][]string{}

@@ -15,8 +15,8 @@ var (
 	legendLabel = regexp.MustCompile(`\{\{([a-z]+)\}\}`)
 )
 
-// TestMetrics: the metrics that panels ask Prometheus for are there, of the right type and with the labels that are named. docs/metrics.md is made from
-// the code.
+// TestMetrics: the metrics in the panels' queries to Prometheus exist, with the right type and
+// labels, by docs/metrics.md, which is made from the code.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/metrics.md")

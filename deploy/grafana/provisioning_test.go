@@ -8,8 +8,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// storeSettings are those of grafana-clickhouse-datasource 4.20 that a provisioned data source may have: its pkg/plugin/settings.go reads them, and
-// passes over all others in silence.
+// storeSettings are the settings of grafana-clickhouse-datasource 4.20 that a provisioned data
+// source may have. Its pkg/plugin/settings.go reads these, and ignores all others.
 type storeSettings struct {
 	Host            string `yaml:"host"`
 	Port            int    `yaml:"port"`
@@ -22,7 +22,7 @@ type storeSettings struct {
 	QueryTimeout    string `yaml:"queryTimeout"`
 }
 
-// strictYAML reads a file; what v does not know is an error.
+// strictYAML decodes a file. A key that v does not have is an error.
 func strictYAML(t *testing.T, path string, v any) {
 	t.Helper()
 	b, err := os.ReadFile(path)
@@ -36,7 +36,7 @@ func strictYAML(t *testing.T, path string, v any) {
 	}
 }
 
-// TestProvisioning reads what Grafana is given at its start.
+// TestProvisioning decodes the files that Grafana reads at its start.
 func TestProvisioning(t *testing.T) {
 	t.Parallel()
 	var sources struct {

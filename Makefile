@@ -10,8 +10,8 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 TAGS    := embedded
 LINT    := $(GO) tool -modfile=tools/golangci-lint/go.mod golangci-lint
 BUF     := $(GO) tool -modfile=$(CURDIR)/tools/buf/go.mod buf
-# Installed packages for tests of the AsyncAPI document, of the pages in a browser, and of the example
-# in Python.
+# Installed packages for tests of the AsyncAPI document, of the pages in a browser, and of the
+# example in Python.
 ASYNCAPI := tools/asyncapi/node_modules/.package-lock.json
 BROWSER := serve/page/browser/node_modules/.package-lock.json
 VENV     := examples/consumers/python/.venv/installed
@@ -20,13 +20,14 @@ FUZZTIME ?= 10s
 # share compiled packages.
 export CGO_ENABLED := 0
 export GOFLAGS := $(filter-out -trimpath,$(shell $(GO) env GOFLAGS)) -trimpath
-# The race detector needs cgo and a C compiler. Without a compiler the tests run without the detector.
+# The race detector needs cgo and a C compiler. Without a compiler the tests run without the
+# detector.
 RACE    := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
-# The many whole runs of the pipeline are too slow under the race detector, so only a few of them run
-# under it. Tests that play feeds at 30 times speed against limits that are 30 times as short are too
-# slow for it, too. They run by themselves, four at a time, because they wait for half of their time.
-# TestBombs unpacks tens of gigabytes. That takes 5 s, or 170 s under the race detector, so it runs
-# without. Vet is a part of lint.
+# The many whole runs of the pipeline are too slow under the race detector, so only a few of them
+# run under it. Tests that play feeds at 30 times speed against limits that are 30 times as short
+# are too slow for it, too. They run by themselves, four at a time, because they wait for half of
+# their time. TestBombs unpacks tens of gigabytes. That takes 5 s, or 170 s under the race detector,
+# so it runs without. Vet is a part of lint.
 TEST    := $(GO) test -vet=off -shuffle=on -tags $(TAGS) -timeout 40m
 TESTRACE := $(if $(RACE),CGO_ENABLED=1 )$(TEST) $(RACE)
 # These packages and their tests start no goroutine and hold no lock. The race detector would make
@@ -110,8 +111,8 @@ lint: ## Lint code and schemas
 	$(LINT) run --build-tags $(TAGS) --timeout 20m --max-issues-per-linter 0 --max-same-issues 0
 	cd schemas/proto && $(BUF) lint
 
-# When its time is up, Go sometimes ends a fuzzer that found nothing with "context deadline exceeded".
-# Such a fuzzer is run again, once.
+# When its time is up, Go sometimes ends a fuzzer that found nothing with "context deadline
+# exceeded". Such a fuzzer is run again, once.
 .PHONY: fuzz
 fuzz: ## Run every fuzzer for FUZZTIME (10s)
 	@for p in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \

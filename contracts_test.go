@@ -129,8 +129,8 @@ func (c *contracts) add(rule string, e ast.Expr) {
 	c.found = append(c.found, finding{c.pkg.Fset.Position(e.Pos()), rule, types.ExprString(e)})
 }
 
-// isWord reports whether e is a constant of a typed string and is not written as a named constant of
-// internal/bgp. In a test, a lane may be such a constant.
+// isWord reports whether e is a constant of a typed string and is not written as a named constant
+// of internal/bgp. In a test, a lane may be such a constant.
 func (c *contracts) isWord(e ast.Expr) bool {
 	tv := c.pkg.TypesInfo.Types[e]
 	if tv.Value == nil || !tv.IsValue() {
@@ -199,8 +199,8 @@ func (c *contracts) give(to, from []ast.Expr) {
 	}
 }
 
-// isLane reports whether e is a lane: an expression of type Lane, a result of GetLane, a field named
-// Lane, or a variable that was assigned a lane.
+// isLane reports whether e is a lane: an expression of type Lane, a result of GetLane, a field
+// named Lane, or a variable that was assigned a lane.
 func (c *contracts) isLane(e ast.Expr) bool {
 	e = ast.Unparen(e)
 	if name, ok := ofDomain(c.pkg.TypesInfo.TypeOf(e)); ok && name == "Lane" {

@@ -20,7 +20,8 @@ const module = "github.com/darkmap/darkmap"
 
 // rules lists the packages of this module that a package may import, by path below the module. The
 // first prefix that matches decides. A path that ends in / means all packages below it. An allowed
-// path includes the packages below it; =PATH is that package alone. Test files may import any package.
+// path includes the packages below it; =PATH is that package alone. Test files may import any
+// package.
 var rules = []struct {
 	pkg     string
 	allowed []string
@@ -78,8 +79,8 @@ var rules = []struct {
 	{"cmd/darkmap", []string{"schemas", "internal/", "ingest", "enrich", "detect", "sink", "notify", "serve", "eval"}},
 }
 
-// pure lists the packages of this module that the detector's packages may import: types, not clients.
-// internal/config is for their config.go.
+// pure lists the packages of this module that the detector's packages may import: types, not
+// clients. internal/config is for their config.go.
 var pure = []string{"schemas", "internal/bgp", "internal/codec", "internal/config", "internal/plaintext", "internal/query", "detect/snapshot"}
 
 // unlinked lists packages and the import paths that they must not link, directly or not.
@@ -201,7 +202,8 @@ func TestPackageComments(t *testing.T) {
 	}
 }
 
-// homes lists the packages of this module that may import a library. An empty list means tests only.
+// homes lists the packages of this module that may import a library. An empty list means tests
+// only.
 var homes = map[string][]string{
 	"github.com/twmb/franz-go/pkg/kfake":                      {"internal/kafka", "internal/kafkatest"},
 	"github.com/ClickHouse/clickhouse-go/v2":                  {"internal/clickhouse", "sink"},

@@ -22,8 +22,8 @@ const (
 )
 
 // inexact returns an expression that finds comparisons by < or > of a column of microseconds with a
-// time of seconds in SQL. A column that has seconds in one table and microseconds in another counts,
-// because the text does not show the table, and microseconds are right with both.
+// time of seconds in SQL. A column that has seconds in one table and microseconds in another
+// counts, because the text does not show the table, and microseconds are right with both.
 func inexact(t *testing.T) *regexp.Regexp {
 	t.Helper()
 	b, err := os.ReadFile("internal/clickhouse/schema.json")
@@ -51,10 +51,10 @@ func inexact(t *testing.T) *regexp.Regexp {
 	return regexp.MustCompile(column + `\s*[<>]\s*` + secondsBegin + `|` + secondsEnd + `\s*[<>]\s*(?:\w+\.)?` + column)
 }
 
-// TestTimesInSQL checks that no SQL in Go or in documents compares a time of microseconds with a time
-// of seconds by < or >: ClickHouse leaves out rows then (clickhouse.QuoteTime). It checks the text.
-// Other tests check views, the queries of docs/sql.md and the boards by the types that ClickHouse
-// sees.
+// TestTimesInSQL checks that no SQL in Go or in documents compares a time of microseconds with a
+// time of seconds by < or >: ClickHouse leaves out rows then (clickhouse.QuoteTime). It checks the
+// text. Other tests check views, the queries of docs/sql.md and the boards by the types that
+// ClickHouse sees.
 func TestTimesInSQL(t *testing.T) {
 	t.Parallel()
 	wrong := inexact(t)

@@ -9,7 +9,8 @@ import (
 	"github.com/darkmap/darkmap/internal/mrttest"
 )
 
-// flapping withdraws and announces the four prefixes of North Korea in turn from one time until another.
+// flapping withdraws and announces the four prefixes of North Korea in turn from one time until
+// another.
 func flapping(from, to, out, back time.Duration) *mrttest.World {
 	background, kp := mrttest.Background(100), mrttest.KP()
 	w := mrttest.NewWorld(caseStart, 3, 4, slices.Concat(background, kp))
@@ -84,7 +85,8 @@ func TestCaseShortLosses(t *testing.T) {
 	}
 }
 
-// TestCaseFlapsThenOutage: an intermittent event that was an outage ends when a loss lasts for half an hour, and not before.
+// TestCaseFlapsThenOutage: an intermittent event that was an outage ends when a loss lasts for half
+// an hour, and not before.
 func TestCaseFlapsThenOutage(t *testing.T) {
 	t.Parallel()
 	kp := mrttest.KP()

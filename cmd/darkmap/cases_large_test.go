@@ -84,7 +84,8 @@ func TestCaseAggregatesCovered(t *testing.T) {
 	replayCase(t, w, wholeFiles(w)).onlyCovered(t, mrttest.Prefixes(aggregates))
 }
 
-// TestCaseForeignAggregate: prefixes of a network go while another network's aggregate covers them. They are lost.
+// TestCaseForeignAggregate: prefixes of a network go while another network's aggregate covers them.
+// They are lost.
 func TestCaseForeignAggregate(t *testing.T) {
 	t.Parallel()
 	background, lost := mrttest.Background(100), slash24s("40.0.0.0", 40, 64500, "US")

@@ -69,7 +69,8 @@ func wholeFiles(w *mrttest.World) []caseFile {
 	return files
 }
 
-// TestCaseControl: four prefixes of one network, one AS and one country are away from 01:00 to 01:40.
+// TestCaseControl: four prefixes of one network, one AS and one country are away from 01:00 to
+// 01:40.
 func TestCaseControl(t *testing.T) {
 	t.Parallel()
 	w, kp := darkWorld()

@@ -11,7 +11,8 @@ import (
 	"github.com/darkmap/darkmap/internal/mrttest"
 )
 
-// timesWorld has 24 peers on three collectors for three hours; four prefixes are away from 01:00 to 01:40.
+// timesWorld has 24 peers on three collectors for three hours; four prefixes are away from 01:00 to
+// 01:40.
 func timesWorld() *mrttest.World {
 	background, kp := mrttest.Background(100), mrttest.KP()
 	w := mrttest.NewWorld(caseStart, 3, 8, slices.Concat(background, kp))

@@ -124,7 +124,8 @@ func checkTruth(t *testing.T, world *simulate.World, all []bgp.Outage) {
 	}
 }
 
-// TestDemoIsTheSameEveryTime lets a collector join late and another end early, with 1, 4 and 12 partitions.
+// TestDemoIsTheSameEveryTime lets a collector join late and another end early, with 1, 4 and 12
+// partitions.
 func TestDemoIsTheSameEveryTime(t *testing.T) {
 	t.Parallel()
 	world, err := simulate.December2014(simulate.Config{})

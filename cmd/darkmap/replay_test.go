@@ -77,7 +77,8 @@ func offline(t *testing.T) []string {
 	return []string{"--set", "enrich.geo.files=[" + path + "]", "--set", "enrich.asn.files=[" + asn + "]"}
 }
 
-// TestReplayIsTheSameEveryTime replays the same files with 1, 4 and 12 partitions and in another order.
+// TestReplayIsTheSameEveryTime replays the same files with 1, 4 and 12 partitions and in another
+// order.
 func TestReplayIsTheSameEveryTime(t *testing.T) {
 	t.Parallel()
 	files, flags := archives(t), append(offline(t), "--no-store", "--all")

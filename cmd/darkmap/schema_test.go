@@ -52,7 +52,7 @@ func TestSpoiltSchema(t *testing.T) {
 }
 
 // TestReplayKeepsCollected: a replay does not replace a dataset that live sources or archives have
-// filled, whatever its name.
+// filled. Its name does not matter.
 func TestReplayKeepsCollected(t *testing.T) {
 	t.Parallel()
 	dir := migrated(t)

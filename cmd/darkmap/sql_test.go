@@ -16,7 +16,8 @@ import (
 	"github.com/darkmap/darkmap/internal/datadir"
 )
 
-// asDarkmap in the environment makes the test's binary the program itself, so that tests can kill it.
+// asDarkmap in the environment makes the test's binary the program itself, so that tests can kill
+// it.
 const asDarkmap = "DARKMAP_TEST_AS_DARKMAP"
 
 func TestMain(m *testing.M) {

@@ -16,7 +16,8 @@ type outage struct {
 	Severity string `json:"severity"`
 	Dataset  string `json:"dataset"`
 	Blip     bool   `json:"blip,omitempty"`
-	// EndReason is set in the states closed and retracted. Only "recovered" means that the routes are back.
+	// EndReason is set in the states closed and retracted. Only "recovered" means that the routes
+	// are back.
 	EndReason string `json:"end_reason,omitempty"`
 	Successor string `json:"successor,omitempty"`
 	Headline  string `json:"headline"`

@@ -38,7 +38,7 @@ func (o *observatory) serves() {
 	})
 }
 
-// sqlOf runs a statement on the running instance.
+// sql runs a statement on the running instance.
 func (o *observatory) sql(statement string) string {
 	o.t.Helper()
 	var out, errs bytes.Buffer

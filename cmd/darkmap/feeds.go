@@ -79,7 +79,7 @@ func (c *feedsCmd) follow(
 	for looks := failedLooks; looks > 0; {
 		select {
 		case <-ctx.Done():
-			return nil, nil // ctx ended
+			return nil, nil //nolint:nilnil // told to end
 		case <-tick.C:
 		}
 		next, err := successor(g.DataDir, at)

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestWords: an error on a wrong or missing word lists the known words, and the most similar one.
+// TestWordsOfTheCommandLine: an error on a wrong or missing word lists the known words, and the
+// most similar one.
 func TestWordsOfTheCommandLine(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{

@@ -161,7 +161,7 @@ func (c *serveCmd) past(
 	if err != nil {
 		return live.Config{}, err
 	}
-	defer l.release() // the store was only read
+	defer l.release() //nolint:errcheck // only read
 	s := querystore.New(l.server)
 	end, err := s.End(ctx, p.dataset)
 	if err != nil {

@@ -133,7 +133,7 @@ func parseAnswer(rec *kgo.Record) (*panelAnswer, error) {
 	}
 	family, err := codec.ParseFamily(p.GetFamily())
 	if err != nil {
-		return nil, nil // an unknown family is passed over
+		return nil, nil //nolint:nilerr,nilnil // said above
 	}
 	why, votes := codec.ParseVerdict(&p)
 	return &panelAnswer{

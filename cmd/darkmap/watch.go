@@ -185,7 +185,7 @@ func (c *watchBGPalerterCmd) Run(g *globals) error {
 		if err != nil {
 			return usageError(fmt.Errorf("reading BGPalerter's prefixes: %w", err))
 		}
-		defer f.Close() // the file was only read
+		defer f.Close() //nolint:errcheck // only read
 		in = f
 	}
 	b, err := io.ReadAll(io.LimitReader(in, maxImport+1))

@@ -26,8 +26,8 @@ const (
 	showEnded = 5
 )
 
-// showCmd shows the state and the outages of one prefix, address, AS, country or region, or one
-// outage.
+// showCmd shows the state and the outages of one prefix, address, AS, country or region, or it
+// shows one outage.
 type showCmd struct {
 	What     string    `arg:"" help:"A prefix, an address, an AS (AS64496 or 64496), a country (KP), a region (KP-01), or an outage's id."`
 	Dataset  string    `help:"Ask the store about this dataset, not the running detector." placeholder:"NAME"`

@@ -28,15 +28,15 @@ const (
 )
 
 // session finds a store for each statement: the store of the instance that runs on the data
-// directory, else the configured server, else the embedded engine. It starts the engine itself and
-// keeps it until the session's end. It makes a store only if create is set. It is not safe for
-// concurrent use.
+// directory, else the configured server, else the embedded engine. In the last case the session
+// starts the engine and keeps it until its end. It makes a store only if create is set. It is not
+// safe for concurrent use.
 type session struct {
 	g             *globals
 	write, create bool
 	// command is the command's name in run.json if the session starts the engine. Empty means sql.
 	command string
-	// guest never starts the engine
+	// guest sessions never start the engine.
 	guest bool
 	// serveKey is the key of the pages in run.json, if pages are served.
 	serveKey string
@@ -213,8 +213,8 @@ func (s *session) start(ctx context.Context, cfg *configuration) error {
 }
 
 // check compares the store's schema with this program's. A store without darkmap's tables is an
-// error, unless create is set, which makes the tables. A store of the old form can be read, so that
-// its rows can be taken elsewhere, but not written.
+// error, unless create is set: then the tables are made later. A store of the old form can be read,
+// so that its rows can be taken elsewhere, but not written.
 func (s *session) check(ctx context.Context, l *lease) error {
 	if s.checked || s.create {
 		return nil

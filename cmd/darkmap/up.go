@@ -129,8 +129,7 @@ func (w *upRun) open(ctx context.Context) (dir *datadir.Dir, err error) {
 	return dir, err
 }
 
-// unlessTold returns err, or nil if ctx has ended: then the end of ctx kept the start from
-// succeeding.
+// unlessTold returns err, or nil if ctx has ended: then the end of ctx is the reason for err.
 func unlessTold(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil

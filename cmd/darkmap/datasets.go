@@ -91,8 +91,13 @@ func datasetState(d clickhouse.StoredDataset, written bool) string {
 // datasetLines draws the list: one line for each dataset, and below it notes on its inputs.
 func datasetLines(all []clickhouse.StoredDataset, written func(string) bool, width int) []string {
 	table := terminal.Table{Columns: []terminal.Column{
-		{Title: "DATASET"}, {Title: "STATE"}, {Title: "MADE (UTC)"}, {Title: "OUTAGES"},
-		{Title: "ROUTE CHANGES"}, {Title: "FROM"}, {Title: "TO"},
+		{Title: "DATASET"},
+		{Title: "STATE"},
+		{Title: "MADE (UTC)"},
+		{Title: "OUTAGES"},
+		{Title: "ROUTE CHANGES"},
+		{Title: "FROM"},
+		{Title: "TO"},
 	}}
 	for _, d := range all {
 		made := d.Completed

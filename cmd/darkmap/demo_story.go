@@ -150,8 +150,13 @@ func longestOutage(all []bgp.Outage, world *simulate.World) bgp.Outage {
 func scheduleLines(world *simulate.World, width int) []string {
 	const layout = "2006-01-02 15:04"
 	table := terminal.Table{Columns: []terminal.Column{
-		{Title: "ROW"}, {Title: "START (UTC)"}, {Title: "END (UTC)"}, {Title: "WHAT"},
-		{Title: "BASIS", Drop: 1}, {Title: "SOURCE", Drop: 2}, {Title: "NOTE", Drop: 3},
+		{Title: "ROW"},
+		{Title: "START (UTC)"},
+		{Title: "END (UTC)"},
+		{Title: "WHAT"},
+		{Title: "BASIS", Drop: 1},
+		{Title: "SOURCE", Drop: 2},
+		{Title: "NOTE", Drop: 3},
 	}}
 	for i, r := range world.Schedule() {
 		var cells []terminal.Cell

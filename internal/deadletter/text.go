@@ -55,8 +55,12 @@ func (l List) EachLines(width int) []string {
 		return []string{"no dead letters"}
 	}
 	table := terminal.Table{Columns: []terminal.Column{
-		{Title: "ID"}, {Title: "TIME (UTC)"}, {Title: "STAGE"}, {Title: "READ FROM", Shrink: 2},
-		{Title: "COLLECTOR", Drop: 1, Said: "collector "}, {Title: "SENT BACK"},
+		{Title: "ID"},
+		{Title: "TIME (UTC)"},
+		{Title: "STAGE"},
+		{Title: "READ FROM", Shrink: 2},
+		{Title: "COLLECTOR", Drop: 1, Said: "collector "},
+		{Title: "SENT BACK"},
 		{Title: "REASON", Shrink: 1},
 	}}
 	for _, o := range l.Each {
@@ -66,7 +70,8 @@ func (l List) EachLines(width int) []string {
 		}
 		table.Rows = append(table.Rows, []terminal.Cell{
 			terminal.Text(o.ID.String()), terminal.Text(timeText(o.Time)), terminal.Text(o.Stage),
-			{Body: o.position()}, terminal.Text(o.Collector()), terminal.Text(sent),
+			{Body: o.position()},
+			terminal.Text(o.Collector()), terminal.Text(sent),
 			{Body: o.Reason},
 		})
 	}

@@ -24,8 +24,10 @@ type View struct {
 // NewView returns the view of an empty log.
 func NewView() *View {
 	return &View{
-		map[string]map[netip.Addr]map[netip.Prefix][]bgp.ASN{}, map[string]string{},
-		map[string]bgp.Position{}, nil,
+		map[string]map[netip.Addr]map[netip.Prefix][]bgp.ASN{},
+		map[string]string{},
+		map[string]bgp.Position{},
+		nil,
 	}
 }
 

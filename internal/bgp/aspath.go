@@ -9,11 +9,12 @@ import (
 // ASN is an autonomous system number (RFC 6793). 0 is unknown.
 type ASN uint32
 
-// String returns AS64496.
+// String returns the AS number with the prefix AS, such as AS64496.
 func (a ASN) String() string { return "AS" + strconv.FormatUint(uint64(a), 10) }
 
-// Identifies reports whether a names a network: 0 does not (RFC 7607), nor AS_TRANS, which stands for any that 2 octets cannot hold (RFC
-// 6793), nor the last of 2 and of 4 octets (RFC 7300).
+// Identifies reports whether a identifies a network. Four numbers do not: 0 (RFC 7607), AS_TRANS,
+// which stands for an AS number that 2 octets cannot hold (RFC 6793), and the last number of 2 and
+// of 4 octets (RFC 7300).
 func (a ASN) Identifies() bool {
 	return a != 0 && a != 23456 && a != 1<<16-1 && a != 1<<32-1
 }
@@ -29,7 +30,7 @@ const (
 	ASConfedSet      SegmentType = 4
 )
 
-// PathSegment is a run of an AS path.
+// PathSegment is a segment of an AS path.
 type PathSegment struct {
 	Type SegmentType
 	ASNs []ASN
@@ -38,8 +39,9 @@ type PathSegment struct {
 // ASPath is an AS path, nearest AS first.
 type ASPath []PathSegment
 
-// Origin returns the AS that the path ends in: the last of the last AS_SEQUENCE, or of a final AS_SET of one.
-// It is 0 where the path does not tell (empty, or nothing but sets of many).
+// Origin returns the AS at the end of the path: the last AS of the last AS_SEQUENCE, or the member
+// of a final AS_SET that has one member. It returns 0 if the path is empty or holds only AS_SETs of
+// several ASes and confederation segments.
 func (p ASPath) Origin() ASN {
 	for _, s := range slices.Backward(p) {
 		switch {
@@ -52,7 +54,8 @@ func (p ASPath) Origin() ASN {
 	return 0
 }
 
-// Upstream returns the AS next to the origin, the origin's own prepends skipped; 0 where there is none.
+// Upstream returns the AS before the origin and skips the origin's own prepends. It returns 0 if
+// the path has no such AS.
 func (p ASPath) Upstream() ASN {
 	origin := p.Origin()
 	if origin == 0 {
@@ -71,10 +74,11 @@ func (p ASPath) Upstream() ASN {
 	return 0
 }
 
-// String writes the path as bgpdump does: sequences plain, sets in {a,b}, confederations in (a b) and [a,b].
+// String writes the path as bgpdump does: an AS_SEQUENCE plain, an AS_SET as {a,b}, confederation
+// segments as (a b) and [a,b].
 func (p ASPath) String() string { return string(p.AppendText(nil)) }
 
-// AppendText appends String to b.
+// AppendText appends the text of String to b.
 func (p ASPath) AppendText(b []byte) []byte {
 	for i, s := range p {
 		if i > 0 {
@@ -102,7 +106,7 @@ func (p ASPath) AppendText(b []byte) []byte {
 	return b
 }
 
-// ParseASN reads 64496 or AS64496.
+// ParseASN parses an AS number, with or without the prefix AS: 64496 or AS64496.
 func ParseASN(s string) (ASN, error) {
 	n, err := strconv.ParseUint(strings.TrimPrefix(strings.ToUpper(s), "AS"), 10, 32)
 	return ASN(n), err

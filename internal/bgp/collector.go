@@ -6,33 +6,42 @@ import (
 	"strings"
 )
 
-// The projects whose collectors have names of their own.
+// Projects whose collectors have names of their own.
 const (
 	ProjectRIS        = "ris"
 	ProjectRouteViews = "routeviews"
 )
 
-// routeViewsCollectors are RouteViews' collectors as the BGPKIT Broker names them. Those of the older naming stand without
-// their "route-views." in routeViewsOlder.
+// routeViewsCollectors and routeViewsOlder hold the RouteViews collectors as the BGPKIT Broker
+// names them. routeViewsOlder holds the names of the older scheme without their "route-views."
+// prefix.
 var (
 	routeViewsCollectors = [...]string{
-		"amsix.ams", "cix.atl", "crix.sjo", "decix.fra", "decix.jhb", "getafix.mnl", "hkix.hkg", "iix.cgk", "interlan.otp",
-		"iraq-ixp.bgw", "ix-br.gru", "ix-br2.gru", "ixpn.lagos", "kinx.icn", "namex.fco", "netnod.mmx", "pacwave.lax",
-		"pit.scl", "pitmx.qro", "route-views2", "route-views2.saopaulo", "route-views3", "route-views4", "route-views5",
+		"amsix.ams", "cix.atl", "crix.sjo", "decix.fra", "decix.jhb", "getafix.mnl", "hkix.hkg", "iix.cgk",
+		"interlan.otp",
+		"iraq-ixp.bgw", "ix-br.gru", "ix-br2.gru", "ixpn.lagos", "kinx.icn", "namex.fco", "netnod.mmx",
+		"pacwave.lax",
+		"pit.scl", "pitmx.qro", "route-views2", "route-views2.saopaulo", "route-views3", "route-views4",
+		"route-views5",
 		"route-views6", "route-views7", "route-views8",
 	}
 	routeViewsOlder = [...]string{
-		"amsix", "bdix", "bknix", "chicago", "chile", "eqix", "flix", "fortaleza", "gixa", "gorex", "isc", "jinx", "kixp",
-		"linx", "mwix", "napafrica", "nwax", "ny", "perth", "peru", "phoix", "rio", "saopaulo", "sfmix", "sg", "siex",
+		"amsix", "bdix", "bknix", "chicago", "chile", "eqix", "flix", "fortaleza", "gixa", "gorex", "isc",
+		"jinx", "kixp",
+		"linx", "mwix", "napafrica", "nwax", "ny", "perth", "peru", "phoix", "rio", "saopaulo", "sfmix",
+		"sg", "siex",
 		"soxrs", "sydney", "telxatl", "uaeix", "wide",
 	}
 )
 
-// CollectorName returns the one name of a collector, ris/rrc01 or routeviews/route-views.amsix, for any spelling that the
-// sources use: RIS Live's hosts of all years (rrc01, rrc01.ripe.net, RRC01), RouteViews' host names, folders of its archive
-// and parts of its topics (route-views.amsix, amsix, route-views2.routeviews.org; the archive's root, bgpdata, is
-// route-views2). The project is ris or routeviews, or the Broker's riperis and route-views. A RouteViews name that is well-formed but not in the table
-// passes as it is, since collectors are added every year; anything else is an error.
+// CollectorName returns the canonical name of a collector, such as ris/rrc01 or
+// routeviews/route-views.amsix, for any spelling that a source uses. Spellings of RIS are the hosts
+// of RIS Live of all years (rrc01, rrc01.ripe.net, RRC01). Spellings of RouteViews are host names,
+// folders of its archive and parts of its topics (route-views.amsix, amsix,
+// route-views2.routeviews.org). bgpdata, the root of the archive, is route-views2. The project is
+// ris or routeviews, or the Broker's riperis or route-views. A well-formed RouteViews name that is
+// in neither list is returned unchanged, because RouteViews adds collectors every year. Any other
+// name is an error.
 func CollectorName(project, spelling string) (string, error) {
 	name := strings.TrimSuffix(strings.ToLower(strings.TrimSpace(spelling)), ".")
 	switch strings.ToLower(project) {
@@ -60,7 +69,7 @@ func isRRC(name string) bool {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// routeViewsName returns the Broker's name for a spelling in lower case.
+// routeViewsName returns the Broker's name of a collector for a spelling in lower case.
 func routeViewsName(name string) (string, error) {
 	for _, suffix := range [...]string{".routeviews.org", ".oregon-ix.net"} {
 		name = strings.TrimSuffix(name, suffix)
@@ -82,8 +91,8 @@ func routeViewsName(name string) (string, error) {
 	return name, nil
 }
 
-// CheckCollectorName reports what is wrong with a name given by a user or a source: it has to match [A-Za-z0-9._-]+ and be
-// at most 64 octets long.
+// CheckCollectorName checks a name that a user or a source gave. A valid name matches
+// [A-Za-z0-9._-]+ and has at most 64 octets. The error describes the fault.
 func CheckCollectorName(name string) error {
 	if name == "" {
 		return fmt.Errorf("the name is empty")

@@ -23,8 +23,9 @@ func (d Decimal) append(b []byte) []byte {
 	return b
 }
 
-// Hundredths returns part/whole in units of 1/scale (100 for percent, 1 for units), rounded half up, with integers alone.
-// It is 0 when whole is 0, and the largest Decimal when the result does not fit.
+// Hundredths returns part/whole in units of 1/scale (100 for percent, 1 for units), rounded half
+// up. It uses integers only. It returns 0 if whole is 0, and the largest Decimal if the result does
+// not fit.
 func Hundredths(part, whole, scale uint64) Decimal {
 	if whole == 0 {
 		return 0

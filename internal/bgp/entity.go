@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// EntityType is a kind of thing that can go dark.
+// EntityType is a kind of entity that can have an outage.
 type EntityType uint8
 
-// The kinds, in the order in which they are printed.
+// Entity types, in printing order.
 const (
 	EntityPrefix EntityType = iota + 1
 	EntityAS
@@ -18,7 +18,10 @@ const (
 	EntityWatch
 )
 
-var entityTypes = [...]string{EntityPrefix: "prefix", EntityAS: "as", EntityCountry: "country", EntityRegion: "region", EntityWorld: "world", EntityWatch: "watch"}
+var entityTypes = [...]string{
+	EntityPrefix: "prefix", EntityAS: "as", EntityCountry: "country", EntityRegion: "region",
+	EntityWorld: "world", EntityWatch: "watch",
+}
 
 // String returns prefix, as, country, region, world or watch.
 func (t EntityType) String() string {
@@ -28,7 +31,8 @@ func (t EntityType) String() string {
 	return fmt.Sprintf("entity(%d)", uint8(t))
 }
 
-// Breadth orders the kinds by what they contain: prefix 1, AS 2, region 3, country 4, world 5, and beside them, above all, watch list 6.
+// Breadth orders the types by containment: prefix 1, AS 2, region 3, country 4, world 5. A watch
+// list is outside of this order; it ranks highest, with 6. Breadth returns 0 for an unknown type.
 func (t EntityType) Breadth() int {
 	switch t {
 	case EntityPrefix:
@@ -47,10 +51,10 @@ func (t EntityType) Breadth() int {
 	return 0
 }
 
-// MarshalText writes String.
+// MarshalText returns the text of String.
 func (t EntityType) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-// UnmarshalText reads String.
+// UnmarshalText parses a name that String returns. Any other name is an error.
 func (t *EntityType) UnmarshalText(b []byte) error {
 	if i := slices.Index(entityTypes[1:], string(b)); i >= 0 {
 		*t = EntityType(i + 1)
@@ -59,7 +63,8 @@ func (t *EntityType) UnmarshalText(b []byte) error {
 	return fmt.Errorf("unknown entity type %q", b)
 }
 
-// Entity is what an outage is about. Code is KP, KP-01, AS131279, 175.45.176.0/24 or world.
+// Entity is the subject of an outage. Code is for example KP, KP-01, AS131279, 175.45.176.0/24 or
+// world.
 type Entity struct {
 	Type EntityType `json:"type"`
 	Code string     `json:"code"`

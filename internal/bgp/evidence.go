@@ -2,48 +2,60 @@ package bgp
 
 import "time"
 
-// Evidence is computed from routes only; it never says why (docs/detection.md, Evidence). Absent means unknown.
+// Evidence holds facts about an outage that are computed from routes only. It never gives a cause
+// (docs/detection.md, Evidence). An absent field is unknown.
 type Evidence struct {
 	// WithdrawalSpreadSeconds counts from the first withdrawal of a lost prefix by a voter.
 	WithdrawalSpreadSeconds *Spread `json:"withdrawal_spread_seconds,omitempty"`
-	// Withdrawals tell who lost the prefixes when; of the record with which the outage closes alone.
+	// Withdrawals describes the time at which each voter lost the prefixes. Only the record that
+	// closes the outage has it.
 	Withdrawals *Withdrawals `json:"withdrawals,omitempty"`
-	// UpstreamsLostTogether: every upstream edge of the lost prefixes went in the same two minutes.
+	// UpstreamsLostTogether reports whether every upstream edge of the lost prefixes disappeared
+	// within the same two minutes.
 	UpstreamsLostTogether *bool `json:"upstreams_lost_together,omitempty"`
-	// Shape is abrupt, stepped or gradual.
+	// Shape describes the course of the loss: abrupt, stepped or gradual.
 	Shape string `json:"shape,omitempty"`
 	// ChurnBefore counts route changes of the entity's prefixes before the start.
 	ChurnBefore *Churn `json:"churn_before,omitempty"`
-	// SameTimeLast7Days counts outages of the entity that began within 30 min of this time of day on the 7 days before.
+	// SameTimeLast7Days counts outages of the entity in the previous 7 days that began within 30
+	// min of this time of day.
 	SameTimeLast7Days int `json:"same_time_last_7_days"`
-	// OutagesLast7Days counts the entity's outages, blips apart, that began in the 7 days before.
+	// OutagesLast7Days counts outages of the entity that began in the previous 7 days. It excludes
+	// blips.
 	OutagesLast7Days int `json:"outages_last_7_days"`
-	// OnTheHour: the start lies within 2 min of a full hour.
+	// OnTheHour reports whether the start is within 2 min of a full hour.
 	OnTheHour bool `json:"on_the_hour"`
-	// Neighbours are other entities of the same type whose outage began within 20 min, or shares the upstream; of a prefix,
-	// those of the same origin lost in the same minute; capped.
+	// Neighbours lists other entities of the same type whose outage began within 20 min or shares
+	// the upstream. For a prefix it lists prefixes of the same origin that were lost in the same
+	// minute. The list is capped.
 	Neighbours []string `json:"neighbours,omitempty"`
-	// ReroutedVia are upstreams through which lost prefixes were still heard after the first withdrawal.
+	// ReroutedVia lists upstreams through which the voters still heard lost prefixes after the
+	// first withdrawal.
 	ReroutedVia []ASN `json:"rerouted_via,omitempty"`
-	// Covered: lost prefixes that another AS's aggregate still covers; Deaggregated: more-specifics gone under a route of the same origin.
+	// Covered lists lost prefixes under an aggregate of another AS. Deaggregated lists lost
+	// more-specific prefixes under a route of the same origin.
 	Covered      []Covered `json:"covered,omitempty"`
 	Deaggregated []string  `json:"deaggregated,omitempty"`
-	// CoveredByTable is the less-specific prefix of the same origin that the prefix-to-origin files have above a prefix, where verdicts
-	// rest on updates alone: its route may still be there.
+	// CoveredByTable is the less-specific prefix of the same origin that the prefix-to-origin files
+	// hold for a prefix. It is set only if verdicts rest on updates alone: the route of that prefix
+	// may still exist.
 	CoveredByTable *Aggregate `json:"covered_by_table,omitempty"`
-	// MovedTo is who has originated the prefixes of a `moved` event.
+	// MovedTo lists the ASes that originate the prefixes of a `moved` event now.
 	MovedTo []AS `json:"moved_to,omitempty"`
-	// OriginOrder lists the origins in the order in which their prefixes went; capped.
+	// OriginOrder lists the origins in the order in which their prefixes were lost. The list is
+	// capped.
 	OriginOrder []ASN `json:"origin_order,omitempty"`
-	// LossesInEvent and DutyCyclePercent describe an intermittent event: how many losses, and the share of the time that was lost.
+	// LossesInEvent and DutyCyclePercent describe an intermittent event: the number of losses, and
+	// the share of time in which the entity was lost.
 	LossesInEvent    int      `json:"losses_in_event,omitempty"`
 	DutyCyclePercent *Decimal `json:"duty_cycle_percent,omitempty"`
-	// AnnouncedMinutes counts the event's minutes in which at least half of the usual voters announced what was lost, and it was
-	// lost again before the minute ended.
+	// AnnouncedMinutes counts minutes of the event in which at least half of the usual voters
+	// announced the lost space and lost it again before the minute ended.
 	AnnouncedMinutes int `json:"announced_minutes,omitempty"`
-	// Pattern says in sentences what the figures above show together.
+	// Pattern summarizes the figures above in sentences.
 	Pattern []string `json:"pattern,omitempty"`
-	// ConsistentWith and LessTypicalOf stand only together, and only on two independent features.
+	// ConsistentWith and LessTypicalOf are set together or not at all. They need two independent
+	// features.
 	ConsistentWith string `json:"consistent_with,omitempty"`
 	LessTypicalOf  string `json:"less_typical_of,omitempty"`
 }
@@ -67,30 +79,34 @@ type Aggregate struct {
 	Origin ASN    `json:"origin"`
 }
 
-// Covered is a lost prefix under somebody else's aggregate.
+// Covered is a lost prefix that another AS's aggregate covers.
 type Covered struct {
 	Prefix string `json:"prefix"`
 	By     ASN    `json:"by"`
 }
 
-// Withdrawals tell how voters lost the prefixes of an outage, at its greatest loss. In JSON it has at most 2 kB.
+// Withdrawals describes how voters lost the prefixes of an outage, at its greatest loss. Its JSON
+// has at most 2 kB.
 type Withdrawals struct {
-	// First is when the first voter lost a prefix. Seconds count from here.
+	// First is the time at which the first voter lost a prefix. Seconds count from First.
 	First time.Time `json:"first"`
-	// Voters is how many lost one.
+	// Voters counts the voters that lost a prefix.
 	Voters int `json:"voters"`
-	// Curve has points of seconds, and voters that had lost half of their prefixes by then; at most 32.
+	// Curve holds points: seconds, and the number of voters that had lost half of their prefixes by
+	// then. It has at most 32 points.
 	Curve [][2]int64 `json:"curve"`
-	// Prefixes are those with most space, sorted; at most 8.
+	// Prefixes lists the prefixes with the most space, sorted. It holds at most 8.
 	Prefixes []PrefixWithdrawals `json:"prefixes"`
 }
 
-// PrefixWithdrawals tell how voters lost a prefix.
+// PrefixWithdrawals describes how voters lost a prefix.
 type PrefixWithdrawals struct {
 	Prefix string `json:"prefix"`
-	// Upstream is the neighbour of the origin through which most voters heard it last; absent where unknown.
+	// Upstream is the neighbour of the origin on the last path of most voters. It is absent if
+	// unknown.
 	Upstream ASN `json:"upstream,omitempty"`
-	// Voters is how many lost it, HalfSeconds when half of them had.
+	// Voters counts the voters that lost the prefix. HalfSeconds is the time by which half of them
+	// had lost it.
 	Voters      int   `json:"voters"`
 	HalfSeconds int64 `json:"half_seconds"`
 	// First and Last are the first and the last voter that lost it.
@@ -98,7 +114,7 @@ type PrefixWithdrawals struct {
 	Last  VoterWithdrawal `json:"last"`
 }
 
-// VoterWithdrawal is a voter and when it lost a prefix.
+// VoterWithdrawal names a voter and the time at which it lost a prefix.
 type VoterWithdrawal struct {
 	ASN     ASN   `json:"asn"`
 	Seconds int64 `json:"seconds"`

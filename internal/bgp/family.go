@@ -11,7 +11,7 @@ type AFI uint16
 // SAFI is a subsequent address family identifier (RFC 4760 §7).
 type SAFI uint8
 
-// The identifiers that darkmap decodes; others are counted and passed over.
+// The identifiers that darkmap decodes. The decoder counts and skips others.
 const (
 	AFIIPv4     AFI  = 1
 	AFIIPv6     AFI  = 2
@@ -27,10 +27,10 @@ const (
 	IPv6 Family = 2
 )
 
-// Families lists every family, in the order in which things are printed.
+// Families lists every family, in printing order.
 var Families = [...]Family{IPv4, IPv6}
 
-// FamilyOf returns the family of p's address; 4-in-6 addresses are IPv6.
+// FamilyOf returns the family of p's address. A 4-in-6 address is IPv6.
 func FamilyOf(p netip.Prefix) Family {
 	if p.Addr().Is4() {
 		return IPv4
@@ -38,7 +38,7 @@ func FamilyOf(p netip.Prefix) Family {
 	return IPv6
 }
 
-// String returns ipv4 or ipv6, as in JSON, SQL and metrics.
+// String returns ipv4 or ipv6, the form in JSON, SQL and metrics.
 func (f Family) String() string {
 	switch f {
 	case IPv4:
@@ -49,7 +49,7 @@ func (f Family) String() string {
 	return fmt.Sprintf("family(%d)", uint8(f))
 }
 
-// FamilyNamed is the inverse of String; false where no family is called so.
+// FamilyNamed is the inverse of String. It returns false if no family has the name.
 func FamilyNamed(name string) (Family, bool) {
 	for _, f := range Families {
 		if f.String() == name {
@@ -59,7 +59,7 @@ func FamilyNamed(name string) (Family, bool) {
 	return 0, false
 }
 
-// Title returns IPv4 or IPv6, as in sentences.
+// Title returns IPv4 or IPv6, the form in sentences.
 func (f Family) Title() string {
 	switch f {
 	case IPv4:
@@ -70,7 +70,8 @@ func (f Family) Title() string {
 	return f.String()
 }
 
-// MaxLength is the longest prefix that is looked at: a /24 or a /48 (docs/detection.md, A prefix).
+// MaxLength returns the length of the longest prefix that darkmap evaluates: /24 or /48
+// (docs/detection.md, A prefix).
 func (f Family) MaxLength() int {
 	if f == IPv4 {
 		return 24
@@ -78,7 +79,7 @@ func (f Family) MaxLength() int {
 	return 48
 }
 
-// MinLength is the shortest prefix that is looked at: a /8 or a /16.
+// MinLength returns the length of the shortest prefix that darkmap evaluates: /8 or /16.
 func (f Family) MinLength() int {
 	if f == IPv4 {
 		return 8
@@ -86,7 +87,7 @@ func (f Family) MinLength() int {
 	return 16
 }
 
-// UnitSpace is the space of one counting unit, a /24 or a /48: 256 or 65,536.
+// UnitSpace returns the Space of one counting unit: 256 for a /24, 65,536 for a /48.
 func (f Family) UnitSpace() uint64 {
 	if f == IPv4 {
 		return 1 << 8
@@ -94,8 +95,9 @@ func (f Family) UnitSpace() uint64 {
 	return 1 << 16
 }
 
-// Space is how much address space p covers, in 1/256 of a /24 (one address) or 1/65536 of a /48 (one /64).
-// An IPv6 prefix longer than /64 counts as one. The default routes, which nothing here counts, overflow for IPv6: ::/0 is 0.
+// Space returns the address space that p covers, in 1/256 of a /24 (one address) or 1/65536 of a
+// /48 (one /64). An IPv6 prefix longer than /64 counts as one. ::/0 overflows and yields 0; darkmap
+// counts no default routes.
 func Space(p netip.Prefix) uint64 {
 	if p.Addr().Is4() {
 		return 1 << (32 - p.Bits())

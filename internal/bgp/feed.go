@@ -1,12 +1,12 @@
 package bgp
 
-// FeedState says how ingest sees a collector's stream: FeedStatus.state on bgp.feeds.v1, and the
-// column state of feeds. It is empty in records that are no status.
+// FeedState is the state of a collector's stream as ingest sees it: FeedStatus.state on
+// bgp.feeds.v1, and the column state of feeds. It is empty in records other than a status.
 type FeedState string
 
 // The states of a collector's stream.
 const (
-	// FeedOpening: nothing is known yet.
+	// FeedOpening: the state is not known yet.
 	FeedOpening FeedState = "opening"
 	// FeedUp: ticks flow.
 	FeedUp FeedState = "up"
@@ -14,10 +14,10 @@ const (
 	FeedBootstrapping FeedState = "bootstrapping"
 	// FeedStale: ticks flow, but the messages come late. The collector is down.
 	FeedStale FeedState = "stale"
-	// FeedSuspended: no ticks. The source is not there at the moment.
+	// FeedSuspended: no ticks. The source is absent at the moment.
 	FeedSuspended FeedState = "suspended"
 	// FeedDown: no ticks. The collector is down.
 	FeedDown FeedState = "down"
-	// FeedClosed: this process no longer follows the collector. No record says this.
+	// FeedClosed: this process no longer follows the collector. No record has this state.
 	FeedClosed FeedState = "closed"
 )

@@ -5,10 +5,11 @@ import (
 	"strings"
 )
 
-// maxHostAddresses is how many addresses of a host a text names.
+// maxHostAddresses caps the addresses of a host in a text.
 const maxHostAddresses = 4
 
-// Text describes the host with its name: the time of its last addresses, whether it resolves, and the state of the routes to its addresses.
+// Text describes a host with its name: the time of its last known addresses, any fault of its
+// resolution, and the state of the routes to its addresses.
 func (h *WatchHost) Text(name string) string {
 	s := name + " never resolved"
 	if h.ResolvedAt != nil {
@@ -33,8 +34,11 @@ func (h *WatchHost) Text(name string) string {
 	return s
 }
 
-// stateWords are states of routes in words.
-var stateWords = map[string]string{"partly": "partly visible", "not_counted": "without a verdict", "never_seen": "never seen", "too_long": "never seen"}
+// stateWords holds the words for those states of a route whose name is not itself the word.
+var stateWords = map[string]string{
+	"partly": "partly visible", "not_counted": "without a verdict",
+	"never_seen": "never seen", "too_long": "never seen",
+}
 
 func (a *HostAddress) text() string {
 	s := a.Address

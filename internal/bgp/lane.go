@@ -5,29 +5,30 @@ import (
 	"strings"
 )
 
-// Lane names a sequence of positions within a collector's stream: a kind, and for most kinds a name
-// after a slash. The constants and functions of this file make every lane; ParseLane takes one
-// apart.
+// Lane names a sequence of positions within a collector's stream. It consists of a kind and, for
+// most kinds, a name after a slash. The constants and functions of this file make every lane;
+// ParseLane splits one.
 type Lane string
 
-// The lanes that have no name.
+// Lanes without a name.
 const (
-	// LaneLive: records of RIS Live and BMP, which cannot be read again.
+	// LaneLive holds records of RIS Live and BMP, which cannot be read again.
 	LaneLive Lane = "live"
-	// LaneFollow: records of archives that are followed.
+	// LaneFollow holds records of archives that ingest follows.
 	LaneFollow Lane = "follow"
-	// LaneFeed: what ingest writes to bgp.feeds.
+	// LaneFeed holds the records that ingest writes to bgp.feeds.
 	LaneFeed Lane = "feed"
-	// LaneOut: what detect publishes.
+	// LaneOut holds the records that detect publishes.
 	LaneOut Lane = "out"
-	// LaneWatch: watch lists and the addresses of their hosts.
+	// LaneWatch holds watch lists and the addresses of their hosts.
 	LaneWatch Lane = "watch"
-	// LaneClock: what detect's clock says of a collector that has vanished. No topic holds it.
+	// LaneClock holds the states that detect's clock gives to a collector that has vanished. No
+	// topic holds these records.
 	LaneClock Lane = "clock"
 )
 
-// RouteViewsLane is rv/<topic> for partition 0 of a topic of RouteViews, which has no other, else
-// rv/<topic>/<partition>.
+// RouteViewsLane returns the lane of a partition of a RouteViews topic: rv/<topic> for partition 0,
+// which is the only one of most topics, else rv/<topic>/<partition>.
 func RouteViewsLane(topic string, partition int32) Lane {
 	if partition == 0 {
 		return join(LaneKindRouteViews, topic)
@@ -35,20 +36,21 @@ func RouteViewsLane(topic string, partition int32) Lane {
 	return join(LaneKindRouteViews, topic+"/"+strconv.Itoa(int(partition)))
 }
 
-// TableLane is table/<id>: the table that answers a gap or a check.
+// TableLane returns table/<id>, the lane of the table that answers a gap or a check.
 func TableLane(id string) Lane { return join(LaneKindTable, id) }
 
-// FillLane is fill/<gap>: the messages that a gap lacked.
+// FillLane returns fill/<gap>, the lane of the messages that are missing in a gap.
 func FillLane(gap string) Lane { return join(LaneKindFill, gap) }
 
-// FileLane is file/<hash of the inputs>.
+// FileLane returns file/<hash of the inputs>.
 func FileLane(hash string) Lane { return join(LaneKindFile, hash) }
 
-// ClockLane is clock/<writer>: the clock records of a process or, where the writer is itself a lane,
-// of a set of files.
+// ClockLane returns clock/<writer>, the lane of the clock records of a process. The writer is a
+// lane itself if the records come from a set of files.
 func ClockLane(writer string) Lane { return join(LaneKindClock, writer) }
 
-// LostLane is lost/<topic>/<partition>: what was lost of a partition.
+// LostLane returns lost/<topic>/<partition>, the lane of the records that report losses in a
+// partition.
 func LostLane(topic string, partition int32) Lane {
 	return join(LaneKindLost, topic+"/"+strconv.Itoa(int(partition)))
 }
@@ -58,8 +60,8 @@ type LaneKind string
 
 // The kinds of lane.
 const (
-	// LaneKindUnknown: none of the others, or without the name that its kind needs. A table or fill
-	// without a name keeps its kind: it is no live stream.
+	// LaneKindUnknown is the kind of any other lane, and of a lane without the name that its kind
+	// needs. A table or fill without a name keeps its kind, because it is no live stream.
 	LaneKindUnknown    LaneKind = ""
 	LaneKindLive       LaneKind = "live"
 	LaneKindFollow     LaneKind = "follow"
@@ -74,8 +76,8 @@ const (
 	LaneKindLost       LaneKind = "lost"
 )
 
-// ParseLane returns the kind of a lane, and its name: what follows the first slash. Of a lane of an
-// unknown kind the name is the whole lane. It allocates nothing.
+// ParseLane returns the kind of a lane and its name, the part after the first slash. The name of a
+// lane of unknown kind is the whole lane. ParseLane allocates nothing.
 func ParseLane[S ~string](lane S) (kind LaneKind, name string) {
 	before, after, named := strings.Cut(string(lane), "/")
 	switch kind = LaneKind(before); kind {
@@ -87,7 +89,8 @@ func ParseLane[S ~string](lane S) (kind LaneKind, name string) {
 		if !named || after != "" {
 			return kind, after
 		}
-	case LaneKindTable, LaneKindFill: // without a name too: it is part of no answer, and no live record
+	case LaneKindTable, LaneKindFill:
+		// A lane without a name keeps its kind: it answers nothing, and it is not live.
 		if named {
 			return kind, after
 		}

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// Outage is the one object that topics, webhooks, API, SQL and `replay --format json` show; schemas/outage.schema.json
-// describes it. Times are whole seconds, UTC; absent means unknown; space counts /24s or /48s.
+// Outage is the one representation of an outage in topics, webhooks, API, SQL and `replay --format
+// json`. schemas/outage.schema.json describes it. Times are whole seconds, UTC. An absent field is
+// unknown. Space counts /24s or /48s.
 type Outage struct {
 	ID       string    `json:"id"`
 	Sequence uint32    `json:"sequence"`
@@ -21,10 +22,10 @@ type Outage struct {
 	End *time.Time `json:"end,omitempty"`
 	// EndReason is set if and only if State is closed or retracted.
 	EndReason EndReason `json:"end_reason,omitempty"`
-	// Successor is the id of the event that goes on from a superseded one. It is empty where that
-	// event has no id yet.
+	// Successor is the id of the event that continues a superseded one. It is empty if that event
+	// has no id yet.
 	Successor string `json:"successor,omitempty"`
-	// Predecessor is the id of the superseded event that this one goes on from.
+	// Predecessor is the id of the superseded event that this event continues.
 	Predecessor     string   `json:"predecessor,omitempty"`
 	DurationSeconds int64    `json:"duration_seconds"`
 	Severity        Severity `json:"severity"`
@@ -33,42 +34,48 @@ type Outage struct {
 	Baseline Size  `json:"baseline"`
 	Peak     Loss  `json:"peak"`
 	Now      Loss  `json:"now"`
-	// LostPrefixes is capped; LostPrefixesTotal is not.
+	// LostPrefixes is capped. LostPrefixesTotal counts all of them.
 	LostPrefixes           []string `json:"lost_prefixes,omitempty"`
 	LostPrefixesTotal      int      `json:"lost_prefixes_total"`
 	SurvivingPrefixes      []string `json:"surviving_prefixes,omitempty"`
 	SurvivingPrefixesTotal int      `json:"surviving_prefixes_total"`
-	// Origins originate the lost prefixes, the one that lost most first; of a prefix that is not lost, its usual origins.
+	// Origins lists the origins of the lost prefixes, the one with the largest loss first. For a
+	// prefix that is not lost it lists the usual origins.
 	Origins []AS `json:"origins,omitempty"`
-	// Countries are those in which the prefixes lie that an AS or prefix has lost, or that others originate now, the one with most
-	// space first. Codes of ISO 3166-1. Countries and regions have their code for it.
+	// Countries lists the ISO 3166-1 codes of the countries of the prefixes that an AS or prefix
+	// lost, or that other ASes originate now. The country with the most space comes first. It is
+	// empty for countries and regions, because their code names the country.
 	Countries []string `json:"countries,omitempty"`
 	Upstreams []AS     `json:"upstreams,omitempty"`
 	Panel     Panel    `json:"panel"`
 	Flaps     Flaps    `json:"flaps"`
-	// Gaps lists the pauses of a minute or more in which the loss did not hold, the last 100 of them.
+	// Gaps lists pauses of a minute or more in which the entity was not lost. It holds the last
+	// 100.
 	Gaps []Interval `json:"gaps,omitempty"`
-	// Parents are the events of wider entities of the same family that are suspected, open or pending, and lost a part of what this one
-	// lost; the narrowest first: as, region, country, world, then watch lists.
+	// Parents lists the suspected, open or pending events of wider entities of the same family that
+	// lost a part of this event's loss. The narrowest comes first: as, region, country, world, then
+	// watch lists.
 	Parents []Parent `json:"parents,omitempty"`
-	// Watch names the members of watch lists that the event is about, by list and member; absent where it is about none.
+	// Watch lists the members of watch lists that the event concerns, by list and member. It is
+	// absent if the event concerns none.
 	Watch []WatchMember `json:"watch,omitempty"`
-	// Unexpected are, of the kind origin, the routes from origins that a watch list does not name, sorted by prefix and origin; capped.
+	// Unexpected lists the routes of an event of kind origin whose origins the watch list does not
+	// name. It is sorted by prefix and origin, and capped.
 	Unexpected []UnexpectedRoute `json:"unexpected,omitempty"`
 	Evidence   Evidence          `json:"evidence"`
 	Blip       bool              `json:"blip,omitempty"`
 	Notes      []string          `json:"notes,omitempty"`
 	Previous   *json.RawMessage  `json:"previous,omitempty"`
 	Dataset    string            `json:"dataset"`
-	// Headline, Post and Summary are the outage in words, from short to long. Each begins with the
-	// label of a dataset that is not real. Headline has at most 130 graphemes and 400 octets, Post
-	// 250 and 800.
+	// Headline, Post and Summary describe the outage in words, from short to long. Each begins with
+	// the label of a dataset that is not real. Headline has at most 130 graphemes and 400 octets,
+	// Post 250 and 800.
 	Headline string `json:"headline,omitempty"`
 	Post     string `json:"post,omitempty"`
 	Summary  string `json:"summary"`
 }
 
-// Kind says what sort of loss an outage is (docs/detection.md).
+// Kind is the kind of loss of an outage (docs/detection.md).
 type Kind string
 
 // The kinds of an outage.
@@ -77,7 +84,8 @@ const (
 	KindPartial      Kind = "partial"
 	KindIntermittent Kind = "intermittent"
 	KindMoved        Kind = "moved"
-	// KindOrigin: a listed prefix, or a more-specific of it, is announced by an AS that its watch list does not name.
+	// KindOrigin: an AS that the watch list does not name announces a listed prefix or a
+	// more-specific prefix of it.
 	KindOrigin Kind = "origin"
 )
 
@@ -92,7 +100,7 @@ const (
 	StateRetracted State = "retracted"
 )
 
-// Event says what a record of an outage reports.
+// Event is the change that a record of an outage reports.
 type Event string
 
 // The events in the life of an outage.
@@ -105,35 +113,35 @@ const (
 	EventRetracted Event = "retracted"
 )
 
-// EndReason says why an outage ended (docs/detection.md, Why an event ended).
+// EndReason is the reason why an outage ended (docs/detection.md, Why an event ended).
 type EndReason string
 
-// The reasons. Only EndRecovered means that the routes are back.
+// The end reasons. Only EndRecovered means that the routes are back.
 const (
 	// NotEnded: the outage is suspected or open.
 	NotEnded EndReason = ""
-	// EndRecovered: as many voters as end the loss have announced the routes again, from their
-	// usual origins.
+	// EndRecovered: enough voters have announced the routes again, from their usual origins, to end
+	// the loss.
 	EndRecovered EndReason = "recovered"
-	// EndSuperseded: the entity is not as usual, and another event describes it.
+	// EndSuperseded: the entity is not in its usual state, and another event describes it.
 	EndSuperseded EndReason = "superseded"
-	// EndNewNormal: the state has lasted for so long that it is the usual one now.
+	// EndNewNormal: the state has lasted so long that it is now the usual one.
 	EndNewNormal EndReason = "new_normal"
-	// EndLeftTable: the prefix was away for so long that it is no longer known.
+	// EndLeftTable: the prefix was lost for so long that it is no longer known.
 	EndLeftTable EndReason = "left_table"
-	// EndCovered: the prefix is not as usual, but routes of its usual origin carry its addresses: others originate it, or its
-	// own routes are gone.
+	// EndCovered: the prefix is not in its usual state, but routes of its usual origin carry its
+	// addresses. Other ASes originate it, or its own routes are lost.
 	EndCovered EndReason = "covered"
 	// EndRemoved: the entity was removed from the configuration.
 	EndRemoved EndReason = "removed"
-	// EndLostSight: the view changed and not the routes.
+	// EndLostSight: the observers changed, not the routes.
 	EndLostSight EndReason = "lost_sight"
 )
 
 // Severity grades the loss of an outage at its peak.
 type Severity string
 
-// The severities, from the lowest.
+// The severities, in ascending order.
 const (
 	SeverityMinor    Severity = "minor"
 	SeverityModerate Severity = "moderate"
@@ -141,125 +149,141 @@ const (
 	SeverityTotal    Severity = "total"
 )
 
-// Severities are all of them, from the lowest. It must not be changed.
+// Severities lists all severities, in ascending order. It is read-only.
 var Severities = []Severity{SeverityMinor, SeverityModerate, SeverityMajor, SeverityTotal}
 
-// TableKnowledge says what the verdicts of a panel rest on.
+// TableKnowledge is the source of the tables on which the verdicts of a panel rest.
 type TableKnowledge string
 
-// What a panel knows of the voters' tables.
+// The sources of a panel's knowledge of the voters' tables.
 const (
-	// TablesUndecided: the panel was never chosen. It gives no verdict, so no outage says this.
+	// TablesUndecided: no panel was chosen yet. The panel gives no verdict, so no outage has this
+	// value.
 	TablesUndecided TableKnowledge = ""
 	// TablesLearned: the tables are known from updates alone.
 	TablesLearned TableKnowledge = "learned"
-	// TablesComplete: the tables are known as a whole.
+	// TablesComplete: whole tables are known.
 	TablesComplete TableKnowledge = "complete"
 )
 
-// AS is an AS number and its owner's name.
+// AS is an AS number and the name of its owner.
 type AS struct {
 	ASN  ASN    `json:"asn"`
 	Name string `json:"name,omitempty"`
 }
 
-// Parent is an event that another one is a part of.
+// Parent is a wider event that contains a part of another event.
 type Parent struct {
 	Type EntityType `json:"type"`
 	Code string     `json:"code"`
-	// ID is the event's id. Empty while the event is pending: no record is about it, and it may never open.
+	// ID is the id of the event. It is empty while the event is pending: no record has described
+	// it, and it may never open.
 	ID string `json:"id,omitempty"`
-	// SharePercent is which part of what the child lost (or what moved) the parent lost too, by space, at this record.
+	// SharePercent is the share of the child's lost (or moved) space that the parent lost too, at
+	// this record.
 	SharePercent Decimal `json:"share_percent"`
 }
 
-// WatchMember is a member of a watch list that an event is about.
+// WatchMember is a member of a watch list that an event concerns.
 type WatchMember struct {
 	List string `json:"list"`
-	// Title is the list's title where it has one.
+	// Title is the title of the list, if it has one.
 	Title string `json:"title,omitempty"`
-	// Member is as it was written: a prefix, AS64496, TO, www.example.net.
+	// Member is the member as it is written in the list: a prefix, AS64496, TO, www.example.net.
 	Member string `json:"member"`
-	// CoveredBy is the prefix that the member is judged by where it has no route of its own; empty where it has.
+	// CoveredBy is the prefix by which a member without a route of its own is judged. It is empty
+	// if the member has a route.
 	CoveredBy string `json:"covered_by,omitempty"`
-	// Public tells whether anonymous pages and feeds may name the list.
+	// Public reports whether anonymous pages and feeds may name the list.
 	Public bool `json:"public,omitempty"`
-	// Host is what is known of a member that is a host; nil of others, and of a host of which no record has come.
+	// Host describes a member that is a host. It is nil for other members, and for a host without a
+	// record.
 	Host *WatchHost `json:"host,omitempty"`
 }
 
-// WatchHost is a host of a watch list as the newest HostAddresses record of the log has it, and the routes to its addresses.
+// WatchHost is a host of a watch list according to the newest HostAddresses record of the log, with
+// the routes to its addresses.
 type WatchHost struct {
-	// ResolvedAt is when DNS last gave addresses; absent: never, or more than 7 days ago.
+	// ResolvedAt is the time at which DNS last returned addresses. It is absent if that was never,
+	// or more than 7 days ago.
 	ResolvedAt *time.Time `json:"resolved_at,omitempty"`
-	// Problem says why the newest question to DNS got no address; empty where it got one.
+	// Problem is the reason why the newest DNS query returned no address. It is empty if the query
+	// succeeded.
 	Problem string `json:"problem,omitempty"`
-	// Addresses are the first of the host's own, then the first of its name servers'; AddressesTotal counts all.
+	// Addresses holds the first addresses of the host, then the first addresses of its name
+	// servers. AddressesTotal counts all.
 	Addresses      []HostAddress `json:"addresses,omitempty"`
 	AddressesTotal int           `json:"addresses_total"`
 }
 
-// HostAddress is an address of a host, or of a name server of its zone, with the route that it is judged by.
+// HostAddress is an address of a host, or of a name server of its zone, with the route by which it
+// is judged.
 type HostAddress struct {
 	Address    string `json:"address"`
 	NameServer bool   `json:"name_server,omitempty"`
-	// Prefix is the route; empty where none is known.
+	// Prefix is the prefix of the route. It is empty if no route is known.
 	Prefix string `json:"prefix,omitempty"`
 	// State is visible, partly, lost, not_counted, never_seen or too_long.
 	State string `json:"state"`
-	// Countries are those that the route lies in. Abroad: the list has a home, and the route does not lie there.
+	// Countries lists the countries of the route. Abroad reports that the list has a home country
+	// and the route is not in it.
 	Countries []string `json:"countries,omitempty"`
 	Abroad    bool     `json:"abroad,omitempty"`
 }
 
-// Same reports whether two records say the same of a member. When its addresses were confirmed does not count.
+// Same reports whether two records describe a member alike. It ignores the time at which the
+// addresses were confirmed.
 func (m *WatchMember) Same(o *WatchMember) bool {
-	return m.List == o.List && m.Title == o.Title && m.Member == o.Member && m.CoveredBy == o.CoveredBy && m.Public == o.Public && m.Host.same(o.Host)
+	return m.List == o.List && m.Title == o.Title && m.Member == o.Member &&
+		m.CoveredBy == o.CoveredBy && m.Public == o.Public && m.Host.same(o.Host)
 }
 
 func (h *WatchHost) same(o *WatchHost) bool {
 	if h == nil || o == nil {
 		return h == o
 	}
-	return h.Problem == o.Problem && h.AddressesTotal == o.AddressesTotal && slices.EqualFunc(h.Addresses, o.Addresses, func(a, b HostAddress) bool {
-		return a.Address == b.Address && a.NameServer == b.NameServer && a.Prefix == b.Prefix && a.State == b.State && a.Abroad == b.Abroad && slices.Equal(a.Countries, b.Countries)
-	})
+	return h.Problem == o.Problem && h.AddressesTotal == o.AddressesTotal &&
+		slices.EqualFunc(h.Addresses, o.Addresses, func(a, b HostAddress) bool {
+			return a.Address == b.Address && a.NameServer == b.NameServer && a.Prefix == b.Prefix &&
+				a.State == b.State && a.Abroad == b.Abroad && slices.Equal(a.Countries, b.Countries)
+		})
 }
 
-// UnexpectedRoute is a prefix that an AS announces which its watch list does not name.
+// UnexpectedRoute is a prefix announced by an AS that its watch list does not name.
 type UnexpectedRoute struct {
 	Prefix string `json:"prefix"`
 	Origin AS     `json:"origin"`
 	// Expected are the ASes that the list names.
 	Expected []ASN `json:"expected"`
-	// Voters and Collectors are how many hold it, SharePercent is their share of all voters.
+	// Voters and Collectors count the holders of the route. SharePercent is the share of the
+	// holders among all voters.
 	Voters       int     `json:"voters"`
 	Collectors   int     `json:"collectors"`
 	SharePercent Decimal `json:"share_percent"`
-	// RPKI is valid, invalid or not_found (RFC 6811); empty where no ROAs are loaded.
+	// RPKI is valid, invalid or not_found (RFC 6811). It is empty if no ROAs are loaded.
 	RPKI string `json:"rpki,omitempty"`
 }
 
-// Size is how much there usually is.
+// Size is the usual number of prefixes and amount of space.
 type Size struct {
 	Prefixes int     `json:"prefixes"`
 	Space    Decimal `json:"space"`
 }
 
-// Loss is how much is gone.
+// Loss is the lost number of prefixes and amount of space.
 type Loss struct {
 	LostPrefixes int     `json:"lost_prefixes"`
 	LostSpace    Decimal `json:"lost_space"`
 	LossPercent  Decimal `json:"loss_percent"`
 }
 
-// Panel is who saw it.
+// Panel is the panel that observed the outage.
 type Panel struct {
 	Voters     int            `json:"voters"`
 	Collectors int            `json:"collectors"`
 	Table      TableKnowledge `json:"table"`
-	// KnownPrefixes is how many prefixes the peers know, where that is too little of the address space for a verdict on countries and
-	// the world; else absent.
+	// KnownPrefixes counts the prefixes that the peers know. It is present only if they cover too
+	// little of the address space for a verdict on countries and the world.
 	KnownPrefixes int `json:"known_prefixes,omitempty"`
 }
 
@@ -267,7 +291,8 @@ type Panel struct {
 type Flaps struct {
 	Hour int `json:"hour"`
 	Day  int `json:"day"`
-	// UsualDay is the daily mean, rounded down, of the up to seven days before that day; absent while less than one was watched.
+	// UsualDay is the daily mean of losses, rounded down, of up to seven days before that day. It
+	// is absent if darkmap observed less than one day.
 	UsualDay *int `json:"usual_day,omitempty"`
 }
 
@@ -277,13 +302,13 @@ type Interval struct {
 	End   time.Time `json:"end"`
 }
 
-// Decimal is a number of hundredths, written with at most two decimals.
+// Decimal is a number in hundredths. Its text has at most two decimals.
 type Decimal int64
 
-// MarshalJSON writes 4, 0.5, 12.34.
+// MarshalJSON writes a JSON number, such as 4, 0.5 or 12.34.
 func (d Decimal) MarshalJSON() ([]byte, error) { return d.append(nil), nil }
 
-// UnmarshalJSON reads what MarshalJSON writes.
+// UnmarshalJSON parses a number as MarshalJSON writes it.
 func (d *Decimal) UnmarshalJSON(b []byte) error {
 	var f float64
 	if err := json.Unmarshal(b, &f); err != nil {

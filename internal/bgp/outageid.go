@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// OutageID is the id of an outage whose first published start is in that minute:
-// country-KP-ipv4-20141222T1615Z. Different arguments have different ids. An id needs no escape in a
-// URL's path. The year of start is at most 9999.
+// OutageID returns the id of an outage whose first published start is in the minute of start, such
+// as country-KP-ipv4-20141222T1615Z. Different arguments give different ids. An id needs no
+// escaping in the path of a URL. The year of start is at most 9999.
 func OutageID(t EntityType, code string, f Family, start time.Time) string {
 	return t.String() + "-" + escapeCode(t, code) + "-" + f.String() + "-" + start.UTC().Format("20060102T1504Z")
 }
 
 // ParseOutageID is the inverse of OutageID.
 func ParseOutageID(id string) (t EntityType, code string, f Family, start time.Time, err error) {
-	kind, rest, _ := strings.Cut(id, "-") // a type and the end of an id hold no more hyphens
+	kind, rest, _ := strings.Cut(id, "-") // the type and the last two parts hold no hyphen
 	rest, minute, _ := cutLast(rest, "-")
 	rest, family, _ := cutLast(rest, "-")
 	if err := t.UnmarshalText([]byte(kind)); err != nil {
@@ -67,9 +67,9 @@ func unescapeCode(s string) (string, error) {
 	return b.String(), nil
 }
 
-// escapeCode writes a code with the letters, digits and . - _ ~ of ASCII. A prefix has _ for / and
-// for :, of which the last one is the /. In any other code each octet but A-Z, a-z, 0-9, . and -
-// becomes ~ and two hex digits; so it has no _.
+// escapeCode writes a code with the letters, digits and . - _ ~ of ASCII. In a prefix, / and :
+// become _; the last _ is the /. In any other code, each octet except A-Z, a-z, 0-9, . and -
+// becomes ~ and two hex digits, so the result has no _.
 func escapeCode(t EntityType, code string) string {
 	if p, err := netip.ParsePrefix(code); t == EntityPrefix && err == nil && p.String() == code {
 		return strings.NewReplacer("/", "_", ":", "_").Replace(code)

@@ -6,10 +6,10 @@ import (
 	"net/netip"
 )
 
-// Table says which of a peer's tables a session shows (RFC 7854 §5, RFC 8671, RFC 9069).
+// Table identifies the table of a peer that a session exports (RFC 7854 §5, RFC 8671, RFC 9069).
 type Table uint8
 
-// The tables. The zero value is the pre-policy Adj-RIB-In, which is what archives and RIS Live show.
+// The tables. The zero value is the pre-policy Adj-RIB-In, the table in archives and RIS Live.
 const (
 	TablePre Table = iota
 	TablePost
@@ -32,7 +32,7 @@ func (t Table) String() string {
 	return fmt.Sprintf("table(%d)", uint8(t))
 }
 
-// Peer is a collector's BGP neighbour as seen within the collector. It is comparable.
+// Peer is a BGP neighbour of a collector, identified within the collector. It is comparable.
 type Peer struct {
 	Address       netip.Addr
 	ASN           ASN
@@ -40,13 +40,13 @@ type Peer struct {
 	Table         Table
 }
 
-// WithoutASN is the peer by all but its AS number.
+// WithoutASN returns the peer without its AS number.
 func (p Peer) WithoutASN() Peer {
 	p.ASN = 0
 	return p
 }
 
-// Network is the AS of a peer, or the peer itself where its AS number names none.
+// Network returns the AS of a peer, or the peer itself if its AS number identifies no network.
 func (p Peer) Network() Peer {
 	if p.ASN.Identifies() {
 		return Peer{ASN: p.ASN}
@@ -56,16 +56,22 @@ func (p Peer) Network() Peer {
 
 // Compare orders peers by address, ASN, distinguisher and table.
 func (p Peer) Compare(o Peer) int {
-	return cmp.Or(p.Address.Compare(o.Address), cmp.Compare(p.ASN, o.ASN), cmp.Compare(p.Distinguisher, o.Distinguisher), cmp.Compare(p.Table, o.Table))
+	return cmp.Or(
+		p.Address.Compare(o.Address),
+		cmp.Compare(p.ASN, o.ASN),
+		cmp.Compare(p.Distinguisher, o.Distinguisher),
+		cmp.Compare(p.Table, o.Table),
+	)
 }
 
-// PeerKey names a peer among all collectors. It is comparable.
+// PeerKey identifies a peer among all collectors. It is comparable.
 type PeerKey struct {
 	Collector string
 	Peer
 }
 
-// Voter is what has the one vote of a peer: its AS, whatever else k says, or the peer itself where its AS number names none.
+// Voter returns the key that holds the vote of a peer. It is the peer's AS, without the other
+// fields of k, or the peer itself if its AS number identifies no network.
 func (k PeerKey) Voter() PeerKey {
 	if k.ASN.Identifies() {
 		return PeerKey{Peer: k.Network()}
@@ -73,15 +79,16 @@ func (k PeerKey) Voter() PeerKey {
 	return k
 }
 
-// Compare orders peers by collector, and then as Peer.Compare does.
+// Compare orders peers by collector, then by Peer.Compare.
 func (k PeerKey) Compare(o PeerKey) int {
 	return cmp.Or(cmp.Compare(k.Collector, o.Collector), k.Peer.Compare(o.Peer))
 }
 
-// FSMState is a state of the BGP finite state machine as MRT numbers it (RFC 6396 §4.4.1).
+// FSMState is a state of the BGP finite state machine, with the number that MRT gives it (RFC 6396
+// §4.4.1).
 type FSMState uint16
 
-// The states. Deleted and Clearing are Quagga's own (7 and 8 in MRT files).
+// The states. Clearing (7) and Deleted (8) in MRT files come from Quagga.
 const (
 	Idle        FSMState = 1
 	Connect     FSMState = 2
@@ -93,7 +100,10 @@ const (
 
 // String returns the RFC 4271 §8.2.2 name in lower case.
 func (s FSMState) String() string {
-	names := [...]string{1: "idle", 2: "connect", 3: "active", 4: "opensent", 5: "openconfirm", 6: "established", 7: "clearing", 8: "deleted"}
+	names := [...]string{
+		1: "idle", 2: "connect", 3: "active", 4: "opensent", 5: "openconfirm", 6: "established",
+		7: "clearing", 8: "deleted",
+	}
 	if int(s) < len(names) && names[s] != "" {
 		return names[s]
 	}

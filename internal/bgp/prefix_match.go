@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// PrefixMode says how a prefix has to relate to the one that is looked for.
+// PrefixMode is the relation between a matching prefix and the given one.
 type PrefixMode uint8
 
-// The modes. Each one but PrefixExact includes the prefix itself.
+// The modes. Every mode includes the given prefix itself.
 const (
-	PrefixExact        PrefixMode = iota // the prefix itself
-	PrefixMoreSpecific                   // the prefix and what it covers
-	PrefixLessSpecific                   // the prefix and what covers it
-	PrefixOverlapping                    // either
+	PrefixExact        PrefixMode = iota // only the prefix itself
+	PrefixMoreSpecific                   // the prefix and those that it covers
+	PrefixLessSpecific                   // the prefix and those that cover it
+	PrefixOverlapping                    // all of these
 )
 
 // PrefixMatch selects prefixes. It is a value: safe for concurrent use.
@@ -23,8 +23,9 @@ type PrefixMatch struct {
 	Mode   PrefixMode
 }
 
-// ParsePrefixMatch reads a prefix or an address; a bare address means all of its bits: 192.0.2.1 is 192.0.2.1/32. Bits beyond
-// the prefix's length are an error, for the one who wrote them may have meant another length.
+// ParsePrefixMatch parses a prefix or an address. A bare address has all of its bits: 192.0.2.1 is
+// 192.0.2.1/32. Bits beyond the length of a prefix are an error, because the user may have meant
+// another length.
 func ParsePrefixMatch(s string, mode PrefixMode) (PrefixMatch, error) {
 	p, err := parsePrefix(s)
 	if err != nil {
@@ -56,7 +57,8 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	return p, nil
 }
 
-// Matches reports whether p, masked, relates to the prefix as the mode says. IPv4 and IPv6 never match each other.
+// Matches reports whether p, masked, has the mode's relation to the prefix. IPv4 and IPv6 never
+// match each other.
 func (m PrefixMatch) Matches(p netip.Prefix) bool {
 	switch m.Mode {
 	case PrefixMoreSpecific:

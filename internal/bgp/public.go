@@ -6,16 +6,18 @@ import (
 	"strings"
 )
 
-// PrivateCollector reports whether a collector is a router of the operator's own (bmp/...): only people who are logged in see its name.
+// PrivateCollector reports whether a collector is a router of the operator (bmp/...). Only people
+// who are logged in see its name.
 func PrivateCollector(name string) bool { return strings.HasPrefix(name, "bmp/") }
 
-// OfPublicList reports whether a record names a watch list as public.
+// OfPublicList reports whether a record marks a watch list as public.
 func (o *Outage) OfPublicList(list string) bool {
 	return slices.ContainsFunc(o.Watch, func(m WatchMember) bool { return m.List == list && m.Public })
 }
 
-// Public is what anybody may see of an outage: watch lists that are not public are left out of it, of Previous too. It is false where the
-// whole outage is known from such lists alone: an event of the list itself, or one of the kind origin. o is not changed.
+// Public returns the parts of an outage that anybody may see. It removes watch lists that are not
+// public, also from Previous. It returns false if the whole outage comes from such lists: an event
+// of the list itself, or one of the kind origin. Public does not change o.
 func (o *Outage) Public() (Outage, bool) {
 	switch {
 	case o.Entity.Type == EntityWatch && !o.OfPublicList(o.Entity.Code):
@@ -30,13 +32,18 @@ func (o *Outage) Public() (Outage, bool) {
 	return out, true
 }
 
-// Private reports whether Public leaves anything out.
+// Private reports whether Public removes anything.
 func (o *Outage) Private() bool {
-	return o.Entity.Type == EntityWatch && !o.OfPublicList(o.Entity.Code) || slices.ContainsFunc(o.Watch, func(m WatchMember) bool { return !m.Public }) ||
-		slices.ContainsFunc(o.Parents, func(p Parent) bool { return p.Type == EntityWatch && !o.OfPublicList(p.Code) }) || o.Kind == KindOrigin || o.Previous != nil
+	return o.Entity.Type == EntityWatch && !o.OfPublicList(o.Entity.Code) ||
+		slices.ContainsFunc(o.Watch, func(m WatchMember) bool { return !m.Public }) ||
+		slices.ContainsFunc(o.Parents, func(p Parent) bool {
+			return p.Type == EntityWatch && !o.OfPublicList(p.Code)
+		}) ||
+		o.Kind == KindOrigin || o.Previous != nil
 }
 
-// publicPrevious is Public of the state before; nil where it cannot be read or nothing of it is public.
+// publicPrevious applies Public to the previous state. It returns nil if that state cannot be read
+// or none of it is public.
 func publicPrevious(raw *json.RawMessage) *json.RawMessage {
 	if raw == nil {
 		return nil
@@ -45,7 +52,7 @@ func publicPrevious(raw *json.RawMessage) *json.RawMessage {
 	if json.Unmarshal(*raw, &before) != nil {
 		return nil
 	}
-	before.Previous = nil // it has none
+	before.Previous = nil // a previous state has none itself
 	shown, ok := before.Public()
 	if !ok {
 		return nil
@@ -57,7 +64,7 @@ func publicPrevious(raw *json.RawMessage) *json.RawMessage {
 	return (*json.RawMessage)(&b)
 }
 
-// keep returns the elements that pass in a new slice; nil where none does.
+// keep returns the elements that pass in a new slice, or nil if none passes.
 func keep[T any](all []T, pass func(T) bool) []T {
 	var out []T
 	for _, x := range all {

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// DurationText writes a duration for people, the same in tables, sentences and messages: 45 s, 31 min,
-// 9 h 31 min, 2 d 4 h. It rounds once, half up, to the smallest unit that is shown: to seconds below a minute,
-// to minutes below 48 hours, to hours from there on. A unit of which there is nothing is left out (2 h).
-// A negative duration is 0 s.
+// DurationText writes a duration for people, in the same form in tables, sentences and messages: 45
+// s, 31 min, 9 h 31 min, 2 d 4 h. It rounds once, half up, to the smallest unit in the text: to
+// seconds below a minute, to minutes below 48 hours, to hours above. It omits a second unit of 0 (2
+// h). A negative duration is 0 s.
 func DurationText(d time.Duration) string {
 	switch seconds, minutes := d.Round(time.Second), d.Round(time.Minute); {
 	case seconds <= 0:
@@ -24,7 +24,7 @@ func DurationText(d time.Duration) string {
 	return twoUnits(d.Round(time.Hour), 24*time.Hour, "d", time.Hour, "h")
 }
 
-// twoUnits writes d, a multiple of the smaller unit, and leaves that out where there is nothing of it.
+// twoUnits writes d, a multiple of the smaller unit. It omits the smaller unit if its number is 0.
 func twoUnits(d, large time.Duration, largeName string, small time.Duration, smallName string) string {
 	text := fmt.Sprintf("%d %s", d/large, largeName)
 	if rest := d % large / small; rest > 0 {
@@ -33,8 +33,8 @@ func twoUnits(d, large time.Duration, largeName string, small time.Duration, sma
 	return text
 }
 
-// Count writes a number and its noun, which is given in the singular and agrees with it: 1 prefix, 2 prefixes,
-// 0 networks. Only 1 is singular.
+// Count writes a number and its noun: 1 prefix, 2 prefixes, 0 networks. The noun is given in the
+// singular. Only 1 is singular.
 func Count[N ~int | ~int32 | ~int64 | ~uint | ~uint32 | ~uint64](n N, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -42,7 +42,8 @@ func Count[N ~int | ~int32 | ~int64 | ~uint | ~uint32 | ~uint64](n N, noun strin
 	return fmt.Sprintf("%d %s", n, Plural(noun))
 }
 
-// Plural makes the plural of a noun by the rules of English spelling: prefixes, losses, countries, days, networks.
+// Plural returns the plural of a noun by the rules of English spelling: prefixes, losses,
+// countries, days, networks.
 func Plural(noun string) string {
 	ending := func(all ...string) bool {
 		for _, s := range all {

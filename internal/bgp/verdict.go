@@ -2,32 +2,39 @@ package bgp
 
 import "fmt"
 
-// NoVerdict says why a panel gives no verdict in a minute: PanelRecord.no_verdict on bgp.panel.v1, the column no_verdict of
-// panel, and the report of a replay.
+// NoVerdict is the reason why a panel gives no verdict in a minute. It appears as
+// PanelRecord.no_verdict on bgp.panel.v1, in the column no_verdict of panel, and in the report of a
+// replay.
 type NoVerdict string
 
-// The reasons. The first that holds is meant.
+// The reasons. A record has the first one that applies.
 const (
 	// VerdictPossible: a verdict is possible.
 	VerdictPossible NoVerdict = ""
-	// NoVerdictPeers: no peer has said anything in the family.
+	// NoVerdictPeers: no peer has sent anything in the family.
 	NoVerdictPeers NoVerdict = "peers"
-	// NoVerdictTables: enough networks are there, and of too many the whole table is not known.
+	// NoVerdictTables: enough networks exist, but for too many of them the whole table is unknown.
 	NoVerdictTables NoVerdict = "tables"
-	// NoVerdictVoters: too few networks have a whole table or, without tables, speak.
+	// NoVerdictVoters: too few networks have a whole table or, without tables, send updates.
 	NoVerdictVoters NoVerdict = "voters"
 	// NoVerdictCollectors: the voters are on too few collectors.
 	NoVerdictCollectors NoVerdict = "collectors"
-	// NoVerdictPrefixes: tables are learned from updates alone, and of no prefix enough voters have spoken yet.
+	// NoVerdictPrefixes: tables are learned from updates alone, and for no prefix enough voters
+	// have sent updates yet.
 	NoVerdictPrefixes NoVerdict = "prefixes"
-	// NoVerdictMinutes: a verdict was possible for fewer minutes in a row than a loss must last. Only the report of a replay says this.
+	// NoVerdictMinutes: a verdict was possible for fewer minutes in a row than a loss must last.
+	// Only the report of a replay has this reason.
 	NoVerdictMinutes NoVerdict = "minutes"
 )
 
-// NoVerdicts lists the reasons in the order in which they are reported.
-var NoVerdicts = [...]NoVerdict{NoVerdictPeers, NoVerdictTables, NoVerdictVoters, NoVerdictCollectors, NoVerdictPrefixes, NoVerdictMinutes}
+// NoVerdicts lists the reasons in reporting order.
+var NoVerdicts = [...]NoVerdict{
+	NoVerdictPeers, NoVerdictTables, NoVerdictVoters,
+	NoVerdictCollectors, NoVerdictPrefixes, NoVerdictMinutes,
+}
 
-// Votes is how many networks (ASNs) vote on how many collectors, and how many a verdict needs.
+// Votes counts the networks (ASNs) that vote and their collectors, and holds the numbers that a
+// verdict needs.
 type Votes struct {
 	Voters        int `json:"voters"`
 	Collectors    int `json:"collectors"`
@@ -35,7 +42,7 @@ type Votes struct {
 	MinCollectors int `json:"min_collectors"`
 }
 
-// Text says that a reason holds, as a sentence without its period.
+// Text describes the reason in a sentence without its period.
 func (n NoVerdict) Text(v Votes) string {
 	switch n {
 	case VerdictPossible:
@@ -43,18 +50,21 @@ func (n NoVerdict) Text(v Votes) string {
 	case NoVerdictPeers:
 		return "no peer has said anything"
 	case NoVerdictTables:
-		return fmt.Sprintf("%s can vote, and a verdict needs %s: of others the whole table is not known", v.have(), v.need())
+		return fmt.Sprintf("%s can vote, and a verdict needs %s: of others the whole table is not known",
+			v.have(), v.need())
 	case NoVerdictVoters, NoVerdictCollectors:
 		return fmt.Sprintf("%s can vote, and a verdict needs %s", v.have(), v.need())
 	case NoVerdictPrefixes:
-		return fmt.Sprintf("there are no tables, and of no prefix half of the %s have sent updates", Count(v.Voters, "voter"))
+		return fmt.Sprintf("there are no tables, and of no prefix half of the %s have sent updates",
+			Count(v.Voters, "voter"))
 	case NoVerdictMinutes:
 		return "a verdict was possible for fewer minutes in a row than a loss has to last"
 	}
 	return string(n)
 }
 
-// Sentence says of a family whether a verdict is possible, or why none is, without its period.
+// Sentence describes whether a verdict is possible in a family, and the reason if not. It has no
+// period.
 func (n NoVerdict) Sentence(f Family, v Votes) string {
 	if n == VerdictPossible {
 		return f.Title() + ": verdicts are possible: " + n.Text(v)
@@ -62,7 +72,8 @@ func (n NoVerdict) Sentence(f Family, v Votes) string {
 	return f.Title() + ": no verdict is possible: " + n.Text(v)
 }
 
-// Standing is Sentence, with what becomes of the events of outages that are open while no verdict is possible.
+// Standing adds to Sentence the number of outage events that stay open while no verdict is
+// possible.
 func (n NoVerdict) Standing(f Family, v Votes, open int) string {
 	s := n.Sentence(f, v)
 	switch {

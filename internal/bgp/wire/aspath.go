@@ -8,10 +8,11 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// asTrans stands for an AS number that 2 octets cannot hold (RFC 6793 §9).
+// asTrans replaces an AS number that 2 octets cannot hold (RFC 6793 §9).
 const asTrans bgp.ASN = 23456
 
-// attributes reads what depends on more than one attribute: the AS path and the aggregator (RFC 6793 §4.2.3).
+// attributes decodes the values that depend on several attributes: the AS path and the aggregator
+// (RFC 6793 §4.2.3).
 func (d *Decoder) attributes(o Options) {
 	u, l := &d.update, &d.list
 	a := &u.Attributes
@@ -32,7 +33,8 @@ func (d *Decoder) attributes(o Options) {
 	if l.noRoute = d.zero; d.zero {
 		d.malformed(typeASPath, "holds AS 0", TreatAsWithdraw) // RFC 7607 §2
 	}
-	if width == 4 || !l.has(typeAS4Path) || (a.HasAggregator && l.has(typeAS4Aggregator) && l.aggregatorASN != asTrans) {
+	if width == 4 || !l.has(typeAS4Path) ||
+		(a.HasAggregator && l.has(typeAS4Aggregator) && l.aggregatorASN != asTrans) {
 		return
 	}
 	as4, reason := d.appendPath(d.paths[1][:0], l.as4Path, 4)
@@ -48,7 +50,8 @@ func (d *Decoder) attributes(o Options) {
 	d.merge(path, as4)
 }
 
-// width is the number of octets of an AS number: as told, or that which parses to the segment boundary, 4 first.
+// width returns the number of octets of an AS number: Options.ASOctets if set, else the width with
+// which AS_PATH parses to its end. It prefers 4.
 func (d *Decoder) width(o Options) uint8 {
 	if o.ASOctets == 2 || o.ASOctets == 4 {
 		return o.ASOctets
@@ -61,7 +64,7 @@ func (d *Decoder) width(o Options) uint8 {
 	return 4
 }
 
-// pathFits tells whether b is a sound AS_PATH with AS numbers of width octets.
+// pathFits reports whether b is a sound AS_PATH with AS numbers of width octets.
 func pathFits(b []byte, width int) bool {
 	for len(b) > 0 {
 		if len(b) < 2 || b[0] < 1 || b[0] > 4 || b[1] == 0 || len(b)-2 < int(b[1])*width {
@@ -72,9 +75,9 @@ func pathFits(b []byte, width int) bool {
 	return true
 }
 
-// appendPath parses the segments of an AS_PATH or AS4_PATH (RFC 4271 §4.3, RFC 7606 §7.2). AS_SEQUENCEs that follow each
-// other become one. The AS numbers are in d.arena, which has room; d.zero tells whether AS 0 is among them. A non-empty reason says
-// why the path is malformed.
+// appendPath parses the segments of an AS_PATH or AS4_PATH (RFC 4271 §4.3, RFC 7606 §7.2). It joins
+// adjacent AS_SEQUENCEs. It appends the AS numbers to d.arena, which has enough room, and sets
+// d.zero if AS 0 is among them. A non-empty reason describes the fault of a malformed path.
 func (d *Decoder) appendPath(path []bgp.PathSegment, b []byte, width int) ([]bgp.PathSegment, string) {
 	d.zero = false
 	for len(b) > 0 {
@@ -112,8 +115,8 @@ func (d *Decoder) appendPath(path []bgp.PathSegment, b []byte, width int) ([]bgp
 	return path, ""
 }
 
-// appendSegment makes the AS numbers from start to the arena's end a segment, or the continuation of an AS_SEQUENCE, whose
-// AS numbers end at start.
+// appendSegment adds the AS numbers from start to the end of the arena to path. They form a segment
+// of their own, or extend the last AS_SEQUENCE, whose AS numbers end at start.
 func (d *Decoder) appendSegment(path []bgp.PathSegment, kind bgp.SegmentType, start int) []bgp.PathSegment {
 	end := len(d.arena)
 	if last := len(path) - 1; kind == bgp.ASSequence && last >= 0 && path[last].Type == bgp.ASSequence {
@@ -123,8 +126,9 @@ func (d *Decoder) appendSegment(path []bgp.PathSegment, kind bgp.SegmentType, st
 	return append(path, bgp.PathSegment{Type: kind, ASNs: d.arena[start:end:end]})
 }
 
-// merge builds the path of 4-octet AS numbers from AS_PATH and AS4_PATH (RFC 6793 §4.2.3): as many of the former's leading
-// AS numbers as the latter is shorter, confederation segments not counted, then the latter.
+// merge builds the path of 4-octet AS numbers from AS_PATH and AS4_PATH (RFC 6793 §4.2.3). If
+// AS_PATH is n AS numbers longer than AS4_PATH, it takes the first n of AS_PATH, then all of
+// AS4_PATH. Confederation segments do not count. If AS4_PATH is longer, the path remains AS_PATH.
 func (d *Decoder) merge(path, as4 []bgp.PathSegment) {
 	take := pathLength(path) - pathLength(as4)
 	if take < 0 {
@@ -148,7 +152,7 @@ func (d *Decoder) merge(path, as4 []bgp.PathSegment) {
 		merged = d.copySegment(merged, s.Type, asns)
 	}
 	for _, s := range as4 {
-		if s.Type == bgp.ASSet || s.Type == bgp.ASSequence { // confederations have no place here (RFC 6793 §6)
+		if s.Type == bgp.ASSet || s.Type == bgp.ASSequence { // RFC 6793 §6 excludes confederations
 			merged = d.copySegment(merged, s.Type, s.ASNs)
 		}
 	}
@@ -156,13 +160,15 @@ func (d *Decoder) merge(path, as4 []bgp.PathSegment) {
 	d.update.Attributes.Path = merged
 }
 
-func (d *Decoder) copySegment(path []bgp.PathSegment, kind bgp.SegmentType, asns []bgp.ASN) []bgp.PathSegment {
+func (d *Decoder) copySegment(path []bgp.PathSegment,
+	kind bgp.SegmentType, asns []bgp.ASN) []bgp.PathSegment {
 	start := len(d.arena)
 	d.arena = append(d.arena, asns...)
 	return d.appendSegment(path, kind, start)
 }
 
-// pathLength counts as RFC 4271 §9.1.2.2 and RFC 5065 §5.3 do: a set is one, confederations are none.
+// pathLength counts hops as RFC 4271 §9.1.2.2 and RFC 5065 §5.3 do: a set counts as one, a
+// confederation segment as none.
 func pathLength(path []bgp.PathSegment) int {
 	n := 0
 	for _, s := range path {
@@ -177,7 +183,8 @@ func pathLength(path []bgp.PathSegment) int {
 	return n
 }
 
-// aggregator reads AGGREGATOR and, where that holds AS_TRANS, AS4_AGGREGATOR. Without a known width its own length tells.
+// aggregator decodes AGGREGATOR, and AS4_AGGREGATOR if AGGREGATOR holds AS_TRANS. If Options do not
+// set a width, the length of AGGREGATOR determines it.
 func (d *Decoder) aggregator(o Options, width uint8) {
 	a := &d.update.Attributes
 	if !d.list.has(typeAggregator) {
@@ -206,5 +213,6 @@ func (d *Decoder) aggregator(o Options, width uint8) {
 		d.malformed(typeAS4Aggregator, "bad length", AttributeDiscard)
 		return
 	}
-	a.Aggregator = Aggregator{ASN: bgp.ASN(binary.BigEndian.Uint32(as4)), Address: netip.AddrFrom4([4]byte(as4[4:]))}
+	a.Aggregator = Aggregator{ASN: bgp.ASN(binary.BigEndian.Uint32(as4)),
+		Address: netip.AddrFrom4([4]byte(as4[4:]))}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Path attribute type codes (IANA, BGP Path Attributes).
+// Type codes of path attributes (IANA, BGP Path Attributes).
 const (
 	typeOrigin          = 1
 	typeASPath          = 2
@@ -37,31 +37,38 @@ const (
 	flagExtended   = 0x10
 )
 
-// wantFlags holds, for the type codes that are checked, the Optional and Transitive bits; 1 where not checked.
+// wantFlags holds the Optional and Transitive bits that a type code must have. 1 means that the
+// decoder does not check them.
 var wantFlags = [36]uint8{
-	0: 1, typeOrigin: flagTransitive, typeASPath: flagTransitive, typeNextHop: flagTransitive, typeMED: flagOptional,
-	typeLocalPref: flagTransitive, typeAtomicAggregate: flagTransitive, typeAggregator: flagOptional | flagTransitive,
-	typeCommunities: flagOptional | flagTransitive, typeOriginatorID: flagOptional, typeClusterList: flagOptional,
-	11: 1, 12: 1, 13: 1, typeMPReach: flagOptional, typeMPUnreach: flagOptional,
+	0: 1, typeOrigin: flagTransitive, typeASPath: flagTransitive, typeNextHop: flagTransitive,
+	typeMED:       flagOptional,
+	typeLocalPref: flagTransitive, typeAtomicAggregate: flagTransitive,
+	typeAggregator:  flagOptional | flagTransitive,
+	typeCommunities: flagOptional | flagTransitive, typeOriginatorID: flagOptional,
+	typeClusterList: flagOptional,
+	11:              1, 12: 1, 13: 1, typeMPReach: flagOptional, typeMPUnreach: flagOptional,
 	typeExtCommunities: flagOptional | flagTransitive, typeAS4Path: flagOptional | flagTransitive,
 	typeAS4Aggregator: flagOptional | flagTransitive,
-	19:                1, 20: 1, 21: 1, 22: 1, 23: 1, 24: 1, typeIPv6ExtComm: flagOptional | flagTransitive, 26: 1, 27: 1, 28: 1, 29: 1,
-	30: 1, 31: 1, typeLargeCommunity: flagOptional | flagTransitive, 33: 1, 34: 1, typeOTC: flagOptional | flagTransitive,
+	19:                1, 20: 1, 21: 1, 22: 1, 23: 1, 24: 1, typeIPv6ExtComm: flagOptional | flagTransitive,
+	26: 1, 27: 1, 28: 1, 29: 1, 30: 1, 31: 1, typeLargeCommunity: flagOptional | flagTransitive,
+	33: 1, 34: 1, typeOTC: flagOptional | flagTransitive,
 }
 
-// attributeList is what walk has met: where the attributes lie that are read together at the end.
+// attributeList is the result of walk: the attributes it has met, and the values that are decoded
+// together at the end.
 type attributeList struct {
 	seen                           uint64 // bit n: type code n, up to 63
 	asPath, as4Path, as4Aggregator []byte
 	count                          int
-	emptyUnreach                   bgp.Family // an MP_UNREACH_NLRI without a route
-	aggregatorASN                  bgp.ASN    // as in AGGREGATOR itself
-	noRoute                        bool       // AS 0 stands in AS_PATH
+	emptyUnreach                   bgp.Family // family of an MP_UNREACH_NLRI without a route
+	aggregatorASN                  bgp.ASN    // AS number in AGGREGATOR itself
+	noRoute                        bool       // AS_PATH contains AS 0
 }
 
 func (l *attributeList) has(code uint8) bool { return l.seen&(1<<code) != 0 }
 
-// walk goes through the attributes once (RFC 4271 §4.3, RFC 7606 §3 and §4). The error is ErrBadNLRI.
+// walk reads the list of attributes once (RFC 4271 §4.3, RFC 7606 §3 and §4). The error is
+// ErrBadNLRI.
 func (d *Decoder) walk(b []byte, o Options, rib bool) error {
 	for len(b) > 0 {
 		if len(b) < 3 {
@@ -103,7 +110,8 @@ func (d *Decoder) walk(b []byte, o Options, rib bool) error {
 	return nil
 }
 
-// badFlags applies RFC 7606 §3 c; AS4_PATH and AS4_AGGREGATOR are discarded (RFC 6793 §6).
+// badFlags applies the remedy of RFC 7606 §3 c. AS4_PATH and AS4_AGGREGATOR are discarded (RFC 6793
+// §6).
 func (d *Decoder) badFlags(code uint8) {
 	remedy := TreatAsWithdraw
 	if code == typeAS4Path || code == typeAS4Aggregator {
@@ -112,7 +120,7 @@ func (d *Decoder) badFlags(code uint8) {
 	d.malformed(code, "wrong flags", remedy)
 }
 
-// attribute reads one value, or notes where it lies.
+// attribute decodes the value of one attribute, or records its octets for a later step.
 func (d *Decoder) attribute(code uint8, v []byte, o Options, rib bool) error {
 	a := &d.update.Attributes
 	switch code {
@@ -158,7 +166,7 @@ func (d *Decoder) attribute(code uint8, v []byte, o Options, rib bool) error {
 	return nil
 }
 
-// lists reads the attributes that are lists of fixed-size values.
+// lists decodes attributes that hold a list of fixed-size values.
 func (d *Decoder) lists(code uint8, v []byte) {
 	a := &d.update.Attributes
 	switch code {
@@ -175,7 +183,7 @@ func (d *Decoder) lists(code uint8, v []byte) {
 					[3]uint32{binary.BigEndian.Uint32(v), binary.BigEndian.Uint32(v[4:]), binary.BigEndian.Uint32(v[8:])})
 			}
 		}
-	case typeOriginatorID, typeOTC: // RFC 9234 §5 says the same of OTC
+	case typeOriginatorID, typeOTC: // RFC 9234 §5 requires the same for OTC
 		d.length(code, v, 4, 4)
 	case typeClusterList:
 		d.length(code, v, 4, 1<<16)
@@ -186,7 +194,8 @@ func (d *Decoder) lists(code uint8, v []byte) {
 	}
 }
 
-// length checks that v is a non-zero multiple of unit, at most limit octets, and notes the fault otherwise.
+// length checks that the length of v is a non-zero multiple of unit and at most limit octets. It
+// records a fault otherwise.
 func (d *Decoder) length(code uint8, v []byte, unit, limit int) bool {
 	if len(v) == 0 || len(v)%unit != 0 || len(v) > limit {
 		d.malformed(code, "bad length", TreatAsWithdraw)
@@ -195,8 +204,8 @@ func (d *Decoder) length(code uint8, v []byte, unit, limit int) bool {
 	return true
 }
 
-// reach reads MP_REACH_NLRI (RFC 4760 §3, RFC 2545, RFC 8950). In a RIB entry a first octet other than 0 is the length of
-// the next hop: the short form (RFC 6396 §4.3.4).
+// reach decodes MP_REACH_NLRI (RFC 4760 §3, RFC 2545, RFC 8950). In a RIB entry, a first octet
+// other than 0 marks the short form (RFC 6396 §4.3.4): it is the length of the next hop.
 func (d *Decoder) reach(v []byte, o Options, rib bool) error {
 	u := &d.update
 	if rib && len(v) > 0 && v[0] != 0 {
@@ -222,14 +231,16 @@ func (d *Decoder) reach(v []byte, o Options, rib bool) error {
 		}
 		d.malformed(typeMPReach, "bad length of the next hop", AttributeDiscard)
 	}
-	var err error // the octet between is reserved; SNPAs are long gone (RFC 4760 §3)
+	// The octet before the NLRI is reserved. It once counted SNPAs, which RFC 4760 §3 removed.
+	var err error
 	if u.Announced, err = appendFamily(u.Announced, v[5+n:], family, o); err != nil {
 		return fmt.Errorf("decoding MP_REACH_NLRI: %w", err)
 	}
 	return nil
 }
 
-// nextHop reads the next hop of MP_REACH_NLRI; of a global and a link-local one (RFC 2545 §3) the global.
+// nextHop decodes the next hop of MP_REACH_NLRI. If it has a global and a link-local address (RFC
+// 2545 §3), nextHop takes the global one.
 func (d *Decoder) nextHop(b []byte, afi bgp.AFI) bool {
 	u := &d.update
 	var hop netip.Addr
@@ -250,7 +261,7 @@ func (d *Decoder) nextHop(b []byte, afi bgp.AFI) bool {
 	return true
 }
 
-// unreach reads MP_UNREACH_NLRI (RFC 4760 §4).
+// unreach decodes MP_UNREACH_NLRI (RFC 4760 §4).
 func (d *Decoder) unreach(v []byte, o Options) error {
 	if len(v) < 3 {
 		return fmt.Errorf("decoding MP_UNREACH_NLRI of %d octets: %w", len(v), ErrBadNLRI)
@@ -270,7 +281,8 @@ func (d *Decoder) unreach(v []byte, o Options) error {
 	return nil
 }
 
-// wanted tells whether prefixes of the family are decoded, and notes those that are not unicast.
+// wanted reports whether the decoder reads prefixes of the family. It records a family that is not
+// IPv4 or IPv6 unicast.
 func (d *Decoder) wanted(f AFISAFI, o Options) bool {
 	if f.unicast() {
 		return true

@@ -10,16 +10,18 @@ import (
 )
 
 const (
-	// BMPHeaderLength is the length of the common header (RFC 7854 §4.1), the floor of every frame.
+	// BMPHeaderLength is the length of the common header (RFC 7854 §4.1), and the minimum length of
+	// a message.
 	BMPHeaderLength = 6
-	// MaxBMPMessage caps a message, checked before anything is allocated.
+	// MaxBMPMessage caps the length of a message in octets. Readers check it before they allocate
+	// anything.
 	MaxBMPMessage = 1 << 20
 
 	bmpVersion       = 3
 	bmpPerPeerLength = 42
 )
 
-// ErrBMPVersion is a version of BMP other than 3. Drafts of version 4 are refused.
+// ErrBMPVersion means a BMP version other than 3. Drafts of version 4 are rejected.
 var ErrBMPVersion = fmt.Errorf("BMP version is not %d: %w", bmpVersion, ErrUnsupported)
 
 // BMPType is the type of a BMP message (RFC 7854 §4.1).
@@ -36,9 +38,11 @@ const (
 	BMPRouteMirroring  BMPType = 6
 )
 
-// String returns the RFC's name in lower case.
+// String returns the name in the RFC, in lower case.
 func (t BMPType) String() string {
-	names := [...]string{"route monitoring", "statistics", "peer down", "peer up", "initiation", "termination", "route mirroring"}
+	names := [...]string{
+		"route monitoring", "statistics", "peer down", "peer up", "initiation", "termination", "route mirroring",
+	}
 	if int(t) < len(names) {
 		return names[t]
 	}
@@ -48,9 +52,10 @@ func (t BMPType) String() string {
 // PerPeer reports whether messages of the type carry the per-peer header (RFC 7854 §4.2).
 func (t BMPType) PerPeer() bool { return t <= BMPPeerUp || t == BMPRouteMirroring }
 
-// ParseBMPHeader reads the common header at the start of b: the length of the whole message and its type. The error is
-// ErrTruncated, ErrBMPVersion or ErrBadLength (less than 6 or more than MaxBMPMessage). A message too short for its type is framed all
-// the same: it does not decode.
+// ParseBMPHeader parses the common header at the start of b. It returns the type and the length of
+// the whole message. The error is ErrTruncated, ErrBMPVersion or ErrBadLength (less than 6 or more
+// than MaxBMPMessage). It does not reject a message that is too short for its type; decoding that
+// message fails.
 func ParseBMPHeader(b []byte) (length int, typ BMPType, err error) {
 	if len(b) < BMPHeaderLength {
 		return 0, 0, fmt.Errorf("reading a BMP header: %d of %d octets: %w", len(b), BMPHeaderLength, ErrTruncated)
@@ -65,7 +70,7 @@ func ParseBMPHeader(b []byte) (length int, typ BMPType, err error) {
 	return int(n), t, nil
 }
 
-// BMPPeerType is the kind of a peer (RFC 7854 §4.2, RFC 9069 §4.1).
+// BMPPeerType is the type of a peer (RFC 7854 §4.2, RFC 9069 §4.1).
 type BMPPeerType uint8
 
 // The peer types.
@@ -76,7 +81,7 @@ const (
 	BMPPeerLocRIB BMPPeerType = 3
 )
 
-// The flags of the per-peer header.
+// Flags of the per-peer header.
 const (
 	bmpFlagV = 0x80
 	bmpFlagL = 0x40
@@ -88,24 +93,25 @@ const (
 type BMPPeer struct {
 	Type  BMPPeerType
 	Flags uint8
-	// Peer is who it is, and which of its tables the message shows. A Loc-RIB peer's address is 0.0.0.0 and its ASN the
-	// router's own.
+	// Peer is the peer and the table that the message reports. The address of a Loc-RIB peer is
+	// 0.0.0.0 and its ASN that of the router.
 	Peer  bgp.Peer
 	BGPID netip.Addr
-	// Timestamp is the router's, microseconds since 1970; 0 is unknown.
+	// Timestamp is the router's clock, in microseconds since 1970. 0 is unknown.
 	Timestamp int64
 }
 
-// IPv6 is the V flag: the peer's address is of IPv6.
+// IPv6 returns the V flag: the address of the peer is an IPv6 address.
 func (p *BMPPeer) IPv6() bool { return p.Type != BMPPeerLocRIB && p.Flags&bmpFlagV != 0 }
 
-// TwoOctet is the A flag: AS_PATHs are in the 2-octet form.
+// TwoOctet returns the A flag: AS_PATHs have the 2-octet form.
 func (p *BMPPeer) TwoOctet() bool { return p.Type != BMPPeerLocRIB && p.Flags&bmpFlagA != 0 }
 
-// parseBMPPeer reads the per-peer header at the start of b.
+// parseBMPPeer parses the per-peer header at the start of b.
 func parseBMPPeer(b []byte, p *BMPPeer) error {
 	if len(b) < bmpPerPeerLength {
-		return fmt.Errorf("reading a BMP per-peer header: %d of %d octets: %w", len(b), bmpPerPeerLength, ErrTruncated)
+		return fmt.Errorf("reading a BMP per-peer header: %d of %d octets: %w",
+			len(b), bmpPerPeerLength, ErrTruncated)
 	}
 	p.Type, p.Flags = BMPPeerType(b[0]), b[1]
 	if p.Type > BMPPeerLocRIB {
@@ -133,8 +139,8 @@ func parseBMPPeer(b []byte, p *BMPPeer) error {
 	return nil
 }
 
-// BMPTLV is a type and its value, as Initiation, Termination, Statistics, Route Mirroring and Peer Up carry them, and Route
-// Monitoring from some routers.
+// BMPTLV is a type and its value. Initiation, Termination, Statistics, Route Mirroring and Peer Up
+// carry TLVs, and Route Monitoring of some routers does.
 type BMPTLV struct {
 	Type  uint16
 	Value []byte
@@ -148,16 +154,18 @@ const (
 	BMPInfoTable    = 3
 )
 
-// BMPMessage is a decoded BMP message. Its slices are parts of the message that was decoded.
+// BMPMessage is a decoded BMP message. Its slices share the memory of the decoded octets.
 type BMPMessage struct {
 	Type BMPType
-	// Salvaged is set where Decode returned an error, and the message counts all the same: a Peer Up or Peer Down whose per-peer header is
-	// sound, of whose body Up or Down hold what could be read; an UPDATE with octets behind it that are no TLVs.
+	// Salvaged means that Decode returned an error but the message still counts. It is a Peer Up or
+	// Peer Down with a sound per-peer header, and Up or Down hold the readable part of its body. Or
+	// it is an UPDATE with octets behind it that are no TLVs.
 	Salvaged bool
-	// Peer is set where Type.PerPeer().
+	// Peer is set if Type.PerPeer().
 	Peer BMPPeer
-	// Update is the UPDATE of a Route Monitoring, marker included, as the router sent it: it may be cut, or no message at all (LostUpdate).
-	// Options say how to read it, and Known that they come from a Peer Up. Without one ADD-PATH is taken as off.
+	// Update is the UPDATE of a Route Monitoring message with its marker, as the router sent it. It
+	// may be cut, or no message at all (LostUpdate). Options describe how to decode it. Known means
+	// that Options come from a Peer Up; without a Peer Up, ADD-PATH is off.
 	Update  []byte
 	Options Options
 	Known   bool
@@ -171,20 +179,26 @@ type BMPMessage struct {
 type BMPUp struct {
 	LocalAddress          netip.Addr
 	LocalPort, RemotePort uint16
-	// Sent and Received are the OPENs as the router saw them, each a whole message.
+	// Sent and Received are the OPENs as the router saw them. Each is a whole message.
 	Sent, Received []byte
 }
 
 // BMPDown is the body of a Peer Down (RFC 7854 §4.9, RFC 9069 §4.4).
 type BMPDown struct {
-	// Reason: 1 local system closed, with NOTIFICATION; 2 local system closed, with FSM event; 3 remote system closed, with
-	// NOTIFICATION; 4 remote system closed without; 5 the router stopped monitoring the peer; 6 Loc-RIB, with TLVs.
+	// Reason is the reason code:
+	//
+	//   - 1: local system closed, with NOTIFICATION
+	//   - 2: local system closed, with FSM event
+	//   - 3: remote system closed, with NOTIFICATION
+	//   - 4: remote system closed, without NOTIFICATION
+	//   - 5: the router stopped monitoring the peer
+	//   - 6: Loc-RIB, with TLVs
 	Reason       uint8
 	Notification []byte // a whole message
 	FSMEvent     uint16
 }
 
-// TLVs lists the message's TLVs. Decode has checked their lengths.
+// TLVs iterates over the TLVs of the message. Decode has checked their lengths.
 func (m *BMPMessage) TLVs() iter.Seq[BMPTLV] {
 	return func(yield func(BMPTLV) bool) {
 		for b := m.tlvs; len(b) >= 4; {
@@ -197,7 +211,8 @@ func (m *BMPMessage) TLVs() iter.Seq[BMPTLV] {
 	}
 }
 
-// Info returns the value of the first TLV of the type, as Initiation and Peer Up carry them; empty without one.
+// Info returns the value of the first TLV of a type of Initiation or Peer Up. It returns "" if the
+// message has none.
 func (m *BMPMessage) Info(typ uint16) string {
 	for t := range m.TLVs() {
 		if t.Type == typ {
@@ -207,7 +222,7 @@ func (m *BMPMessage) Info(typ uint16) string {
 	return ""
 }
 
-// countTLVs checks the lengths of a run of TLVs and counts them.
+// countTLVs checks the lengths of consecutive TLVs and counts them.
 func countTLVs(b []byte) (int, error) {
 	n := 0
 	for ; len(b) > 0; n++ {
@@ -219,10 +234,10 @@ func countTLVs(b []byte) (int, error) {
 	return n, nil
 }
 
-// String says why the peer is down.
+// String describes the reason why the peer is down.
 func (d *BMPDown) String() string {
 	switch d.Reason {
-	case 0: // it is no reason: the message ends before it
+	case 0: // no reason code: the message ends before it
 		return "no reason given"
 	case 1, 3:
 		who := "local system closed"

@@ -7,33 +7,36 @@ import (
 	"io"
 )
 
-// BMPReader cuts a stream into BMP messages. Its buffer grows only as the stream really brings octets, to a few times
-// MaxBMPMessage at most, and shrinks again. It is not safe for concurrent use.
+// BMPReader splits a stream into BMP messages. Its buffer grows only as octets arrive, to a few
+// times MaxBMPMessage at most, and shrinks again. It is not safe for concurrent use.
 type BMPReader struct {
-	// Strict is for sockets: what is no message is reported as soon as its header is read, and nothing is skipped.
+	// Strict is for sockets. The reader reports octets that are no message as soon as it has read
+	// their header, and skips nothing.
 	Strict bool
-	// Grow, if set, is asked before the buffer grows by as many octets, and told (less than 0) when it has shrunk; an error of its
-	// ends the reading.
+	// Grow, if set, is called with a number of octets before the buffer grows by that number. It is
+	// called with a negative number when the buffer shrinks. An error from Grow ends the reading.
 	Grow func(octets int) error
 
 	r          io.Reader
-	size       int // of the buffer as long as messages are small
+	size       int // length of the buffer while messages are small
 	buf        []byte
-	start, end int // of the octets in buf that were not consumed
+	start, end int // bounds of the octets in buf that were not consumed
 	offset     int64
-	err        error // what r returned
+	err        error // error from r
 }
 
-// BMPFrameError is a place in a stream where no message begins.
+// BMPFrameError reports a place in a stream where no message begins.
 type BMPFrameError struct {
-	// Offset is where the message should have begun; Skipped octets lie between it and the next thing that looks like one.
+	// Offset is where the message should have begun. Skipped counts the octets from there to the
+	// next apparent message.
 	Offset, Skipped int64
-	// Raw holds the skipped octets, at most MaxBMPMessage, until the reader's next call.
+	// Raw holds the skipped octets, at most MaxBMPMessage. It is valid until the next call of the
+	// reader.
 	Raw []byte
 	Err error
 }
 
-// Error says where and what.
+// Error describes the place and the fault.
 func (e *BMPFrameError) Error() string {
 	return fmt.Sprintf("%d octets at offset %d are no BMP message: %v", e.Skipped, e.Offset, e.Err)
 }
@@ -41,23 +44,25 @@ func (e *BMPFrameError) Error() string {
 // Unwrap returns the fault: ErrTruncated, ErrBadLength or ErrBMPVersion.
 func (e *BMPFrameError) Unwrap() error { return e.Err }
 
-// NewBMPReader returns a reader of r, which it buffers.
+// NewBMPReader returns a buffered reader of r.
 func NewBMPReader(r io.Reader) *BMPReader { return NewBMPReaderSize(r, 64<<10) }
 
-// NewBMPReaderSize returns a reader of r that asks for size octets at once.
+// NewBMPReaderSize returns a reader of r with an initial buffer of size octets.
 func NewBMPReaderSize(r io.Reader, size int) *BMPReader {
 	return &BMPReader{r: r, size: size, buf: make([]byte, size)}
 }
 
-// Held is how many octets were read and not returned yet: those of a message that has begun to come.
+// Held returns the number of octets that the reader has read but not yet returned: the beginning of
+// the next message.
 func (r *BMPReader) Held() int { return r.end - r.start }
 
-// Offset is where the message that Next returns next begins.
+// Offset returns the offset of the next message.
 func (r *BMPReader) Offset() int64 { return r.offset }
 
-// Next returns the next message, header included, which holds until the next call. io.EOF is the end between two messages.
-// Where no message begins, or the last one is cut, the error is a *BMPFrameError: a session over TCP has to be closed, a
-// file can be read on. Any other error is the underlying reader's.
+// Next returns the next message with its header. The message is valid until the next call. io.EOF
+// is the end of the stream between two messages. If no message begins there, or the last one is
+// cut, the error is a *BMPFrameError: the caller has to close a TCP session, but can read on in a
+// file. Any other error comes from the underlying reader.
 func (r *BMPReader) Next() ([]byte, error) {
 	if !r.fill(BMPHeaderLength) {
 		have := r.end - r.start
@@ -90,14 +95,14 @@ func (r *BMPReader) consume(n int) {
 	r.offset += int64(n)
 }
 
-// skip passes over n octets.
+// skip consumes n octets and returns the error that reports them.
 func (r *BMPReader) skip(n int, fault error) error {
 	e := &BMPFrameError{Offset: r.offset, Skipped: int64(n), Raw: r.buf[r.start : r.start+n], Err: fault}
 	r.consume(n)
 	return e
 }
 
-// fill tries to have n octets in the buffer.
+// fill reads until the buffer holds n octets. It reports whether it does.
 func (r *BMPReader) fill(n int) bool {
 	for r.end-r.start < n {
 		if r.err != nil {
@@ -113,8 +118,8 @@ func (r *BMPReader) fill(n int) bool {
 	return true
 }
 
-// room makes space behind the octets that are held: by moving them to the front, which is done once for each, or by doubling a
-// buffer that is full. One that has grown is given back when nothing is held.
+// room makes space behind the held octets. It moves them to the front, at most once for each octet,
+// or doubles a full buffer. It replaces an enlarged buffer by a small one when no octets are held.
 func (r *BMPReader) room() error {
 	held := r.end - r.start
 	to := r.buf
@@ -144,14 +149,15 @@ func (r *BMPReader) grow(octets int) error {
 	return r.Grow(octets)
 }
 
-// resync returns how many octets lie before what looks like a message that another one, or the end, follows; all that is
-// left without any, or as much as is skipped at once. Each octet is looked at a fixed number of times.
+// resync returns the number of octets before the next apparent message that another message, or the
+// end, follows. If it finds none, it returns the number of octets left, or MaxBMPMessage. It looks
+// at each octet a fixed number of times.
 func (r *BMPReader) resync() int {
 	for at := 1; ; at++ {
 		if !r.fill(at + BMPHeaderLength + 1) {
 			return r.end - r.start
 		}
-		// Only where a version is, and only as far as a header and the octet behind it are there.
+		// Look for the version only as far as a header and the octet behind it are in the buffer.
 		held := r.buf[r.start : r.end-BMPHeaderLength]
 		i := bytes.IndexByte(held[at:], bmpVersion)
 		if i < 0 {
@@ -166,8 +172,8 @@ func (r *BMPReader) resync() int {
 	}
 }
 
-// begins reports whether a message seems to begin at octets from the start: its header is sound and of a known type, and so
-// is the next one's, if this is not the last.
+// begins reports whether a message seems to begin at octets from the start. Its header must be
+// sound and of a known type. So must the next header, unless this message is the last.
 func (r *BMPReader) begins(at int) bool {
 	n, typ, ok := bmpHeader(r.buf[r.start+at : r.end])
 	if !ok || typ.PerPeer() && BMPPeerType(r.buf[r.start+at+BMPHeaderLength]) > BMPPeerLocRIB {
@@ -180,7 +186,8 @@ func (r *BMPReader) begins(at int) bool {
 	return ok
 }
 
-// bmpHeader reads a common header that is sound, of a known type and not too short for it. b has at least its octets.
+// bmpHeader parses a common header and reports whether it is sound, of a known type and not too
+// short for it. b has at least the octets of the header.
 func bmpHeader(b []byte) (n int, typ BMPType, ok bool) {
 	if b[0] != bmpVersion || b[5] > uint8(BMPRouteMirroring) {
 		return 0, 0, false

@@ -9,14 +9,15 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// MaxBMPPeers caps the peers whose state a BMPSession keeps.
+// MaxBMPPeers caps the peers whose state a BMPSession holds.
 const MaxBMPPeers = 1 << 16
 
-// ErrTooManyPeers is a router that announces more peers than a BMPSession may keep.
+// ErrTooManyPeers means that a router announces more peers than a BMPSession may hold.
 var ErrTooManyPeers = errors.New("too many BMP peers in a session")
 
-// BMPSession decodes the messages of one router's BMP session, in order. It keeps what Peer Up said until Peer Down: how the
-// peer's UPDATEs are to be read. The zero value is a new session. It is not safe for concurrent use.
+// BMPSession decodes the messages of one router's BMP session, in order. From Peer Up to Peer Down
+// it keeps the options for decoding the peer's UPDATEs. The zero value is a new session. It is not
+// safe for concurrent use.
 type BMPSession struct {
 	// MaxPeers caps the peers that are up at once; 0 is MaxBMPPeers.
 	MaxPeers int
@@ -24,27 +25,30 @@ type BMPSession struct {
 	peers map[BMPNeighbour]bmpPeerState
 }
 
-// BMPNeighbour names what Peer Up and Peer Down of a session speak of: all tables of a peer (RFC 8671 §5), but the Loc-RIB is a peer
-// of its own. Link-local addresses are the same on many links: the AS tells those apart.
+// BMPNeighbour identifies the subject of Peer Up and Peer Down in a session: all tables of a peer
+// (RFC 8671 §5). The Loc-RIB is a peer of its own. The AS number distinguishes link-local
+// addresses, which are the same on many links.
 type BMPNeighbour struct {
 	address       netip.Addr
-	asn           bgp.ASN // 0 of the Loc-RIB
+	asn           bgp.ASN // 0 for the Loc-RIB
 	distinguisher uint64
 	locRIB        bool
 }
 
-// bmpPeerState is what Peer Up said. All of it is a few bits, for a router may have many peers.
+// bmpPeerState is the state from a Peer Up. It has only a few bits, because a router may have many
+// peers.
 type bmpPeerState struct {
-	// For received routes (Adj-RIB-In), sent ones (Adj-RIB-Out) and the Loc-RIB.
+	// ADD-PATH of received routes (Adj-RIB-In), of sent routes (Adj-RIB-Out) and of the Loc-RIB.
 	in, out, loc addPath
-	// asOctets is the width of AS numbers that both OPENs agree on (RFC 6793 §4.1); 0 where they do not tell.
+	// asOctets is the width of AS numbers that both OPENs agree on (RFC 6793 §4.1). It is 0 if they
+	// do not determine it.
 	asOctets uint8
 }
 
-// addPath tells for which family NLRI carry path identifiers.
+// addPath holds, for each family, whether NLRI carry path identifiers.
 type addPath struct{ ipv4, ipv6 bool }
 
-// Neighbour is whose table it is.
+// Neighbour returns the neighbour of the peer.
 func (p *BMPPeer) Neighbour() BMPNeighbour { return neighbourOf(&p.Peer) }
 
 func neighbourOf(p *bgp.Peer) BMPNeighbour {
@@ -55,7 +59,7 @@ func neighbourOf(p *bgp.Peer) BMPNeighbour {
 	return id
 }
 
-// state is what is known of a peer; restored ones may lack their AS.
+// state returns the state of a peer. A restored peer may be recorded without its AS number.
 func (s *BMPSession) state(id BMPNeighbour) (bmpPeerState, bool) {
 	state, known := s.peers[id]
 	if !known && !id.locRIB {
@@ -65,7 +69,7 @@ func (s *BMPSession) state(id BMPNeighbour) (bmpPeerState, bool) {
 	return state, known
 }
 
-// Forget forgets a peer, as its Peer Down does.
+// Forget removes the state of a peer, as its Peer Down does.
 func (s *BMPSession) Forget(p bgp.Peer) { s.forget(neighbourOf(&p)) }
 
 func (s *BMPSession) forget(id BMPNeighbour) {
@@ -81,13 +85,15 @@ func (s *BMPSession) most() int {
 	return MaxBMPPeers
 }
 
-// Reset forgets all peers: the session has ended.
+// Reset removes the state of all peers. The session has ended.
 func (s *BMPSession) Reset() { clear(s.peers) }
 
-// Decode decodes one whole message into m. Nothing is copied: m's slices are parts of raw. A message of an unknown type has
-// just its type (RFC 7854 §4.1: to be ignored). The error wraps ErrTruncated, ErrBadLength, ErrBadMarker, ErrBMPVersion,
-// ErrUnsupported or ErrTooManyPeers; the session goes on after it. A Peer Down is one whatever its reason, a Peer Up whatever is in it, and
-// an UPDATE whatever stands behind it, if the peer's header is sound: see BMPMessage.Salvaged.
+// Decode decodes one whole message into m. It copies nothing: m's slices are parts of raw. For a
+// message of an unknown type it sets only the type (RFC 7854 §4.1: to be ignored). The error wraps
+// ErrTruncated, ErrBadLength, ErrBadMarker, ErrBMPVersion, ErrUnsupported or ErrTooManyPeers. The
+// session can continue after an error. If the header of the peer is sound, a Peer Down counts for
+// any reason code, a Peer Up for any body, and an UPDATE for any octets behind it: see
+// BMPMessage.Salvaged.
 func (s *BMPSession) Decode(raw []byte, m *BMPMessage) error {
 	*m = BMPMessage{}
 	n, typ, err := ParseBMPHeader(raw)
@@ -130,8 +136,10 @@ func (s *BMPSession) Decode(raw []byte, m *BMPMessage) error {
 	return nil
 }
 
-// routeMonitoring checks that body is one UPDATE (RFC 7854 §4.6), with or without TLVs behind it, and finds how to read it. One that is
-// cut, or whose header cannot be read, is passed on: Decoder.Salvage says what of it counts. One with other octets behind it is, too.
+// routeMonitoring checks that body is one UPDATE (RFC 7854 §4.6), with or without TLVs behind it,
+// and determines its options. It accepts an UPDATE that is cut or whose header is unreadable:
+// Decoder.Salvage decides which parts of it count. It sets Update also if other octets follow, and
+// returns an error.
 func (s *BMPSession) routeMonitoring(body []byte, m *BMPMessage) error {
 	typ, update, err := SplitMessage(body)
 	if LostUpdate(body, err) {
@@ -148,7 +156,7 @@ func (s *BMPSession) routeMonitoring(body []byte, m *BMPMessage) error {
 	n := HeaderLength + len(update)
 	m.Update = body[:n]
 	s.options(m, update)
-	if n < len(body) { // Huawei marks paths with TLVs behind the UPDATE
+	if n < len(body) { // Huawei puts TLVs that mark paths behind the UPDATE
 		if _, err := countTLVs(body[n:]); err != nil {
 			return fmt.Errorf("%d octets after the UPDATE: %w", len(body)-n, ErrBadLength)
 		}
@@ -157,7 +165,7 @@ func (s *BMPSession) routeMonitoring(body []byte, m *BMPMessage) error {
 	return nil
 }
 
-// options finds how to read the body of an UPDATE.
+// options determines the options for the body of an UPDATE.
 func (s *BMPSession) options(m *BMPMessage, update []byte) {
 	state, known := s.state(m.Peer.Neighbour())
 	m.Known = known
@@ -174,7 +182,8 @@ func (s *BMPSession) options(m *BMPMessage, update []byte) {
 	m.Options.AddPathIPv4, m.Options.AddPathIPv6 = a.ipv4, a.ipv6
 }
 
-// peerUp keeps what both OPENs say together (RFC 7854 §4.10). Where they cannot be read nothing is known of the peer any more.
+// peerUp stores the state that both OPENs agree on (RFC 7854 §4.10). If it cannot read them, the
+// session has no state of the peer any more.
 func (s *BMPSession) peerUp(body []byte, m *BMPMessage) error {
 	id := m.Peer.Neighbour()
 	s.forget(id)
@@ -206,9 +215,10 @@ func (s *BMPSession) peerUp(body []byte, m *BMPMessage) error {
 	return err
 }
 
-// negotiated is what the router's own OPEN and the peer's agree on.
+// negotiated returns the state that the OPENs of the router and of the peer agree on.
 func negotiated(sent, received *Open) bmpPeerState {
-	// A Loc-RIB peer's OPENs are made up (RFC 9069 §4.5): whatever way it names, path identifiers are there.
+	// The OPENs of a Loc-RIB peer are made up (RFC 9069 §4.5). Any mode in both means that path
+	// identifiers are present.
 	loc := func(f bgp.Family) bool { return sent.addPathMode(f) != 0 && received.addPathMode(f) != 0 }
 	return bmpPeerState{
 		in:  addPath{AddPathNegotiated(received, sent, bgp.IPv4), AddPathNegotiated(received, sent, bgp.IPv6)},
@@ -219,10 +229,11 @@ func negotiated(sent, received *Open) bmpPeerState {
 	}
 }
 
-// negotiatedWidth is the width of AS numbers between two speakers: 4 if both have the capability of RFC 6793, 2 if one has not, 0 where
-// an OPEN is missing and the other does not decide.
+// negotiatedWidth returns the width of AS numbers between two speakers. It is 4 if both have the
+// capability of RFC 6793, and 2 if one has not. It is 0 if an OPEN is missing and the other does
+// not decide.
 func negotiatedWidth(sent, received *Open) uint8 {
-	known := func(o *Open) bool { return o.Version != 0 } // else a header alone, see cutOpen
+	known := func(o *Open) bool { return o.Version != 0 } // false for a header alone, see cutOpen
 	switch {
 	case known(sent) && !sent.FourOctetASN || known(received) && !received.FourOctetASN:
 		return 2
@@ -232,8 +243,9 @@ func negotiatedWidth(sent, received *Open) uint8 {
 	return 0
 }
 
-// pathWidth is the width of AS numbers that a peer's UPDATEs should have: that of the OPENs of its Peer Up, for routers set the A flag
-// wrongly; that of the A flag where they do not tell, and of the Loc-RIB, whose OPENs are made up.
+// pathWidth returns the expected width of AS numbers in the UPDATEs of a peer. It is the width of
+// the OPENs in its Peer Up, because some routers set the A flag wrongly. If they do not determine
+// it, the A flag does. The A flag also decides for the Loc-RIB, whose OPENs are made up.
 func (p *BMPPeer) pathWidth(state bmpPeerState) uint8 {
 	switch {
 	case state.asOctets != 0 && p.Type != BMPPeerLocRIB:
@@ -244,21 +256,24 @@ func (p *BMPPeer) pathWidth(state bmpPeerState) uint8 {
 	return 4
 }
 
-// pathWidth is how to read the AS_PATH of an UPDATE's body, as in Options: with the width that it should have, or with the other where
-// only that fits. A router may send in 4 octets what it received in 2 (RFC 7854 §4.2), and FRR 8 sends its own routes in 2.
+// pathWidth returns the value of Options.ASOctets for the body of an UPDATE: the expected width, or
+// the other one if only that fits. A router may send in 4 octets an AS number that it received in 2
+// (RFC 7854 §4.2), and FRR 8 sends its own routes in 2.
 func pathWidth(body []byte, want uint8) uint8 {
 	if want == 4 {
 		return 0
 	}
 	var p paths
-	if _, attributes, _, err := splitUpdate(body); err == nil && p.find(attributes) && !pathFits(p.path, 2) && pathFits(p.path, 4) {
+	if _, attributes, _, err := splitUpdate(body); err == nil && p.find(attributes) &&
+		!pathFits(p.path, 2) && pathFits(p.path, 4) {
 		return 4
 	}
 	return 2
 }
 
-// cutOpen decodes the OPEN at the start of b and returns what follows it; whole is the message. A header alone stands for an OPEN that the
-// router does not know any more (FRR 8.4, for a session that was there before its BMP session): it offers nothing.
+// cutOpen decodes the OPEN at the start of b and returns the octets behind it. It sets whole to the
+// message. A header alone represents an OPEN that the router no longer has (FRR 8.4, for a session
+// older than its BMP session). Such an OPEN has no capabilities.
 func cutOpen(b []byte, whole *[]byte) (*Open, []byte, error) {
 	typ, body, err := SplitMessage(b)
 	if err != nil {
@@ -276,7 +291,7 @@ func cutOpen(b []byte, whole *[]byte) (*Open, []byte, error) {
 	return open, b[n:], err
 }
 
-// peerDown reads the reason and what goes with it (RFC 7854 §4.9) and forgets the peer.
+// peerDown decodes the reason and its data (RFC 7854 §4.9) and removes the state of the peer.
 func (s *BMPSession) peerDown(body []byte, m *BMPMessage) error {
 	s.forget(m.Peer.Neighbour())
 	if len(body) < 1 {
@@ -307,8 +322,8 @@ func (s *BMPSession) peerDown(body []byte, m *BMPMessage) error {
 	return nil
 }
 
-// decodeStatistics checks the counters' lengths (RFC 7854 §4.8). Their number is what is there: it is no reason to
-// allocate anything.
+// decodeStatistics checks the lengths of the counters (RFC 7854 §4.8). It allocates nothing for the
+// number of counters in the message.
 func decodeStatistics(body []byte, m *BMPMessage) error {
 	if len(body) < 4 {
 		return fmt.Errorf("%d of 4 octets: %w", len(body), ErrTruncated)

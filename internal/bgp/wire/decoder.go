@@ -7,20 +7,22 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Decoder decodes UPDATEs and path attributes into memory that it reuses. The zero value is ready. It is not safe for
-// concurrent use.
+// Decoder decodes UPDATEs and path attributes into memory that it reuses. The zero value is ready.
+// It is not safe for concurrent use.
 type Decoder struct {
 	update Update
 	list   attributeList
 	arena  []bgp.ASN
-	zero   bool                 // AS 0 stands in the path that was read last
-	paths  [3][]bgp.PathSegment // AS_PATH, AS4_PATH, and the two merged
+	zero   bool                 // the path parsed last contains AS 0
+	paths  [3][]bgp.PathSegment // AS_PATH, AS4_PATH, and both merged
 }
 
-// DecodeUpdate parses the body of one UPDATE, without the 19-octet header (RFC 4271 §4.3, RFC 4760 §3 and §4, RFC 6793,
-// RFC 7911). The result holds until d's next call and does not refer to body, but for RawAggregator. A malformed attribute
-// takes the remedy of RFC 7606 and is named in Update.Malformed. The error is non-nil where the message cannot be framed
-// (ErrTruncated, ErrBadLength) or its prefixes cannot be read (ErrBadNLRI): then Salvage says what of it counts.
+// DecodeUpdate parses the body of one UPDATE, without the 19-octet header (RFC 4271 §4.3, RFC 4760
+// §3 and §4, RFC 6793, RFC 7911). The result is valid until the next call of d. Of the result only
+// RawAggregator refers to body. DecodeUpdate applies the remedy of RFC 7606 to a malformed
+// attribute and records it in Update.Malformed. The error is non-nil if the message cannot be
+// framed (ErrTruncated, ErrBadLength) or its prefixes cannot be read (ErrBadNLRI). Salvage then
+// finds the parts that count.
 func (d *Decoder) DecodeUpdate(body []byte, o Options) (*Update, error) {
 	d.reset(o)
 	u := &d.update
@@ -55,10 +57,12 @@ func (d *Decoder) DecodeUpdate(body []byte, o Options) (*Update, error) {
 	return u, nil
 }
 
-// DecodeAttributes parses the path attributes of one RIB entry (RFC 6396 §4.3.4): MP_REACH_NLRI may be short, next hop
-// length and next hop alone, or in full as in an UPDATE. Nothing is treated as withdrawn, as it is in the table, but a route with AS 0 in
-// its path, which is none (RFC 7607); a fault is in Update.Malformed, and no attribute is mandatory. Announced and Withdrawn hold what full NLRI attributes list. The
-// error is non-nil where those cannot be read.
+// DecodeAttributes parses the path attributes of one RIB entry (RFC 6396 §4.3.4). MP_REACH_NLRI may
+// have the short form, the next hop and its length alone, or the full form of an UPDATE.
+// TreatAsWithdraw is set only for a path with AS 0, which is no route (RFC 7607): any other entry
+// is in the table. Update.Malformed holds a fault, and no attribute is mandatory. Announced and
+// Withdrawn hold the prefixes of full NLRI attributes. The error is non-nil if those cannot be
+// read.
 func (d *Decoder) DecodeAttributes(attributes []byte, o Options) (*Update, error) {
 	d.reset(o)
 	if err := d.walk(attributes, o, true); err != nil {
@@ -74,31 +78,36 @@ func (d *Decoder) reset(o Options) {
 	*u = Update{
 		Withdrawn: u.Withdrawn[:0], Announced: u.Announced[:0], EndOfRIB: u.EndOfRIB[:0], Other: u.Other[:0],
 		Unknown: u.Unknown[:0], Lost: u.Lost[:0],
-		ASOctets:   o.ASOctets,
-		Attributes: Attributes{Communities: u.Attributes.Communities[:0], LargeCommunities: u.Attributes.LargeCommunities[:0]},
+		ASOctets: o.ASOctets,
+		Attributes: Attributes{
+			Communities:      u.Attributes.Communities[:0],
+			LargeCommunities: u.Attributes.LargeCommunities[:0],
+		},
 	}
 	d.list = attributeList{}
 	d.arena = d.arena[:0]
 }
 
-// splitUpdate cuts an UPDATE's body into its three fields.
+// splitUpdate splits the body of an UPDATE into its three fields.
 func splitUpdate(b []byte) (withdrawn, attributes, nlri []byte, err error) {
 	if len(b) < 4 {
 		return nil, nil, nil, fmt.Errorf("decoding an UPDATE of %d octets: %w", len(b), ErrTruncated)
 	}
 	n := int(binary.BigEndian.Uint16(b))
 	if n > len(b)-4 {
-		return nil, nil, nil, fmt.Errorf("decoding an UPDATE: %d octets of withdrawn routes in %d: %w", n, len(b), ErrBadLength)
+		return nil, nil, nil, fmt.Errorf("decoding an UPDATE: %d octets of withdrawn routes in %d: %w",
+			n, len(b), ErrBadLength)
 	}
 	withdrawn, b = b[2:2+n], b[2+n:]
 	n = int(binary.BigEndian.Uint16(b))
 	if n > len(b)-2 {
-		return nil, nil, nil, fmt.Errorf("decoding an UPDATE: %d octets of path attributes in %d: %w", n, len(b)-2, ErrBadLength)
+		return nil, nil, nil, fmt.Errorf("decoding an UPDATE: %d octets of path attributes in %d: %w",
+			n, len(b)-2, ErrBadLength)
 	}
 	return withdrawn, b[2 : 2+n], b[2+n:], nil
 }
 
-// malformed notes the first fault and applies the remedy.
+// malformed applies the remedy of a fault. It records the first fault with the strongest remedy.
 func (d *Decoder) malformed(code uint8, reason string, remedy Remedy) {
 	u := &d.update
 	if remedy == TreatAsWithdraw {
@@ -110,7 +119,8 @@ func (d *Decoder) malformed(code uint8, reason string, remedy Remedy) {
 	}
 }
 
-// require checks the well-known mandatory attributes (RFC 7606 §3 d) of a message that announces something.
+// require checks that a message with announcements has the well-known mandatory attributes (RFC
+// 7606 §3 d).
 func (d *Decoder) require(nextHop bool) {
 	u := &d.update
 	if len(u.Announced) == 0 {

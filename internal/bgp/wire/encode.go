@@ -10,34 +10,37 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// ErrTooLong is returned for an UPDATE above 4,096 octets (RFC 4271 §4.1), or an AS_SEQUENCE above 255 AS numbers.
+// ErrTooLong means that an UPDATE has more than 4,096 octets (RFC 4271 §4.1), or an AS_SEQUENCE
+// more than 255 AS numbers.
 var ErrTooLong = errors.New("message too long")
 
-// maxMessage is the longest BGP message that AppendUpdate writes, in octets (RFC 4271 §4.1).
+// maxMessage is the length of the longest BGP message that AppendUpdate writes, in octets (RFC 4271
+// §4.1).
 const maxMessage = 4096
 
-// PlainUpdate is an UPDATE of unicast prefixes without path identifiers, for AppendUpdate. IPv4 prefixes go into the
-// message's own fields, IPv6 ones into MP_REACH_NLRI and MP_UNREACH_NLRI.
+// PlainUpdate is an UPDATE of unicast prefixes without path identifiers, for AppendUpdate. IPv4
+// prefixes go into the fields of the message, IPv6 prefixes into MP_REACH_NLRI and MP_UNREACH_NLRI.
 type PlainUpdate struct {
 	Withdrawn  []netip.Prefix
 	Announced  []netip.Prefix
 	Attributes PlainAttributes
 }
 
-// PlainAttributes are the path attributes of the announcements of a PlainUpdate.
+// PlainAttributes holds the path attributes of the announcements of a PlainUpdate.
 type PlainAttributes struct {
 	// Origin is 0 IGP, 1 EGP, 2 INCOMPLETE.
 	Origin uint8
 	// Path is one AS_SEQUENCE, nearest AS first; it may be empty.
 	Path []bgp.ASN
-	// NextHop serves IPv4 prefixes, NextHop6 IPv6 ones.
+	// NextHop is the next hop of IPv4 prefixes, NextHop6 that of IPv6 prefixes.
 	NextHop, NextHop6 netip.Addr
 	MED               uint32
 	HasMED            bool
 	Communities       []uint32
 }
 
-// AppendMessage appends a BGP message: the header (RFC 4271 §4.1), then body, of at most 65,516 octets.
+// AppendMessage appends a BGP message: the header (RFC 4271 §4.1), then body. body has at most
+// 65,516 octets.
 func AppendMessage(b []byte, typ MessageType, body []byte) []byte {
 	start := len(b)
 	b = append(appendHeader(b, typ), body...)
@@ -45,7 +48,8 @@ func AppendMessage(b []byte, typ MessageType, body []byte) []byte {
 	return b
 }
 
-// AppendUpdate appends the whole message to b. The error is ErrTooLong; b is then returned as it was.
+// AppendUpdate appends the whole message to b. The only error is ErrTooLong; AppendUpdate then
+// returns b unchanged.
 func AppendUpdate(b []byte, u PlainUpdate) ([]byte, error) {
 	start := len(b)
 	b = appendHeader(b, MessageUpdate)
@@ -89,7 +93,7 @@ func AppendEndOfRIB(b []byte, f bgp.Family) []byte {
 	return b
 }
 
-// appendHeader appends the header of a message whose length setLength sets.
+// appendHeader appends a message header without its length. setLength sets the length.
 func appendHeader(b []byte, typ MessageType) []byte {
 	b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, math.MaxUint64), math.MaxUint64)
 	return append(b, 0, 0, byte(typ))
@@ -97,8 +101,8 @@ func appendHeader(b []byte, typ MessageType) []byte {
 
 func setLength(message []byte) { binary.BigEndian.PutUint16(message[16:], uint16(len(message))) }
 
-// AppendRIBAttributes appends the attributes of a table's entry of one family; the MP_REACH_NLRI of IPv6 is the short
-// form of RFC 6396 §4.3.4.
+// AppendRIBAttributes appends the attributes of a table entry of one family. The MP_REACH_NLRI of
+// IPv6 has the short form of RFC 6396 §4.3.4.
 func AppendRIBAttributes(b []byte, a PlainAttributes, f bgp.Family) []byte {
 	b = appendPlain(b, a, f == bgp.IPv4)
 	if f == bgp.IPv6 {
@@ -108,7 +112,8 @@ func AppendRIBAttributes(b []byte, a PlainAttributes, f bgp.Family) []byte {
 	return b
 }
 
-// appendPlain appends all attributes but the MP ones; NEXT_HOP only if wanted.
+// appendPlain appends all attributes except the MP ones. It appends NEXT_HOP only if nextHop is
+// set.
 func appendPlain(b []byte, a PlainAttributes, nextHop bool) []byte {
 	b = append(b, flagTransitive, typeOrigin, 1, a.Origin)
 	b = appendASPath(b, a.Path)
@@ -138,7 +143,7 @@ func appendASPath(b []byte, path []bgp.ASN) []byte {
 	return b
 }
 
-// appendSegments appends asns as one segment, or more where they are more than 255.
+// appendSegments appends asns as one segment, or as several if asns has more than 255 AS numbers.
 func appendSegments(path []byte, typ bgp.SegmentType, asns []bgp.ASN) []byte {
 	for len(asns) > 0 {
 		n := min(len(asns), math.MaxUint8)
@@ -181,7 +186,7 @@ func appendPrefixes(b []byte, prefixes []netip.Prefix, f bgp.Family) []byte {
 	return b
 }
 
-// AppendPrefix appends a prefix as NLRI have it (RFC 4271 §4.3); host bits are masked.
+// AppendPrefix appends a prefix in the encoding of NLRI (RFC 4271 §4.3). It masks host bits.
 func AppendPrefix(b []byte, p netip.Prefix) []byte {
 	b = append(b, byte(p.Bits()))
 	n := (p.Bits() + 7) / 8

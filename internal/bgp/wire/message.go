@@ -17,13 +17,13 @@ const (
 	MessageRouteRefresh MessageType = 5
 )
 
-// HeaderLength is the length of a BGP message's header in octets.
+// HeaderLength is the length of the header of a BGP message in octets.
 const HeaderLength = 19
 
 // MaxMessage is the length of the longest BGP message in octets, an extended one (RFC 8654).
 const MaxMessage = 1<<16 - 1
 
-// String returns the RFC's name in lower case.
+// String returns the name in the RFC, in lower case.
 func (t MessageType) String() string {
 	switch t {
 	case MessageOpen:
@@ -40,11 +40,13 @@ func (t MessageType) String() string {
 	return fmt.Sprintf("message type %d", uint8(t))
 }
 
-// SplitMessage checks the header of the BGP message at the start of raw (RFC 4271 §4.1) and returns its type and body. The
-// body is a part of raw; what follows the message in raw is not looked at. Extended messages (RFC 8654) are accepted.
+// SplitMessage checks the header of the BGP message at the start of raw (RFC 4271 §4.1) and returns
+// its type and body. The body is a part of raw. SplitMessage ignores octets behind the message. It
+// accepts extended messages (RFC 8654).
 func SplitMessage(raw []byte) (MessageType, []byte, error) {
 	if len(raw) < HeaderLength {
-		return 0, nil, fmt.Errorf("reading the BGP header: %d of %d octets: %w", len(raw), HeaderLength, ErrTruncated)
+		return 0, nil, fmt.Errorf("reading the BGP header: %d of %d octets: %w",
+			len(raw), HeaderLength, ErrTruncated)
 	}
 	if binary.BigEndian.Uint64(raw)&binary.BigEndian.Uint64(raw[8:]) != 1<<64-1 {
 		return 0, nil, fmt.Errorf("reading the BGP header: %w", ErrBadMarker)

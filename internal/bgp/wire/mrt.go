@@ -9,9 +9,9 @@ import (
 // MRTType is the type of an MRT record (RFC 6396 §4).
 type MRTType uint16
 
-// The types that darkmap reads.
+// Types that darkmap reads.
 const (
-	MRTBGP         MRTType = 5 // deprecated (RFC 6396 appendix B.2): RIS' first years
+	MRTBGP         MRTType = 5 // deprecated (RFC 6396 appendix B.2): the first years of RIS
 	MRTTableDump   MRTType = 12
 	MRTTableDumpV2 MRTType = 13
 	MRTBGP4MP      MRTType = 16
@@ -58,37 +58,39 @@ const (
 	subtypeGenericAddPath       = 12
 )
 
-// MRTClass says which parser reads a record.
+// MRTClass selects the parser of a record.
 type MRTClass uint8
 
 // The classes.
 const (
-	// MRTOther is a record that darkmap does not read: another protocol's, or BGP4MP's old ENTRY and SNAPSHOT.
+	// MRTOther is a record that darkmap does not read: a record of another protocol, or ENTRY and
+	// SNAPSHOT of BGP4MP.
 	MRTOther MRTClass = iota
-	// MRTMessageRecord is read by MRTRecord.Message.
+	// MRTMessageRecord is parsed by MRTRecord.Message.
 	MRTMessageRecord
-	// MRTStateRecord is read by MRTRecord.StateChange.
+	// MRTStateRecord is parsed by MRTRecord.StateChange.
 	MRTStateRecord
-	// MRTPeerIndexRecord is read by MRTRecord.PeerIndex.
+	// MRTPeerIndexRecord is parsed by MRTRecord.PeerIndex.
 	MRTPeerIndexRecord
-	// MRTRIBRecord is read by MRTRecord.RIB: one prefix of TABLE_DUMP_V2.
+	// MRTRIBRecord is one prefix of TABLE_DUMP_V2, parsed by MRTRecord.RIB.
 	MRTRIBRecord
-	// MRTTableDumpRecord is read by MRTRecord.TableDump: one route of TABLE_DUMP.
+	// MRTTableDumpRecord is one route of TABLE_DUMP, parsed by MRTRecord.TableDump.
 	MRTTableDumpRecord
 )
 
 // MRTRecord is one record of an MRT file (RFC 6396 §2).
 type MRTRecord struct {
 	Number    uint64 // from 1, damaged records included
-	Offset    int64  // where it begins in the decompressed stream
+	Offset    int64  // offset of the record in the decompressed stream
 	Timestamp int64  // microseconds since 1970, UTC
 	Type      MRTType
 	Subtype   uint16
-	// Body is what follows the header, the microseconds of BGP4MP_ET taken off. It belongs to the reader.
+	// Body holds the octets behind the header, without the microseconds of BGP4MP_ET. The reader
+	// owns it.
 	Body []byte
 }
 
-// Class says which parser reads the record.
+// Class returns the class of the record.
 func (r *MRTRecord) Class() MRTClass {
 	switch r.Type {
 	case MRTBGP:
@@ -114,15 +116,17 @@ func (r *MRTRecord) Class() MRTClass {
 		switch {
 		case r.Subtype == subtypeStateChange || r.Subtype == subtypeStateChangeAS4:
 			return MRTStateRecord
-		case r.Subtype == subtypeMessage || r.Subtype >= subtypeMessageAS4 && r.Subtype <= subtypeMessageAS4LocalAddPath:
+		case r.Subtype == subtypeMessage ||
+			r.Subtype >= subtypeMessageAS4 && r.Subtype <= subtypeMessageAS4LocalAddPath:
 			return MRTMessageRecord
 		}
 	}
 	return MRTOther
 }
 
-// Format is the name that bgpdump prints for records of this kind: BGP4MP (of type BGP, too), BGP4MP_ET_LOCAL, TABLE_DUMP2_AP and so on.
-// Others are named by their numbers.
+// Format returns the name that bgpdump prints for records of this kind: BGP4MP (also for type BGP),
+// BGP4MP_ET_LOCAL, TABLE_DUMP2_AP and so on. For other records it returns a name made of their
+// numbers.
 func (r *MRTRecord) Format() string {
 	switch r.Class() {
 	case MRTTableDumpRecord:
@@ -156,8 +160,8 @@ func (r *MRTRecord) Format() string {
 	return fmt.Sprintf("MRT_%d_%d", r.Type, r.Subtype)
 }
 
-// Family is the address family of a RIB record as its subtype tells; of RIB_GENERIC it is read from the body, and zero
-// where that is too short.
+// Family returns the address family of a RIB record according to its subtype. For RIB_GENERIC it
+// reads the family from the body. It returns zero if that is too short, and for other records.
 func (r *MRTRecord) Family() AFISAFI {
 	if r.Type == MRTTableDump {
 		if r.Subtype%2 == 1 {

@@ -8,14 +8,17 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// MaxMRTBGP is the longest record of MRT type BGP, in octets without its header: two ends and a BGP message of 4,096 octets.
+// MaxMRTBGP is the length of the longest record of MRT type BGP, in octets without its header. Such
+// a record holds both ends of the session and a BGP message of up to 4,096 octets without its
+// header.
 const MaxMRTBGP = oldEnds + 4096 - HeaderLength
 
-// oldEnds is the length of both ends of a session: 2-octet AS numbers and IPv4 addresses.
+// oldEnds is the length of both ends of a session: each has a 2-octet AS number and an IPv4
+// address.
 const oldEnds = 2 * (2 + 4)
 
-// oldMessage parses a message record of type BGP (RFC 6396 appendix B.2.1.1): the peer, the collector, and the message without its
-// header.
+// oldMessage parses a message record of type BGP (RFC 6396 appendix B.2.1.1): the peer, the
+// collector, and the message without its header.
 func (r *MRTRecord) oldMessage() (MRTMessage, error) {
 	m := MRTMessage{ASOctets: 2}
 	if len(r.Body) < oldEnds || len(r.Body) > MaxMRTBGP {

@@ -8,18 +8,20 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// MRTMessage is a BGP message that a collector received or sent (RFC 6396 §4.4.2 and §4.4.3, RFC 8050 §3).
+// MRTMessage is a BGP message that a collector received or sent (RFC 6396 §4.4.2 and §4.4.3, RFC
+// 8050 §3).
 type MRTMessage struct {
 	PeerASN, LocalASN         bgp.ASN
 	PeerAddress, LocalAddress netip.Addr
-	ASOctets                  uint8 // of AS_PATH: 2 or 4
+	ASOctets                  uint8 // width of AS numbers in AS_PATH: 2 or 4
 	AddPath                   bool  // NLRI carry path identifiers (RFC 8050)
 	Local                     bool  // sent by the collector
 	Message                   []byte
 }
 
-// Message parses a message record of BGP4MP, BGP4MP_ET or BGP. Message.Message is a part of the record's body; of BGP, which leaves out
-// the message's header, a copy with one. The error is ErrTruncated or ErrUnsupported (address family).
+// Message parses a message record of BGP4MP, BGP4MP_ET or BGP. MRTMessage.Message is a part of the
+// record's body. Type BGP omits the header of the message, so for it the field is a copy with a
+// header. The error is ErrTruncated or ErrUnsupported (address family).
 func (r *MRTRecord) Message() (MRTMessage, error) {
 	if r.Type == MRTBGP {
 		return r.oldMessage()
@@ -37,7 +39,7 @@ func (r *MRTRecord) Message() (MRTMessage, error) {
 	m.PeerASN, m.LocalASN = readASN(b, width), readASN(b[width:], width)
 	b = b[2*width:]
 	if binary.BigEndian.Uint32(b) == 1<<32-1 {
-		// Zebra wrote OPENs without interface, family and addresses: this is the marker already.
+		// Zebra wrote OPENs without interface, family and addresses: these octets are the marker.
 		m.PeerAddress, m.LocalAddress, m.Message = netip.IPv4Unspecified(), netip.IPv4Unspecified(), b
 		return m, nil
 	}
@@ -46,15 +48,15 @@ func (r *MRTRecord) Message() (MRTMessage, error) {
 	return m, err
 }
 
-// MRTStateChange is a change of the state of a collector's session (RFC 6396 §4.4.1).
+// MRTStateChange is a state change of a collector's session (RFC 6396 §4.4.1).
 type MRTStateChange struct {
 	PeerASN, LocalASN         bgp.ASN
 	PeerAddress, LocalAddress netip.Addr
 	Old, New                  bgp.FSMState
 }
 
-// StateChange parses a state change of BGP4MP, BGP4MP_ET or BGP, which names the peer alone. The error is ErrTruncated or
-// ErrUnsupported (address family).
+// StateChange parses a state change of BGP4MP, BGP4MP_ET or BGP. A record of type BGP has no local
+// side. The error is ErrTruncated or ErrUnsupported (address family).
 func (r *MRTRecord) StateChange() (MRTStateChange, error) {
 	var s MRTStateChange
 	if r.Type == MRTBGP {
@@ -71,7 +73,7 @@ func (r *MRTRecord) StateChange() (MRTStateChange, error) {
 	s.PeerASN, s.LocalASN = readASN(b, width), readASN(b[width:], width)
 	b = b[2*width:]
 	if len(r.Body) == 8 && width == 2 {
-		// Zebra wrote some without interface, family and addresses.
+		// Zebra wrote some records without interface, family and addresses.
 		s.PeerAddress, s.LocalAddress = netip.IPv4Unspecified(), netip.IPv4Unspecified()
 	} else {
 		var err error
@@ -86,7 +88,7 @@ func (r *MRTRecord) StateChange() (MRTStateChange, error) {
 	return s, nil
 }
 
-// addresses reads interface, family and the two addresses, and returns what follows.
+// addresses parses interface, family and the two addresses, and returns the octets behind them.
 func (r *MRTRecord) addresses(b []byte) (peer, local netip.Addr, rest []byte, err error) {
 	if len(b) < 4 {
 		return peer, local, nil, r.short("addresses")

@@ -8,56 +8,60 @@ import (
 	"time"
 )
 
-// MaxMRTRecord is the longest MRT record that is read, in octets without its header. A prefix of a large collector's RIB
-// takes about 1 MB.
+// MaxMRTRecord is the length of the longest MRT record that MRTReader reads, in octets without its
+// header. A prefix of a large collector's RIB takes about 1 MB.
 const MaxMRTRecord = 16 << 20
 
-// resyncWindow is how far the timestamp of a record may be from the last sound one's to be believed after damage.
+// resyncWindow is the largest accepted difference between the timestamp of a record after damage
+// and that of the last sound record.
 const resyncWindow = 32 * 24 * time.Hour
 
 // mrtHeader is the length of the common header (RFC 6396 §2).
 const mrtHeader = 12
 
-// maxEmptyReads is how often a reader may return nothing at all.
+// maxEmptyReads caps consecutive reads without any octet.
 const maxEmptyReads = 100
 
-// MRTError is a record that could not be read, or bytes that are none. The reader goes on behind it.
+// MRTError reports a record that cannot be read, or octets that are no record. The reader can
+// continue behind them.
 type MRTError struct {
-	Number  uint64 // of the record, as in MRTRecord
-	Offset  int64  // where it begins
-	Skipped int64  // octets passed over, from Offset on
-	Err     error  // ErrTruncated, ErrBadLength, ErrUnsupported or what the underlying reader said
+	Number  uint64 // number of the record, as in MRTRecord
+	Offset  int64  // offset of the record
+	Skipped int64  // octets skipped, from Offset on
+	Err     error  // ErrTruncated, ErrBadLength, ErrUnsupported or an error of the underlying reader
 }
 
-// Error says where and what.
+// Error describes the place and the fault.
 func (e *MRTError) Error() string {
-	return fmt.Sprintf("MRT record %d at offset %d: %v (%d octets skipped)", e.Number, e.Offset, e.Err, e.Skipped)
+	return fmt.Sprintf("MRT record %d at offset %d: %v (%d octets skipped)",
+		e.Number, e.Offset, e.Err, e.Skipped)
 }
 
 // Unwrap returns Err.
 func (e *MRTError) Unwrap() error { return e.Err }
 
-// MRTReader cuts a stream into MRT records. It holds at most twice MaxMRTRecord and reads ahead.
+// MRTReader splits a stream into MRT records. It holds at most twice MaxMRTRecord and reads ahead.
 type MRTReader struct {
 	r          io.Reader
 	buf        []byte
-	start, end int // of the octets in buf that were not consumed
+	start, end int // bounds of the octets in buf that were not consumed
 	offset     int64
 	number     uint64
 	last       int64 // timestamp of the last record, seconds; 0 before the first
-	led        int64 // offset up to which records of unknown kinds were found to lead to something known
-	err        error // what r returned
-	empty      int   // reads in a row that brought nothing
+	led        int64 // end of a chain of unknown records that leads to a known one, as an offset
+	err        error // error from r
+	empty      int   // consecutive reads without any octet
 }
 
-// NewMRTReader reads from r, which should be decompressed already.
+// NewMRTReader returns a reader of r. r should return decompressed data.
 func NewMRTReader(r io.Reader) *MRTReader {
 	return &MRTReader{r: r, buf: make([]byte, 64<<10)}
 }
 
-// Next returns the next record, whose body holds until the call after. An error is io.EOF at the end or an *MRTError, after
-// which Next goes on: behind a record whose header is not to be believed it looks for the next sound one. A record of an unknown type
-// is one like others where records follow it; zeros between records are padding.
+// Next returns the next record. Its body is valid until the next call. The error is io.EOF at the
+// end, or an *MRTError, after which the caller can call Next again. After a record with an
+// implausible header, Next looks for the next sound record. It returns a record of an unknown type
+// if other records follow it. Zeros between records are padding.
 func (m *MRTReader) Next() (MRTRecord, error) {
 	if n := m.skipPadding(); n > maxPadding {
 		m.number++
@@ -70,7 +74,8 @@ func (m *MRTReader) Next() (MRTRecord, error) {
 	}
 	m.number++
 	if have < mrtHeader {
-		return m.damaged(have, m.cut(fmt.Errorf("reading a header: %d of %d octets: %w", have, mrtHeader, ErrTruncated)))
+		return m.damaged(have, m.cut(
+			fmt.Errorf("reading a header: %d of %d octets: %w", have, mrtHeader, ErrTruncated)))
 	}
 	h := m.header(0)
 	if !h.known() && !m.leads(h) {
@@ -86,13 +91,16 @@ func (m *MRTReader) Next() (MRTRecord, error) {
 		return m.damaged(m.resync(), m.cut(cut))
 	}
 	rec := MRTRecord{
-		Number: m.number, Offset: m.offset, Timestamp: int64(h.seconds) * 1e6, Type: h.kind, Subtype: h.subtype,
+		Number: m.number, Offset: m.offset, Timestamp: int64(h.seconds) * 1e6,
+		Type: h.kind, Subtype: h.subtype,
 		Body: m.buf[m.start+mrtHeader : m.start+total],
 	}
 	m.consume(total)
 	if h.extended() {
 		if len(rec.Body) < 4 {
-			return MRTRecord{}, &MRTError{Number: rec.Number, Offset: rec.Offset, Skipped: int64(total), Err: ErrBadLength}
+			return MRTRecord{}, &MRTError{
+				Number: rec.Number, Offset: rec.Offset, Skipped: int64(total), Err: ErrBadLength,
+			}
 		}
 		rec.Timestamp += int64(binary.BigEndian.Uint32(rec.Body))
 		rec.Body = rec.Body[4:]
@@ -101,7 +109,7 @@ func (m *MRTReader) Next() (MRTRecord, error) {
 	return rec, nil
 }
 
-// finish ends the stream: io.EOF, after what the reader below had to say, once.
+// finish ends the stream. It reports an error of the underlying reader once, then io.EOF.
 func (m *MRTReader) finish() (MRTRecord, error) {
 	if err := m.err; !errors.Is(err, io.EOF) {
 		m.err = io.EOF
@@ -110,7 +118,8 @@ func (m *MRTReader) finish() (MRTRecord, error) {
 	return MRTRecord{}, io.EOF
 }
 
-// cut adds to err why the stream ended, if that was not its end, and reports it no second time.
+// cut adds the error that ended the stream to err, unless that is io.EOF. It makes sure that the
+// reader reports it only once.
 func (m *MRTReader) cut(err error) error {
 	if m.err == nil || errors.Is(m.err, io.EOF) {
 		return err
@@ -120,7 +129,7 @@ func (m *MRTReader) cut(err error) error {
 	return err
 }
 
-// damaged passes over n octets.
+// damaged skips n octets and returns the error that reports them.
 func (m *MRTReader) damaged(n int, err error) (MRTRecord, error) {
 	e := &MRTError{Number: m.number, Offset: m.offset, Skipped: int64(n), Err: err}
 	m.consume(n)
@@ -132,7 +141,8 @@ func (m *MRTReader) consume(n int) {
 	m.offset += int64(n)
 }
 
-// fill tries to have n octets in the buffer, which grows only as the stream really brings them.
+// fill reads until the buffer holds n octets. It reports whether it does. The buffer grows only as
+// octets arrive.
 func (m *MRTReader) fill(n int) bool {
 	for m.end-m.start < n {
 		if m.err != nil {
@@ -152,7 +162,8 @@ func (m *MRTReader) fill(n int) bool {
 	return true
 }
 
-// room makes space behind the octets that are held: by moving them, or by doubling a buffer that is more than half full.
+// room makes space behind the held octets. It moves them, or doubles a buffer that is more than
+// half full.
 func (m *MRTReader) room() {
 	to := m.buf
 	if held := m.end - m.start; held > len(m.buf)/2 {
@@ -162,7 +173,7 @@ func (m *MRTReader) room() {
 	m.buf, m.start = to, 0
 }
 
-// mrtHead is a record's common header.
+// mrtHead is the common header of a record.
 type mrtHead struct {
 	seconds uint32
 	kind    MRTType
@@ -170,21 +181,22 @@ type mrtHead struct {
 	length  uint32
 }
 
-// header reads the header at octets from the start; they are there.
+// header parses the header at octets from the start. The octets must be in the buffer.
 func (m *MRTReader) header(at int) mrtHead {
 	b := m.buf[m.start+at:]
 	return mrtHead{
-		seconds: binary.BigEndian.Uint32(b), kind: MRTType(binary.BigEndian.Uint16(b[4:])), subtype: binary.BigEndian.Uint16(b[6:]),
-		length: binary.BigEndian.Uint32(b[8:]),
+		seconds: binary.BigEndian.Uint32(b), kind: MRTType(binary.BigEndian.Uint16(b[4:])),
+		subtype: binary.BigEndian.Uint16(b[6:]), length: binary.BigEndian.Uint32(b[8:]),
 	}
 }
 
 func (h mrtHead) extended() bool { return h.kind == MRTBGP4MPET || h.kind == 33 || h.kind == 49 }
 
-// minMRTType and maxMRTType are the lowest and the highest type that known knows.
+// minMRTType and maxMRTType are the lowest and the highest type that known accepts.
 const minMRTType, maxMRTType = 5, 49
 
-// known tells whether the header is of a kind that RFC 6396 and RFC 8050 define, of a length that is read.
+// known reports whether the header is of a kind that RFC 6396 and RFC 8050 define, and its length
+// is within the cap.
 func (h mrtHead) known() bool {
 	if h.length > MaxMRTRecord {
 		return false
@@ -204,7 +216,8 @@ func (h mrtHead) known() bool {
 	return false
 }
 
-// chained tells whether the record at octets from the start is whole and followed by a known header or the stream's end.
+// chained reports whether the record at octets from the start is whole, and a known header or the
+// end of the stream follows it.
 func (m *MRTReader) chained(at int, h mrtHead) bool {
 	if h.length > MaxMRTRecord {
 		return false
@@ -216,11 +229,12 @@ func (m *MRTReader) chained(at int, h mrtHead) bool {
 	return m.end-m.start == next
 }
 
-// leads tells whether the header at the start, of an unknown kind, is to be believed: it leads over others of times near the last sound
-// one's to one of a known kind, to padding, or to the stream's end.
+// leads reports whether the header h at the start, of an unknown kind, is plausible. It follows the
+// chain of records whose times are near that of the last sound record. The header is plausible if
+// the chain ends at a record of a known kind, at padding, or at the end of the stream.
 func (m *MRTReader) leads(h mrtHead) bool {
 	if m.offset < m.led {
-		return true // one of those that lead there
+		return true // part of a chain that was followed before
 	}
 	for at := 0; h.length <= MaxMRTRecord && at <= MaxMRTRecord; {
 		at += mrtHeader + int(h.length)
@@ -242,10 +256,12 @@ func (m *MRTReader) leads(h mrtHead) bool {
 	return false
 }
 
-// maxPadding is how many zeros in a row are padding, in octets. More of them are a part of the file that was never written.
+// maxPadding is the largest number of consecutive zeros that count as padding, in octets. A longer
+// run is a part of the file that was never written.
 const maxPadding = 64 << 10
 
-// skipPadding passes over zeros that are no record's: as many as a header has, or the rest of the stream. It returns how many.
+// skipPadding skips zeros that belong to no record: at least as many as a header has octets, or the
+// rest of the stream. It returns their number.
 func (m *MRTReader) skipPadding() int64 {
 	from := m.offset
 	m.fill(mrtHeader)
@@ -268,8 +284,9 @@ func zeros(b []byte) bool {
 	return true
 }
 
-// resync returns how many octets lie before the next record to be believed: a known kind, a time near the last one's, and
-// a sound record or the end behind it. Without any it is all that is left of the stream, or as much as is read at once.
+// resync returns the number of octets before the next plausible record. That record is of a known
+// kind, its time is near that of the last record, and a sound record or the end follows it. If
+// resync finds none, it returns the number of octets left, or at least MaxMRTRecord.
 func (m *MRTReader) resync() int {
 	for at := 1; ; at++ {
 		if !m.fill(at + mrtHeader) {
@@ -277,7 +294,7 @@ func (m *MRTReader) resync() int {
 		}
 		held := m.buf[m.start:m.end]
 		for at+mrtHeader < len(held) && (held[at+4] != 0 || held[at+5] > maxMRTType || held[at+5] < minMRTType) {
-			at++ // no type that is known stands here
+			at++ // no known type at this octet
 		}
 		if at >= MaxMRTRecord {
 			return at

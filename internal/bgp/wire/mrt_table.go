@@ -14,7 +14,7 @@ type MRTRoute struct {
 	PeerAddress netip.Addr
 	PeerASN     bgp.ASN
 	Originated  uint32 // Unix seconds
-	ASOctets    uint8  // of AS_PATH: 2, or 4 in the subtypes of OpenBGPD and others
+	ASOctets    uint8  // width of AS numbers in AS_PATH: 2, or 4 in the subtypes of OpenBGPD and others
 	Attributes  []byte // a part of the record's body
 }
 
@@ -64,8 +64,9 @@ type MRTPeerIndex struct {
 	Peers          []MRTPeer
 }
 
-// PeerIndex parses a PEER_INDEX_TABLE into t, whose memory it reuses. The error is ErrTruncated; t then holds the peers
-// before the cut. Or it is ErrBadLength: octets are left over, so a width or the count lies, and t holds no peer.
+// PeerIndex parses a PEER_INDEX_TABLE into t, whose memory it reuses. If the error is ErrTruncated,
+// t holds the peers before the cut. If it is ErrBadLength, octets are left over, so a width or the
+// count is wrong, and t holds no peer.
 func (r *MRTRecord) PeerIndex(t *MRTPeerIndex) error {
 	*t = MRTPeerIndex{Peers: t.Peers[:0]}
 	b := r.Body
@@ -99,12 +100,13 @@ func (r *MRTRecord) PeerIndex(t *MRTPeerIndex) error {
 	}
 	if len(b) > 0 {
 		t.Peers = t.Peers[:0]
-		return fmt.Errorf("parsing a peer index table: %d octets follow the %d peers: %w", len(b), count, ErrBadLength)
+		return fmt.Errorf("parsing a peer index table: %d octets follow the %d peers: %w",
+			len(b), count, ErrBadLength)
 	}
 	return nil
 }
 
-// MRTRIB is one prefix of a TABLE_DUMP_V2 file and who holds it (RFC 6396 §4.3.2).
+// MRTRIB is one prefix of a TABLE_DUMP_V2 file and its routes (RFC 6396 §4.3.2).
 type MRTRIB struct {
 	Sequence uint32
 	Prefix   netip.Prefix // host bits masked
@@ -112,17 +114,20 @@ type MRTRIB struct {
 	Entries  []MRTEntry
 }
 
-// MRTEntry is one peer's route (RFC 6396 §4.3.4, RFC 8050 §4.1). AS numbers in Attributes have 4 octets.
+// MRTEntry is the route of one peer (RFC 6396 §4.3.4, RFC 8050 §4.1). AS numbers in Attributes have
+// 4 octets.
 type MRTEntry struct {
-	Peer       uint16 // index into the PEER_INDEX_TABLE; may lie
+	Peer       uint16 // index into the PEER_INDEX_TABLE; may be out of range
 	Originated uint32 // Unix seconds
 	PathID     uint32
 	Attributes []byte // a part of the record's body
 }
 
-// RIB parses a RIB record of IPv4 or IPv6 unicast into t, whose memory it reuses. The error is ErrTruncated, ErrBadNLRI,
-// ErrBadLength (with the entries before the fault in t), or ErrUnsupported for other families. Where the entries do not fill the
-// record as the subtype says, and do with path identifiers instead of without or without instead of with, that is how they are read.
+// RIB parses a RIB record of IPv4 or IPv6 unicast into t, whose memory it reuses. The error is
+// ErrTruncated, ErrBadNLRI or ErrBadLength, or ErrUnsupported for other families. After a fault in
+// an entry, t holds the entries before it. The subtype determines whether entries have path
+// identifiers. If the entries do not fill the record in that form, but do in the other form, RIB
+// reads them in the other form.
 func (r *MRTRecord) RIB(t *MRTRIB) error {
 	*t = MRTRIB{AddPath: r.Subtype >= subtypeIPv4UnicastAddPath, Entries: t.Entries[:0]}
 	family := r.Family()
@@ -163,7 +168,7 @@ func (r *MRTRecord) RIB(t *MRTRIB) error {
 	return t.entries(b)
 }
 
-// entryHeader is the length of a RIB entry without its attributes.
+// entryHeader returns the length of a RIB entry without its attributes.
 func entryHeader(addPath bool) int {
 	if addPath {
 		return 12
@@ -171,7 +176,7 @@ func entryHeader(addPath bool) int {
 	return 8
 }
 
-// entriesFit reports whether count and entries fill b.
+// entriesFit reports whether the count and the entries fill b.
 func entriesFit(b []byte, addPath bool) bool {
 	count, header := int(binary.BigEndian.Uint16(b)), entryHeader(addPath)
 	b = b[2:]
@@ -184,7 +189,7 @@ func entriesFit(b []byte, addPath bool) bool {
 	return len(b) == 0
 }
 
-// entries reads the count and the entries.
+// entries parses the count and the entries.
 func (t *MRTRIB) entries(b []byte) error {
 	count := int(binary.BigEndian.Uint16(b))
 	b = b[2:]
@@ -199,7 +204,8 @@ func (t *MRTRIB) entries(b []byte) error {
 		}
 		n := int(binary.BigEndian.Uint16(b[header-2:]))
 		if n > len(b)-header {
-			return fmt.Errorf("parsing RIB entry %d of %d: %d octets of path attributes in %d: %w", i+1, count, n, len(b)-header, ErrBadLength)
+			return fmt.Errorf("parsing RIB entry %d of %d: %d octets of path attributes in %d: %w",
+				i+1, count, n, len(b)-header, ErrBadLength)
 		}
 		e.Attributes = b[header : header+n]
 		t.Entries = append(t.Entries, e)
@@ -208,7 +214,7 @@ func (t *MRTRIB) entries(b []byte) error {
 	return nil
 }
 
-// maskedPrefix makes a prefix of an address of 4 or 16 octets.
+// maskedPrefix makes a prefix from an address of 4 or 16 octets.
 func maskedPrefix(addr []byte, bits int) (netip.Prefix, error) {
 	a, _ := netip.AddrFromSlice(addr)
 	p, err := a.Prefix(bits)

@@ -11,7 +11,7 @@ import (
 // safiMulticast is IPv4 and IPv6 multicast (RFC 4760 §6).
 const safiMulticast bgp.SAFI = 2
 
-// appendFamily parses the prefixes of an MP attribute of IPv4 or IPv6.
+// appendFamily parses the prefixes of an MP attribute of IPv4 or IPv6 and appends them.
 func appendFamily(dst []NLRI, b []byte, f AFISAFI, o Options) ([]NLRI, error) {
 	first := len(dst)
 	var err error
@@ -28,8 +28,9 @@ func appendFamily(dst []NLRI, b []byte, f AFISAFI, o Options) ([]NLRI, error) {
 	return dst, err
 }
 
-// appendIPv4 parses a run of IPv4 prefixes and appends them, host bits masked. marked says that the source promises path
-// identifiers; pathids.go says when that is not believed.
+// appendIPv4 parses consecutive IPv4 prefixes and appends them with masked host bits. marked means
+// that the source declares path identifiers. pathids.go describes when the octets override this
+// mark.
 func appendIPv4(dst []NLRI, b []byte, marked, mp bool) ([]NLRI, error) {
 	if len(b) == 0 {
 		return dst, nil
@@ -48,7 +49,8 @@ func appendIPv4(dst []NLRI, b []byte, marked, mp bool) ([]NLRI, error) {
 	return out, odd.check(b, err)
 }
 
-// parseIPv4 parses a run of IPv4 prefixes (RFC 4271 §4.3), with path identifiers (RFC 7911 §3) or without. odd may be nil.
+// parseIPv4 parses consecutive IPv4 prefixes (RFC 4271 §4.3), with path identifiers (RFC 7911 §3)
+// if ids is set. odd may be nil.
 func parseIPv4(dst []NLRI, b []byte, ids, mp bool, odd *oddity) ([]NLRI, error) {
 	for i := 0; i < len(b); {
 		var id uint32
@@ -89,7 +91,7 @@ func parseIPv4(dst []NLRI, b []byte, ids, mp bool, odd *oddity) ([]NLRI, error) 
 	return dst, nil
 }
 
-// appendIPv6 is appendIPv4 for IPv6.
+// appendIPv6 does for IPv6 the work of appendIPv4.
 func appendIPv6(dst []NLRI, b []byte, marked bool) ([]NLRI, error) {
 	if marked {
 		return parseIPv6(dst, b, !plainRun(b, 128, leastIPv6), nil)
@@ -105,7 +107,7 @@ func appendIPv6(dst []NLRI, b []byte, marked bool) ([]NLRI, error) {
 	return out, odd.check(b, err)
 }
 
-// parseIPv6 is parseIPv4 for IPv6 (RFC 4760 §5).
+// parseIPv6 does for IPv6 (RFC 4760 §5) the work of parseIPv4.
 func parseIPv6(dst []NLRI, b []byte, ids bool, odd *oddity) ([]NLRI, error) {
 	for i := 0; i < len(b); {
 		var id uint32
@@ -138,7 +140,7 @@ func parseIPv6(dst []NLRI, b []byte, ids bool, odd *oddity) ([]NLRI, error) {
 	return dst, nil
 }
 
-// nlriError says at which octet of the field, and what.
+// nlriError returns ErrBadNLRI with the octet of the field and the reason.
 func nlriError(b []byte, at int, reason string) error {
 	return fmt.Errorf("octet %d of %d: %s: %w", at, len(b), reason, ErrBadNLRI)
 }

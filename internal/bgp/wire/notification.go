@@ -8,7 +8,8 @@ type Notification struct {
 	Data          []byte // a part of the message
 }
 
-// DecodeNotification parses the body of a NOTIFICATION, without the 19-octet header. The error is ErrTruncated.
+// DecodeNotification parses the body of a NOTIFICATION, without the 19-octet header. The error is
+// ErrTruncated.
 func DecodeNotification(body []byte) (Notification, error) {
 	if len(body) < 2 {
 		return Notification{}, fmt.Errorf("decoding a NOTIFICATION of %d octets: %w", len(body), ErrTruncated)
@@ -16,7 +17,7 @@ func DecodeNotification(body []byte) (Notification, error) {
 	return Notification{Code: body[0], Subcode: body[1], Data: body[2:]}, nil
 }
 
-// String names the error code (RFC 4271 §4.5, RFC 7313) and the subcode.
+// String returns the name of the error code (RFC 4271 §4.5, RFC 7313), and both codes.
 func (n Notification) String() string {
 	names := [...]string{
 		1: "message header error", 2: "OPEN message error", 3: "UPDATE message error", 4: "hold timer expired",

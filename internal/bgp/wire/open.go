@@ -8,7 +8,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Capability codes that are read (IANA, Capability Codes).
+// Capability codes that DecodeOpen reads (IANA, Capability Codes).
 const (
 	capabilityMultiprotocol   = 1
 	capabilityRouteRefresh    = 2
@@ -18,7 +18,7 @@ const (
 	capabilityAddPath         = 69
 )
 
-// AddPathMode says which way a speaker is able to do ADD-PATH (RFC 7911 §4).
+// AddPathMode is the direction in which a speaker supports ADD-PATH (RFC 7911 §4).
 type AddPathMode uint8
 
 // The modes.
@@ -37,25 +37,28 @@ type AddPathFamily struct {
 // Open is an OPEN message (RFC 4271 §4.2) with the capabilities (RFC 5492) that darkmap uses.
 type Open struct {
 	Version  uint8
-	ASN      bgp.ASN // from the 4-octet AS capability where there is one (RFC 6793)
+	ASN      bgp.ASN // from the 4-octet AS capability if present (RFC 6793)
 	HoldTime uint16  // seconds
 	BGPID    netip.Addr
-	// Families are those of the multiprotocol capability (RFC 4760 §8); empty means IPv4 unicast alone.
+	// Families lists the families of the multiprotocol capability (RFC 4760 §8). Empty means IPv4
+	// unicast alone.
 	Families []AFISAFI
 	AddPath  []AddPathFamily
-	// FourOctetASN, ExtendedMessage (RFC 8654), RouteRefresh and GracefulRestart: the capability is announced.
+	// FourOctetASN, ExtendedMessage (RFC 8654), RouteRefresh and GracefulRestart report whether the
+	// OPEN announces the capability.
 	FourOctetASN, ExtendedMessage, RouteRefresh, GracefulRestart bool
 }
 
-// DecodeOpen parses the body of an OPEN, without the 19-octet header; extended parameter lengths are read (RFC 9072).
-// Unknown parameters and capabilities are passed over. The error is ErrTruncated or ErrBadLength. It keeps nothing of body.
+// DecodeOpen parses the body of an OPEN, without the 19-octet header. It supports extended
+// parameter lengths (RFC 9072) and skips unknown parameters and capabilities. The error is
+// ErrTruncated or ErrBadLength. The result does not refer to body.
 func DecodeOpen(body []byte) (*Open, error) {
 	if len(body) < 10 {
 		return nil, fmt.Errorf("decoding an OPEN of %d octets: %w", len(body), ErrTruncated)
 	}
 	o := &Open{
-		Version: body[0], ASN: bgp.ASN(binary.BigEndian.Uint16(body[1:])), HoldTime: binary.BigEndian.Uint16(body[3:]),
-		BGPID: netip.AddrFrom4([4]byte(body[5:])),
+		Version: body[0], ASN: bgp.ASN(binary.BigEndian.Uint16(body[1:])),
+		HoldTime: binary.BigEndian.Uint16(body[3:]), BGPID: netip.AddrFrom4([4]byte(body[5:])),
 	}
 	n, b, header := int(body[9]), body[10:], 2
 	if n == 255 && len(b) >= 3 && b[0] == 255 {
@@ -85,7 +88,7 @@ func DecodeOpen(body []byte) (*Open, error) {
 	return o, nil
 }
 
-// capabilities reads the value of one capabilities parameter (RFC 5492 §4).
+// capabilities parses the value of one capabilities parameter (RFC 5492 §4).
 func (o *Open) capabilities(b []byte) error {
 	for len(b) > 0 {
 		if len(b) < 2 || int(b[1]) > len(b)-2 {
@@ -118,8 +121,9 @@ func (o *Open) capabilities(b []byte) error {
 	return nil
 }
 
-// AddPathNegotiated tells whether NLRI of the unicast family carry path identifiers from sender to receiver (RFC 7911 §4):
-// the one must be able to send them and the other to receive them. Of a family given twice the last counts.
+// AddPathNegotiated reports whether NLRI of the unicast family carry path identifiers from sender
+// to receiver (RFC 7911 §4). The sender must be able to send them and the receiver to receive them.
+// If a capability lists a family twice, the last entry counts.
 func AddPathNegotiated(sender, receiver *Open, family bgp.Family) bool {
 	return sender.addPathMode(family)&AddPathSend != 0 && receiver.addPathMode(family)&AddPathReceive != 0
 }

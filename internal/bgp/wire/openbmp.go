@@ -12,7 +12,7 @@ const (
 	openBMPMagic = 0x4f424d50 // OBMP
 	openBMPMajor = 1
 	openBMPMinor = 7
-	// openBMPFixed is the header's length where both names are empty: the floor.
+	// openBMPFixed is the minimum length of the header, with both names empty.
 	openBMPFixed = 78
 	openBMPRaw   = 12
 
@@ -20,23 +20,26 @@ const (
 	openBMPFlagIPv6   = 0x40
 )
 
-// OpenBMP is the binary header that OpenBMP's collectors put before what a router sent, version 1.7, and what follows it: on the
-// message bus one raw BMP message a record. Its slices are parts of the record that was parsed.
+// OpenBMP is the binary header, version 1.7, that an OpenBMP collector puts before the data of a
+// router, and the data. On the message bus each record holds one raw BMP message. The slices are
+// parts of the parsed record.
 type OpenBMP struct {
-	// Timestamp is when the collector heard it, microseconds since 1970.
+	// Timestamp is the time of reception at the collector, in microseconds since 1970.
 	Timestamp int64
-	// Collector is the administrator's name of the OpenBMP collector, Group that of the router's group; both may be empty.
+	// Collector is the name that the administrator gave the OpenBMP collector. Group is the name of
+	// the router's group. Both may be empty.
 	Collector, Group []byte
 	// Router is the address of the BMP sender.
 	Router netip.Addr
-	// Rows is how many messages the header says there are; 1 for raw BMP.
+	// Rows is the number of messages according to the header. It is 1 for raw BMP.
 	Rows uint32
-	// BMP holds the message or messages: ParseBMPHeader tells where each ends.
+	// BMP holds the message or messages. ParseBMPHeader finds the end of each.
 	BMP []byte
 }
 
-// ParseOpenBMP reads a record into h. Nothing is copied. The error is ErrTruncated, ErrBadLength or ErrUnsupported (another
-// magic number or version, such as the text headers before 1.7, or a header that is not of a router's raw BMP).
+// ParseOpenBMP parses a record into h. It copies nothing. The error is ErrTruncated, ErrBadLength
+// or ErrUnsupported. ErrUnsupported means another magic number or version, such as the text headers
+// before 1.7, or a header that is not of a router's raw BMP.
 func ParseOpenBMP(b []byte, h *OpenBMP) error {
 	*h = OpenBMP{}
 	if len(b) < openBMPFixed {
@@ -53,18 +56,21 @@ func ParseOpenBMP(b []byte, h *OpenBMP) error {
 		return fmt.Errorf("reading an OpenBMP header: header of %d octets in %d: %w", header, len(b), ErrBadLength)
 	}
 	if uint64(length) != uint64(len(b)-header) || length < BMPHeaderLength {
-		return fmt.Errorf("reading an OpenBMP header: message of %d octets, %d there: %w", length, len(b)-header, ErrBadLength)
+		return fmt.Errorf("reading an OpenBMP header: message of %d octets, %d there: %w",
+			length, len(b)-header, ErrBadLength)
 	}
 	if flags := b[12]; flags&openBMPFlagRouter == 0 || b[13] != openBMPRaw {
-		return fmt.Errorf("reading an OpenBMP header: flags %#02x, type %d are no raw BMP: %w", flags, b[13], ErrUnsupported)
+		return fmt.Errorf("reading an OpenBMP header: flags %#02x, type %d are no raw BMP: %w",
+			flags, b[13], ErrUnsupported)
 	}
 	h.Timestamp = int64(binary.BigEndian.Uint32(b[14:]))*1e6 + int64(binary.BigEndian.Uint32(b[18:]))
 	h.BMP = b[header:]
 	return h.names(b[:header])
 }
 
-// names reads what stands behind the collector's hash (octet 22 to 38): its name, the router's hash, address and group, and the
-// number of rows. b is the header, whose fixed part is there.
+// names parses the fields behind the collector's hash (octets 22 to 38): its name, the hash,
+// address and group of the router, and the number of rows. b is the header and has at least its
+// fixed part.
 func (h *OpenBMP) names(b []byte) error {
 	ipv6 := b[12]&openBMPFlagIPv6 != 0
 	n := int(binary.BigEndian.Uint16(b[38:]))
@@ -84,16 +90,17 @@ func (h *OpenBMP) names(b []byte) error {
 	return nil
 }
 
-// BMPAddPath names a peer of a BMPSession whose received routes carry path identifiers.
+// BMPAddPath identifies a peer of a BMPSession whose received routes carry path identifiers.
 type BMPAddPath struct {
 	Address       netip.Addr `json:"a"`
-	ASN           bgp.ASN    `json:"n,omitempty"` // 0 where it is not known: it stands for all with the address
+	ASN           bgp.ASN    `json:"n,omitempty"` // 0 if unknown: the entry is for all peers with the address
 	Distinguisher uint64     `json:"d,omitempty"`
 	IPv4          bool       `json:"4,omitempty"`
 	IPv6          bool       `json:"6,omitempty"`
 }
 
-// AddPathPeers lists the peers that send path identifiers, for RestoreAddPath of a session that goes on in the middle.
+// AddPathPeers lists the peers that send path identifiers, for RestoreAddPath when a session
+// resumes.
 func (s *BMPSession) AddPathPeers() []BMPAddPath {
 	var list []BMPAddPath
 	for id, p := range s.peers {
@@ -104,12 +111,15 @@ func (s *BMPSession) AddPathPeers() []BMPAddPath {
 	return list
 }
 
-// RestoreAddPath takes the peers as if their Peer Ups had been heard. Of other peers ADD-PATH is taken as off until one is.
+// RestoreAddPath adds the peers as if the session had received their Peer Ups. For any other peer
+// ADD-PATH is off until its Peer Up arrives.
 func (s *BMPSession) RestoreAddPath(list []BMPAddPath) {
 	if s.peers == nil {
 		s.peers = map[BMPNeighbour]bmpPeerState{}
 	}
 	for _, p := range list[:min(len(list), MaxBMPPeers)] {
-		s.peers[BMPNeighbour{address: p.Address, asn: p.ASN, distinguisher: p.Distinguisher}] = bmpPeerState{in: addPath{p.IPv4, p.IPv6}}
+		s.peers[BMPNeighbour{
+			address: p.Address, asn: p.ASN, distinguisher: p.Distinguisher,
+		}] = bmpPeerState{in: addPath{p.IPv4, p.IPv6}}
 	}
 }

@@ -7,34 +7,42 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Stripped says what StripFirstAS did.
+// Stripped is the result of StripFirstAS.
 type Stripped uint8
 
-// What StripFirstAS did.
+// Results of StripFirstAS.
 const (
-	// StripNone: there is no AS_PATH, or none that can be read. The message is as it was.
+	// StripNone: the message has no AS_PATH, or no readable one. It is unchanged.
 	StripNone Stripped = iota
-	// StripAbsent: the path begins with another AS. The message is as it was.
+	// StripAbsent: the path begins with another AS. The message is unchanged.
 	StripAbsent
-	// StripKept: the path begins with one of the ASes, but nothing would be left, or it is the peer's own. The message is as it was.
+	// StripKept: the path begins with one of the ASes, but that AS is the whole path, or it is the
+	// peer's own. The message is unchanged.
 	StripKept
-	// StripPeer: the first AS was removed, and the peer's is the first now.
+	// StripPeer: the first AS was removed. The path begins with the peer's AS now.
 	StripPeer
-	// StripServer: the first AS was removed, and what follows is not the peer's: it is a route server that does not add its own.
+	// StripServer: the first AS was removed. The path begins with an AS other than the peer's now,
+	// because the peer is a route server that does not add its own.
 	StripServer
 )
 
-// String names it for metrics.
+// String returns the name for metrics.
 func (s Stripped) String() string {
 	return [...]string{"none", "absent", "kept", "peer", "server"}[s]
 }
 
-// StripFirstAS removes the first AS of an UPDATE's path where it is one of own: a collector that passes routes on as a speaker
-// inserts itself. peer is who sent the route to the collector; where that is one of own too, its AS has to stand twice. message
-// is whole, from the marker on; asOctets is as in Options. What was rewritten is appended to dst[:0] and returned; where nothing
-// was, message itself is. AS_PATH and AS4_PATH change so that the path that a Decoder merges of them (RFC 6793 §4.2.3) loses its
-// first AS; all else but the lengths stays, octet by octet. width is what AS_PATH was read with, 0 for StripNone: decode with it.
-func StripFirstAS(dst, message []byte, asOctets uint8, own []bgp.ASN, peer bgp.ASN) (out []byte, width uint8, what Stripped) {
+// StripFirstAS removes the first AS of an UPDATE's path if own contains it. A collector that passes
+// routes on as a BGP speaker inserts its AS there. peer is the AS that sent the route to the
+// collector. If own contains peer too, its AS must appear twice. message is whole, with its marker.
+// asOctets is as in Options.
+//
+// StripFirstAS writes a changed message to dst[:0] and returns it. If nothing changes, it returns
+// message itself. It changes AS_PATH and AS4_PATH so that the path that a Decoder merges from them
+// (RFC 6793 §4.2.3) loses its first AS. All other octets except the lengths stay the same. width is
+// the width with which it read AS_PATH, 0 for StripNone; decode the result with it.
+func StripFirstAS(
+	dst, message []byte, asOctets uint8, own []bgp.ASN, peer bgp.ASN,
+) (out []byte, width uint8, what Stripped) {
 	typ, body, err := SplitMessage(message)
 	if err != nil || typ != MessageUpdate {
 		return message, 0, StripNone
@@ -69,13 +77,14 @@ func StripFirstAS(dst, message []byte, asOctets uint8, own []bgp.ASN, peer bgp.A
 	return out, p.width, what
 }
 
-// paths are the values of AS_PATH and AS4_PATH; the latter is nil where it does not count.
+// paths holds the values of AS_PATH and AS4_PATH. as4 is nil if AS4_PATH does not count.
 type paths struct {
 	path, as4 []byte
 	width     uint8
 }
 
-// find looks for the first of each, as a Decoder does. It reports whether there is an AS_PATH and the list can be read.
+// find finds the first AS_PATH and AS4_PATH, as a Decoder does. It reports whether the list is
+// readable and has a non-empty AS_PATH.
 func (p *paths) find(b []byte) bool {
 	for len(b) > 0 {
 		code, header, n, ok := attributeHeader(b)
@@ -94,7 +103,8 @@ func (p *paths) find(b []byte) bool {
 	return len(p.path) > 0
 }
 
-// attributeHeader reads the header of the attribute at the start of b, which is not empty (RFC 4271 §4.3).
+// attributeHeader parses the header of the attribute at the start of b, which is not empty (RFC
+// 4271 §4.3).
 func attributeHeader(b []byte) (code uint8, header, n int, ok bool) {
 	if len(b) < 3 {
 		return 0, 0, 0, false
@@ -109,7 +119,7 @@ func attributeHeader(b []byte) (code uint8, header, n int, ok bool) {
 	return b[1], header, n, n <= len(b)-header
 }
 
-// choose settles the width, and whether AS4_PATH counts. It reports whether AS_PATH can be read.
+// choose determines the width and whether AS4_PATH counts. It reports whether AS_PATH is readable.
 func (p *paths) choose(asOctets uint8) bool {
 	p.width = asOctets
 	if asOctets != 2 && asOctets != 4 {
@@ -124,7 +134,7 @@ func (p *paths) choose(asOctets uint8) bool {
 	return pathFits(p.path, int(p.width))
 }
 
-// replaced reports whether AS4_PATH takes the place of the whole AS_PATH and does not begin with first.
+// replaced reports whether AS4_PATH replaces the whole AS_PATH and does not begin with first.
 func (p *paths) replaced(first bgp.ASN) bool {
 	if p.as4 == nil || pathHops(p.path, 2) != pathHops(p.as4, 4) {
 		return false
@@ -133,7 +143,7 @@ func (p *paths) replaced(first bgp.ASN) bool {
 	return as4 != first
 }
 
-// rewrite appends the attributes to out, without the first AS of the paths.
+// rewrite appends the attributes to out and omits the first AS of the paths.
 func (p *paths) rewrite(out, b []byte, first bgp.ASN) []byte {
 	as4 := p.as4 != nil && pathHops(p.path, 2) <= pathHops(p.as4, 4)
 	if as4 {
@@ -160,7 +170,8 @@ func (p *paths) rewrite(out, b []byte, first bgp.ASN) []byte {
 	return out
 }
 
-// appendStripped appends an attribute's length, as long as it was, and the path v without its first AS.
+// appendStripped appends the length of an attribute, in as many octets as before, and the path v
+// without its first AS.
 func appendStripped(out []byte, header int, v []byte, width int) []byte {
 	cut := width
 	if v[1] == 1 {
@@ -177,8 +188,8 @@ func appendStripped(out []byte, header int, v []byte, width int) []byte {
 	return append(out, v[2+width:]...)
 }
 
-// firstAS returns the first AS of a sound path and the one behind it; 0 where there is none in an AS_SEQUENCE. more tells whether
-// anything is left without the first.
+// firstAS returns the first two ASes of a sound path. Each is 0 if the path has no such AS in an
+// AS_SEQUENCE. more reports whether the path has anything beside the first AS.
 func firstAS(path []byte, width int) (first, next bgp.ASN, more bool) {
 	if len(path) == 0 || bgp.SegmentType(path[0]) != bgp.ASSequence {
 		return 0, 0, len(path) > 0
@@ -202,7 +213,7 @@ func asnAt(b []byte, width int) bgp.ASN {
 	return bgp.ASN(binary.BigEndian.Uint16(b))
 }
 
-// pathHops is pathLength of a sound path's octets.
+// pathHops computes pathLength for the octets of a sound path.
 func pathHops(b []byte, width int) int {
 	n := 0
 	for len(b) > 0 {

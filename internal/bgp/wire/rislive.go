@@ -13,24 +13,25 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// MaxRISLiveMessage caps one JSON object of RIS Live, in octets: an extended BGP message full of prefixes stays below it.
+// MaxRISLiveMessage caps one JSON object of RIS Live, in octets. An extended BGP message full of
+// prefixes stays below it.
 const MaxRISLiveMessage = 1 << 20
 
-// Bounds on what the JSON parser may build and keep, which the octets alone do not give.
+// Bounds on the memory of the JSON parser. The number of octets alone does not bound it.
 const (
 	risMaxValues  = 200_000
 	risMaxDepth   = 32
-	risParserLife = 4 << 20 // octets after which the parser, which never gives memory back, is replaced
+	risParserLife = 4 << 20 // replace the parser after as many octets, because it never frees memory
 	risMaxNames   = 4096
 )
 
-// ErrNotRISLive is JSON that is no message of RIS Live.
+// ErrNotRISLive means JSON that is no message of RIS Live.
 var ErrNotRISLive = errors.New("not a RIS Live message")
 
-// RISLiveKind says what a message of RIS Live is.
+// RISLiveKind is the kind of a message of RIS Live.
 type RISLiveKind uint8
 
-// The kinds. Those up to RISState are ris_message.
+// The kinds. Those up to RISState are of type ris_message.
 const (
 	RISUpdate RISLiveKind = iota + 1
 	RISOpen
@@ -41,15 +42,17 @@ const (
 	RISRRCList
 	RISSubscribeOK
 	RISPong
-	// RISUnknown is a type that the service's manual does not name: to be counted and passed over.
+	// RISUnknown is a type that the manual of the service does not name. Count and skip it.
 	RISUnknown
 )
 
-// String returns the service's own word.
+// String returns the word of the service.
 func (k RISLiveKind) String() string {
 	names := [...]string{
-		RISUpdate: "UPDATE", RISOpen: "OPEN", RISNotification: "NOTIFICATION", RISKeepalive: "KEEPALIVE", RISState: "STATE",
-		RISError: "ris_error", RISRRCList: "ris_rrc_list", RISSubscribeOK: "ris_subscribe_ok", RISPong: "pong", RISUnknown: "unknown",
+		RISUpdate: "UPDATE", RISOpen: "OPEN", RISNotification: "NOTIFICATION",
+		RISKeepalive: "KEEPALIVE", RISState: "STATE", RISError: "ris_error",
+		RISRRCList: "ris_rrc_list", RISSubscribeOK: "ris_subscribe_ok", RISPong: "pong",
+		RISUnknown: "unknown",
 	}
 	if k != 0 && int(k) < len(names) {
 		return names[k]
@@ -57,34 +60,39 @@ func (k RISLiveKind) String() string {
 	return fmt.Sprintf("RIS Live kind %d", uint8(k))
 }
 
-// RISLiveMessage is a message of RIS Live. Its slices belong to the decoder and hold until its next call.
+// RISLiveMessage is a message of RIS Live. Its slices belong to the decoder and are valid until its
+// next call.
 type RISLiveMessage struct {
 	Kind RISLiveKind
-	// Timestamp is the collector's, microseconds since 1970.
+	// Timestamp is the collector's timestamp, in microseconds since 1970.
 	Timestamp int64
-	// Collector is the canonical name, ris/rrc00, of what the message calls its host.
+	// Collector is the canonical name, such as ris/rrc00, of the message's host.
 	Collector string
 	Peer      bgp.Peer
-	// ID names the message for the removal of duplicates; it has had several forms and is never parsed.
+	// ID identifies duplicates of the message. It has had several forms; never parse it.
 	ID []byte
-	// Sent is set where the collector sent the message to the peer.
+	// Sent reports whether the collector sent the message to the peer.
 	Sent bool
-	// Message is the whole BGP message, marker included, and Options say how to read it. It comes from the field raw;
-	// FromJSON is set where it was built from the other fields, because raw was absent or, as RawError says, unusable. Where they are of
-	// no use either, an UPDATE was lost: Message is what there is of raw, or a header alone (Decoder.Salvage).
+	// Message is the whole BGP message with its marker, and Options describe how to decode it.
+	// Message comes from the field raw. If raw is absent, or unusable (RawError), the decoder
+	// builds it from the other fields and sets FromJSON. If those are unusable too, an UPDATE was
+	// lost: Message holds the decoded octets of raw, or a header alone (Decoder.Salvage).
 	Message  []byte
 	Options  Options
 	FromJSON bool
 	RawError error
-	// State is the peer's new state: established for up, idle for down, opensent for connected.
+	// State is the new state of the peer: established for up, idle for down, opensent for
+	// connected.
 	State bgp.FSMState
-	// Text is what the service says in words: the message of a ris_error, the type of an unknown message.
+	// Text is a text from the service: the message of a ris_error, or the type of an unknown
+	// message.
 	Text string
-	// Hosts are the collectors of a ris_rrc_list, as they are spelled there.
+	// Hosts lists the collectors of a ris_rrc_list, in the spelling of the message.
 	Hosts []string
 }
 
-// RISLiveDecoder decodes messages of RIS Live. The zero value is ready. It is not safe for concurrent use.
+// RISLiveDecoder decodes messages of RIS Live. The zero value is ready. It is not safe for
+// concurrent use.
 type RISLiveDecoder struct {
 	parser     *fastjson.Parser
 	life       int
@@ -95,9 +103,9 @@ type RISLiveDecoder struct {
 	scratch    []byte
 }
 
-// Decode decodes one JSON object: {"type": ..., "data": ...}. A ris_message with raw is that BGP message; without, the other
-// fields are encoded as one, so that all that follows reads every source the same way. The error is ErrNotRISLive, or says
-// which field is wrong.
+// Decode decodes one JSON object: {"type": ..., "data": ...}. It takes the BGP message of a
+// ris_message from raw. Without raw it encodes the other fields as a BGP message, so that later
+// steps read every source in the same way. The error is ErrNotRISLive, or names the faulty field.
 func (d *RISLiveDecoder) Decode(line []byte, m *RISLiveMessage) error {
 	*m = RISLiveMessage{}
 	if d.quick(line, m) {
@@ -138,14 +146,15 @@ func (d *RISLiveDecoder) Decode(line []byte, m *RISLiveMessage) error {
 	return nil
 }
 
-// parse checks the bounds and parses.
+// parse checks the bounds and parses the JSON.
 func (d *RISLiveDecoder) parse(line []byte) (*fastjson.Value, error) {
 	switch {
 	case len(line) > MaxRISLiveMessage:
 		return nil, fmt.Errorf("parsing JSON of %d octets: %w", len(line), ErrBadLength)
 	case bytes.Count(line, []byte{','}) > risMaxValues:
 		return nil, fmt.Errorf("parsing JSON of more than %d values: %w", risMaxValues, ErrBadLength)
-	case bytes.Count(line, []byte{'['})+bytes.Count(line, []byte{'{'}) > risMaxDepth && jsonDepth(line) > risMaxDepth:
+	case bytes.Count(line, []byte{'['})+bytes.Count(line, []byte{'{'}) > risMaxDepth &&
+		jsonDepth(line) > risMaxDepth:
 		return nil, fmt.Errorf("parsing JSON nested more than %d deep: %w", risMaxDepth, ErrBadLength)
 	}
 	if d.parser == nil || d.life > risParserLife {
@@ -160,7 +169,7 @@ func (d *RISLiveDecoder) parse(line []byte) (*fastjson.Value, error) {
 	return v, nil
 }
 
-// jsonDepth is how deep objects and arrays are nested.
+// jsonDepth returns the depth of nested objects and arrays.
 func jsonDepth(b []byte) int {
 	depth, most, inString := 0, 0, false
 	for i := 0; i < len(b); i++ {
@@ -217,7 +226,7 @@ func (d *RISLiveDecoder) message(data *fastjson.Value, m *RISLiveMessage) error 
 	return nil
 }
 
-// risState maps the service's words to states of the finite state machine.
+// risState maps a word of the service to a state of the finite state machine.
 func risState(word []byte) (bgp.FSMState, error) {
 	switch string(word) {
 	case "up":
@@ -263,7 +272,8 @@ func (d *RISLiveDecoder) bgp(data *fastjson.Value, want MessageType, m *RISLiveM
 	return err
 }
 
-// lostUpdate is what stands for an UPDATE that was lost: raw as far as it was read, if there is one, else the header of the shortest.
+// lostUpdate returns the octets that represent a lost UPDATE: the decoded octets of raw if they are
+// an UPDATE, else the header of the shortest UPDATE.
 func (d *RISLiveDecoder) lostUpdate(raw bool) []byte {
 	if raw && len(d.raw) > HeaderLength && MessageType(d.raw[18]) == MessageUpdate {
 		return d.raw
@@ -272,7 +282,7 @@ func (d *RISLiveDecoder) lostUpdate(raw bool) []byte {
 	return d.raw
 }
 
-// unhex decodes raw and checks that it is a whole message of the type that the JSON says.
+// unhex decodes raw and checks that it is a whole message of the type in the JSON.
 func (d *RISLiveDecoder) unhex(raw []byte, want MessageType, m *RISLiveMessage) error {
 	n := len(raw) / 2
 	if cap(d.raw) < n {
@@ -294,7 +304,7 @@ func (d *RISLiveDecoder) unhex(raw []byte, want MessageType, m *RISLiveMessage) 
 	return nil
 }
 
-// timestamp reads seconds with a fraction, without going through a float.
+// timestamp parses seconds with a fraction, without a float.
 func (d *RISLiveDecoder) timestamp(v *fastjson.Value) (int64, error) {
 	if v == nil || v.Type() != fastjson.TypeNumber {
 		return 0, errors.New("field timestamp: missing or no number")
@@ -303,7 +313,7 @@ func (d *RISLiveDecoder) timestamp(v *fastjson.Value) (int64, error) {
 	return risTime(d.scratch)
 }
 
-// risTime reads seconds with a fraction.
+// risTime parses seconds with a fraction. It returns microseconds.
 func risTime(text []byte) (int64, error) {
 	seconds, fraction, _ := bytes.Cut(text, []byte{'.'})
 	us, err := strconv.ParseUint(string(seconds), 10, 34)
@@ -323,7 +333,7 @@ func risTime(text []byte) (int64, error) {
 	return int64(us), nil
 }
 
-// peer reads peer and peer_asn; old and new data write the number as a string.
+// peer parses peer and peer_asn. Some data have the AS number as a string, others as a number.
 func (d *RISLiveDecoder) peer(data *fastjson.Value) (bgp.Peer, error) {
 	var p bgp.Peer
 	addr, err := d.address(data.GetStringBytes("peer"))
@@ -345,7 +355,7 @@ func (d *RISLiveDecoder) peer(data *fastjson.Value) (bgp.Peer, error) {
 	return bgp.Peer{Address: addr, ASN: n}, nil
 }
 
-// address reads a peer's address, from memory where it can.
+// address parses a peer's address, or takes it from its cache.
 func (d *RISLiveDecoder) address(text []byte) (netip.Addr, error) {
 	addr, ok := d.addresses[string(text)]
 	if ok {

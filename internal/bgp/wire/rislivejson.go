@@ -14,17 +14,20 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// errNoPrefixes: an UPDATE of which the JSON shows nothing, such as an End-of-RIB; the family is not said.
+// errNoPrefixes means an UPDATE whose JSON has no prefix, such as an End-of-RIB. The JSON does not
+// contain its family.
 var errNoPrefixes = errors.New("an UPDATE without prefixes and without raw")
 
-// risBuilder encodes the JSON fields of RIS Live as BGP messages with 4-octet AS numbers. Of an OPEN only what darkmap reads
-// is kept, of attributes those that the JSON has. IPv6, and IPv4 with an IPv6 next hop, go into MP_REACH_NLRI with the first
-// next hop that is not link-local; a prefix that stands under two next hops is taken once.
+// risBuilder encodes the JSON fields of RIS Live as BGP messages with 4-octet AS numbers. It keeps
+// those fields of an OPEN that darkmap reads, and those attributes that the JSON has. IPv6
+// prefixes, and IPv4 prefixes with an IPv6 next hop, go into MP_REACH_NLRI with the first next hop
+// that is not link-local. It takes a prefix under two next hops once.
 type risBuilder struct {
 	buf        []byte
 	withdrawn4 []byte
 	withdrawn6 []byte
-	// reach4 are IPv4 prefixes with an IPv4 next hop; mp by family those of MP_REACH_NLRI.
+	// reach4 holds IPv4 prefixes with an IPv4 next hop. mp holds the prefixes of MP_REACH_NLRI by
+	// family.
 	reach4  []byte
 	next4   netip.Addr
 	mp      [len(bgp.Families) + 1][]byte
@@ -33,7 +36,7 @@ type risBuilder struct {
 	segment []bgp.ASN
 }
 
-// build encodes one message; the result holds until the next call.
+// build encodes one message. The result is valid until the next call.
 func (b *risBuilder) build(data *fastjson.Value, typ MessageType) ([]byte, error) {
 	b.buf = appendHeader(b.buf[:0], typ)
 	var err error
@@ -66,7 +69,7 @@ func (b *risBuilder) notification(v *fastjson.Value) error {
 		return fmt.Errorf("field notification: subcode: %w", err)
 	}
 	b.buf = append(b.buf, byte(code), byte(sub))
-	// The service's data begin with the two codes.
+	// The data of the service begin with the two codes.
 	if text := v.GetStringBytes("data"); len(text) > 4 {
 		data, err := hex.DecodeString(string(text[4:]))
 		if err != nil {
@@ -155,7 +158,7 @@ func (b *risBuilder) update(data *fastjson.Value) error {
 	return nil
 }
 
-// announcement sorts the prefixes of one next hop.
+// announcement adds the prefixes of one next hop to their fields.
 func (b *risBuilder) announcement(v *fastjson.Value) error {
 	hop, err := nextHop(v.GetStringBytes("next_hop"))
 	if err != nil {
@@ -207,12 +210,14 @@ func (b *risBuilder) attributes(data *fastjson.Value) error {
 		}
 	}
 	if len(b.withdrawn6) > 0 {
-		b.attribute(flagOptional, typeMPUnreach, []byte{0, byte(bgp.AFIIPv6), byte(bgp.SAFIUnicast)}, b.withdrawn6)
+		b.attribute(flagOptional, typeMPUnreach,
+			[]byte{0, byte(bgp.AFIIPv6), byte(bgp.SAFIUnicast)}, b.withdrawn6)
 	}
 	return nil
 }
 
-// attribute appends one attribute, always with an extended length. A value that is too long makes the message too long.
+// attribute appends one attribute, always with an extended length. A value that is too long makes
+// the message too long.
 func (b *risBuilder) attribute(flags, typ uint8, parts ...[]byte) {
 	n := 0
 	for _, p := range parts {
@@ -260,7 +265,7 @@ func (b *risBuilder) originAndPath(data *fastjson.Value) error {
 	return nil
 }
 
-// optional appends MED, AGGREGATOR and COMMUNITIES where the JSON has them.
+// optional appends MED, AGGREGATOR and COMMUNITIES if the JSON has them.
 func (b *risBuilder) optional(data *fastjson.Value) error {
 	if v := data.Get("med"); v != nil && v.Type() != fastjson.TypeNull {
 		med, err := number(v, math.MaxUint32)
@@ -279,7 +284,8 @@ func (b *risBuilder) optional(data *fastjson.Value) error {
 		if err != nil || !addr.Is4() {
 			return fmt.Errorf("field aggregator: no IPv4 address: %q", address[:min(len(address), 32)])
 		}
-		b.attribute(flagOptional|flagTransitive, typeAggregator, binary.BigEndian.AppendUint32(nil, uint32(asn)), addr.AsSlice())
+		b.attribute(flagOptional|flagTransitive, typeAggregator,
+			binary.BigEndian.AppendUint32(nil, uint32(asn)), addr.AsSlice())
 	}
 	var communities []byte
 	for _, c := range data.GetArray("community") {
@@ -301,7 +307,7 @@ func (b *risBuilder) optional(data *fastjson.Value) error {
 	return nil
 }
 
-// jsonPrefix reads a prefix in any spelling, host bits masked.
+// jsonPrefix parses a prefix in any spelling and masks host bits.
 func jsonPrefix(v *fastjson.Value) (netip.Prefix, error) {
 	text := v.GetStringBytes()
 	p, err := netip.ParsePrefix(string(text))
@@ -311,7 +317,7 @@ func jsonPrefix(v *fastjson.Value) (netip.Prefix, error) {
 	return p.Masked(), nil
 }
 
-// nextHop reads "global" or "global,link-local".
+// nextHop parses "global" or "global,link-local" and returns the first address.
 func nextHop(text []byte) (netip.Addr, error) {
 	first, _, _ := bytes.Cut(text, []byte{','})
 	a, err := netip.ParseAddr(string(first))
@@ -321,7 +327,7 @@ func nextHop(text []byte) (netip.Addr, error) {
 	return a, nil
 }
 
-// number reads a whole number of at most limit.
+// number parses a whole number of at most limit.
 func number(v *fastjson.Value, limit uint64) (uint64, error) {
 	if v == nil {
 		return 0, errors.New("missing")

@@ -8,8 +8,9 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// pathWidth finds how many octets an AS number has in the UPDATE's AS_PATH. Some raw of 2019 has two without saying so. The
-// width that parses to the path's end is it; where both do, two is it only if the JSON path says the same.
+// pathWidth returns the width of AS numbers in the UPDATE's AS_PATH, in octets. In some data of
+// 2019 the field raw has a width of two without any mark. The width that parses to the end of the
+// path is the right one. If both do, the width is two only if the JSON path is the same.
 func (d *RISLiveDecoder) pathWidth(body []byte, path *fastjson.Value) uint8 {
 	width, certain := certainWidth(body)
 	if certain {
@@ -23,7 +24,7 @@ func (d *RISLiveDecoder) pathWidth(body []byte, path *fastjson.Value) uint8 {
 	return 4
 }
 
-// certainWidth is what the UPDATE's AS_PATH says by itself.
+// certainWidth returns the width of AS numbers that the UPDATE's AS_PATH determines by itself.
 func certainWidth(body []byte) (width uint8, certain bool) {
 	_, attributes, _, err := splitUpdate(body)
 	if err != nil {
@@ -39,7 +40,7 @@ func certainWidth(body []byte) (width uint8, certain bool) {
 	return 4, false
 }
 
-// findASPath returns the value of AS_PATH; nil without one.
+// findASPath returns the value of AS_PATH, or nil if the list has none.
 func findASPath(attributes []byte) []byte {
 	for b := attributes; len(b) >= 3; {
 		header, n := 3, int(b[2])
@@ -60,7 +61,8 @@ func findASPath(attributes []byte) []byte {
 	return nil
 }
 
-// samePath reports whether the AS numbers of path, sets flattened, are those of the JSON path. path fits width.
+// samePath reports whether path, with flattened sets, has the AS numbers of the JSON path. path
+// parses with width.
 func samePath(path []byte, width int, want *fastjson.Value) bool {
 	flat := flatten(nil, want)
 	for len(path) > 0 {
@@ -69,8 +71,11 @@ func samePath(path []byte, width int, want *fastjson.Value) bool {
 			if len(flat) == 0 {
 				return false
 			}
-			// In two octets AS_TRANS stands for what needs four (RFC 6793 §4.2.2); the JSON path is merged already.
-			if a := readASN(path[2+i*width:], width); a != flat[0] && (width == 4 || a != asTrans || flat[0] <= 0xffff) {
+			// With a width of two, AS_TRANS replaces an AS number of four octets (RFC 6793 §4.2.2).
+			// The JSON path is merged already.
+			if a := readASN(path[2+i*width:], width); a != flat[0] &&
+				(width == 4 ||
+					a != asTrans || flat[0] <= 0xffff) {
 				return false
 			}
 			flat = flat[1:]
@@ -80,7 +85,7 @@ func samePath(path []byte, width int, want *fastjson.Value) bool {
 	return len(flat) == 0
 }
 
-// flatten appends the AS numbers of a JSON path, in order. What is no AS number becomes 0.
+// flatten appends the AS numbers of a JSON path, in order. A value that is no AS number becomes 0.
 func flatten(dst []bgp.ASN, v *fastjson.Value) []bgp.ASN {
 	for _, e := range v.GetArray() {
 		if e.Type() == fastjson.TypeArray {

@@ -6,23 +6,25 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// risFields are the values of a frame's fields as they stand in it: strings without their quotes. nil is absent.
+// risFields holds the values of a frame's fields as octets of the frame. A string has no quotes.
+// nil means absent.
 type risFields struct {
-	outer                                        []byte // the type of the envelope
+	outer                                        []byte // type of the envelope
 	timestamp, peer, peerASN, id, host, typ, raw []byte
 	direction                                    []byte
 }
 
-// RISLiveHead is what tells one ris_message from another. Its slices are parts of the frame.
+// RISLiveHead holds the fields that identify a ris_message. Its slices are parts of the frame.
 type RISLiveHead struct {
-	// Timestamp is the collector's, microseconds since 1970.
+	// Timestamp is the collector's timestamp, in microseconds since 1970.
 	Timestamp int64
-	// Host is the collector as it is spelled there; ID and Peer are empty where the message has none.
+	// Host is the collector in the spelling of the message. ID and Peer are empty if absent.
 	Host, ID, Peer []byte
 }
 
-// ScanRISLive finds the head of a ris_message without decoding it. It reports false for everything
-// else, and for what only RISLiveDecoder understands, such as escapes in those fields.
+// ScanRISLive extracts the head of a ris_message without decoding the message. It returns false for
+// any other frame, and for a message that only RISLiveDecoder understands, such as one with escapes
+// in these fields.
 func ScanRISLive(frame []byte, h *RISLiveHead) bool {
 	var f risFields
 	if !scanRIS(frame, &f) || string(f.outer) != "ris_message" || f.host == nil {
@@ -36,8 +38,8 @@ func ScanRISLive(frame []byte, h *RISLiveHead) bool {
 	return true
 }
 
-// quick decodes the usual message, whose raw can be used, without building the JSON's values. It reports false, and leaves
-// the rest to the parser, for all others, wrong ones too.
+// quick decodes the usual message, one with a usable raw, without building JSON values. It returns
+// false for all others, and for faulty ones. The parser handles those.
 func (d *RISLiveDecoder) quick(line []byte, m *RISLiveMessage) bool {
 	var f risFields
 	if len(line) > MaxRISLiveMessage || !scanRIS(line, &f) || string(f.outer) != "ris_message" {
@@ -80,7 +82,8 @@ func (d *RISLiveDecoder) quick(line []byte, m *RISLiveMessage) bool {
 	return true
 }
 
-// scanRIS finds the fields of a frame: {"type": ..., "data": {...}}. It reports false where it cannot.
+// scanRIS extracts the fields of a frame: {"type": ..., "data": {...}}. It returns false if it
+// cannot.
 func scanRIS(b []byte, f *risFields) bool {
 	s := risScanner{b: b}
 	ok := s.object(func(key []byte) bool {
@@ -97,13 +100,13 @@ func scanRIS(b []byte, f *risFields) bool {
 	return ok && s.peek() == 0 && s.i == len(b)
 }
 
-// risScanner walks over JSON. It checks no more than it needs to find its way.
+// risScanner walks over JSON. It checks only as much of the syntax as it needs.
 type risScanner struct {
 	b []byte
 	i int
 }
 
-// field takes a value of data.
+// field takes the value of a member of data.
 func (s *risScanner) field(key []byte, f *risFields) bool {
 	switch string(key) {
 	case "timestamp":
@@ -126,7 +129,7 @@ func (s *risScanner) field(key []byte, f *risFields) bool {
 	return s.skip()
 }
 
-// peek passes blanks and returns the next octet, 0 at the end.
+// peek skips blanks and returns the next octet, or 0 at the end.
 func (s *risScanner) peek() byte {
 	for s.i < len(s.b) {
 		switch c := s.b[s.i]; c {
@@ -139,7 +142,8 @@ func (s *risScanner) peek() byte {
 	return 0
 }
 
-// object walks over an object; member is called in front of each value and passes it.
+// object walks over an object. It calls member before each value, and member must consume the
+// value.
 func (s *risScanner) object(member func(key []byte) bool) bool {
 	if s.peek() != '{' {
 		return false
@@ -170,7 +174,7 @@ func (s *risScanner) object(member func(key []byte) bool) bool {
 	}
 }
 
-// text passes a string and returns what stands in it; it fails where that has escapes.
+// text consumes a string and returns its content. It fails if the string has escapes.
 func (s *risScanner) text() ([]byte, bool) {
 	if s.peek() != '"' {
 		return nil, false
@@ -184,7 +188,7 @@ func (s *risScanner) text() ([]byte, bool) {
 	return rest[:n:n], true
 }
 
-// take passes a string or a number and keeps it, if it is the field's first.
+// take consumes a string or a number. It stores the value in *to if the field has none yet.
 func (s *risScanner) take(to *[]byte) bool {
 	var value []byte
 	if s.peek() == '"' {
@@ -205,7 +209,7 @@ func (s *risScanner) take(to *[]byte) bool {
 	return true
 }
 
-// skip passes any value.
+// skip consumes any value.
 func (s *risScanner) skip() bool {
 	switch s.peek() {
 	case '"':
@@ -226,7 +230,7 @@ func (s *risScanner) skip() bool {
 	return false
 }
 
-// skipNested passes an object or array.
+// skipNested consumes an object or array.
 func (s *risScanner) skipNested() bool {
 	depth := 0
 	for s.i < len(s.b) {
@@ -249,7 +253,7 @@ func (s *risScanner) skipNested() bool {
 	return false
 }
 
-// skipText passes a string, escapes included.
+// skipText consumes a string with its escapes.
 func (s *risScanner) skipText() bool {
 	for s.i++; s.i < len(s.b); s.i++ {
 		switch s.b[s.i] {

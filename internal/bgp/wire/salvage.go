@@ -8,13 +8,15 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Salvage reads what can be told of a message that SplitMessage or DecodeUpdate refuses: one that is cut (its header says more octets
-// than there are), or whose fields cannot be read. message begins with the marker. ok is false where it is no UPDATE: then nothing was
-// lost.
+// Salvage decodes the readable parts of a message that SplitMessage or DecodeUpdate rejects. Such a
+// message is cut (its header announces more octets than it has), or its fields are unreadable.
+// message begins with the marker. ok is false if it is no UPDATE: then nothing was lost.
 //
-// The fields are read in the order of RFC 7606 §5.1. Prefixes that are withdrawn count as far as they stand whole in front of a cut, so
-// do those that are announced if all path attributes stand there too. In a message that is not cut, withdrawals count, of a field that
-// cannot be read those in front of the fault, and prefixes that are announced are in Update.Unknown. Update.Lost holds the families of which prefixes may be missing.
+// Salvage reads the fields in the order of RFC 7606 §5.1. In a message that is cut, withdrawn
+// prefixes count if they are whole before the cut. Announced prefixes count if all path attributes
+// are before the cut too. In a message that is not cut, withdrawn prefixes count; in an unreadable
+// field only those before the fault do. Its announced prefixes go into Update.Unknown. Update.Lost
+// holds the families whose prefixes may be incomplete.
 func (d *Decoder) Salvage(message []byte, o Options) (u *Update, ok bool) {
 	d.reset(o)
 	said, body := 0, []byte(nil)
@@ -24,7 +26,8 @@ func (d *Decoder) Salvage(message []byte, o Options) (u *Update, ok bool) {
 		}
 		said, body = int(binary.BigEndian.Uint16(message[16:]))-HeaderLength, message[HeaderLength:]
 	}
-	if said < 4 || len(body) < 2 || binary.BigEndian.Uint64(message)&binary.BigEndian.Uint64(message[8:]) != 1<<64-1 {
+	if said < 4 || len(body) < 2 ||
+		binary.BigEndian.Uint64(message)&binary.BigEndian.Uint64(message[8:]) != 1<<64-1 {
 		d.lose(bgp.IPv4, bgp.IPv6)
 		return &d.update, true
 	}
@@ -33,12 +36,14 @@ func (d *Decoder) Salvage(message []byte, o Options) (u *Update, ok bool) {
 	return &d.update, true
 }
 
-// LostUpdate reports whether raw, of which err is SplitMessage's, may have been an UPDATE: what Salvage is for.
+// LostUpdate reports whether raw may have been an UPDATE and needs Salvage. err is the error of
+// SplitMessage(raw).
 func LostUpdate(raw []byte, err error) bool {
-	return err != nil && (len(raw) < HeaderLength || errors.Is(err, ErrBadMarker) || MessageType(raw[18]) == MessageUpdate)
+	return err != nil && (len(raw) < HeaderLength || errors.Is(err, ErrBadMarker) ||
+		MessageType(raw[18]) == MessageUpdate)
 }
 
-// lose notes that prefixes of the families may be missing.
+// lose records that prefixes of the families may be missing.
 func (d *Decoder) lose(families ...bgp.Family) {
 	for _, f := range families {
 		if !slices.Contains(d.update.Lost, f) {
@@ -47,14 +52,15 @@ func (d *Decoder) lose(families ...bgp.Family) {
 	}
 }
 
-// salvage reads one message.
+// salvage holds the state for one message.
 type salvage struct {
 	d   *Decoder
 	o   Options
 	cut bool
 }
 
-// fields reads the three fields of an UPDATE of which the octets b are there and said were sent.
+// fields reads the three fields of an UPDATE. b holds the available octets, said is the number of
+// octets that the header announces.
 func (s *salvage) fields(b []byte, said int) {
 	d := s.d
 	n := int(binary.BigEndian.Uint16(b))
@@ -67,7 +73,7 @@ func (s *salvage) fields(b []byte, said int) {
 	s.withdrawn(withdrawn, nlriField{family: ipv4, cut: len(withdrawn) < n})
 	if len(withdrawn) < n {
 		d.lose(bgp.IPv4)
-		if said > n+4 { // path attributes follow, and may be of any family
+		if said > n+4 { // path attributes follow, which may be of any family
 			d.lose(bgp.IPv6)
 		}
 		return
@@ -95,7 +101,8 @@ func (s *salvage) fields(b []byte, said int) {
 	s.announcements(whole, said-2-n > 0)
 }
 
-// announcements settles what becomes of what was announced: it counts if all attributes are there and only the end is cut off.
+// announcements decides about the announced prefixes: they count if all attributes are available
+// and only the end of the message is cut.
 func (s *salvage) announcements(whole, nlri bool) {
 	d := s.d
 	u := &d.update
@@ -112,14 +119,15 @@ func (s *salvage) announcements(whole, nlri bool) {
 	u.Announced, u.TreatAsWithdraw = u.Announced[:0], false
 }
 
-// nlriField is a field of prefixes: an attribute's (mp), or the message's own. The end of one that is cut is not there.
+// nlriField is a field of prefixes. It belongs to an MP attribute (mp) or to the message itself.
+// The end of a cut field is missing.
 type nlriField struct {
 	family  AFISAFI
 	mp, cut bool
 }
 
-// withdrawn reads the withdrawals of b. Of a field that cannot be read those in front of the fault count, up to the first that is so short
-// that the fault may lie before it.
+// withdrawn reads the withdrawn prefixes of b. In an unreadable field those before the fault count,
+// up to the first prefix so short that the fault may be before it.
 func (s *salvage) withdrawn(b []byte, f nlriField) {
 	u := &s.d.update
 	first := len(u.Withdrawn)
@@ -133,7 +141,7 @@ func (s *salvage) withdrawn(b []byte, f nlriField) {
 	u.Withdrawn = out
 }
 
-// announced reads the announcements of b: none where the field cannot be read.
+// announced reads the announced prefixes of b. It takes none if the field is unreadable.
 func (s *salvage) announced(b []byte, f nlriField) {
 	u := &s.d.update
 	if out, sound := s.run(u.Announced, b, f); sound {
@@ -141,7 +149,8 @@ func (s *salvage) announced(b []byte, f nlriField) {
 	}
 }
 
-// run appends the prefixes of a field: all of them, or those in front of the cut or of what cannot be read; then sound is false.
+// run appends the prefixes of a field. If the field is cut or unreadable, it appends the prefixes
+// before the cut or the fault. sound is false if the field is unreadable.
 func (s *salvage) run(dst []NLRI, b []byte, f nlriField) (out []NLRI, sound bool) {
 	if f.cut {
 		b = s.whole(b, f.family)
@@ -158,7 +167,8 @@ func (s *salvage) run(dst []NLRI, b []byte, f nlriField) (out []NLRI, sound bool
 	return out, err == nil
 }
 
-// whole is what stands in front of the first prefix of b that is cut, read as pathids.go says.
+// whole returns the octets of b before the first cut prefix. It decides about path identifiers as
+// pathids.go describes.
 func (s *salvage) whole(b []byte, f AFISAFI) []byte {
 	least, most := lengths(f.AFI)
 	marked := s.o.AddPathIPv4
@@ -175,7 +185,8 @@ func (s *salvage) whole(b []byte, f AFISAFI) []byte {
 	return plain
 }
 
-// wholeOctets is how many octets of b the whole prefixes at its start take, with as many octets before each.
+// wholeOctets returns the number of octets of the whole prefixes at the start of b. Each prefix has
+// skip octets before it.
 func wholeOctets(b []byte, skip int) int {
 	n := 0
 	for n+skip < len(b) {
@@ -188,7 +199,8 @@ func wholeOctets(b []byte, skip int) int {
 	return n
 }
 
-// attributes reads the path attributes of b, or, where not all are there, those that name prefixes.
+// attributes reads the path attributes of b. If they are not all available, it reads only those
+// that contain prefixes.
 func (s *salvage) attributes(b []byte, whole bool) {
 	d := s.d
 	for rest := b; len(rest) > 0; {
@@ -206,7 +218,7 @@ func (s *salvage) attributes(b []byte, whole bool) {
 			d.malformed(code, "appears more than once", AttributeDiscard)
 			continue
 		case whole:
-			_ = d.attribute(code, value, s.o, false) // fails for MP_REACH_NLRI and MP_UNREACH_NLRI only
+			_ = d.attribute(code, value, s.o, false) // fails only for MP_REACH_NLRI and MP_UNREACH_NLRI
 		}
 		if code < 64 {
 			d.list.seen |= 1 << code
@@ -215,7 +227,7 @@ func (s *salvage) attributes(b []byte, whole bool) {
 	}
 }
 
-// partial reads the attribute at the start of b, whose end is not there.
+// partial reads the attribute at the start of b, whose end is missing.
 func (s *salvage) partial(b []byte) {
 	d := s.d
 	header := 3
@@ -228,7 +240,8 @@ func (s *salvage) partial(b []byte) {
 	d.lose(bgp.IPv4, bgp.IPv6)
 }
 
-// mp reads the prefixes of MP_REACH_NLRI or MP_UNREACH_NLRI as far as they are there; cut says that the end is not.
+// mp reads the available prefixes of MP_REACH_NLRI or MP_UNREACH_NLRI. cut means that the end is
+// missing.
 func (s *salvage) mp(code uint8, v []byte, cut bool) {
 	d := s.d
 	if len(v) < 3 {

@@ -10,23 +10,25 @@ import (
 	"strconv"
 )
 
-// Answer is the output of a statement as it comes. The caller closes it.
+// Answer is the output of a statement, as a stream. The caller closes it.
 //
-// A statement can fail after it has begun to answer. The server then writes its error behind the output and ends the
-// connection. Read returns the output alone, and then the error as a *QueryError.
+// A statement can fail after the server has sent a part of the output. The server then writes its
+// error behind the output and closes the connection. Read returns the output without the error, and
+// then the error as a *QueryError.
 type Answer struct {
-	// Format is the format of the output, which the statement may have chosen; empty where the server does not say it.
+	// Format is the format of the output. The statement may have chosen it. It is empty if the
+	// server does not report it.
 	Format string
 	// ContentType is the media type of the format.
 	ContentType string
 
 	body io.ReadCloser
-	tag  string // stands at the begin and end of an error; empty where the server is too old
+	tag  string // delimits an error; empty if the server is too old
 	held []byte // octets that may belong to an error
-	err  error  // of the body
+	err  error  // error of the body
 }
 
-// newAnswer takes the body of a response.
+// newAnswer returns the Answer of a response.
 func newAnswer(resp *http.Response) *Answer {
 	h := resp.Header
 	return &Answer{
@@ -35,10 +37,11 @@ func newAnswer(resp *http.Response) *Answer {
 	}
 }
 
-// maxTail bounds the octets of an error behind the output: its message (the server cuts it at 16 KiB) and the marks.
+// maxTail caps the octets of an error behind the output: the message, which the server cuts at 16
+// KiB, and the marks.
 const maxTail = 20 << 10
 
-// Read returns output. It holds the last maxTail octets back until the body has ended.
+// Read returns output. It withholds the last maxTail octets until the body has ended.
 func (a *Answer) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
@@ -62,7 +65,7 @@ func (a *Answer) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// fill reads behind what is held, about n octets.
+// fill reads about n octets behind the held ones.
 func (a *Answer) fill(n int) (int, error) {
 	if want := len(a.held) + max(n, 4<<10); cap(a.held) < want {
 		a.held = append(make([]byte, 0, want+maxTail), a.held...)
@@ -70,10 +73,10 @@ func (a *Answer) fill(n int) (int, error) {
 	return a.body.Read(a.held[len(a.held):cap(a.held)])
 }
 
-// errorCode finds the code in the server's message.
+// errorCode matches the code in the server's message.
 var errorCode = regexp.MustCompile(`^Code: ([0-9]+)\.`)
 
-// takeError cuts the server's error off what is held, and makes it the error of the body.
+// takeError removes the server's error from the held octets and sets it as the error of the body.
 func (a *Answer) takeError() {
 	if a.tag == "" || errors.Is(a.err, io.EOF) {
 		return
@@ -94,7 +97,7 @@ func (a *Answer) takeError() {
 	a.held, a.err = a.held[:i], e
 }
 
-// Close ends the answer, also where it was not read to its end.
+// Close ends the answer. The caller need not have read all of it.
 func (a *Answer) Close() error {
 	if err := a.body.Close(); err != nil {
 		return fmt.Errorf("asking ClickHouse: %w", err)

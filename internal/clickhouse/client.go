@@ -18,7 +18,7 @@ import (
 
 const dialTimeout = 5 * time.Second
 
-// Open connects and pings: over the native protocol, or over HTTP to the embedded engine. The
+// Open connects and pings. It uses the native protocol, or HTTP for the embedded engine. The
 // database need not exist yet for queries that name it. The connection is safe for concurrent use.
 func Open(ctx context.Context, s Server) (driver.Conn, error) {
 	opt := &clickhouse.Options{
@@ -53,11 +53,11 @@ func Open(ctx context.Context, s Server) (driver.Conn, error) {
 	return conn, nil
 }
 
-// answerLimit bounds how long a statement may take until its answer begins.
+// answerLimit caps the time from a statement to the beginning of its answer.
 const answerLimit = 10 * time.Minute
 
-// authorized is a transport whose requests carry the server's login and key, in the place of any
-// other.
+// authorized is a transport that sets the server's login and key in each request. They replace any
+// other login.
 type authorized struct {
 	*http.Transport
 	server Server
@@ -75,34 +75,38 @@ type Query struct {
 	SQL string
 	// Format is a ClickHouse output format for statements that name none; empty is TSV.
 	Format string
-	// Database is where tables without a database are looked for; empty is the user's own.
+	// Database is the default database for tables without one. If empty, it is that of the user.
 	Database string
 	// ID names the query, so that it can be killed.
 	ID string
 	// Settings are ClickHouse settings.
 	Settings map[string]string
-	// External are rows that go with the query; nil is none. The text is then part of the address: at most some hundred thousand octets.
+	// External holds rows that the request carries; nil is none. With External the SQL text is part
+	// of the URL, so it has at most some hundred thousand octets.
 	External *External
-	// Body is what an INSERT with FORMAT at its end takes; nil is nothing. It does not go together with External.
+	// Body is the data of an INSERT that ends with FORMAT; nil is none. It cannot be combined with
+	// External.
 	Body io.Reader
 }
 
-// QueryError is what the server says to a statement that failed, in one line.
+// QueryError is the server's error for a failed statement, in one line.
 type QueryError struct {
 	Message string
-	// Code is the server's code of the exception; 0 where it gave none.
+	// Code is the server's code of the exception. It is 0 if the server gave none.
 	Code int
 }
 
 // Error returns the server's message.
 func (e *QueryError) Error() string { return e.Message }
 
-// HTTP runs one statement over the HTTP interface and returns its output as it comes; the caller
-// closes it. A statement that fails gives a *QueryError, here or when its output is read. Ending ctx
-// does not end the statement: kill it by its ID.
+// HTTP runs one statement over the HTTP interface and returns its output as a stream; the caller
+// closes it. If the statement fails, the *QueryError comes from HTTP or from reading the output.
+// The end of ctx does not end the statement: kill it by its ID.
 func (s Server) HTTP(ctx context.Context, q Query) (*Answer, error) {
 	v := url.Values{}
-	for name, value := range map[string]string{"default_format": q.Format, "database": q.Database, "query_id": q.ID} {
+	for name, value := range map[string]string{
+		"default_format": q.Format, "database": q.Database, "query_id": q.ID,
+	} {
 		if value != "" {
 			v.Set(name, value)
 		}
@@ -120,7 +124,7 @@ func (s Server) HTTP(ctx context.Context, q Query) (*Answer, error) {
 	client := http.DefaultClient
 	if s.Embedded {
 		t := s.Transport()
-		t.DisableKeepAlives = true // nothing of it is left when the body is closed
+		t.DisableKeepAlives = true // the connection closes with the body
 		client = &http.Client{Transport: t}
 	}
 	resp, err := client.Do(req)
@@ -139,10 +143,11 @@ func (s Server) HTTP(ctx context.Context, q Query) (*Answer, error) {
 	return nil, &QueryError{Message: string(bytes.TrimSpace(b)), Code: code}
 }
 
-// Ask runs a statement over the HTTP interface whose output does not matter. Its errors are those of HTTP.
+// Ask runs a statement over the HTTP interface and discards its output. Its errors are those of
+// HTTP.
 func (s Server) Ask(ctx context.Context, sql string) error { return s.ask(ctx, Query{SQL: sql}) }
 
-// ask is Ask of a statement with settings.
+// ask does the work of Ask for a statement with settings.
 func (s Server) ask(ctx context.Context, q Query) error {
 	body, err := s.HTTP(ctx, q)
 	if err != nil {

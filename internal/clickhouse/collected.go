@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Collected reports whether the dataset has rows that no replay made: those of live sources or archives. A replay enters its dataset
-// before its first row.
+// Collected reports whether the dataset has rows of live sources or archives, which no replay made.
+// A replay enters its dataset in the table datasets before its first row.
 func Collected(ctx context.Context, s Server, dataset string) (bool, error) {
 	conn, err := Open(ctx, s)
 	if err != nil {

@@ -17,21 +17,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// noPort is for a protocol that is not served.
+// noPort is the port of a protocol that the server does not offer.
 const noPort = "0"
 
-// ownPort is the server's port in a network namespace of its own, where nothing else listens.
+// ownPort is the server's port in a network namespace of its own, which has no other listener.
 const ownPort = 8123
 
-// processAttrs are the ways to start a child, best first. Ctrl-C does not reach it: what runs on it
-// ends first.
+// processAttrs returns the ways to start a child, best first. Ctrl-C does not reach the child,
+// because its clients must end first.
 func processAttrs(sharedNetwork bool) []processAttr {
 	shared := processAttr{sys: &syscall.SysProcAttr{Setpgid: true}}
 	if sharedNetwork {
 		return []processAttr{shared}
 	}
-	// A user namespace gives the right to a network namespace. The user stays who he is, so files
-	// are his.
+	// A user namespace gives the right to a network namespace. The user keeps his id and the
+	// ownership of his files.
 	uid, gid := os.Geteuid(), os.Getegid()
 	user := processAttr{ownNetwork: true, sys: &syscall.SysProcAttr{
 		Setpgid: true, Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNET,
@@ -42,14 +42,17 @@ func processAttrs(sharedNetwork bool) []processAttr {
 	if uid != 0 {
 		return []processAttr{user, shared}
 	}
-	root := processAttr{ownNetwork: true, sys: &syscall.SysProcAttr{Setpgid: true, Cloneflags: unix.CLONE_NEWNET}}
+	root := processAttr{
+		ownNetwork: true, sys: &syscall.SysProcAttr{Setpgid: true, Cloneflags: unix.CLONE_NEWNET},
+	}
 	return []processAttr{root, user, shared}
 }
 
-// confineEngine closes the process in, for good: it may use its own files and its own port. Then it
+// confineEngine restricts the process permanently to its own files and its own port. Then it
 // becomes the engine.
 func confineEngine(library, dir string, ownNetwork bool, native string, stderr io.Writer) int {
-	runtime.LockOSThread() // what follows holds for this thread, and through exec for all of the engine
+	// The restrictions apply to this thread and, after exec, to the whole engine.
+	runtime.LockOSThread()
 	port := ownPort
 	if ownNetwork {
 		native = noPort
@@ -68,13 +71,14 @@ func confineEngine(library, dir string, ownNetwork bool, native string, stderr i
 		fmt.Fprintln(stderr, "confining the server to its files:", err)
 		return 1
 	}
-	err := syscall.Exec("/proc/self/exe", []string{os.Args[0], engineArg, library, dir, strconv.Itoa(port) + "/" + native}, os.Environ()) //nolint:gosec // itself
+	err := syscall.Exec("/proc/self/exe", //nolint:gosec // itself
+		[]string{os.Args[0], engineArg, library, dir, strconv.Itoa(port) + "/" + native}, os.Environ())
 	fmt.Fprintln(stderr, "starting the server:", err)
 	return 1
 }
 
-// loopbackUp brings the loopback interface of a new network namespace up, and gives the right to do
-// so back.
+// loopbackUp brings up the loopback interface of a new network namespace, then drops the capability
+// for it.
 func loopbackUp() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -92,8 +96,9 @@ func loopbackUp() error {
 	return unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 }
 
-// freePort is a port of loopback that nothing listens on. If another program takes it before the
-// server does, startChild tries again, and the relay does not connect to that program (listensHere).
+// freePort returns a loopback port without a listener. If another program takes the port before the
+// server does, startChild tries again, and the relay does not connect to that program
+// (listensHere).
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // does not wait
 	if err != nil {
@@ -102,24 +107,27 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-// What the server may do with files (man 7 landlock).
+// Access rights of the server to files (man 7 landlock).
 const (
 	readFiles = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR
 	runFiles  = readFiles | unix.LANDLOCK_ACCESS_FS_EXECUTE
 	allFiles  = 1<<16 - 1
-	// noDirectory are the rights that a file can have.
-	noDirectory = unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_READ_FILE |
-		unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
-	// writeFiles makes no devices.
-	writeFiles = allFiles &^ (unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_MAKE_CHAR | unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK |
-		unix.LANDLOCK_ACCESS_FS_MAKE_SOCK | unix.LANDLOCK_ACCESS_FS_MAKE_FIFO | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV)
+	// noDirectory holds the rights that a file can have.
+	noDirectory = unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_WRITE_FILE |
+		unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
+	// writeFiles holds all rights except to execute files and to make or control devices, sockets
+	// and FIFOs.
+	writeFiles = allFiles &^ (unix.LANDLOCK_ACCESS_FS_EXECUTE |
+		unix.LANDLOCK_ACCESS_FS_MAKE_CHAR | unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+		unix.LANDLOCK_ACCESS_FS_MAKE_SOCK | unix.LANDLOCK_ACCESS_FS_MAKE_FIFO |
+		unix.LANDLOCK_ACCESS_FS_IOCTL_DEV)
 )
 
-// leastLandlock is the first version that allows renaming from one folder to another, as the server
-// does.
+// leastLandlock is the first version that permits renaming from one folder to another. The server
+// needs that.
 const leastLandlock = 2
 
-// landlockVersion is the kernel's; 0 where it has none.
+// landlockVersion returns the kernel's version of Landlock. It is 0 if the kernel has none.
 func landlockVersion() int {
 	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 {
@@ -128,11 +136,12 @@ func landlockVersion() int {
 	return int(v)
 }
 
-// confinable reports whether the kernel can keep the engine from files outside its folder.
+// confinable reports whether the kernel can deny the engine access to files outside its folder.
 func confinable() bool { return landlockVersion() >= leastLandlock }
 
-// confine leaves this thread, and what it execs, the files that the server needs, and no TCP ports
-// but these. No grant and no setting of ClickHouse forbids a reader the function file.
+// confine limits this thread, and any program that it executes, to the files that the server needs
+// and to the given TCP ports. Landlock is necessary because no grant and no setting of ClickHouse
+// denies a reader the function file. If the kernel has no suitable Landlock, confine does nothing.
 func confine(library, dir string, ports ...string) error {
 	version := landlockVersion()
 	if version < leastLandlock {
@@ -145,7 +154,8 @@ func confine(library, dir string, ports ...string) error {
 	if version >= 6 {
 		attr.Scoped = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL
 	}
-	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
+	fd, _, errno := unix.Syscall(
+		unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
 	if errno != 0 {
 		return fmt.Errorf("making a Landlock ruleset: %w", errno)
 	}
@@ -172,7 +182,7 @@ func confine(library, dir string, ports ...string) error {
 	return nil
 }
 
-// handled are the rights that the kernel's version of Landlock knows.
+// handled returns the rights that the kernel's version of Landlock knows.
 func handled(version int) uint64 {
 	switch {
 	case version >= 5:
@@ -183,17 +193,21 @@ func handled(version int) uint64 {
 	return allFiles &^ (unix.LANDLOCK_ACCESS_FS_IOCTL_DEV | unix.LANDLOCK_ACCESS_FS_TRUNCATE)
 }
 
-// serverPaths are the files that the server needs, and for what.
+// serverPaths returns the files that the server needs, with the rights to each.
 func serverPaths(library, dir string) map[string]uint64 {
 	paths := map[string]uint64{library: runFiles, "/proc/self/exe": runFiles, confDir(dir): readFiles}
-	for _, path := range append(filepath.SplitList(os.Getenv("LD_LIBRARY_PATH")), "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/nix/store", "/gnu/store") {
+	for _, path := range append(
+		filepath.SplitList(os.Getenv("LD_LIBRARY_PATH")),
+		"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/nix/store", "/gnu/store") {
 		if filepath.IsAbs(path) && path != "/" {
 			paths[path] = runFiles
 		}
 	}
 	for _, path := range []string{
-		"/etc/ld.so.cache", "/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo", "/dev/null", "/dev/urandom", "/dev/random",
-		"/proc/self", "/proc/meminfo", "/proc/cpuinfo", "/proc/stat", "/proc/loadavg", "/proc/sys", "/sys/devices/system", "/sys/fs/cgroup",
+		"/etc/ld.so.cache", "/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo",
+		"/dev/null", "/dev/urandom", "/dev/random",
+		"/proc/self", "/proc/meminfo", "/proc/cpuinfo", "/proc/stat", "/proc/loadavg", "/proc/sys",
+		"/sys/devices/system", "/sys/fs/cgroup",
 	} {
 		paths[path] = readFiles
 	}
@@ -221,7 +235,9 @@ func allowPath(ruleset int, path string, access uint64) error {
 		access &= noDirectory
 	}
 	rule := unix.LandlockPathBeneathAttr{Allowed_access: access, Parent_fd: int32(fd)}
-	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+	_, _, errno := unix.Syscall6(
+		unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH,
+		uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
 	if errno != 0 {
 		return errno
 	}
@@ -236,16 +252,18 @@ func allowPort(ruleset int, port string, access uint64) error {
 	}
 	rule := struct{ access, port uint64 }{access, n}
 	const netPort = 2 // LANDLOCK_RULE_NET_PORT
-	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), netPort, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+	_, _, errno := unix.Syscall6(
+		unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), netPort, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
 	if errno != 0 {
 		return errno
 	}
 	return nil
 }
 
-// ownerOnly refuses clients of other users, also where the modes of the socket and its folder were
-// changed. In a user namespace every other uid, root's too, shows as the kernel's overflow uid and
-// is refused. Only the owner 65534 (nobody), which is that uid, cannot be told from the others.
+// ownerOnly rejects clients of other users, even if the modes of the socket and its folder were
+// changed. In a user namespace every other uid, including root's, appears as the kernel's overflow
+// uid and is rejected. An owner with uid 65534 (nobody) has that overflow uid, so it cannot be
+// distinguished from other users.
 func ownerOnly(client *net.UnixConn) error {
 	raw, err := client.SyscallConn()
 	if err != nil {
@@ -253,7 +271,9 @@ func ownerOnly(client *net.UnixConn) error {
 	}
 	var cred *unix.Ucred
 	var credErr error
-	if err := raw.Control(func(fd uintptr) { cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil {
+	if err := raw.Control(func(fd uintptr) {
+		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	}); err != nil {
 		return err
 	}
 	if credErr != nil {

@@ -7,13 +7,14 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// Copying is a materialized view: what is inserted into the table From is copied into the table To, both of the view's database.
+// Copying is a materialized view. It copies rows that are inserted into the table From to the table
+// To. Both tables are in the view's database.
 type Copying struct {
 	View, From, To string
-	// Query is the view's SELECT, as ClickHouse writes it, in one line.
+	// Query is the SELECT of the view as ClickHouse writes it, in one line.
 	Query string
 
-	// columns are those that the view fills, in order.
+	// columns lists the columns that the view fills, in order.
 	columns string
 }
 
@@ -39,9 +40,12 @@ func (s Server) Copyings(ctx context.Context, conn driver.Conn) ([]Copying, erro
 	return all, nil
 }
 
-// Again is the statement that copies those rows of From once more for which the condition holds. A row that is in To already comes twice,
-// which the tables that views fill make one under FINAL.
+// Again returns a statement that copies those rows of From again that meet the condition. A row
+// that is already in To is then there twice. FINAL merges the two, because the tables that views
+// fill are made for that.
 func (c Copying) Again(database, condition string) string {
-	return fmt.Sprintf("INSERT INTO %s.%s (%s) %s SETTINGS additional_table_filters = {%s: %s}, max_partitions_per_insert_block = 0",
-		quoteName(database), c.To, c.columns, c.Query, QuoteText(database+"."+c.From), QuoteText(condition))
+	return fmt.Sprintf(
+		"INSERT INTO %s.%s (%s) %s SETTINGS additional_table_filters = {%s: %s}, max_partitions_per_insert_block = 0",
+		quoteName(database), c.To, c.columns, c.Query,
+		QuoteText(database+"."+c.From), QuoteText(condition))
 }

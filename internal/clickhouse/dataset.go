@@ -10,42 +10,51 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// ErrDatasetTaken says that the dataset holds other inputs, or was made with other settings.
+// ErrDatasetTaken means that the dataset holds other inputs, or was made with other settings.
 var ErrDatasetTaken = errors.New("the dataset holds something else")
 
-// emptying stands as the inputs of a dataset while its rows are being deleted: whoever finds it has to finish that.
+// emptying is the value of inputs while the rows of a dataset are being deleted. A process that
+// finds it has to finish the deletion.
 const emptying = "emptying"
 
-// datasetTables are those with rows of datasets. Views fill further tables from them (Copyings).
-var datasetTables = []string{"route_change_log", "visibility", "prefix_states", "outage_events", "panel", "feeds", "deadletter"}
+// datasetTables lists the tables with rows of datasets. Views fill further tables from them
+// (Copyings).
+var datasetTables = []string{
+	"route_change_log", "visibility", "prefix_states", "outage_events", "panel", "feeds", "deadletter",
+}
 
-// DatasetTables are the tables with rows of datasets, without those that views fill from them.
+// DatasetTables returns the tables with rows of datasets, without the tables that views fill from
+// them.
 func DatasetTables() []string { return slices.Clone(datasetTables) }
 
-// Dataset is what a replay enters of the dataset that it makes.
+// Dataset is the entry of a dataset in the table datasets, written by the replay that makes the
+// dataset.
 type Dataset struct {
 	Name string
-	// Inputs and Settings are hashes: what it was made of, and all that decides results beside that. They are empty of what live
-	// sources and archives bring.
+	// Inputs is a hash of the inputs. Settings is a hash of everything else that determines the
+	// results. Both are empty for data of live sources and archives.
 	Inputs, Settings string
-	// Version is the darkmap that made it; empty where an older one did, which kept none of what follows.
+	// Version is the version of darkmap that made the dataset. It is empty for an older version,
+	// which stored none of the following fields.
 	Version string
-	// Files are the names of the input files and Collectors theirs. Begins and Ends are the first and the last time in them; zero where
-	// that is not known.
+	// Files lists the names of the input files, and Collectors their collectors. Begins and Ends
+	// are the first and the last time in them, or zero if unknown.
 	Files, Collectors []string
 	Begins, Ends      time.Time
-	// Changed lists the settings that change results and are not at their defaults, as key=value.
+	// Changed lists the settings that affect results and differ from their defaults, as key=value.
 	Changed []string
-	// GeographyDate and OwnersDate are the days of the locations and the AS data that it was made with; zero is not known. GeographyFiles are
-	// the files.
+	// GeographyDate and OwnersDate are the days of the location data and the AS data of the
+	// dataset. Zero is unknown. GeographyFiles lists the files of the location data.
 	GeographyDate, OwnersDate time.Time
 	GeographyFiles            []string
-	// Created is when it was entered, Completed when all inputs had been played; zero is not yet, or not known.
+	// Created is the time of the entry. Completed is the time at which all inputs had been played.
+	// Zero means not yet, or unknown.
 	Created, Completed time.Time
 }
 
-// ClaimDataset makes the dataset that of its inputs and settings. What it holds stays where both are the same; otherwise it fails with
-// ErrDatasetTaken, or deletes it where replace is set. It may be interrupted at any time.
+// ClaimDataset claims a dataset for its inputs and settings. If the stored entry has the same
+// inputs and settings, ClaimDataset keeps the rows. Otherwise it fails with ErrDatasetTaken, or
+// deletes the rows if replace is set. It may be interrupted at any time.
 func ClaimDataset(ctx context.Context, s Server, d Dataset, replace bool) error {
 	conn, err := Open(ctx, s)
 	if err != nil {
@@ -62,12 +71,13 @@ func ClaimDataset(ctx context.Context, s Server, d Dataset, replace bool) error 
 		if old.Version != "" {
 			return nil
 		}
-		return s.enter(ctx, conn, d) // an older version kept less of it
+		return s.enter(ctx, conn, d) // an older version stored fewer fields
 	case old.Inputs == "" && old.Settings == "":
 		return s.enter(ctx, conn, d)
 	case old.Inputs == emptying || replace:
 	case old.Inputs == d.Inputs:
-		return fmt.Errorf("dataset %s was made from the same inputs with other settings: %w", d.Name, ErrDatasetTaken)
+		return fmt.Errorf("dataset %s was made from the same inputs with other settings: %w",
+			d.Name, ErrDatasetTaken)
 	default:
 		return fmt.Errorf("dataset %s was made from other inputs: %w", d.Name, ErrDatasetTaken)
 	}
@@ -77,7 +87,8 @@ func ClaimDataset(ctx context.Context, s Server, d Dataset, replace bool) error 
 	return s.enter(ctx, conn, d)
 }
 
-// CompleteDataset enters that all inputs of the dataset have been played, unless that was entered before.
+// CompleteDataset records that all inputs of the dataset have been played. It keeps an earlier
+// record.
 func CompleteDataset(ctx context.Context, s Server, d Dataset) error {
 	conn, err := Open(ctx, s)
 	if err != nil {
@@ -92,11 +103,12 @@ func CompleteDataset(ctx context.Context, s Server, d Dataset) error {
 	return s.enter(ctx, conn, d)
 }
 
-// entered is what the newest entry of a dataset says that decides whether it can be claimed.
+// entered returns those fields of a dataset's newest entry that decide whether it can be claimed.
 func (s Server) entered(ctx context.Context, conn driver.Conn, dataset string) (d Dataset, err error) {
 	var completed int64
-	q := fmt.Sprintf("SELECT argMax(inputs, created_at), argMax(settings, created_at), argMax(version, created_at), argMax(toUnixTimestamp64Milli(completed_at), created_at) "+
-		"FROM %s.datasets WHERE dataset = ?", s.Database)
+	q := fmt.Sprintf(
+		"SELECT argMax(inputs, created_at), argMax(settings, created_at), argMax(version, created_at), argMax(toUnixTimestamp64Milli(completed_at), created_at) "+
+			"FROM %s.datasets WHERE dataset = ?", s.Database)
 	if err := conn.QueryRow(ctx, q, dataset).Scan(&d.Inputs, &d.Settings, &d.Version, &completed); err != nil {
 		return d, fmt.Errorf("looking for dataset %s: %w", dataset, err)
 	}
@@ -106,7 +118,7 @@ func (s Server) entered(ctx context.Context, conn driver.Conn, dataset string) (
 	return d, nil
 }
 
-// empty deletes the rows of a dataset. Its entry says so from the beginning on.
+// empty deletes the rows of a dataset. It first marks the entry as emptying.
 func (s Server) empty(ctx context.Context, conn driver.Conn, dataset string) error {
 	if err := s.enter(ctx, conn, Dataset{Name: dataset, Inputs: emptying}); err != nil {
 		return err
@@ -114,7 +126,7 @@ func (s Server) empty(ctx context.Context, conn driver.Conn, dataset string) err
 	return s.deleteAll(ctx, conn, dataset)
 }
 
-// deleteAll deletes the rows of a dataset in all tables, those that views fill too.
+// deleteAll deletes the rows of a dataset in all tables, including the tables that views fill.
 func (s Server) deleteAll(ctx context.Context, conn driver.Conn, dataset string) error {
 	copyings, err := s.Copyings(ctx, conn)
 	if err != nil {
@@ -135,7 +147,8 @@ func (s Server) deleteAll(ctx context.Context, conn driver.Conn, dataset string)
 }
 
 func (s Server) deleteRows(ctx context.Context, conn driver.Conn, table, dataset string) error {
-	q := fmt.Sprintf("ALTER TABLE %s.%s %s DELETE WHERE dataset = ? SETTINGS mutations_sync = 2", s.Database, table, s.onCluster())
+	q := fmt.Sprintf("ALTER TABLE %s.%s %s DELETE WHERE dataset = ? SETTINGS mutations_sync = 2",
+		s.Database, table, s.onCluster())
 	if err := conn.Exec(ctx, q, dataset); err != nil {
 		return fmt.Errorf("emptying dataset %s: %w", dataset, err)
 	}
@@ -143,10 +156,13 @@ func (s Server) deleteRows(ctx context.Context, conn driver.Conn, table, dataset
 }
 
 func (s Server) enter(ctx context.Context, conn driver.Conn, d Dataset) error {
-	q := fmt.Sprintf("INSERT INTO %s.datasets (dataset, inputs, settings, created_at, completed_at, version, files, collectors, begins_at, ends_at, changed, geography_date, owners_date, geography_files)", s.Database)
+	q := fmt.Sprintf(
+		"INSERT INTO %s.datasets (dataset, inputs, settings, created_at, completed_at, version, files, collectors, begins_at, ends_at, changed, geography_date, owners_date, geography_files)",
+		s.Database)
 	batch, err := conn.PrepareBatch(ctx, q)
 	if err == nil {
-		err = batch.Append(d.Name, d.Inputs, d.Settings, time.Now().UTC(), orEpoch(d.Completed), d.Version, d.Files, d.Collectors, orEpoch(d.Begins), orEpoch(d.Ends), d.Changed,
+		err = batch.Append(d.Name, d.Inputs, d.Settings, time.Now().UTC(), orEpoch(d.Completed), d.Version,
+			d.Files, d.Collectors, orEpoch(d.Begins), orEpoch(d.Ends), d.Changed,
 			orEpoch(d.GeographyDate), orEpoch(d.OwnersDate), d.GeographyFiles)
 	}
 	if err == nil {
@@ -158,7 +174,8 @@ func (s Server) enter(ctx context.Context, conn driver.Conn, d Dataset) error {
 	return nil
 }
 
-// orEpoch is t, and 1970-01-01 where it is zero, which the columns have for not known.
+// orEpoch returns t in UTC, or 1970-01-01 if t is zero. The columns hold that date for an unknown
+// time.
 func orEpoch(t time.Time) time.Time {
 	if t.IsZero() {
 		return time.Unix(0, 0).UTC()
@@ -166,7 +183,7 @@ func orEpoch(t time.Time) time.Time {
 	return t.UTC()
 }
 
-// orZero undoes orEpoch.
+// orZero is the inverse of orEpoch.
 func orZero(t time.Time) time.Time {
 	if t.Unix() == 0 {
 		return time.Time{}

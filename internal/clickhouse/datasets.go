@@ -9,19 +9,20 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// StoredDataset is a dataset as it stands in the store.
+// StoredDataset is a dataset of the store.
 type StoredDataset struct {
 	Dataset
-	// Outages counts all, blips and retracted ones too; RouteChanges counts the rows of the log.
+	// Outages counts all outages, including blips and retracted ones. RouteChanges counts the rows
+	// of the log.
 	Outages, RouteChanges uint64
-	// Collected says that no replay made it: live sources or archives did.
+	// Collected reports that live sources or archives made the dataset, not a replay.
 	Collected bool
-	// Emptying says that its rows were being deleted, and that this did not end.
+	// Emptying reports that a deletion of its rows began and did not end.
 	Emptying bool
 }
 
-// Datasets lists the datasets of the store, those of replays and those of live sources and archives, by name. A store of an older
-// version has less to say of them.
+// Datasets lists the datasets of the store by name: those of replays, and those of live sources and
+// archives. A store of an older version has fewer columns.
 func Datasets(ctx context.Context, s Server) ([]StoredDataset, error) {
 	conn, err := Open(ctx, s)
 	if err != nil {
@@ -42,7 +43,7 @@ func Datasets(ctx context.Context, s Server) ([]StoredDataset, error) {
 	return out, nil
 }
 
-// enteredDatasets are those that replays have entered.
+// enteredDatasets returns the datasets that replays have entered.
 func (s Server) enteredDatasets(ctx context.Context, conn driver.Conn) (map[string]*StoredDataset, error) {
 	columns, err := s.columns(ctx, conn, "datasets")
 	if err != nil {
@@ -54,17 +55,23 @@ func (s Server) enteredDatasets(ctx context.Context, conn driver.Conn) (map[stri
 		}
 		return otherwise + " AS " + name
 	}
-	q := fmt.Sprintf("SELECT dataset, inputs, settings, created_at, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s FROM %s.datasets ORDER BY dataset, created_at DESC LIMIT 1 BY dataset",
-		or("completed_at", "toDateTime64(0, 3, 'UTC')"), or("version", "''"), or("files", "CAST([], 'Array(String)')"), or("collectors", "CAST([], 'Array(String)')"),
-		or("begins_at", "toDateTime64(0, 6, 'UTC')"), or("ends_at", "toDateTime64(0, 6, 'UTC')"), or("changed", "CAST([], 'Array(String)')"),
-		or("geography_date", "toDate(0)"), or("owners_date", "toDate(0)"), or("geography_files", "CAST([], 'Array(String)')"), s.Database)
+	q := fmt.Sprintf(
+		"SELECT dataset, inputs, settings, created_at, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s FROM %s.datasets ORDER BY dataset, created_at DESC LIMIT 1 BY dataset",
+		or("completed_at", "toDateTime64(0, 3, 'UTC')"), or("version", "''"),
+		or("files", "CAST([], 'Array(String)')"), or("collectors", "CAST([], 'Array(String)')"),
+		or("begins_at", "toDateTime64(0, 6, 'UTC')"), or("ends_at", "toDateTime64(0, 6, 'UTC')"),
+		or("changed", "CAST([], 'Array(String)')"),
+		or("geography_date", "toDate(0)"), or("owners_date", "toDate(0)"),
+		or("geography_files", "CAST([], 'Array(String)')"), s.Database)
 	all := map[string]*StoredDataset{}
 	err = each(ctx, conn, q, "", func(rows driver.Rows) error {
 		d := &StoredDataset{}
-		err := rows.Scan(&d.Name, &d.Inputs, &d.Settings, &d.Created, &d.Completed, &d.Version, &d.Files, &d.Collectors, &d.Begins, &d.Ends, &d.Changed,
+		err := rows.Scan(&d.Name, &d.Inputs, &d.Settings, &d.Created, &d.Completed, &d.Version, &d.Files,
+			&d.Collectors, &d.Begins, &d.Ends, &d.Changed,
 			&d.GeographyDate, &d.OwnersDate, &d.GeographyFiles)
 		d.GeographyDate, d.OwnersDate = orZero(d.GeographyDate), orZero(d.OwnersDate)
-		d.Created, d.Completed, d.Begins, d.Ends = orZero(d.Created), orZero(d.Completed), orZero(d.Begins), orZero(d.Ends)
+		d.Created, d.Completed, d.Begins, d.Ends =
+			orZero(d.Created), orZero(d.Completed), orZero(d.Begins), orZero(d.Ends)
 		d.Emptying = d.Inputs == emptying
 		all[d.Name] = d
 		return err
@@ -75,7 +82,7 @@ func (s Server) enteredDatasets(ctx context.Context, conn driver.Conn) (map[stri
 	return all, nil
 }
 
-// countRows counts the rows of datasets, and adds those that no replay entered.
+// countRows counts the rows of datasets, and adds the datasets that no replay has entered.
 func (s Server) countRows(ctx context.Context, conn driver.Conn, all map[string]*StoredDataset) error {
 	of := func(name string) *StoredDataset {
 		if all[name] == nil {
@@ -92,7 +99,9 @@ func (s Server) countRows(ctx context.Context, conn driver.Conn, all map[string]
 		if table == "outage_events" {
 			count = "uniqExact(id)"
 		}
-		err := each(ctx, conn, fmt.Sprintf("SELECT dataset, %s FROM %s.%s GROUP BY dataset", count, s.Database, table), "", func(rows driver.Rows) error {
+		err := each(ctx, conn, fmt.Sprintf(
+			"SELECT dataset, %s FROM %s.%s GROUP BY dataset", count, s.Database, table,
+		), "", func(rows driver.Rows) error {
 			var name string
 			var n uint64
 			if err := rows.Scan(&name, &n); err != nil {
@@ -110,7 +119,8 @@ func (s Server) countRows(ctx context.Context, conn driver.Conn, all map[string]
 			return fmt.Errorf("counting the rows of datasets in %s: %w", table, err)
 		}
 	}
-	// The panel says of which time verdicts were looked for, also of datasets whose inputs are not known.
+	// The panel shows the time for which verdicts were sought, even for datasets whose inputs are
+	// unknown.
 	q := fmt.Sprintf("SELECT dataset, min(timestamp), max(timestamp) FROM %s.panel GROUP BY dataset", s.Database)
 	err = each(ctx, conn, q, "", func(rows driver.Rows) error {
 		var d Dataset
@@ -128,7 +138,8 @@ func (s Server) countRows(ctx context.Context, conn driver.Conn, all map[string]
 	return nil
 }
 
-// presentTables are the tables with rows of datasets; an older store lacks some.
+// presentTables returns the tables with rows of datasets that the store has. An older store has
+// fewer.
 func (s Server) presentTables(ctx context.Context, conn driver.Conn) ([]string, error) {
 	var present []string
 	for _, table := range datasetTables {
@@ -143,10 +154,12 @@ func (s Server) presentTables(ctx context.Context, conn driver.Conn) ([]string, 
 	return present, nil
 }
 
-// columns are the names of a table's columns; an older store lacks some.
+// columns returns the names of a table's columns. A table of an older store has fewer.
 func (s Server) columns(ctx context.Context, conn driver.Conn, table string) (map[string]bool, error) {
 	names := map[string]bool{}
-	err := each(ctx, conn, fmt.Sprintf("SELECT name FROM system.columns WHERE database = %s AND table = ?", QuoteText(s.Database)), table, func(rows driver.Rows) error {
+	err := each(ctx, conn, fmt.Sprintf(
+		"SELECT name FROM system.columns WHERE database = %s AND table = ?", QuoteText(s.Database),
+	), table, func(rows driver.Rows) error {
 		var name string
 		err := rows.Scan(&name)
 		names[name] = true
@@ -158,7 +171,8 @@ func (s Server) columns(ctx context.Context, conn driver.Conn, table string) (ma
 	return names, nil
 }
 
-// DropDataset deletes the rows of a dataset and its entry. After an interruption it can be called again.
+// DropDataset deletes the rows and the entry of a dataset. After an interruption it can be called
+// again.
 func DropDataset(ctx context.Context, s Server, dataset string) error {
 	conn, err := Open(ctx, s)
 	if err != nil {
@@ -174,7 +188,7 @@ func DropDataset(ctx context.Context, s Server, dataset string) error {
 // Conn is a connection as Open returns it.
 type Conn = driver.Conn
 
-// HasColumn reports whether a table has a column; an older store lacks some.
+// HasColumn reports whether a table has a column. A table of an older store has fewer.
 func HasColumn(ctx context.Context, s Server, conn Conn, table, column string) (bool, error) {
 	columns, err := s.columns(ctx, conn, table)
 	return columns[column], err

@@ -23,7 +23,8 @@ import (
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
-// DoorConfig is a fixed address of the embedded engine for other programs on this machine, such as Grafana. They can only read.
+// DoorConfig is a fixed address of the embedded engine for other programs on this machine, such as
+// Grafana. They have read access only.
 type DoorConfig struct {
 	// Its address. Empty is no door.
 	Listen string `yaml:"listen" want:"a loopback address and a port such as 127.0.0.1:8123"`
@@ -33,10 +34,12 @@ type DoorConfig struct {
 	Password config.Secret `yaml:"password"`
 }
 
-// ErrNotConfined says that the kernel does not keep the engine from the files of its user, so that nobody else may reach it.
-var ErrNotConfined = errors.New("the kernel has no Landlock, so that a statement could read every file of this user: the door stays closed")
+// ErrNotConfined means that the kernel does not deny the engine access to the files of its user.
+// Other programs must not reach such an engine.
+var ErrNotConfined = errors.New(
+	"the kernel has no Landlock, so that a statement could read every file of this user: the door stays closed")
 
-// Faults are those that tags cannot say.
+// Faults returns the faults that tags of the fields cannot express.
 func (c DoorConfig) Faults() []config.Fault {
 	if c == (DoorConfig{}) {
 		return nil
@@ -54,28 +57,29 @@ func (c DoorConfig) Faults() []config.Fault {
 	return faults
 }
 
-// DoorAddress says where a door is and who may use it.
+// DoorAddress is the address of a door and its user.
 type DoorAddress struct {
 	Address string `json:"address"`
 	User    string `json:"user"`
-	// PasswordFile or PasswordEnv says where the password is kept: in the first line of a file, or in an environment variable.
+	// PasswordFile or PasswordEnv is the source of the password: the first line of a file, or an
+	// environment variable.
 	PasswordFile string `json:"password_file,omitempty"`
 	PasswordEnv  string `json:"password_env,omitempty"`
 }
 
 const (
-	// doorConnections bounds the connections at a time; more wait to be accepted.
+	// doorConnections caps the concurrent connections. Further connections wait to be accepted.
 	doorConnections = 64
-	// doorHeaderBytes bounds a request's header; a GET carries its statement there.
+	// doorHeaderBytes caps the header of a request. A GET carries its statement there.
 	doorHeaderBytes = 64 << 10
-	// doorBodyBytes bounds a request's body: a statement, or a small table that goes with it.
+	// doorBodyBytes caps the body of a request: a statement, or a small table for it.
 	doorBodyBytes = 16 << 20
-	// doorAnswerLimit bounds a request, longer than the reader's longest statement.
+	// doorAnswerLimit caps the time of a request. It exceeds the limit on the reader's statements.
 	doorAnswerLimit = 11 * time.Minute
 )
 
-// Door passes requests of those who know its user and password on to the embedded engine, as the engine's reader. It is safe for
-// concurrent use.
+// Door forwards requests with its user and password to the embedded engine, as the engine's reader.
+// It is safe for concurrent use.
 type Door struct {
 	listener net.Listener
 	server   *http.Server
@@ -83,7 +87,8 @@ type Door struct {
 	idle     func()
 }
 
-// OpenDoor listens; Run serves. It fails with ErrNotConfined where a reader could read more than the store.
+// OpenDoor opens the listener; Run serves. It fails with ErrNotConfined if a reader could read more
+// than the store.
 func OpenDoor(ctx context.Context, cfg DoorConfig, s Server, log *slog.Logger) (*Door, error) {
 	if !s.Confined {
 		return nil, fmt.Errorf("opening clickhouse.door: %w", ErrNotConfined)
@@ -113,17 +118,19 @@ func OpenDoor(ctx context.Context, cfg DoorConfig, s Server, log *slog.Logger) (
 	}
 	d.server = &http.Server{
 		Handler: guard{user: digest(cfg.User), password: digest(password), next: passOn(reader, transport, log)},
-		// A read deadline that passes while a statement runs would end the statement: so it is as late as that of the answer.
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: doorAnswerLimit, WriteTimeout: doorAnswerLimit, IdleTimeout: time.Minute,
+		// The server ends a statement that runs longer than the read deadline, so that deadline is
+		// the same as the write deadline.
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: doorAnswerLimit, WriteTimeout: doorAnswerLimit,
+		IdleTimeout:    time.Minute,
 		MaxHeaderBytes: doorHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	return d, nil
 }
 
-// Address says where the door is.
+// Address returns the address of the door.
 func (d *Door) Address() DoorAddress { return d.address }
 
-// Run serves until ctx ends; statements that are under way then end.
+// Run serves until ctx ends. Running statements end then.
 func (d *Door) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- d.server.Serve(d.listener) }() // ends with Close below
@@ -143,7 +150,8 @@ func (d *Door) Run(ctx context.Context) error {
 	return nil
 }
 
-// passOn sends requests to the engine as its reader, and nothing of what could make it somebody else.
+// passOn forwards requests to the engine as its reader. It removes all parts of a request that
+// could select another user.
 func passOn(reader Server, transport http.RoundTripper, log *slog.Logger) http.Handler {
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -155,14 +163,15 @@ func passOn(reader Server, transport http.RoundTripper, log *slog.Logger) http.H
 			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.URL.RawQuery, r.Out.Host = base.Scheme, base.Host, q.Encode(), ""
 			for name := range r.Out.Header {
 				lower := strings.ToLower(name)
-				if lower == "origin" || lower == "cookie" || lower == "referer" || strings.HasPrefix(lower, "x-clickhouse-") && !slices.Contains(passed, lower) {
+				if lower == "origin" || lower == "cookie" || lower == "referer" ||
+					strings.HasPrefix(lower, "x-clickhouse-") && !slices.Contains(passed, lower) {
 					r.Out.Header.Del(name)
 				}
 			}
 			reader.Authorize(r.Out.Header)
 		},
 		Transport:     transport,
-		FlushInterval: -1, // what a statement returns goes on at once
+		FlushInterval: -1, // sends output of a statement at once
 		ModifyResponse: func(resp *http.Response) error {
 			for name := range resp.Header {
 				if strings.HasPrefix(strings.ToLower(name), "access-control-") {
@@ -174,7 +183,8 @@ func passOn(reader Server, transport http.RoundTripper, log *slog.Logger) http.H
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-				http.Error(w, fmt.Sprintf("the statement is longer than %d octets", doorBodyBytes), http.StatusRequestEntityTooLarge)
+				http.Error(w, fmt.Sprintf("the statement is longer than %d octets", doorBodyBytes),
+					http.StatusRequestEntityTooLarge)
 				return
 			}
 			http.Error(w, err.Error(), http.StatusBadGateway)
@@ -182,10 +192,11 @@ func passOn(reader Server, transport http.RoundTripper, log *slog.Logger) http.H
 	}
 }
 
-// passed are the engine's headers that a client may set.
+// passed lists the headers of the engine that a client may set.
 var passed = []string{"x-clickhouse-database", "x-clickhouse-format", "x-clickhouse-progress"}
 
-// guard lets in who knows the user and the password, unless a web page of another origin asks.
+// guard admits requests with the right user and password. It rejects requests of a web page of
+// another origin.
 type guard struct {
 	user, password [sha256.Size]byte
 	next           http.Handler
@@ -193,11 +204,11 @@ type guard struct {
 
 func digest(text string) [sha256.Size]byte { return sha256.Sum256([]byte(text)) }
 
-// ServeHTTP checks the request and passes it on.
+// ServeHTTP checks the request and forwards it.
 func (g guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, malformed := url.ParseQuery(r.URL.RawQuery)
 	switch {
-	case !telemetry.LoopbackHost(r.Host): // a page may have made a name of its own lead here
+	case !telemetry.LoopbackHost(r.Host): // a page may use a name of its own that resolves to this address
 		turnAway(w, "this server is asked for by a loopback address or localhost", http.StatusMisdirectedRequest)
 	case !slices.Contains([]string{"", "none", "same-origin"}, r.Header.Get("Sec-Fetch-Site")):
 		turnAway(w, "pages of other origins are not answered", http.StatusForbidden)
@@ -215,17 +226,18 @@ func (g guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refusedBodyLimit bounds how long the body of a refused request is waited for.
+// refusedBodyLimit caps the wait for the body of a rejected request.
 const refusedBodyLimit = time.Second
 
-// turnAway refuses a request. The server reads its body before it answers, so the body gets little
-// time: a stranger must not occupy a connection for doorAnswerLimit.
+// turnAway rejects a request. The server reads the body before it sends the answer, so turnAway
+// sets a short deadline for the body: a stranger must not occupy a connection for doorAnswerLimit.
 func turnAway(w http.ResponseWriter, text string, status int) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(refusedBodyLimit))
 	http.Error(w, text, status)
 }
 
-// knows reports whether the request has the user and the password, in ClickHouse's headers or as Basic.
+// knows reports whether the request has the user and the password, in ClickHouse's headers or in
+// Basic authentication.
 func (g guard) knows(r *http.Request) bool {
 	user, password := r.Header.Get("X-ClickHouse-User"), r.Header.Get("X-ClickHouse-Key")
 	if user == "" && password == "" {

@@ -16,52 +16,54 @@ import (
 )
 
 var (
-	// ErrNoEngine says that this build or platform has no embedded ClickHouse.
-	ErrNoEngine = errors.New("this build has no embedded ClickHouse: configure clickhouse.addresses, or build with `make build` on linux/amd64")
-	// ErrInUse says that another engine works on the folder.
+	// ErrNoEngine means that this build or platform has no embedded ClickHouse.
+	ErrNoEngine = errors.New(
+		"this build has no embedded ClickHouse: configure clickhouse.addresses, or build with `make build` on linux/amd64")
+	// ErrInUse means that another engine uses the folder.
 	ErrInUse = errors.New("another instance uses this folder")
-	// ErrGaveUp says that the engine ended again and again, and is not started any more.
+	// ErrGaveUp means that the engine ended repeatedly and is not restarted any more.
 	ErrGaveUp = errors.New("the embedded ClickHouse ends again and again")
 )
 
-// The engine's users and how long things may take.
+// Users of the engine, and time limits.
 const (
 	writerUser = "writer"
 	readerUser = "reader"
-	// startLimit is for the child to answer; on an idle machine it takes 0.2 to 0.4 s.
+	// startLimit caps the time until the child answers. On an idle machine it takes 0.2 to 0.4 s.
 	startLimit = 60 * time.Second
-	// inUseLimit is how long a dying predecessor is waited for.
+	// inUseLimit caps the wait for a predecessor that is ending.
 	inUseLimit = 6 * time.Second
-	// remindEvery is how often the log repeats that the engine is down.
+	// remindEvery is the interval at which the log repeats that the engine is down.
 	remindEvery = time.Minute
 )
 
-// EngineConfig says where and how the engine works.
+// EngineConfig configures the engine.
 type EngineConfig struct {
-	// Dir holds everything of the engine; created if missing, closed to other users.
+	// Dir holds all files of the engine. StartEngine creates it, and denies other users access to
+	// it.
 	Dir string
 	// Library is the path of libchdb.so (internal/fetch).
 	Library string
-	// Database is what Server names, and what its users may use; default darkmap. It is created by
-	// Migrate.
+	// Database is the database of Server, and the one that its users may use. The default is
+	// darkmap. Migrate creates it.
 	Database string
-	// MemoryBytes bounds what the server may allocate; 0 is 1.5 GB.
+	// MemoryBytes caps the memory that the server may allocate; 0 is 1.5 GB.
 	MemoryBytes int64
-	// SharedNetwork leaves the engine in this program's network namespace, as on a kernel that
-	// allows no other.
+	// SharedNetwork runs the engine in the network namespace of this program, as on a kernel that
+	// permits no other.
 	SharedNetwork bool
-	// NativePort is a port of loopback for the native protocol, with SharedNetwork only; 0 is none.
-	// Tests have it stand in for a server that others run.
+	// NativePort is a loopback port for the native protocol, only with SharedNetwork; 0 is none.
+	// Tests use it to make the engine a substitute for an external server.
 	NativePort int
-	// GiveUpAfter is after how many ends in a row, none after a minute of service, the engine is
-	// not started again; 0 is never.
+	// GiveUpAfter is the number of consecutive ends, none after a minute of service, after which
+	// the engine is not restarted; 0 is no limit.
 	GiveUpAfter int
-	// Log is told of the engine's ends and starts; nil is none.
+	// Log receives the engine's ends and starts; nil is no log.
 	Log *slog.Logger
 }
 
-// Engine is an embedded ClickHouse. When its process ends it is started again, with the same
-// Server, until Close. It is safe for concurrent use.
+// Engine is an embedded ClickHouse. Until Close it restarts its process when it ends, with the same
+// Server. It is safe for concurrent use.
 type Engine struct {
 	cfg    EngineConfig
 	server Server
@@ -72,15 +74,17 @@ type Engine struct {
 	err, unlockErr error
 
 	mu    sync.Mutex
-	child *child      // the last one; guarded by mu
+	child *child      // the newest child; guarded by mu
 	state EngineState // guarded by mu
 }
 
-// StartEngine starts the engine and waits until it answers. A folder whose engine is just ending is
-// waited for; one in use gives ErrInUse. The context bounds the start only: Close ends the engine.
+// StartEngine starts the engine and waits until it answers. If the previous engine of the folder is
+// just ending, StartEngine waits for its end. For a folder in use it returns ErrInUse. ctx bounds
+// only the start: Close ends the engine.
 func StartEngine(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 	if !asked.Load() {
-		return nil, errors.New("starting the embedded ClickHouse: main (in tests TestMain) does not call RunEngineChild")
+		return nil, errors.New(
+			"starting the embedded ClickHouse: main (in tests TestMain) does not call RunEngineChild")
 	}
 	if err := checkPlatform(); err != nil {
 		return nil, err
@@ -120,16 +124,17 @@ func StartEngine(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 	}
 }
 
-// startLocked keeps our own lock as long as the engine lives: without it a second instance would
-// overwrite the files of the first. The server has one too, which outlives a killed parent by a
-// moment.
+// startLocked holds a lock of its own while the engine lives. Without it a second instance would
+// overwrite the files of the first. The server has a lock too, which a killed parent leaves behind
+// for a moment.
 func startLocked(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 	lock, err := lockFile(filepath.Join(cfg.Dir, "lock"))
 	if err != nil {
 		return nil, err
 	}
 	e := &Engine{cfg: cfg, lock: lock, done: make(chan struct{}), server: Server{
-		Socket: filepath.Join(cfg.Dir, "http.sock"), Key: rand.Text(), Database: cfg.Database, User: writerUser, Password: rand.Text(),
+		Socket: filepath.Join(cfg.Dir, "http.sock"), Key: rand.Text(),
+		Database: cfg.Database, User: writerUser, Password: rand.Text(),
 		Reader: &Login{User: readerUser, Password: rand.Text()}, Embedded: true, Confined: confinable(),
 	}}
 	c, err := startChild(ctx, cfg, e.server)
@@ -151,14 +156,16 @@ func startLocked(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 	return e, nil
 }
 
-// warnShared warns of a child that was to have a network of its own and has none.
+// warnShared warns if the kernel refused the child a network of its own.
 func (e *Engine) warnShared(c *child) {
 	if c.sharedNetwork != nil {
-		e.cfg.Log.Warn("the kernel refuses the embedded ClickHouse a network of its own: its port is on loopback, closed by a key; others can disturb it", "err", c.sharedNetwork)
+		e.cfg.Log.Warn(
+			"the kernel refuses the embedded ClickHouse a network of its own: its port is on loopback, closed by a key; others can disturb it",
+			"err", c.sharedNetwork)
 	}
 }
 
-// supervise starts the engine again whenever it has ended.
+// supervise restarts the engine whenever it ends.
 func (e *Engine) supervise(ctx context.Context, c *child) {
 	defer func() {
 		e.unlockErr = e.lock.Close()
@@ -181,16 +188,17 @@ func (e *Engine) supervise(ctx context.Context, c *child) {
 			return
 		}
 		e.up(next, why)
-		if c.sharedNetwork == nil { // else the log has it
+		if c.sharedNetwork == nil { // else the log has the warning already
 			e.warnShared(next)
 		}
 		c = next
-		e.cfg.Log.Warn("the embedded ClickHouse is back", "after", time.Since(ended).Round(time.Millisecond).String())
+		e.cfg.Log.Warn("the embedded ClickHouse is back",
+			"after", time.Since(ended).Round(time.Millisecond).String())
 	}
 }
 
-// revive starts a new child as often as it takes; why is the end of the last one. It fails when ctx
-// ends, or when it gives up.
+// revive tries to start a new child until it succeeds. why is the reason of the last end. It fails
+// when ctx ends, or when it gives up.
 func (e *Engine) revive(ctx context.Context, r *restarts, served time.Duration, why error) (*child, error) {
 	said := time.Now()
 	for {
@@ -217,7 +225,7 @@ func (e *Engine) revive(ctx context.Context, r *restarts, served time.Duration, 
 	}
 }
 
-// up notes that a new child serves; why is the end of the last one.
+// up records that a new child serves. why is the reason of the last end.
 func (e *Engine) up(c *child, why error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -226,7 +234,7 @@ func (e *Engine) up(c *child, why error) {
 	e.save()
 }
 
-// down notes why nothing serves; since is zero where that is known.
+// down records the reason why the engine does not serve. A zero since keeps the recorded time.
 func (e *Engine) down(why error, since time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -237,43 +245,46 @@ func (e *Engine) down(why error, since time.Time) {
 	e.save()
 }
 
-// save writes the state for other processes. mu is held.
+// save writes the state for other processes. The caller holds mu.
 func (e *Engine) save() {
 	if err := e.state.write(e.cfg.Dir); err != nil {
 		e.cfg.Log.Warn("the state of the embedded ClickHouse was not saved", "err", err)
 	}
 }
 
-// Server says how to connect to the engine; it stays the same over restarts.
+// Server returns the connection data of the engine. It stays the same over restarts.
 func (e *Engine) Server() Server { return e.server }
 
-// Ready is nil while the engine serves; the error says why it does not.
+// Ready returns nil while the engine serves, else the reason why it does not.
 func (e *Engine) Ready() error {
 	s := e.State()
 	if s.Up {
 		return nil
 	}
-	return fmt.Errorf("the embedded ClickHouse is down since %s: %s", s.Since.UTC().Format("2006-01-02 15:04:05"), s.Why)
+	return fmt.Errorf("the embedded ClickHouse is down since %s: %s",
+		s.Since.UTC().Format("2006-01-02 15:04:05"), s.Why)
 }
 
-// State says how the engine is.
+// State returns the state of the engine.
 func (e *Engine) State() EngineState {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.state
 }
 
-// PID is the process id of the engine's child, or of its last one.
+// PID returns the process id of the engine's newest child.
 func (e *Engine) PID() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.child.cmd.Process.Pid
 }
 
-// Done is closed when the engine has ended for good, by Close or because it gave up.
+// Done returns a channel that is closed when the engine has ended permanently, by Close or because
+// it gave up.
 func (e *Engine) Done() <-chan struct{} { return e.done }
 
-// Err says why the engine gave up; call it after Done is closed. It is nil after Close.
+// Err returns the reason why the engine gave up. Call it after Done is closed. It is nil after
+// Close.
 func (e *Engine) Err() error {
 	if errors.Is(e.err, context.Canceled) {
 		return nil
@@ -281,8 +292,8 @@ func (e *Engine) Err() error {
 	return e.err
 }
 
-// Close ends the engine at once and waits for its end. That loses nothing that was acknowledged;
-// the server's own shutdown would wait seconds for its clients and write nothing more. It may be
+// Close ends the engine at once and waits for its end. It loses nothing that was acknowledged. The
+// server's own shutdown would wait seconds for its clients and write nothing more. Close may be
 // called more than once.
 func (e *Engine) Close() error {
 	e.stop()

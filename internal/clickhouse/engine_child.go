@@ -6,28 +6,28 @@ import (
 	"sync/atomic"
 )
 
-// engineArg makes the program an engine.
+// engineArg is the argument that makes the program an engine.
 const engineArg = "clickhouse-engine"
 
-// asked tells that this program asks whether it is an engine: one that does not must not start
-// itself, as its child would not know its role and do all over again what the parent does.
+// asked reports that this program called RunEngineChild. A program that does not call it must not
+// start itself: its child would not know its role and would repeat the work of the parent.
 var asked atomic.Bool
 
-// The program is started as an engine twice: first with one of these words, to close itself in,
-// then by itself with its ports, that for HTTP and that for the native protocol, which is 0 for
-// none.
+// The program is started as an engine twice. First it gets one of these words and restricts itself.
+// Then it starts itself with its ports: the port for HTTP and the port for the native protocol,
+// which is 0 for none.
 const (
-	ownArg    = "own"    // it is in a network namespace of its own
-	sharedArg = "shared" // it is in that of its parent; the native port follows
+	ownArg    = "own"    // in a network namespace of its own
+	sharedArg = "shared" // in the parent's network namespace; the native port follows
 )
 
-// exitNoNetwork says that the child cannot use its network.
+// exitNoNetwork is the exit code of a child that cannot use its network.
 const exitNoNetwork = 70
 
 // socketFD is the descriptor of the listening socket in the child.
 const socketFD = 3
 
-// RunEngineChild runs the engine if args (os.Args) ask for it; then handled is true and the program
+// RunEngineChild runs the engine if args (os.Args) request it. Then handled is true and the program
 // must end with the code. main calls it before anything else, on the main goroutine.
 func RunEngineChild(args []string) (code int, handled bool) {
 	asked.Store(true)

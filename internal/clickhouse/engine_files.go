@@ -16,8 +16,8 @@ import (
 const defaultEngineMemory = 1_500_000_000
 
 // engineXML is the server's configuration: two cores, little memory, no logs in tables. Its HTTP
-// interface answers 404 to every request that does not carry the key and the name of one of our
-// users: the user default has no password. Without the rule for /ping, a client's ping is an empty
+// interface answers 404 to each request without the key and the name of one of our users, because
+// the user default has no password. Without the rule for /ping, a client's ping would be an empty
 // statement.
 var engineXML = template.Must(template.New("engine.xml").Parse(`<clickhouse>
   <log-level>warning</log-level>
@@ -73,10 +73,11 @@ var engineXML = template.Must(template.New("engine.xml").Parse(`<clickhouse>
         <X-ClickHouse-User>regex:^({{.Writer}}|{{.Reader}})$</X-ClickHouse-User>
       </headers>{{end}}`))
 
-// usersXML: the server's own session runs as default, which has no password, so it may do nothing
-// but start to listen and block. The writer has its database and those whose names begin with that
-// name. The reader may only read. Dictionaries read their tables as the user lookup, who has no password and
-// whom the rules for HTTP do not let in. In constraints the least is 1, as 0 means no limit.
+// usersXML configures the users. The server's own session runs as default, which has no password,
+// so its only rights are to start to listen and to block. The writer has its database and those
+// whose names begin with that name. The reader has read access only. Dictionaries read their tables
+// as the user lookup. It has no password, and the rules for HTTP reject it. In constraints the
+// minimum is 1, because 0 means no limit.
 var usersXML = template.Must(template.New("users.xml").Parse(`<clickhouse>
   <profiles>
     <default>
@@ -161,15 +162,17 @@ var usersXML = template.Must(template.New("users.xml").Parse(`<clickhouse>
 </clickhouse>
 `))
 
-// confDir holds the configuration while a server starts.
+// confDir returns the folder of the configuration while a server starts.
 func confDir(dir string) string { return filepath.Join(dir, "conf") }
 
-// Below the engine's folder the server may write here alone.
+// serverDirs returns the only folders below the engine's folder that the server may write to.
 func serverDirs(dir string) []string {
-	return []string{dataDir(dir), filepath.Join(dir, "tmp"), filepath.Join(dir, "user_files"), filepath.Join(dir, "log")}
+	return []string{
+		dataDir(dir), filepath.Join(dir, "tmp"), filepath.Join(dir, "user_files"), filepath.Join(dir, "log"),
+	}
 }
 
-// closedFolder makes the folder, for its owner alone.
+// closedFolder creates the folder and denies other users access to it.
 func closedFolder(dir string) error {
 	err := os.MkdirAll(dir, 0o700)
 	if err == nil {
@@ -181,7 +184,7 @@ func closedFolder(dir string) error {
 	return nil
 }
 
-// writeConfiguration makes the engine's folder ready for a start.
+// writeConfiguration prepares the engine's folder for a start.
 func writeConfiguration(cfg EngineConfig, s Server) error {
 	for _, dir := range append(serverDirs(cfg.Dir), confDir(cfg.Dir)) {
 		if err := closedFolder(dir); err != nil {
@@ -190,27 +193,32 @@ func writeConfiguration(cfg EngineConfig, s Server) error {
 	}
 	conf := confDir(cfg.Dir)
 	err := writeXML(filepath.Join(conf, "engine.xml"), engineXML, map[string]any{
-		"Log": escape(filepath.Join(cfg.Dir, "log", "engine.log")), "Users": escape(filepath.Join(conf, "users.xml")),
-		"Temp": escape(filepath.Join(cfg.Dir, "tmp") + "/"), "Files": escape(filepath.Join(cfg.Dir, "user_files") + "/"), "Memory": cfg.MemoryBytes,
+		"Log":    escape(filepath.Join(cfg.Dir, "log", "engine.log")),
+		"Users":  escape(filepath.Join(conf, "users.xml")),
+		"Temp":   escape(filepath.Join(cfg.Dir, "tmp") + "/"),
+		"Files":  escape(filepath.Join(cfg.Dir, "user_files") + "/"),
+		"Memory": cfg.MemoryBytes,
 		"Header": keyHeader, "Key": s.Key, "Writer": s.User, "Reader": s.Reader.User,
 	})
 	if err != nil {
 		return err
 	}
 	return writeXML(filepath.Join(conf, "users.xml"), usersXML, map[string]any{
-		"Database": cfg.Database, "Writer": s.User, "WriterHash": hash(s.Password), "Reader": s.Reader.User, "ReaderHash": hash(s.Reader.Password),
+		"Database": cfg.Database, "Writer": s.User, "WriterHash": hash(s.Password),
+		"Reader": s.Reader.User, "ReaderHash": hash(s.Reader.Password),
 		"Lookup":      lookupUser,
 		"QueryMemory": cfg.MemoryBytes / 5 * 2, "UserMemory": cfg.MemoryBytes / 5 * 3,
 	})
 }
 
-// removeConfiguration removes what nobody needs after a start: it holds the key, and the server
-// could read it to a client. Older versions left theirs in the folder itself.
+// removeConfiguration removes the configuration after a start. It holds the key, and the server
+// could read it to a client. Older versions left theirs in the engine's folder itself.
 func removeConfiguration(dir string) error {
 	var faults []error
 	for _, path := range []string{
 		filepath.Join(confDir(dir), "engine.xml"), filepath.Join(confDir(dir), "users.xml"),
-		filepath.Join(dir, "engine.xml"), filepath.Join(dir, "users.xml"), filepath.Join(dir, "ports.tsv"), filepath.Join(dir, "engine.log"),
+		filepath.Join(dir, "engine.xml"), filepath.Join(dir, "users.xml"),
+		filepath.Join(dir, "ports.tsv"), filepath.Join(dir, "engine.log"),
 	} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			faults = append(faults, fmt.Errorf("removing the engine's configuration: %w", err))
@@ -226,7 +234,7 @@ func hash(password string) string {
 
 func escape(s string) string {
 	var b bytes.Buffer
-	_ = xml.EscapeText(&b, []byte(s)) // a buffer takes everything
+	_ = xml.EscapeText(&b, []byte(s)) // a buffer never fails
 	return b.String()
 }
 
@@ -235,7 +243,8 @@ func writeXML(path string, t *template.Template, data any) error {
 	if err := t.Execute(&b, data); err != nil {
 		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
 	}
-	// A new file each time, so that nobody keeps reading an old one with other rights.
+	// Write a new file each time, so that a process with an older file open does not see the new
+	// content.
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("replacing %s: %w", filepath.Base(path), err)
 	}

@@ -18,15 +18,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checkPlatform says early what the library would answer with a signal.
+// checkPlatform reports an unsuitable processor. The library would end the process with a signal
+// later.
 func checkPlatform() error {
 	if !cpu.X86.HasAVX2 || !cpu.X86.HasBMI2 || !cpu.X86.HasFMA {
-		return errors.New("the embedded ClickHouse needs a processor with AVX2 (x86-64-v3): configure clickhouse.addresses")
+		return errors.New(
+			"the embedded ClickHouse needs a processor with AVX2 (x86-64-v3): configure clickhouse.addresses")
 	}
 	return nil
 }
 
-// lockFile locks the file until it is closed or the process ends; ErrInUse if somebody else has it.
+// lockFile locks the file until it is closed or the process ends. It returns ErrInUse if another
+// process holds the lock.
 func lockFile(path string) (io.Closer, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // our own file
 	if err != nil {
@@ -45,14 +48,15 @@ func lockFile(path string) (io.Closer, error) {
 // lockedFile is a file with a lock on it.
 type lockedFile struct{ *os.File }
 
-// Close unlocks, which is not left to the closing: a child that is just being forked has the file
-// too.
+// Close unlocks the file explicitly. Closing it would not suffice, because a child that is just
+// being forked has the file open too.
 func (f lockedFile) Close() error {
 	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.File.Close())
 }
 
-// engineEnv is the child's environment: nothing of ours changes the server, and a reader may see
-// all of it. Its time zone is UTC, as everywhere: now() and times in statements are read and shown so.
+// engineEnv returns the child's environment. It contains none of our variables that could change
+// the server, because a reader can see all of it. The time zone is UTC, as everywhere else: the
+// server reads and shows now() and the times in statements in UTC.
 func engineEnv() []string {
 	env := []string{"GOTRACEBACK=single", "GOMAXPROCS=2", "TZ=UTC"}
 	for _, name := range []string{"LANG", "LD_LIBRARY_PATH"} {
@@ -66,8 +70,8 @@ func engineEnv() []string {
 // runEngine loads the library and runs the server on the ports until it ends or stdin closes.
 func runEngine(library, dir, port, native string, stdin io.Reader, stderr io.Writer) int {
 	runtime.LockOSThread()
-	name := []byte("darkmap-engine\x00")                                         // instead of exe
-	_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&name[0])), 0, 0, 0) // for people only
+	name := []byte("darkmap-engine\x00") // instead of exe; only for people
+	_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&name[0])), 0, 0, 0)
 	handlers, err := saveHandlers()
 	if err != nil {
 		fmt.Fprintln(stderr, "reading signal handlers:", err)
@@ -97,8 +101,9 @@ func runEngine(library, dir, port, native string, stdin io.Reader, stderr io.Wri
 		fmt.Fprintln(stderr, "listening:", err)
 		return 1
 	}
-	r := newRelay(listener, net.JoinHostPort("127.0.0.1", port), ownerOnly, func() (bool, error) { return listensHere(port) })
-	go func() { // ends with the process, or ends it: it is of no use without
+	r := newRelay(listener, net.JoinHostPort("127.0.0.1", port), ownerOnly,
+		func() (bool, error) { return listensHere(port) })
+	go func() { // ends with the process, or ends it: the process needs the relay
 		fmt.Fprintln(stderr, r.run())
 		_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
 	}()
@@ -118,8 +123,8 @@ func runEngine(library, dir, port, native string, stdin io.Reader, stderr io.Wri
 	return 0
 }
 
-// engineCommand is the server's command line: start to listen, and block. START LISTEN QUERIES
-// DEFAULT would open 9000 where no native port is named.
+// engineCommand returns the server's command line: start to listen, and block. START LISTEN QUERIES
+// DEFAULT would open port 9000 if no native port is given.
 func engineCommand(dir, port, native string) []string {
 	args := []string{
 		"clickhouse", "--path=" + dataDir(dir), "--config-file=" + filepath.Join(confDir(dir), "engine.xml"),
@@ -129,12 +134,13 @@ func engineCommand(dir, port, native string) []string {
 	if native != noPort {
 		args, listen = append(args, "--tcp_port="+native), listen+"SYSTEM START LISTEN TCP; "
 	}
-	return append(args, "--query", listen+"SELECT sleepEachRow(0.5) FROM numbers(1000000000) SETTINGS max_block_size = 1 FORMAT Null")
+	return append(args, "--query",
+		listen+"SELECT sleepEachRow(0.5) FROM numbers(1000000000) SETTINGS max_block_size = 1 FORMAT Null")
 }
 
-// watchStdin puts the signal handlers back once the parent has seen the server listen, and ends the
-// process when the parent is gone or wants it: at once, as the server survives that, whereas its
-// own shutdown waits for its clients.
+// watchStdin restores the signal handlers once the parent has seen the server listen. It ends the
+// process when the parent is gone or closes stdin. It does so at once: the server's data survive
+// that, whereas the server's own shutdown waits for its clients.
 func watchStdin(stdin io.Reader, handlers []sigaction) {
 	b := make([]byte, 1)
 	for {
@@ -146,7 +152,7 @@ func watchStdin(stdin io.Reader, handlers []sigaction) {
 	}
 }
 
-// cArgs lays args out as C expects them: pinned, ended by zeros.
+// cArgs lays out args as C expects them: pinned, and terminated by zeros.
 func cArgs(pins *runtime.Pinner, args []string) []*byte {
 	argv := make([]*byte, len(args)+1)
 	for i, a := range args {
@@ -169,15 +175,18 @@ type sigaction struct {
 	mask                     uint64
 }
 
-// taken are the signals that the library takes over.
+// taken lists the signals whose handlers the library replaces.
 var taken = [...]syscall.Signal{
-	syscall.SIGSEGV, syscall.SIGABRT, syscall.SIGILL, syscall.SIGBUS, syscall.SIGSYS, syscall.SIGFPE, syscall.SIGTSTP, syscall.SIGTRAP,
+	syscall.SIGSEGV, syscall.SIGABRT, syscall.SIGILL, syscall.SIGBUS,
+	syscall.SIGSYS, syscall.SIGFPE, syscall.SIGTSTP, syscall.SIGTRAP,
 }
 
 func saveHandlers() ([]sigaction, error) {
 	saved := make([]sigaction, len(taken))
 	for i, s := range taken {
-		if _, _, errno := syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(s), 0, uintptr(unsafe.Pointer(&saved[i])), 8, 0, 0); errno != 0 {
+		if _, _, errno := syscall.RawSyscall6(
+			syscall.SYS_RT_SIGACTION, uintptr(s), 0, uintptr(unsafe.Pointer(&saved[i])), 8, 0, 0,
+		); errno != 0 {
 			return nil, errno
 		}
 	}
@@ -186,6 +195,7 @@ func saveHandlers() ([]sigaction, error) {
 
 func restoreHandlers(saved []sigaction) {
 	for i, s := range taken {
-		_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&saved[i])), 0, 8, 0, 0)
+		_, _, _ = syscall.RawSyscall6(
+			syscall.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&saved[i])), 0, 8, 0, 0)
 	}
 }

@@ -22,20 +22,22 @@ import (
 // child is one process of the engine.
 type child struct {
 	cmd *exec.Cmd
-	// stdio is the other end of its standard input and error; when it closes the child ends.
+	// stdio is our end of the socket pair that is the child's standard input and error. When it
+	// closes, the child ends.
 	stdio  *os.File
 	stderr *tail
-	// started is when it answered.
+	// started is the time of its first answer.
 	started time.Time
-	// sharedNetwork is why it has no network of its own; nil where it has one, or was to have none.
+	// sharedNetwork is the reason why the child has no network of its own. It is nil if the child
+	// has one, or was not meant to have one.
 	sharedNetwork error
-	// done is closed after the process's end; exit is set before.
+	// done is closed after the end of the process. exit is set before.
 	done chan struct{}
 	exit error
 }
 
-// startChild starts a process and waits until it answers on the server's socket. It is given a
-// network of its own where the kernel allows that.
+// startChild starts a process and waits until it answers on the server's socket. The process gets a
+// network of its own if the kernel permits that.
 func startChild(ctx context.Context, cfg EngineConfig, s Server) (*child, error) {
 	var refused error
 	for _, attr := range processAttrs(cfg.SharedNetwork) {
@@ -51,14 +53,14 @@ func startChild(ctx context.Context, cfg EngineConfig, s Server) (*child, error)
 		}
 		refused = err
 	}
-	return nil, refused // not reached: the last attempt is without a network of its own
+	return nil, refused // not reached: the last attempt shares the network
 }
 
-// portTries is how often a child is started that finds its port taken.
+// portTries caps the children that startOnFreePort starts when their ports are taken.
 const portTries = 3
 
-// startOnFreePort starts a child as attr says. If another program takes the child's port before the
-// server listens, it starts another child, which looks for another port.
+// startOnFreePort starts a child with the attributes of attr. If another program takes the child's
+// port before the server listens, it starts another child, which selects another port.
 func startOnFreePort(ctx context.Context, cfg EngineConfig, s Server, attr processAttr) (*child, error) {
 	for try := 1; ; try++ {
 		c, err := spawn(cfg, s, attr)
@@ -79,20 +81,20 @@ func startOnFreePort(ctx context.Context, cfg EngineConfig, s Server, attr proce
 	}
 }
 
-// errPortTaken says that another program listens on the child's port.
+// errPortTaken means that another program listens on the child's port.
 var errPortTaken = errors.New("another program took its port")
 
-// errNoNetwork says that the kernel gives the child no network of its own.
+// errNoNetwork means that the kernel gives the child no network of its own.
 var errNoNetwork = errors.New("no network of its own")
 
-// processAttr is how a child is started.
+// processAttr is a way to start a child.
 type processAttr struct {
 	sys        *syscall.SysProcAttr
 	ownNetwork bool
 }
 
-// spawn starts the process. It inherits the listening socket, so that its path and its mode are not
-// left to it.
+// spawn starts the process. The process inherits the listening socket, so it does not control the
+// path and the mode of the socket.
 func spawn(cfg EngineConfig, s Server, attr processAttr) (*child, error) {
 	if err := writeConfiguration(cfg, s); err != nil {
 		return nil, err
@@ -101,26 +103,27 @@ func spawn(cfg EngineConfig, s Server, attr processAttr) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer listener.Close() //nolint:errcheck // the child has it
+	defer listener.Close() //nolint:errcheck // the child has its own copy
 	network := sharedArg + strconv.Itoa(cfg.NativePort)
 	if attr.ownNetwork {
 		network = ownArg
 	}
-	// Not CommandContext: the engine outlives the start's context, until Close. The path is that of
-	// the running program even when its file was replaced.
-	cmd := exec.Command("/proc/self/exe", engineArg, cfg.Library, cfg.Dir, network) //nolint:gosec,noctx // starts itself; see above
+	// CommandContext is unsuitable: the engine outlives the context of the start, until Close. The
+	// path is that of the running program even if its file was replaced.
+	cmd := exec.Command("/proc/self/exe", //nolint:gosec,noctx // starts itself; see above
+		engineArg, cfg.Library, cfg.Dir, network)
 	cmd.Args[0] = os.Args[0]
 	cmd.Dir = dataDir(cfg.Dir)
 	cmd.Env = engineEnv()
 	cmd.SysProcAttr = attr.sys
 	cmd.ExtraFiles = []*os.File{listener}
-	// Sockets and no pipes: a statement that opened a pipe through /proc/self/fd would wait for
-	// ever.
+	// Use sockets instead of pipes: a statement that opened a pipe through /proc/self/fd would wait
+	// forever.
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the child: %w", err)
 	}
-	defer theirs.Close() //nolint:errcheck // the child has it
+	defer theirs.Close() //nolint:errcheck // the child has its own copy
 	cmd.Stdin, cmd.Stderr = theirs, theirs
 	c := &child{cmd: cmd, stdio: ours, stderr: &tail{}, done: make(chan struct{})}
 	if err := cmd.Start(); err != nil {
@@ -133,7 +136,7 @@ func spawn(cfg EngineConfig, s Server, attr processAttr) (*child, error) {
 	return c, nil
 }
 
-// wait collects what the child writes, and its end.
+// wait collects the child's standard error and waits for its end.
 func (c *child) wait() {
 	_, _ = io.Copy(c.stderr, c.stdio) // until the child has closed its end
 	c.exit = c.cmd.Wait()
@@ -141,7 +144,7 @@ func (c *child) wait() {
 	close(c.done)
 }
 
-// listenSocket makes the socket, for its owner alone.
+// listenSocket makes the socket and denies other users access to it.
 func listenSocket(path string) (*os.File, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("removing the last start's socket: %w", err)
@@ -153,7 +156,7 @@ func listenSocket(path string) (*os.File, error) {
 			return err
 		}
 		l.SetUnlinkOnClose(false)
-		if err = os.Chmod(path, 0o600); err == nil { // until here the folder keeps others out
+		if err = os.Chmod(path, 0o600); err == nil { // until here the folder denies others access
 			file, err = l.File()
 		}
 		return errors.Join(err, l.Close())
@@ -164,9 +167,10 @@ func listenSocket(path string) (*os.File, error) {
 	return file, nil
 }
 
-// handshake waits until the child answers, and tells it so.
+// handshake waits until the child answers, and notifies the child.
 func (c *child) handshake(ctx context.Context, s Server) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("it does not answer after %v", startLimit))
+	ctx, cancel := context.WithTimeoutCause(ctx, startLimit,
+		fmt.Errorf("it does not answer after %v", startLimit))
 	defer cancel()
 	for {
 		err := s.Ask(ctx, "SELECT 1")
@@ -182,22 +186,23 @@ func (c *child) handshake(ctx context.Context, s Server) error {
 			return fmt.Errorf("waiting for its answer (%w): %w", err, context.Cause(ctx))
 		}
 	}
-	// The child may put its signal handlers back now.
+	// The child may restore its signal handlers now.
 	if _, err := io.WriteString(c.stdio, "r"); err != nil {
 		return fmt.Errorf("talking to the child: %w", err)
 	}
 	return nil
 }
 
-// whyNot explains an end before the server answered.
+// whyNot returns the reason of an end before the server answered.
 func (c *child) whyNot() error {
 	said := strings.TrimSpace(c.stderr.String())
 	switch {
 	case c.cmd.ProcessState != nil && c.cmd.ProcessState.ExitCode() == exitNoNetwork:
 		return fmt.Errorf("%w: %s", errNoNetwork, said)
-	case strings.Contains(said, "Code: 76"), strings.Contains(said, "CANNOT_OPEN_FILE") && strings.Contains(said, "lock"):
+	case strings.Contains(said, "Code: 76"),
+		strings.Contains(said, "CANNOT_OPEN_FILE") && strings.Contains(said, "lock"):
 		return ErrInUse
-	case strings.Contains(said, "Address already in use"): // EADDRINUSE in the library's words
+	case strings.Contains(said, "Address already in use"): // EADDRINUSE in the library's error text
 		return fmt.Errorf("%w: it said: %s", errPortTaken, said)
 	case said == "" && c.exit != nil:
 		return fmt.Errorf("it ended: %w", c.exit)
@@ -205,13 +210,14 @@ func (c *child) whyNot() error {
 	return fmt.Errorf("it ended and said: %s", said)
 }
 
-// why explains an end after the server answered.
+// why returns the reason of an end after the server answered.
 func (c *child) why() error {
 	exit := c.exit
 	if exit == nil {
 		exit = errors.New("exit status 0")
 	}
-	if status, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGKILL {
+	if status, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus); ok &&
+		status.Signaled() && status.Signal() == syscall.SIGKILL {
 		exit = errors.New("killed by signal 9: by someone, or for want of memory")
 	}
 	if said := lastLines(c.stderr.String()); said != "" {
@@ -220,7 +226,8 @@ func (c *child) why() error {
 	return exit
 }
 
-// lastLines are the last few lines of what a process wrote, as one; that it logs is none of them.
+// lastLines returns the last few lines of a process's output as one line. It omits the lines that
+// only announce logging.
 func lastLines(said string) string {
 	lines := strings.Split(strings.TrimSpace(said), "\n")
 	lines = slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(line, "Logging ") })
@@ -234,7 +241,7 @@ func (c *child) kill() {
 	<-c.done
 }
 
-// tail keeps the end of what is written to it.
+// tail holds the end of the data written to it.
 type tail struct {
 	mu sync.Mutex
 	b  []byte // guarded by mu
@@ -259,5 +266,5 @@ func (t *tail) String() string {
 	return string(t.b)
 }
 
-// dataDir is the server's own folder.
+// dataDir returns the folder of the server's data.
 func dataDir(dir string) string { return filepath.Join(dir, "data") }

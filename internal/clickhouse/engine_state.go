@@ -13,23 +13,23 @@ import (
 	"github.com/darkmap/darkmap/internal/retry"
 )
 
-// EngineState says how an embedded engine is.
+// EngineState is the state of an embedded engine.
 type EngineState struct {
-	// Up is set while it serves.
+	// Up reports whether the engine serves.
 	Up bool `json:"up"`
-	// Since is when it began or ceased to serve.
+	// Since is the time at which it began or stopped to serve.
 	Since time.Time `json:"since"`
-	// Why it ended the last time and, while it is down, why it could not be started again; empty if
-	// it never ended.
+	// Why is the reason of its last end and, while it is down, of the failure to restart it. It is
+	// empty if the engine never ended.
 	Why string `json:"why,omitempty"`
-	// Restarts counts the times that it serves again after an end.
+	// Restarts counts the successful restarts.
 	Restarts int `json:"restarts"`
 }
 
 const stateFile = "state.json"
 
 // ReadEngineState reads the state of the engine that runs, or ran last, in the folder dir. ok is
-// false where none did.
+// false if none did.
 func ReadEngineState(dir string) (s EngineState, ok bool, err error) {
 	b, err := os.ReadFile(filepath.Join(dir, stateFile)) //nolint:gosec // below the data directory
 	if errors.Is(err, fs.ErrNotExist) {
@@ -56,8 +56,8 @@ func (s EngineState) write(dir string) error {
 	return nil
 }
 
-// downError explains why the socket of an engine does not answer, as far as the engine's state
-// says.
+// downError adds to err the reason why the socket of an engine does not answer, if the engine's
+// state has one.
 func downError(socket string, err error) error {
 	err = fmt.Errorf("connecting to the embedded ClickHouse: %w", err)
 	if s, ok, stateErr := ReadEngineState(filepath.Dir(socket)); stateErr == nil && ok && !s.Up && s.Why != "" {
@@ -66,16 +66,15 @@ func downError(socket string, err error) error {
 	return err
 }
 
-// The waits between an engine's end and the next start.
+// Waits between an engine's end and the next start.
 const (
 	shortestRestart = 200 * time.Millisecond
 	longestRestart  = 30 * time.Second
-	// healthyAfter is how long an engine has to serve so that its end counts as the first one
-	// again.
+	// healthyAfter is the time of service after which an end counts as the first one again.
 	healthyAfter = time.Minute
 )
 
-// restarts counts the ends of an engine that follow one another, and spaces the starts.
+// restarts counts consecutive ends of an engine, and spaces its starts.
 type restarts struct {
 	ends    int
 	backoff retry.Backoff
@@ -85,8 +84,8 @@ func newRestarts() *restarts {
 	return &restarts{backoff: retry.Backoff{Min: shortestRestart, Max: longestRestart}}
 }
 
-// next returns how long to wait after an engine has ended that had served for so long; 0 for one
-// that did not start.
+// next returns the wait after the end of an engine. served is its time of service, or 0 if it did
+// not start.
 func (r *restarts) next(served time.Duration) time.Duration {
 	if served >= healthyAfter {
 		r.ends = 0

@@ -8,17 +8,20 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
-// hopelessCodes are the server's codes of errors that trying again does not mend: the schema is not the one that the statement
-// needs, or access is denied.
+// hopelessCodes holds the server's codes of errors that a retry does not resolve: the schema does
+// not fit the statement, or access is denied.
 var hopelessCodes = map[proto.Error]bool{
-	proto.ErrNoSuchColumnInTable: true, proto.ErrUnknownIdentifier: true, proto.ErrTypeMismatch: true, proto.ErrUnknownTable: true,
-	proto.ErrSyntaxError: true, proto.ErrUnknownDatabase: true, proto.ErrAccessDenied: true, proto.ErrAuthenticationFailed: true,
-	proto.ErrUnknownUser: true, proto.ErrReadonly: true, proto.ErrNotFoundColumnInBlock: true, proto.ErrThereIsNoColumn: true,
-	proto.ErrNumberOfColumnsDoesntMatch: true, proto.ErrIllegalColumn: true, proto.ErrIllegalTypeOfArgument: true, proto.ErrCannotConvertType: true,
-	proto.ErrDatabaseAccessDenied: true, proto.ErrRequiredPassword: true, proto.ErrWrongPassword: true, proto.ErrUnknownType: true,
+	proto.ErrNoSuchColumnInTable: true, proto.ErrUnknownIdentifier: true, proto.ErrTypeMismatch: true,
+	proto.ErrUnknownTable: true, proto.ErrSyntaxError: true, proto.ErrUnknownDatabase: true,
+	proto.ErrAccessDenied: true, proto.ErrAuthenticationFailed: true, proto.ErrUnknownUser: true,
+	proto.ErrReadonly: true, proto.ErrNotFoundColumnInBlock: true, proto.ErrThereIsNoColumn: true,
+	proto.ErrNumberOfColumnsDoesntMatch: true, proto.ErrIllegalColumn: true,
+	proto.ErrIllegalTypeOfArgument: true, proto.ErrCannotConvertType: true,
+	proto.ErrDatabaseAccessDenied: true, proto.ErrRequiredPassword: true, proto.ErrWrongPassword: true,
+	proto.ErrUnknownType: true,
 }
 
-// Code is the server's code of the exception in err; 0 where err holds none.
+// Code returns the server's code of the exception in err, or 0 if err holds none.
 func Code(err error) int {
 	if e, ok := errors.AsType[*ch.Exception](err); ok {
 		return int(e.Code)
@@ -32,11 +35,11 @@ func Code(err error) int {
 	return 0
 }
 
-// Hopeless reports errors that waiting does not cure: a table, a column or a type is not the one that the statement needs, or
-// access is denied.
+// Hopeless reports whether err is an error that waiting does not resolve: a table, a column or a
+// type does not fit the statement, or access is denied.
 func Hopeless(err error) bool { return hopelessCodes[proto.Error(Code(err))] }
 
-// forbidden reports errors that say that the user may not do it.
+// forbidden reports whether err means that the user has no right to the statement.
 func forbidden(err error) bool {
 	switch proto.Error(Code(err)) {
 	case proto.ErrAccessDenied, proto.ErrReadonly, proto.ErrDatabaseAccessDenied:

@@ -14,17 +14,20 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 )
 
-// External are rows that go with a query, as a table that this query alone sees. The server holds them in memory.
+// External holds rows that a query carries, as a table that only this query sees. The server holds
+// them in memory.
 type External struct {
-	// Name is the table's.
+	// Name is the name of the table.
 	Name string
-	// Structure says the columns as CREATE TABLE does: a UInt8, b String. The server converts the rows to these types.
+	// Structure lists the columns as CREATE TABLE does: a UInt8, b String. The server converts the
+	// rows to these types.
 	Structure string
-	// Columns hold the rows. They are only read, and only until the call that takes them returns.
+	// Columns holds the rows. The call that takes them only reads them, and only until it returns.
 	Columns proto.Input
 }
 
-// request is a query as it goes to the HTTP interface: its text as the body, or rows as the body and the text in the address.
+// request returns the HTTP request of a query. Its text is the body, or its rows are the body and
+// its text is in the URL.
 func (s Server) request(ctx context.Context, q Query, v url.Values) (*http.Request, error) {
 	body, size, contentType := io.Reader(strings.NewReader(q.SQL)), int64(len(q.SQL)), ""
 	switch {
@@ -52,7 +55,8 @@ func (s Server) request(ctx context.Context, q Query, v url.Values) (*http.Reque
 	return req, nil
 }
 
-// form is the body that carries the rows. What says their form goes into v.
+// form returns the body with the rows. It adds the parameters that describe the form of the rows to
+// v.
 func (e *External) form(v url.Values) (body io.Reader, size int64, contentType string, err error) {
 	v.Set(e.Name+"_structure", e.Structure)
 	v.Set(e.Name+"_format", "Native")

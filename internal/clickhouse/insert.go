@@ -23,29 +23,29 @@ import (
 type Insert struct {
 	// Table is a table of the server's database.
 	Table string
-	// ID is the query id; no two inserts may have the same.
+	// ID is the query id. It must be unique.
 	ID string
 	// Settings are ClickHouse settings.
 	Settings map[string]string
-	// Columns hold the rows, all the same number. They are only read, and only until Insert
-	// returns.
+	// Columns holds the rows; all columns have the same number of rows. Insert only reads them, and
+	// only until it returns.
 	Columns proto.Input
 }
 
-// Inserter inserts blocks: over the native protocol, or over HTTP into the embedded engine. It
-// connects when it has to, and again after a failure. It is not safe for concurrent use.
+// Inserter inserts blocks over the native protocol, or over HTTP into the embedded engine. It
+// connects when necessary, and again after a failure. It is not safe for concurrent use.
 type Inserter struct {
 	server Server
 	native *ch.Client      // nil while not connected
 	http   *http.Transport // nil until the first insert
-	block  proto.Buffer    // the last block, for its memory
+	block  proto.Buffer    // buffer of the last block, for reuse
 }
 
-// NewInserter does not connect yet.
+// NewInserter returns an Inserter without a connection.
 func NewInserter(s Server) *Inserter { return &Inserter{server: s} }
 
-// Insert sends the block and waits for the answer. A refusal of the server is a *ch.Exception.
-// After any other error the block may be in the table: as a whole or not at all.
+// Insert sends the block and waits for the answer. If the server rejects the block, the error is a
+// *ch.Exception. After any other error the table contains the whole block or none of it.
 func (i *Inserter) Insert(ctx context.Context, in Insert) error {
 	if i.server.Embedded {
 		return i.post(ctx, in)
@@ -77,7 +77,9 @@ func (i *Inserter) send(ctx context.Context, in Insert) error {
 	for name, value := range in.Settings {
 		settings = append(settings, ch.Setting{Key: name, Value: value, Important: true})
 	}
-	err := i.native.Do(ctx, ch.Query{Body: in.Columns.Into(in.Table), QueryID: in.ID, Input: in.Columns, Settings: settings})
+	err := i.native.Do(ctx, ch.Query{
+		Body: in.Columns.Into(in.Table), QueryID: in.ID, Input: in.Columns, Settings: settings,
+	})
 	if err != nil {
 		_ = i.native.Close()
 		i.native = nil
@@ -85,7 +87,7 @@ func (i *Inserter) send(ctx context.Context, in Insert) error {
 	return err
 }
 
-// dialNative opens a native connection. The addresses are tried in order.
+// dialNative opens a native connection. It tries the addresses in order.
 func dialNative(ctx context.Context, s Server) (*ch.Client, error) {
 	var faults []error
 	for _, addr := range s.Addresses {
@@ -105,15 +107,15 @@ func dialNative(ctx context.Context, s Server) (*ch.Client, error) {
 	return nil, errors.Join(faults...)
 }
 
-// insertLimit bounds how long the embedded engine may take for a block. It sends nothing before it
-// is through.
+// insertLimit caps the time of the embedded engine for a block. The engine sends nothing before it
+// has processed the block.
 const insertLimit = 2 * time.Minute
 
-// maxBlockKept bounds the memory that is kept for the next block.
+// maxBlockKept caps the memory that is retained for the next block.
 const maxBlockKept = 64 << 20
 
-// post inserts over HTTP: one block in the format Native. Its length is sent first, so a body that
-// is cut short is no block.
+// post inserts one block in the format Native over HTTP. The request states its length first, so
+// the server accepts no block from a truncated body.
 func (i *Inserter) post(ctx context.Context, in Insert) error {
 	if i.http == nil {
 		i.http = i.server.Transport()
@@ -163,8 +165,8 @@ func (i *Inserter) post(ctx context.Context, in Insert) error {
 	return nil
 }
 
-// encodeBlock encodes the columns as one block of the format Native, without copying what the
-// columns have as octets already. The pieces are valid until buf or a column is changed.
+// encodeBlock encodes the columns as one block of the format Native. It does not copy data that the
+// columns hold as octets already. The pieces are valid until buf or a column changes.
 func encodeBlock(buf *proto.Buffer, columns proto.Input) (block net.Buffers, size int64, err error) {
 	rows := 0
 	if len(columns) > 0 {
@@ -172,7 +174,7 @@ func encodeBlock(buf *proto.Buffer, columns proto.Input) (block net.Buffers, siz
 	}
 	var p pieces
 	w := proto.NewWriter(&p, buf)
-	const version = 0 // of the protocol: the format Native over HTTP has no more than columns and rows before the data
+	const version = 0 // of the protocol: the format Native has only columns and rows before the data
 	if err := (proto.Block{Rows: rows, Columns: len(columns)}).WriteBlock(w, version, columns); err != nil {
 		return nil, 0, fmt.Errorf("encoding a block: %w", err)
 	}
@@ -180,20 +182,21 @@ func encodeBlock(buf *proto.Buffer, columns proto.Input) (block net.Buffers, siz
 	return net.Buffers(p), size, err
 }
 
-// pieces collects what a proto.Writer writes. It keeps the memory, which encodeBlock sees to.
+// pieces collects the slices that a proto.Writer writes, without copying them. encodeBlock keeps
+// their memory valid.
 type pieces net.Buffers
 
-// Write never fails.
+// Write appends b. It never fails.
 func (p *pieces) Write(b []byte) (int, error) {
 	*p = append(*p, b)
 	return len(b), nil
 }
 
-// maxMessage bounds what is read of an error message.
+// maxMessage caps the octets that are read of an error message.
 const maxMessage = 64 << 10
 
-// exception is a refusal as the native protocol would give it. Without a code it is an error of the
-// HTTP server.
+// exception returns a rejection in the form of the native protocol. Without a code it is an error
+// of the HTTP server.
 func exception(code, status string, body []byte) error {
 	message := string(bytes.TrimSpace(body))
 	n, err := strconv.Atoi(code)

@@ -2,12 +2,16 @@ package clickhouse
 
 import "github.com/ClickHouse/ch-go/proto"
 
-// lowCardinality returns a column LowCardinality(String).
+// lowCardinality returns a new column of type LowCardinality(String).
 func lowCardinality() *proto.ColLowCardinality[string] { return new(proto.ColStr).LowCardinality() }
 
 func newASColumns() (proto.Input, func(LookupAS)) {
-	asn, name, organisation, country := new(proto.ColUInt32), new(proto.ColStr), new(proto.ColStr), lowCardinality()
-	return proto.Input{{Name: "asn", Data: asn}, {Name: "name", Data: name}, {Name: "organisation", Data: organisation}, {Name: "country", Data: country}},
+	asn, name, organisation, country :=
+		new(proto.ColUInt32), new(proto.ColStr), new(proto.ColStr), lowCardinality()
+	return proto.Input{
+			{Name: "asn", Data: asn}, {Name: "name", Data: name},
+			{Name: "organisation", Data: organisation}, {Name: "country", Data: country},
+		},
 		func(r LookupAS) {
 			asn.Append(r.ASN)
 			name.Append(r.Name)
@@ -17,8 +21,12 @@ func newASColumns() (proto.Input, func(LookupAS)) {
 }
 
 func newCountryColumns() (proto.Input, func(LookupCountry)) {
-	code, name, continent, neighbours := lowCardinality(), new(proto.ColStr), lowCardinality(), lowCardinality().Array()
-	return proto.Input{{Name: "code", Data: code}, {Name: "name", Data: name}, {Name: "continent", Data: continent}, {Name: "neighbours", Data: neighbours}},
+	code, name, continent, neighbours :=
+		lowCardinality(), new(proto.ColStr), lowCardinality(), lowCardinality().Array()
+	return proto.Input{
+			{Name: "code", Data: code}, {Name: "name", Data: name},
+			{Name: "continent", Data: continent}, {Name: "neighbours", Data: neighbours},
+		},
 		func(r LookupCountry) {
 			code.Append(r.Code)
 			name.Append(r.Name)
@@ -29,18 +37,22 @@ func newCountryColumns() (proto.Input, func(LookupCountry)) {
 
 func newRegionColumns() (proto.Input, func(LookupRegion)) {
 	code, name, country := new(proto.ColStr), new(proto.ColStr), lowCardinality()
-	return proto.Input{{Name: "code", Data: code}, {Name: "name", Data: name}, {Name: "country", Data: country}}, func(r LookupRegion) {
-		code.Append(r.Code)
-		name.Append(r.Name)
-		country.Append(r.Country)
-	}
+	return proto.Input{
+			{Name: "code", Data: code}, {Name: "name", Data: name}, {Name: "country", Data: country},
+		}, func(r LookupRegion) {
+			code.Append(r.Code)
+			name.Append(r.Name)
+			country.Append(r.Country)
+		}
 }
 
 func newPrefixColumns() (proto.Input, func(LookupPrefix)) {
 	prefix, origin, country := new(proto.ColStr), new(proto.ColUInt32), lowCardinality()
-	return proto.Input{{Name: "prefix", Data: prefix}, {Name: "origin", Data: origin}, {Name: "country", Data: country}}, func(r LookupPrefix) {
-		prefix.Append(r.Prefix)
-		origin.Append(r.Origin)
-		country.Append(r.Country)
-	}
+	return proto.Input{
+			{Name: "prefix", Data: prefix}, {Name: "origin", Data: origin}, {Name: "country", Data: country},
+		}, func(r LookupPrefix) {
+			prefix.Append(r.Prefix)
+			origin.Append(r.Origin)
+			country.Append(r.Country)
+		}
 }

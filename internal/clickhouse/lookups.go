@@ -15,7 +15,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Lookups are the rows of the tables lookup_*, which the dictionaries show.
+// Lookups holds the rows of the tables lookup_*, which the dictionaries show.
 type Lookups struct {
 	ASes      Lookup[LookupAS]
 	Countries Lookup[LookupCountry]
@@ -25,15 +25,16 @@ type Lookups struct {
 
 // Lookup is the content of one of the tables lookup_*.
 type Lookup[R any] struct {
-	// Snapshot names the content: the same rows have the same name. Empty: the table stays as it is.
+	// Snapshot identifies the content: the same rows have the same name. If it is empty, the table
+	// remains unchanged.
 	Snapshot string
-	// Simulated says that the rows are made up. They replace no rows that are not.
+	// Simulated reports that the rows are made up. They replace only made-up rows.
 	Simulated bool
-	// Rows are the rows, in any order, each key once.
+	// Rows iterates over the rows, in any order. Each key occurs once.
 	Rows iter.Seq[R]
 }
 
-// LookupAS is a row of lookup_ases. Empty is unknown.
+// LookupAS is a row of lookup_ases. An empty field is unknown.
 type LookupAS struct {
 	ASN                         uint32
 	Name, Organisation, Country string
@@ -42,7 +43,7 @@ type LookupAS struct {
 // LookupCountry is a row of lookup_countries.
 type LookupCountry struct {
 	Code, Name, Continent string
-	// Neighbours are the codes of the countries with a common border on land.
+	// Neighbours lists the codes of the countries with a common land border.
 	Neighbours []string
 }
 
@@ -56,29 +57,33 @@ type LookupPrefix struct {
 	Country string
 }
 
-// FilledLookup says what a table lookup_* holds now.
+// FilledLookup reports the new content of a table lookup_*.
 type FilledLookup struct {
 	// Table is the table, without its database.
 	Table string
 	Rows  uint64
 }
 
-// String is for people.
+// String returns a text for people.
 func (f FilledLookup) String() string {
 	return "table " + f.Table + " was filled: " + bgp.Count(f.Rows, "row")
 }
 
 const (
-	// lookupBlock is how many rows are inserted at a time.
+	// lookupBlock is the number of rows of one insert.
 	lookupBlock = 1 << 16
-	// simulatedMark begins the name of a snapshot whose rows are made up.
+	// simulatedMark is the prefix of the name of a snapshot with made-up rows.
 	simulatedMark = "simulated/"
 )
 
-// FillLookups brings the tables lookup_* of a migrated database to want, lets the dictionaries show them, and returns those that it
-// filled. It inserts a whole snapshot before it names it, so a dictionary shows the old rows or the new ones. It claims the schema while
-// it fills, so that two processes do not drop each other's rows; say, which may be nil, is told of a wait, and of what is shown later.
-func FillLookups(ctx context.Context, s Server, program string, want Lookups, say func(string)) (filled []FilledLookup, err error) {
+// FillLookups updates the tables lookup_* of a migrated database to want, makes the dictionaries
+// show them, and returns the tables that it filled. It inserts a whole snapshot before it names the
+// snapshot, so a dictionary shows either the old rows or the new ones. It claims the schema while
+// it fills, so that two processes do not drop each other's rows. say, which may be nil, receives
+// messages about a wait, and about rows that a dictionary shows later.
+func FillLookups(
+	ctx context.Context, s Server, program string, want Lookups, say func(string),
+) (filled []FilledLookup, err error) {
 	conn, err := Open(ctx, s)
 	if err != nil {
 		return nil, err
@@ -122,7 +127,7 @@ type filler struct {
 	say      func(string)
 }
 
-// lookupTable is one of the tables lookup_* with what it is to hold.
+// lookupTable is one of the tables lookup_* with its desired content.
 type lookupTable struct {
 	lookup, dictionary string
 	snapshot           string
@@ -133,12 +138,14 @@ type lookupTable struct {
 
 func (t lookupTable) name() string { return "lookup_" + t.lookup }
 
-// tables are those that are to hold something.
+// tables returns the tables with desired content.
 func (l Lookups) tables() []lookupTable {
 	var all []lookupTable
 	for _, t := range []lookupTable{
-		lookupOf("ases", "as_info", l.ASes, newASColumns), lookupOf("countries", "country_info", l.Countries, newCountryColumns),
-		lookupOf("regions", "region_info", l.Regions, newRegionColumns), lookupOf("prefixes", "prefix_info", l.Prefixes, newPrefixColumns),
+		lookupOf("ases", "as_info", l.ASes, newASColumns),
+		lookupOf("countries", "country_info", l.Countries, newCountryColumns),
+		lookupOf("regions", "region_info", l.Regions, newRegionColumns),
+		lookupOf("prefixes", "prefix_info", l.Prefixes, newPrefixColumns),
 	} {
 		if t.snapshot != "" {
 			all = append(all, t)
@@ -147,8 +154,11 @@ func (l Lookups) tables() []lookupTable {
 	return all
 }
 
-// lookupOf describes a table. columns makes its columns, without that of the snapshot, and says how a row is added.
-func lookupOf[R any](lookup, dictionary string, l Lookup[R], columns func() (proto.Input, func(R))) lookupTable {
+// lookupOf describes a table. columns returns its columns, without the column snapshot, and a
+// function that adds a row.
+func lookupOf[R any](
+	lookup, dictionary string, l Lookup[R], columns func() (proto.Input, func(R)),
+) lookupTable {
 	t := lookupTable{lookup: lookup, dictionary: dictionary, snapshot: l.Snapshot, simulated: l.Simulated}
 	if t.simulated && t.snapshot != "" {
 		t.snapshot = simulatedMark + t.snapshot
@@ -176,15 +186,17 @@ func lookupOf[R any](lookup, dictionary string, l Lookup[R], columns func() (pro
 	return t
 }
 
-// stale are the tables whose snapshot is not the one that lookup_snapshots names. Made-up rows replace only such. late are those of the
-// others whose dictionary was loaded before its snapshot was named: a fill was interrupted in between.
+// stale returns the tables whose snapshot differs from the one that lookup_snapshots names. Made-up
+// rows replace only made-up rows. late lists those other tables whose dictionary was loaded before
+// the snapshot was named: a fill was interrupted in between.
 func (f filler) stale(ctx context.Context, all []lookupTable) (stale, late []lookupTable, err error) {
 	type named struct {
 		snapshot string
 		at       time.Time
 	}
 	current, loaded := map[string]named{}, map[string]time.Time{}
-	q := fmt.Sprintf("SELECT lookup, argMax(snapshot, filled_at), max(filled_at) FROM %s.lookup_snapshots GROUP BY lookup", f.server.Database)
+	q := fmt.Sprintf("SELECT lookup, argMax(snapshot, filled_at), max(filled_at) FROM %s.lookup_snapshots GROUP BY lookup",
+		f.server.Database)
 	err = each(ctx, f.conn, q, "", func(rows driver.Rows) error {
 		var lookup string
 		var n named
@@ -209,7 +221,8 @@ func (f filler) stale(ctx context.Context, all []lookupTable) (stale, late []loo
 		now := current[t.lookup]
 		at, isLoaded := loaded[t.dictionary]
 		switch {
-		case now.snapshot != t.snapshot && (!t.simulated || now.snapshot == "" || strings.HasPrefix(now.snapshot, simulatedMark)):
+		case now.snapshot != t.snapshot &&
+			(!t.simulated || now.snapshot == "" || strings.HasPrefix(now.snapshot, simulatedMark)):
 			stale = append(stale, t)
 		case isLoaded && at.Before(now.at.Truncate(time.Second)):
 			late = append(late, t)
@@ -218,14 +231,19 @@ func (f filler) stale(ctx context.Context, all []lookupTable) (stale, late []loo
 	return stale, late, nil
 }
 
-// fill inserts the rows of a table, names their snapshot, lets the dictionary show it, and drops what is older.
+// fill inserts the rows of a table, names their snapshot, makes the dictionary show it, and drops
+// older rows.
 func (f filler) fill(ctx context.Context, t lookupTable) (rows uint64, err error) {
-	if err := f.drop(ctx, t, "snapshot = "+QuoteText(t.snapshot)); err != nil { // an interrupted fill may have left a part of them
+	// An interrupted fill may have left a part of the rows.
+	if err := f.drop(ctx, t, "snapshot = "+QuoteText(t.snapshot)); err != nil {
 		return 0, err
 	}
 	err = t.blocks(func(block proto.Input) error {
 		rows += uint64(block[0].Data.Rows())
-		return f.inserter.Insert(ctx, Insert{Table: t.name(), ID: "lookups/" + rand.Text(), Settings: map[string]string{"insert_deduplicate": "0"}, Columns: block})
+		return f.inserter.Insert(ctx, Insert{
+			Table: t.name(), ID: "lookups/" + rand.Text(),
+			Settings: map[string]string{"insert_deduplicate": "0"}, Columns: block,
+		})
 	})
 	if err != nil {
 		return 0, err
@@ -239,20 +257,22 @@ func (f filler) fill(ctx context.Context, t lookupTable) (rows uint64, err error
 	return rows, f.drop(ctx, t, "snapshot != ("+f.current(t)+")")
 }
 
-// current asks for the name of the snapshot that a dictionary shows.
+// current returns a query for the name of the snapshot that a dictionary shows.
 func (f filler) current(t lookupTable) string {
-	return fmt.Sprintf("SELECT argMax(snapshot, filled_at) FROM %s.lookup_snapshots WHERE lookup = %s", f.server.Database, QuoteText(t.lookup))
+	return fmt.Sprintf("SELECT argMax(snapshot, filled_at) FROM %s.lookup_snapshots WHERE lookup = %s",
+		f.server.Database, QuoteText(t.lookup))
 }
 
-// errDropped says that another process dropped rows of a fill that had lost its claim.
+// errDropped means that another process dropped rows of a fill that had lost its claim.
 var errDropped = errors.New("another darkmap filled it meanwhile")
 
-// show names a snapshot whose rows are all there, and lets the dictionary show it.
+// show names a snapshot if all of its rows are in the table, and makes the dictionary show it.
 func (f filler) show(ctx context.Context, t lookupTable, rows uint64) error {
-	// Clocks of servers differ, and the latest row counts.
-	q := fmt.Sprintf("INSERT INTO %[1]s.lookup_snapshots (lookup, snapshot, filled_at, entries) SELECT %[2]s, %[3]s, "+
-		"greatest(now64(3, 'UTC'), (SELECT max(filled_at) FROM %[1]s.lookup_snapshots WHERE lookup = %[2]s) + toIntervalMillisecond(1)), %[4]d "+
-		"FROM (SELECT count() AS present FROM %[1]s.%[5]s WHERE snapshot = %[3]s) WHERE present >= %[4]d",
+	// The clocks of servers differ, and the latest row counts.
+	q := fmt.Sprintf(
+		"INSERT INTO %[1]s.lookup_snapshots (lookup, snapshot, filled_at, entries) SELECT %[2]s, %[3]s, "+
+			"greatest(now64(3, 'UTC'), (SELECT max(filled_at) FROM %[1]s.lookup_snapshots WHERE lookup = %[2]s) + toIntervalMillisecond(1)), %[4]d "+
+			"FROM (SELECT count() AS present FROM %[1]s.%[5]s WHERE snapshot = %[3]s) WHERE present >= %[4]d",
 		f.server.Database, QuoteText(t.lookup), QuoteText(t.snapshot), rows, t.name())
 	if err := f.conn.Exec(ctx, q); err != nil {
 		return err
@@ -270,15 +290,18 @@ func (f filler) show(ctx context.Context, t lookupTable, rows uint64) error {
 	return f.reload(ctx, t)
 }
 
-// everywhere waits until all replicas of a cluster have a table's rows: tables are copied independently of each other.
+// everywhere waits until all replicas of a cluster have the rows of a table. Replicas copy each
+// table independently.
 func (f filler) everywhere(ctx context.Context, table string) error {
 	if f.server.Cluster == "" {
 		return nil
 	}
-	return f.conn.Exec(ctx, fmt.Sprintf("SYSTEM SYNC REPLICA %s %s.%s", f.server.onCluster(), f.server.Database, table))
+	return f.conn.Exec(ctx, fmt.Sprintf("SYSTEM SYNC REPLICA %s %s.%s",
+		f.server.onCluster(), f.server.Database, table))
 }
 
-// reload lets a dictionary read its table again, unless nobody has asked it yet: then it will, and takes no memory until then.
+// reload makes a dictionary read its table again. It skips a dictionary that is not loaded: that
+// one takes no memory, and reads its table at its first use.
 func (f filler) reload(ctx context.Context, t lookupTable) error {
 	if f.server.Cluster == "" {
 		var idle uint8
@@ -290,15 +313,18 @@ func (f filler) reload(ctx context.Context, t lookupTable) error {
 			return nil
 		}
 	}
-	err := f.conn.Exec(ctx, fmt.Sprintf("SYSTEM RELOAD DICTIONARY %s %s.%s", f.server.onCluster(), f.server.Database, t.dictionary))
-	if forbidden(err) { // a configured server looks by itself
-		f.say(fmt.Sprintf("dictionary %s shows its new rows within 10 minutes: user %s may not SYSTEM RELOAD DICTIONARY", t.dictionary, f.server.User))
+	err := f.conn.Exec(ctx, fmt.Sprintf("SYSTEM RELOAD DICTIONARY %s %s.%s",
+		f.server.onCluster(), f.server.Database, t.dictionary))
+	if forbidden(err) { // an external server reloads by itself
+		f.say(fmt.Sprintf(
+			"dictionary %s shows its new rows within 10 minutes: user %s may not SYSTEM RELOAD DICTIONARY",
+			t.dictionary, f.server.User))
 		return nil
 	}
 	return err
 }
 
-// drop drops the snapshots of a table that a condition holds for.
+// drop drops the snapshots of a table that meet a condition.
 func (f filler) drop(ctx context.Context, t lookupTable, where string) error {
 	var snapshots []string
 	q := fmt.Sprintf("SELECT DISTINCT snapshot FROM %s.%s WHERE %s", f.server.Database, t.name(), where)
@@ -312,7 +338,8 @@ func (f filler) drop(ctx context.Context, t lookupTable, where string) error {
 		return err
 	}
 	for _, snapshot := range snapshots {
-		q := fmt.Sprintf("ALTER TABLE %s.%s %s DROP PARTITION %s", f.server.Database, t.name(), f.server.onCluster(), QuoteText(snapshot))
+		q := fmt.Sprintf("ALTER TABLE %s.%s %s DROP PARTITION %s",
+			f.server.Database, t.name(), f.server.onCluster(), QuoteText(snapshot))
 		if err := f.conn.Exec(ctx, q); err != nil {
 			return err
 		}

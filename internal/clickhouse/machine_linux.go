@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// machine names this running system and the set of its processes that this one is in; empty where that cannot be read.
+// machine identifies this running system and the PID namespace of this process. It is empty if they
+// cannot be read.
 func machine() string {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -20,5 +21,5 @@ func machine() string {
 	return strings.TrimSpace(string(boot)) + " " + processes
 }
 
-// processExists reports whether a process has the number.
+// processExists reports whether a process with the number exists.
 func processExists(pid int) bool { return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }

@@ -2,8 +2,9 @@
 
 package clickhouse
 
-// machine is not known here, so the claims of processes that were killed end with their time.
+// machine returns "": the machine is unknown here, so the claims of killed processes end with their
+// time.
 func machine() string { return "" }
 
-// processExists is only asked where machine is known.
+// processExists is called only if machine is known.
 func processExists(int) bool { return true }

@@ -16,45 +16,51 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// ErrNewer says that the database has migrations that this program does not know.
+// ErrNewer means that the database has migrations that this program does not know.
 var ErrNewer = errors.New("a newer darkmap has migrated it")
 
-// Migrator brings a database to this program's schema.
+// Migrator migrates a database to this program's schema.
 type Migrator struct {
 	Server Server
-	// Program names this program and its version, for the record of steps and for those who wait.
+	// Program names this program and its version. Records of steps contain it, and messages to
+	// waiting processes.
 	Program string
-	// Retention is for how long the tables keep rows; nil leaves that as it is.
+	// Retention is the configuration of how long the tables keep rows; nil leaves the tables
+	// unchanged.
 	Retention *RetentionConfig
-	// Say is told what takes its time: that another runner is waited for, how far a copy is. Nil: nobody is told.
+	// Say receives messages about long operations: the wait for another runner, the progress of a
+	// copy. Nil discards them.
 	Say func(string)
 
-	files fs.FS // nil: this program's
+	files fs.FS // nil: the files of this program
 }
 
-// Migrated is what Migrate did.
+// Migrated is the result of Migrate.
 type Migrated struct {
-	// Steps is how many migrations were applied.
+	// Steps counts the migrations that were applied.
 	Steps int
-	// Repairs says, a sentence each, what was missing or different and was mended.
+	// Repairs describes what was missing or different and was repaired, in one sentence each.
 	Repairs []string
-	// Retention says, a sentence each, what is kept for another time now.
+	// Retention describes the changes to how long tables keep rows, in one sentence each.
 	Retention []string
 }
 
-// Migrate is Migrator.Migrate without a record of the program, and with the times to live as they are.
+// Migrate calls Migrator.Migrate without a record of the program. It leaves the times to live
+// unchanged.
 func Migrate(ctx context.Context, s Server) (Migrated, error) {
 	return Migrator{Server: s}.Migrate(ctx)
 }
 
-// Migrate brings the database to this program's schema: it applies the migrations that are missing, then compares the tables, views,
-// columns, types, indexes and projections with those that the migrations make, and mends what can be mended without losing a row.
-// It fails with ErrOldForm or ErrNewer, and changes nothing, where another program has made or migrated it, with ErrSchema where
-// something is different that it may not change.
+// Migrate migrates the database to this program's schema. It applies the missing migrations. Then
+// it compares the tables, views, columns, types, indexes and projections with those that the
+// migrations make, and repairs them where no row is lost. It fails with ErrOldForm or ErrNewer, and
+// changes nothing, if another version of the program has made or migrated the database. It fails
+// with ErrSchema if a difference remains that it may not change.
 //
-// Every statement that has passed is recorded in schema_progress, with the partition that it was for, and every step in
-// schema_migrations: an interrupted step goes on after its last statement. A statement may have passed without being recorded, so each
-// may run twice. Where there is something to do, Migrate claims the schema first, and waits while another process has it.
+// Migrate records each completed statement in schema_progress, with its partition, and each step in
+// schema_migrations. An interrupted step continues after its last recorded statement. A statement
+// may complete without a record, so each must be safe to run twice. If there is work to do, Migrate
+// first claims the schema, and waits while another process holds it.
 func (m Migrator) Migrate(ctx context.Context) (Migrated, error) {
 	r, err := m.open(ctx)
 	if err != nil {
@@ -87,7 +93,7 @@ type migration struct {
 	steps  []Migration
 }
 
-// open connects, and refuses what another program has made. It changes nothing.
+// open connects, and rejects a database of another version of the program. It changes nothing.
 func (m Migrator) open(ctx context.Context) (*migration, error) {
 	if m.files == nil {
 		m.files = schemas.ClickHouse
@@ -134,7 +140,7 @@ func (r *migration) todo(ctx context.Context) (bool, error) {
 	return len(changes) > 0, err
 }
 
-// migrate does what Migrate says, with the schema claimed.
+// migrate does the work of Migrate. The caller has claimed the schema.
 func (r *migration) migrate(ctx context.Context) (Migrated, error) {
 	var result Migrated
 	st, err := r.state(ctx)
@@ -143,7 +149,8 @@ func (r *migration) migrate(ctx context.Context) (Migrated, error) {
 	}
 	for _, m := range r.steps[st.done:] {
 		err := r.apply(ctx, m, false)
-		if err != nil && m.Version > 1 && Hopeless(err) { // something that an earlier step made may be missing
+		// A product of an earlier step may be missing.
+		if err != nil && m.Version > 1 && Hopeless(err) {
 			repairs, repairErr := r.repair(ctx, int(m.Version)-1)
 			if len(repairs) == 0 {
 				return result, errors.Join(err, repairErr)
@@ -165,8 +172,8 @@ func (r *migration) migrate(ctx context.Context) (Migrated, error) {
 	return result, err
 }
 
-// apply runs the statements of one step that have not passed yet, and records each, then the step. With again, which is for after a
-// repair, it repeats those that run once.
+// apply runs the remaining statements of one step and records each, then the step. After a repair,
+// again makes it repeat the statements that run once.
 func (r *migration) apply(ctx context.Context, m Migration, again bool) error {
 	st, err := r.state(ctx)
 	if err != nil {
@@ -185,17 +192,19 @@ func (r *migration) apply(ctx context.Context, m Migration, again bool) error {
 				continue
 			}
 			if part.id != "" {
-				r.Say(fmt.Sprintf("%04d_%s: copying partition %d of %d of %s", m.Version, m.Name, n+1, len(partitions), statement.Each))
+				r.Say(fmt.Sprintf("%04d_%s: copying partition %d of %d of %s",
+					m.Version, m.Name, n+1, len(partitions), statement.Each))
 			}
 			if err := r.run(ctx, k, statement); err != nil {
-				return fmt.Errorf("migrating to %04d_%s, statement %d%s: %w", m.Version, m.Name, k.statement, k.ofPartition(statement.Each), err)
+				return fmt.Errorf("migrating to %04d_%s, statement %d%s: %w",
+					m.Version, m.Name, k.statement, k.ofPartition(statement.Each), err)
 			}
 		}
 	}
 	return r.recordStep(ctx, m)
 }
 
-// run runs one statement, for one partition where it has any, and records it.
+// run runs one statement, for the partition of k if it has one, and records it.
 func (r *migration) run(ctx context.Context, k progressKey, statement Statement) error {
 	began := time.Now()
 	if err := r.exec(ctx, statement.For(k.partition)); err != nil {
@@ -206,25 +215,27 @@ func (r *migration) run(ctx context.Context, k progressKey, statement Statement)
 	return r.server.recordProgress(ctx, r.conn, k, statement.hash(), r.Program, time.Since(began))
 }
 
-// exec runs a statement without a limit of time: a copy of rows may take hours. Where ctx ends, the statement ends too.
+// exec runs a statement without a time limit, because a copy of rows may take hours. The statement
+// ends when ctx ends.
 func (r *migration) exec(ctx context.Context, sql string) error {
 	if !r.server.Embedded {
 		return r.conn.Exec(ctx, sql)
 	}
 	id := "migrate/" + rand.Text()
 	err := r.server.ask(ctx, Query{SQL: sql, ID: id})
-	if ctx.Err() != nil { // over HTTP it would go on
+	if ctx.Err() != nil { // over HTTP the statement would continue
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), scratchDrop)
 		defer cancel()
-		return errors.Join(context.Cause(ctx), err, r.server.Ask(limited, "KILL QUERY WHERE query_id = "+QuoteText(id)+" SYNC"))
+		return errors.Join(context.Cause(ctx), err,
+			r.server.Ask(limited, "KILL QUERY WHERE query_id = "+QuoteText(id)+" SYNC"))
 	}
 	return err
 }
 
-// renames is a statement that gives a table another name: the names of before and after.
+// renames matches a statement that renames a table, with the old and the new name.
 var renames = regexp.MustCompile(`^RENAME TABLE (?:IF EXISTS )?(\S+) TO (\S+)`)
 
-// renamed reports whether a RENAME failed because an earlier run has done it: its target is there.
+// renamed reports whether a RENAME failed because an earlier run has done it: its target exists.
 func (r *migration) renamed(ctx context.Context, statement string, err error) (bool, error) {
 	m := renames.FindStringSubmatch(statement)
 	code := proto.Error(Code(err))
@@ -238,9 +249,10 @@ func (r *migration) renamed(ctx context.Context, statement string, err error) (b
 	return there == 1, nil
 }
 
-// SchemaVersion reads the number of the last migration of the database, and that of this program's last one. A database without
-// darkmap's tables has 0, one in the midst of a step of a newer program that step's number. It fails with ErrOldForm where Migrate does.
-// It needs no more than to read.
+// SchemaVersion returns the number of the last migration of the database (have), and of this
+// program's last migration (want). For a database without darkmap's tables have is 0. For a
+// database in the middle of a step of a newer program it is the number of that step. SchemaVersion
+// fails with ErrOldForm if Migrate does. It needs only the right to read.
 func SchemaVersion(ctx context.Context, s Server) (have, want uint32, err error) {
 	all, err := Migrations(s)
 	if err != nil {
@@ -261,7 +273,8 @@ func SchemaVersion(ctx context.Context, s Server) (have, want uint32, err error)
 	return have, want, err
 }
 
-// highestVersion reads the highest version in a table of ours, 0 where the table is not there.
+// highestVersion reads the highest version in one of darkmap's tables. It returns 0 if the table
+// does not exist.
 func (s Server) highestVersion(ctx context.Context, table string) (uint32, error) {
 	text, err := s.askText(ctx, "SELECT max(version) FROM "+s.Database+"."+table)
 	if missing(err) {
@@ -277,13 +290,15 @@ func (s Server) highestVersion(ctx context.Context, table string) (uint32, error
 	return uint32(n), nil
 }
 
-// missing reports whether a query failed because its table or database is not there.
+// missing reports whether a query failed because its table or database does not exist.
 func missing(err error) bool {
 	code := proto.Error(Code(err))
 	return code == proto.ErrUnknownTable || code == proto.ErrUnknownDatabase
 }
 
-// NewerError says that have is above want: ErrNewer with what to do.
+// NewerError returns ErrNewer with both versions and the remedy. have is higher than want.
 func (s Server) NewerError(have, want uint32) error {
-	return fmt.Errorf("database %s has version %d of the schema, and this program knows %d: %w; use that one, or a newer one", s.Database, have, want, ErrNewer)
+	return fmt.Errorf(
+		"database %s has version %d of the schema, and this program knows %d: %w; use that one, or a newer one",
+		s.Database, have, want, ErrNewer)
 }

@@ -7,35 +7,41 @@ import (
 	"time"
 )
 
-// StepStatus is how far one step is.
+// StepStatus is the status of one step.
 type StepStatus struct {
 	Version uint32
 	Name    string
-	// Done is set when the whole step was taken, at At by Program; Program is empty where an older one kept no record.
+	// Done reports whether the whole step was completed, at At by Program. Program is empty if an
+	// older version completed it, which recorded no program.
 	Done    bool
 	At      time.Time
 	Program string
-	// Passed and Statements count statements; a statement that runs for each partition has passed when it has for each.
+	// Passed and Statements count completed statements and all statements. A statement that runs
+	// for each partition is completed when it has run for every partition.
 	Passed, Statements int
-	// Copied and Partitions count the partitions of the statements that run for each.
+	// Copied and Partitions count the partitions of the statements that run for each partition:
+	// those completed, and all.
 	Copied, Partitions int
 }
 
-// Begun reports whether the step was interrupted, or another process takes it now.
+// Begun reports whether the step was interrupted, or another process runs it now.
 func (s StepStatus) Begun() bool { return !s.Done && (s.Passed > 0 || s.Copied > 0) }
 
-// Status is what a database says of its schema, compared with this program's.
+// Status is the state of a database's schema, compared with this program's schema.
 type Status struct {
 	Steps []StepStatus
-	// Differences says, a sentence each, what is missing or different beside the steps, and what is to be done about it.
+	// Differences describes what is missing or different beside the steps, and the remedy, in one
+	// sentence each.
 	Differences []string
-	// Retention says, a sentence each, which tables keep rows for another time than is configured.
+	// Retention describes the tables that keep rows for another time than configured, in one
+	// sentence each.
 	Retention []string
-	// Holder says who changes the schema now; empty: nobody.
+	// Holder describes the process that changes the schema now. It is empty if there is none.
 	Holder string
 }
 
-// Status changes nothing but that it makes a scratch database to compare with, and drops it.
+// Status returns the status of the schema. It changes nothing, but it makes a scratch database for
+// the comparison and drops it.
 func (m Migrator) Status(ctx context.Context) (Status, error) {
 	var status Status
 	r, err := m.open(ctx)
@@ -82,7 +88,8 @@ func (m Migrator) Status(ctx context.Context) (Status, error) {
 	return status, err
 }
 
-// differencesAt are the differences to the schema after the steps that were taken; none in the midst of a step.
+// differencesAt returns the differences to the schema after the completed steps. In the middle of a
+// step it returns none.
 func (r *migration) differencesAt(ctx context.Context, st schemaState) ([]difference, error) {
 	for k := range st.passed {
 		if int(k.version) > st.done {
@@ -98,7 +105,7 @@ func (r *migration) stepStatus(ctx context.Context, st schemaState, step Migrati
 		is.Done, is.At, is.Program, is.Passed = true, taken.at, taken.program, is.Statements
 		return is, nil
 	}
-	if int(step.Version) <= st.done { // a later one is recorded
+	if int(step.Version) <= st.done { // a later step is recorded
 		is.Done, is.Passed = true, is.Statements
 		return is, nil
 	}
@@ -118,9 +125,11 @@ func (r *migration) stepStatus(ctx context.Context, st schemaState, step Migrati
 	return is, nil
 }
 
-// left lists the partitions for which statement i of a step has not passed, of all that there are; a statement that runs once has one
-// without an id.
-func (r *migration) left(ctx context.Context, st schemaState, step Migration, i int) (left []partition, all int, err error) {
+// left lists the partitions for which statement i of a step has not completed, and counts all
+// partitions. A statement that runs once has one partition without an id.
+func (r *migration) left(
+	ctx context.Context, st schemaState, step Migration, i int,
+) (left []partition, all int, err error) {
 	statement := step.Statements[i]
 	partitions := []partition{{}}
 	if statement.Each != "" {
@@ -136,8 +145,9 @@ func (r *migration) left(ctx context.Context, st schemaState, step Migration, i 
 	return left, len(partitions), nil
 }
 
-// Plan returns the SQL that Migrate would run now, with comments, and changes nothing but as Status does. It holds no password. What
-// a step copies is counted in the tables as they are: a table that an earlier statement makes or renames is not counted.
+// Plan returns the SQL that Migrate would run now, with comments. It changes nothing, except as
+// Status does. The text holds no password. Its counts of rows to copy come from the tables as they
+// are: it does not count rows of a table that an earlier statement makes or renames.
 func (m Migrator) Plan(ctx context.Context) (string, error) {
 	r, err := m.open(ctx)
 	if err != nil {
@@ -191,8 +201,11 @@ func (m Migrator) Plan(ctx context.Context) (string, error) {
 	return b.String(), err
 }
 
-// planned is the comment before a statement of a plan; empty where the statement has passed.
-func (r *migration) planned(ctx context.Context, st schemaState, step Migration, i int, renamed map[string]string) (string, error) {
+// planned returns the comment before a statement of a plan. It is empty if the statement has
+// completed.
+func (r *migration) planned(
+	ctx context.Context, st schemaState, step Migration, i int, renamed map[string]string,
+) (string, error) {
 	statement := step.Statements[i]
 	left, all, err := r.left(ctx, st, step, i)
 	if err != nil {
@@ -205,7 +218,7 @@ func (r *migration) planned(ctx context.Context, st schemaState, step Migration,
 		return fmt.Sprintf("-- statement %d\n", i+1), nil
 	}
 	from := statement.Each
-	if old := renamed[from]; all == 0 && old != "" { // it has its old name still
+	if old := renamed[from]; all == 0 && old != "" { // the table still has its old name
 		if left, err = r.server.partitions(ctx, r.conn, old); err != nil {
 			return "", err
 		}
@@ -218,10 +231,12 @@ func (r *migration) planned(ctx context.Context, st schemaState, step Migration,
 	for _, p := range left {
 		rows += p.rows
 	}
-	return fmt.Sprintf("-- statement %d, once for each partition of %s: %d of %d partitions and %d rows are left to copy\n", i+1, from, len(left), all, rows), nil
+	return fmt.Sprintf(
+		"-- statement %d, once for each partition of %s: %d of %d partitions and %d rows are left to copy\n",
+		i+1, from, len(left), all, rows), nil
 }
 
-// withoutPassword hides the password of the user that migrates.
+// withoutPassword hides the password of the migrating user.
 func (r *migration) withoutPassword(statement string) string {
 	if r.server.Password == "" {
 		return statement
@@ -229,7 +244,7 @@ func (r *migration) withoutPassword(statement string) string {
 	return strings.ReplaceAll(statement, QuoteText(r.server.Password), "'[HIDDEN]'")
 }
 
-// tableOf is the name without the database.
+// tableOf returns the name without the database.
 func tableOf(name string) string {
 	_, table, _ := strings.Cut(name, ".")
 	return table

@@ -22,36 +22,41 @@ type Migration struct {
 
 // Statement is one statement of a step.
 type Statement struct {
-	// SQL is the statement. Where Each is set, partitionMark stands in it for the quoted id of a partition.
+	// SQL is the statement. If Each is set, it contains partitionMark instead of the quoted id of a
+	// partition.
 	SQL string
-	// Each names the table for each of whose active partitions the statement runs once; empty: it runs once.
+	// Each names a table. The statement runs once for each of its active partitions. If Each is
+	// empty, the statement runs once.
 	Each string
 }
 
-// partitionMark is what {{partition}} is rendered to.
+// partitionMark replaces {{partition}} in a rendered statement.
 const partitionMark = "\x00"
 
-// For is the statement for one partition of the table Each.
+// For returns the statement for one partition of the table Each.
 func (st Statement) For(partition string) string {
 	return strings.ReplaceAll(st.SQL, partitionMark, QuoteText(partition))
 }
 
-// text is the statement for people, with {{partition}} as it was written and without a password.
+// text returns the statement for people, with {{partition}} as in the source and without a
+// password.
 func (st Statement) text() string {
-	return sourcePassword.ReplaceAllString(strings.ReplaceAll(st.SQL, partitionMark, "{{partition}}"), "PASSWORD '[HIDDEN]' QUERY")
+	return sourcePassword.ReplaceAllString(
+		strings.ReplaceAll(st.SQL, partitionMark, "{{partition}}"), "PASSWORD '[HIDDEN]' QUERY")
 }
 
-// hash tells the text of a statement from that of another; it is not for security.
+// hash distinguishes the text of a statement from another text. It is not for security.
 func (st Statement) hash() uint64 {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(st.Each + partitionMark + st.text())) // it never fails
+	_, _ = h.Write([]byte(st.Each + partitionMark + st.text())) // hashing never fails
 	return h.Sum64()
 }
 
-// Migrations renders all steps, in order, for s: plain engines, or Replicated ones ON CLUSTER where s names a cluster.
+// Migrations renders all steps for s, in order: with plain engines or, if s names a cluster, with
+// Replicated engines and ON CLUSTER.
 func Migrations(s Server) ([]Migration, error) { return migrationsIn(schemas.ClickHouse, s) }
 
-// migrationsIn is Migrations of other files, clickhouse/NNNN_name.sql.
+// migrationsIn renders the migrations of other files, clickhouse/NNNN_name.sql.
 func migrationsIn(files fs.FS, s Server) ([]Migration, error) {
 	names, err := fs.Glob(files, "clickhouse/*.sql")
 	if err != nil {
@@ -106,7 +111,7 @@ func (s Server) onCluster() string {
 	return "ON CLUSTER " + s.Cluster
 }
 
-// engine names a table engine with its arguments.
+// engine returns a table engine with its arguments.
 func (s Server) engine(name string, args ...string) string {
 	if s.Cluster != "" {
 		name = "Replicated" + name
@@ -118,11 +123,12 @@ func (s Server) engine(name string, args ...string) string {
 	return name + "(" + strings.Join(args, ", ") + ")"
 }
 
-// eachPartition is the comment line before a statement that runs once for each active partition of a table.
+// eachPartition matches the comment line before a statement that runs once for each active
+// partition of a table.
 var eachPartition = regexp.MustCompile(`^-- each partition of ([A-Za-z_][A-Za-z0-9_]*)$`)
 
-// statements splits at semicolons that end a line, and leaves comment lines out, of which the directive of eachPartition counts for
-// the statement after it.
+// statements splits at semicolons that end a line, and omits comment lines. A comment line of the
+// form eachPartition applies to the next statement.
 func statements(sql string) ([]Statement, error) {
 	var all []Statement
 	var next Statement
@@ -130,7 +136,9 @@ func statements(sql string) ([]Statement, error) {
 	end := func() error {
 		next.SQL = strings.TrimSpace(text.String())
 		if marked := strings.Contains(next.SQL, partitionMark); marked != (next.Each != "") {
-			return fmt.Errorf("statement %d: a statement with {{partition}}, and no other, stands after a line '-- each partition of TABLE'", len(all)+1)
+			return fmt.Errorf(
+				"statement %d: a statement with {{partition}}, and no other, stands after a line '-- each partition of TABLE'",
+				len(all)+1)
 		}
 		if next.SQL != "" {
 			all = append(all, next)

@@ -11,24 +11,29 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// ErrOldForm says that a darkmap from before the first release made the database. It stays as it is: its tables have the column
-// session in their sorting keys, which cannot be renamed there. A column epoch beside it would be outside of the key, so that rows
-// of two epochs would become one.
+// ErrOldForm means that a darkmap from before the first release made the database. The database
+// remains unchanged: its tables have the column session in their sorting keys, where it cannot be
+// renamed. A new column epoch would be outside of the key, so that FINAL would merge rows of two
+// epochs.
 var ErrOldForm = errors.New("the database was made by a darkmap from before the first release")
 
-// oldForm are queries whose results name what is of the old form in the database, one text each, empty where nothing is: the column in
-// a sorting key, and the old migrations, which are there although a table was dropped.
+// oldForm returns queries that detect the old form. The result of each is one text that names the
+// old parts of the database, or an empty text. They look for the column in a sorting key, and for
+// the old migrations, which remain even if a table was dropped.
 func (s Server) oldForm() []string {
 	return []string{
-		"SELECT arrayStringConcat(arraySort(groupArray(concat('column ', table, '.', name))), ', ') FROM system.columns WHERE database = " + QuoteText(s.Database) +
+		"SELECT arrayStringConcat(arraySort(groupArray(concat('column ', table, '.', name))), ', ') FROM system.columns WHERE database = " +
+			QuoteText(s.Database) +
 			" AND name IN ('session', 'position_session') AND is_in_sorting_key" +
 			" AND table IN ('route_changes', 'route_change_log', 'visibility', 'outage_events', 'panel', 'feeds')",
-		"SELECT arrayStringConcat(arraySort(groupUniqArray(concat('migration ', toString(version), ' ', name))), ', ') FROM " + s.Database + ".schema_migrations" +
+		"SELECT arrayStringConcat(arraySort(groupUniqArray(concat('migration ', toString(version), ' ', name))), ', ') FROM " +
+			s.Database + ".schema_migrations" +
 			" WHERE (version, name) IN ((1, 'tables'), (2, 'feeds'), (3, 'route_change_log'), (4, 'outage_end'))",
 	}
 }
 
-// refuseOldForm fails with ErrOldForm where the database is of the old form. ask runs a query that returns one text; it changes nothing.
+// refuseOldForm fails with ErrOldForm if the database has the old form. ask runs a query that
+// returns one text and changes nothing.
 func (s Server) refuseOldForm(ask func(query string) (string, error)) error {
 	var found []string
 	for _, query := range s.oldForm() {
@@ -54,11 +59,12 @@ func (s Server) refuseOldForm(ask func(query string) (string, error)) error {
 	if s.Embedded {
 		drop = "move the folder clickhouse of the data directory away"
 	}
-	return fmt.Errorf("%w, and stays as it is: %s holds %s, and this darkmap wants the column epoch in its place; name another database (clickhouse.database), or %s",
+	return fmt.Errorf(
+		"%w, and stays as it is: %s holds %s, and this darkmap wants the column epoch in its place; name another database (clickhouse.database), or %s",
 		ErrOldForm, s, strings.Join(found, ", "), drop)
 }
 
-// refuseOldFormOn is refuseOldForm over a connection.
+// refuseOldFormOn runs refuseOldForm over a connection.
 func (s Server) refuseOldFormOn(ctx context.Context, conn driver.Conn) error {
 	return s.refuseOldForm(func(query string) (text string, err error) {
 		err = conn.QueryRow(ctx, query).Scan(&text)
@@ -66,7 +72,8 @@ func (s Server) refuseOldFormOn(ctx context.Context, conn driver.Conn) error {
 	})
 }
 
-// askText runs a query over the HTTP interface that returns one text without tabs and ends of lines.
+// askText runs a query over the HTTP interface. The query returns one text without tabs and line
+// breaks.
 func (s Server) askText(ctx context.Context, query string) (string, error) {
 	out, err := s.HTTP(ctx, Query{SQL: query, Format: "TSVRaw"})
 	if err != nil {

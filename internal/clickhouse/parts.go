@@ -15,19 +15,19 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// SetAside is a part of a table that the server does not use any more, because it is damaged or does not belong there. Its rows are
-// missing from the table.
+// SetAside is a part of a table that the server does not use any more, because it is damaged or
+// does not belong to the table. The table does not contain its rows.
 type SetAside struct {
 	Table, Part string
-	// Reason is the server's word: broken-on-start, unexpected.
+	// Reason is the word of the server: broken-on-start, unexpected.
 	Reason string
-	// Path is the folder of the part, where the server has it.
+	// Path is the folder of the part on the server's machine.
 	Path string
-	// Rows is how many rows the part held, -1 where that cannot be read any more.
+	// Rows is the number of rows of the part, or -1 if it cannot be read any more.
 	Rows int64
 }
 
-// String says what is missing and where it lies.
+// String describes the missing rows and the place of the part.
 func (p SetAside) String() string {
 	rows := "an unknown number of rows"
 	switch {
@@ -36,10 +36,13 @@ func (p SetAside) String() string {
 	case p.Rows >= 0:
 		rows = fmt.Sprintf("%d rows", p.Rows)
 	}
-	return fmt.Sprintf("ClickHouse has set a part of table %s aside (%s): %s, with %s; it lies in %s, and the other rows are there", p.Table, p.Reason, p.Part, rows, p.Path)
+	return fmt.Sprintf(
+		"ClickHouse has set a part of table %s aside (%s): %s, with %s; it lies in %s, and the other rows are there",
+		p.Table, p.Reason, p.Part, rows, p.Path)
 }
 
-// harmless are reasons for which a part lies aside while its rows are in the table, or were taken out by hand.
+// harmless lists the reasons of detached parts whose rows are in the table, or were removed by
+// hand.
 const harmless = "'', 'attaching', 'deleting', 'ignored', 'clone', 'cloned', 'tmp-fetch'"
 
 // SetAsideParts lists the parts of the database that the server has set aside.
@@ -50,7 +53,8 @@ func SetAsideParts(ctx context.Context, s Server) ([]SetAside, error) {
 	}
 	defer conn.Close() //nolint:errcheck // nothing is pending
 	var all []SetAside
-	q := "SELECT table, name, ifNull(reason, ''), path FROM system.detached_parts WHERE database = ? AND ifNull(reason, '') NOT IN (" + harmless + ") ORDER BY table, name"
+	q := "SELECT table, name, ifNull(reason, ''), path FROM system.detached_parts WHERE database = ? AND ifNull(reason, '') NOT IN (" +
+		harmless + ") ORDER BY table, name"
 	err = each(ctx, conn, q, s.Database, func(rows driver.Rows) error {
 		p := SetAside{Rows: -1}
 		if err := rows.Scan(&p.Table, &p.Part, &p.Reason, &p.Path); err != nil {
@@ -71,7 +75,8 @@ func SetAsideParts(ctx context.Context, s Server) ([]SetAside, error) {
 	return all, nil
 }
 
-// NewlySetAside lists those that were not there when it was called last with the same file, which it makes.
+// NewlySetAside lists the parts that were set aside since its last call with the same file. It
+// writes that file.
 func NewlySetAside(ctx context.Context, s Server, memory string) ([]SetAside, error) {
 	all, err := SetAsideParts(ctx, s)
 	if err != nil {
@@ -80,7 +85,7 @@ func NewlySetAside(ctx context.Context, s Server, memory string) ([]SetAside, er
 	var known []string
 	b, err := os.ReadFile(memory) //nolint:gosec // below the data directory
 	if err == nil {
-		err = json.Unmarshal(b, &known) // where it is damaged, everything is new
+		err = json.Unmarshal(b, &known) // if the file is damaged, all parts are new
 	}
 	if errors.Is(err, fs.ErrNotExist) && len(all) == 0 {
 		return nil, nil

@@ -12,45 +12,49 @@ import (
 )
 
 const (
-	// maxRelayed bounds the connections that are passed on at a time; more wait to be accepted.
+	// maxRelayed caps the concurrent connections. Further connections wait to be accepted.
 	maxRelayed = 128
-	// drainLimit bounds how long the answer to a client that has gone is read.
+	// drainLimit caps the time for reading the answer to a client that has disconnected.
 	drainLimit = time.Minute
 	// acceptAgain is the pause after a failed accept.
 	acceptAgain = 50 * time.Millisecond
 )
 
-// askForConnection is the first octet of a client that wants the connection itself, and not to be
-// passed on. No HTTP request begins so.
+// askForConnection is the first octet of a client that requests the connection itself instead of
+// relayed data. No HTTP request begins with this octet.
 const askForConnection = 0
 
-// relay connects clients of a Unix socket to the server's port. To one that begins with
-// askForConnection it gives the connection's descriptor, and keeps one itself; what any other
-// sends, and what it is answered, it passes on.
+// relay connects clients of a Unix socket to the server's port. A client that begins with
+// askForConnection receives the descriptor of the connection, and the relay keeps a duplicate. For
+// any other client the relay copies the data in both directions.
 //
-// The server does not survive every reset of a connection, so it never sees one, however a client
-// ends: towards it a connection ends with its writing half, and is closed when the server has ended
-// the other.
+// The server does not survive every reset of a connection, so it never sees a reset, however a
+// client ends. The relay first closes its writing half of the connection to the server. It closes
+// the connection when the server has closed the other half.
 type relay struct {
 	listener net.Listener
 	target   string
-	// allowed returns why a client is refused; nil lets it in.
+	// allowed returns the reason to reject a client; nil admits it.
 	allowed func(*net.UnixConn) error
-	// served reports whether the server is what listens at target. Before the server does, another
-	// user's program can, and it must get neither a key nor rows.
+	// served reports whether the server itself listens at target. Before the server listens,
+	// another user's program can, and it must receive neither a key nor rows.
 	served func() (bool, error)
-	// known is set after served was true: the server listens until this process ends.
+	// known is set after served returned true: the server listens until this process ends.
 	known atomic.Bool
 	slots chan struct{}
 	wg    sync.WaitGroup
 }
 
-func newRelay(l net.Listener, target string, allowed func(*net.UnixConn) error, served func() (bool, error)) *relay {
-	return &relay{listener: l, target: target, allowed: allowed, served: served, slots: make(chan struct{}, maxRelayed)}
+func newRelay(
+	l net.Listener, target string, allowed func(*net.UnixConn) error, served func() (bool, error),
+) *relay {
+	return &relay{
+		listener: l, target: target, allowed: allowed, served: served, slots: make(chan struct{}, maxRelayed),
+	}
 }
 
-// run accepts until the listener is closed, waits for the connections' ends, and returns why. It
-// accepts again after any other error, such as too many open files.
+// run accepts connections until the listener is closed, waits for the end of all connections, and
+// returns the reason. After any other error, such as too many open files, it accepts again.
 func (r *relay) run() error {
 	defer r.wg.Wait()
 	for {
@@ -75,7 +79,7 @@ func (r *relay) run() error {
 	}
 }
 
-// serve passes one connection on.
+// serve relays one connection.
 func (r *relay) serve(client *net.UnixConn) {
 	defer client.Close() //nolint:errcheck // nothing is pending
 	if err := r.allowed(client); err != nil {
@@ -97,7 +101,7 @@ func (r *relay) serve(client *net.UnixConn) {
 		_ = conn.Close()
 		return
 	}
-	defer server.Close() //nolint:errcheck // it has ended
+	defer server.Close() //nolint:errcheck // the connection has ended
 	first := make([]byte, 1)
 	if _, err := io.ReadFull(client, first); err != nil {
 		end(server)
@@ -122,13 +126,16 @@ func (r *relay) ready() (bool, error) {
 	return served, err
 }
 
-// refuse answers a client with the reason.
+// refuse sends the reason of a rejection to the client.
 func refuse(client io.Writer, status string, reason error) {
 	text := reason.Error() + "\n"
-	_, _ = fmt.Fprintf(client, "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", status, len(text), text)
+	_, _ = fmt.Fprintf(client,
+		"HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+		status, len(text), text)
 }
 
-// give gives the client the connection, and ends it when the client has gone.
+// give sends the connection's descriptor to the client, and ends the connection when the client has
+// disconnected.
 func give(client *net.UnixConn, server *net.TCPConn) {
 	if raw, err := server.SyscallConn(); err == nil {
 		var sendErr error
@@ -142,7 +149,7 @@ func give(client *net.UnixConn, server *net.TCPConn) {
 	end(server)
 }
 
-// pass passes on what both send, that of the client after first.
+// pass copies data in both directions. The client's data begin with first.
 func pass(client *net.UnixConn, server *net.TCPConn, first []byte) {
 	var sending sync.WaitGroup
 	sending.Go(func() { // ends with the client's half of the connection
@@ -151,18 +158,18 @@ func pass(client *net.UnixConn, server *net.TCPConn, first []byte) {
 		}
 		_ = server.CloseWrite()
 	})
-	if _, err := io.Copy(client, server); err != nil { // the client has gone
+	if _, err := io.Copy(client, server); err != nil { // the client has disconnected
 		_ = client.Close()
 		sending.Wait()
 		end(server)
 		return
 	}
 	_ = client.CloseWrite()
-	_ = client.CloseRead() // what it sends now nobody reads
+	_ = client.CloseRead() // discard later data of the client
 	sending.Wait()
 }
 
-// end ends the writing half of a connection and reads what the server still sends.
+// end closes the writing half of a connection and reads the remaining data of the server.
 func end(server *net.TCPConn) {
 	_ = server.CloseWrite()
 	_ = server.SetReadDeadline(time.Now().Add(drainLimit))

@@ -12,7 +12,8 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// RetentionConfig is the section clickhouse.retention: for how long the tables keep rows, from their arrival.
+// RetentionConfig is the section clickhouse.retention of the configuration: how long the tables
+// keep rows, from their arrival.
 type RetentionConfig struct {
 	// Route changes, as they came (route_change_log) and by prefix (prefix_changes).
 	RouteChanges string `yaml:"route_changes" want:"a time as 12h, 30d, 8w or 5y, or forever"`
@@ -32,21 +33,25 @@ type RetentionConfig struct {
 	Deadletter string `yaml:"deadletter" want:"a time as 12h, 30d, 8w or 5y, or forever"`
 }
 
-// forever is the word for rows that are kept; 0 is another one.
+// forever is the word for rows without an end of life; 0 means the same.
 const forever = "forever"
 
-// DefaultRetention keeps visibility for years, and what takes the most room for a month.
+// DefaultRetention keeps visibility for years, and the largest tables for a month.
 func DefaultRetention() RetentionConfig {
-	return RetentionConfig{RouteChanges: "30d", Visibility: "5y", VisibilityHours: "10y", Prefixes: "1y", Outages: forever, Panel: "365d", Feeds: "90d", Deadletter: "30d"}
+	return RetentionConfig{
+		RouteChanges: "30d", Visibility: "5y", VisibilityHours: "10y", Prefixes: "1y",
+		Outages: forever, Panel: "365d", Feeds: "90d", Deadletter: "30d",
+	}
 }
 
-// span is a time as a table's time to live has it.
+// span matches a configured time.
 var span = regexp.MustCompile(`^([1-9][0-9]{0,4})([hdwy])$`)
 
-// units are the names of the units in ClickHouse.
+// units maps the units to their names in ClickHouse.
 var units = map[string]string{"h": "Hour", "d": "Day", "w": "Week", "y": "Year"}
 
-// interval is the time in ClickHouse's words, empty for ever. ok is false for what is no time.
+// interval returns a configured time as a ClickHouse expression, or "" for rows without an end of
+// life. ok is false if the text is no time.
 func interval(text string) (expression string, ok bool) {
 	if text == forever || text == "0" {
 		return "", true
@@ -70,7 +75,7 @@ func (c RetentionConfig) each(f func(key, value string, tables ...string)) {
 	f("deadletter", c.Deadletter, "deadletter")
 }
 
-// Faults are the values that are no times.
+// Faults returns the values that are no times.
 func (c RetentionConfig) Faults() []config.Fault {
 	var faults []config.Fault
 	c.each(func(key, value string, _ ...string) {
@@ -81,18 +86,18 @@ func (c RetentionConfig) Faults() []config.Fault {
 	return faults
 }
 
-// timeToLive is the part of an engine's full description that holds the times to live.
+// timeToLive matches the times to live in an engine's full description.
 var timeToLive = regexp.MustCompile(`(?s) TTL (.*?)(?: SETTINGS .*)?$`)
 
-// lifeChange is a table whose rows are to be kept for another time.
+// lifeChange is a change to how long a table keeps rows.
 type lifeChange struct {
 	statements []string
-	// differs says what is and what is wanted, done what was done.
+	// differs describes the present and the desired state, done the change.
 	differs, done string
 }
 
-// retention lists the tables that keep rows for another time than the configuration says. What a person has added to a time to live, as a
-// move to another disk, stays.
+// retention lists the tables that keep rows for another time than configured. It preserves an
+// operator's additions to a time to live, such as a move to another disk.
 func (r *migration) retention(ctx context.Context) ([]lifeChange, error) {
 	if r.Retention == nil {
 		return nil, nil
@@ -116,7 +121,8 @@ func (r *migration) retention(ctx context.Context) ([]lifeChange, error) {
 	return changes, nil
 }
 
-// lifeChange compares the time to live of one table.
+// lifeChange compares the time to live of one table with the configuration. It returns false if
+// they are equal.
 func (s Server) lifeChange(name string, t *tableSchema, value string) (lifeChange, bool) {
 	was := ""
 	var others []string
@@ -142,14 +148,16 @@ func (s Server) lifeChange(name string, t *tableSchema, value string) (lifeChang
 	}
 	alter := fmt.Sprintf("ALTER TABLE %s.%s %s", s.Database, name, s.onCluster())
 	c := lifeChange{
-		differs: fmt.Sprintf("table %s keeps rows for %s, and is to keep them for %s", name, lasted(was), lasting(value)),
-		done:    fmt.Sprintf("table %s keeps rows for %s now; it was %s", name, lasting(value), lasted(was)),
+		differs: fmt.Sprintf("table %s keeps rows for %s, and is to keep them for %s",
+			name, lasted(was), lasting(value)),
+		done: fmt.Sprintf("table %s keeps rows for %s now; it was %s", name, lasting(value), lasted(was)),
 	}
 	if len(all) == 0 {
 		c.statements = []string{alter + " REMOVE TTL"}
 		return c, true
 	}
-	// Without it the change would write every part anew. Rows go with the merges and drops that follow, as they always do.
+	// Without this setting the change would rewrite every part. Merges and drops delete the rows
+	// later, as usual.
 	if set := "materialize_ttl_recalculate_only = 1"; !strings.Contains(t.EngineFull, set) {
 		c.statements = append(c.statements, alter+" MODIFY SETTING "+set)
 	}
@@ -157,13 +165,13 @@ func (s Server) lifeChange(name string, t *tableSchema, value string) (lifeChang
 	return c, true
 }
 
-// moves are the parts of a time to live that delete no rows.
+// moves matches the parts of a time to live that delete no rows.
 var moves = regexp.MustCompile(` (?:TO (?:DISK|VOLUME) |RECOMPRESS |GROUP BY )`)
 
-// lasting says a configured time in words.
+// lasting returns a configured time in words.
 func lasting(value string) string {
 	if m := span.FindStringSubmatch(value); m != nil {
-		n, _ := strconv.Atoi(m[1]) // of at most five digits
+		n, _ := strconv.Atoi(m[1]) // at most five digits
 		return bgp.Count(n, map[string]string{"h": "hour", "d": "day", "w": "week", "y": "year"}[m[2]])
 	}
 	return "ever"
@@ -171,7 +179,7 @@ func lasting(value string) string {
 
 var livedFor = regexp.MustCompile(`^appended_at \+ toInterval([A-Z][a-z]+)\(([0-9]+)\)$`)
 
-// lasted says a time to live in words.
+// lasted returns a time to live in words.
 func lasted(ttl string) string {
 	if ttl == "" {
 		return "ever"
@@ -184,7 +192,7 @@ func lasted(ttl string) string {
 	return "until " + ttl
 }
 
-// topLevel splits at commas outside of parentheses and texts.
+// topLevel splits at commas outside of parentheses and string literals.
 func topLevel(text string) []string {
 	var parts []string
 	depth, quoted, begin := 0, false, 0
@@ -205,7 +213,7 @@ func topLevel(text string) []string {
 	return append(parts, strings.TrimSpace(text[begin:]))
 }
 
-// keep sets the times to live that differ, and says so.
+// keep sets the times to live that differ, and describes the changes.
 func (r *migration) keep(ctx context.Context) ([]string, error) {
 	changes, err := r.retention(ctx)
 	if err != nil {

@@ -11,9 +11,12 @@ import (
 // errEnough ends the reading of rows.
 var errEnough = errors.New("enough rows were read")
 
-// Rows runs a statement with AskRows, with values bound to its parameters ({name:Type}), and decodes its rows, at most limit of them. It
-// returns how many octets they were. settings may be nil.
-func Rows[T any](ctx context.Context, s Server, sql string, params, settings map[string]string, limit int) (rows []T, octets int, err error) {
+// Rows runs a statement with AskRows and decodes its rows, at most limit of them. params holds
+// values for the parameters of the statement ({name:Type}). octets is the size of the rows.
+// settings may be nil.
+func Rows[T any](
+	ctx context.Context, s Server, sql string, params, settings map[string]string, limit int,
+) (rows []T, octets int, err error) {
 	all := map[string]string{"wait_end_of_query": "1"}
 	maps.Copy(all, settings)
 	for name, value := range params {

@@ -24,9 +24,9 @@ type tableSchema struct {
 	EngineFull string `json:"-"`
 	// Create is the statement that makes the table.
 	Create string `json:"create"`
-	// Columns are in the table's order.
+	// Columns are in the order of the table.
 	Columns []columnSchema `json:"columns"`
-	// Indexes and Projections are the definitions as ALTER TABLE ADD takes them, by name.
+	// Indexes and Projections hold the definitions by name, in the form of ALTER TABLE ADD.
 	Indexes     map[string]string `json:"indexes,omitempty"`
 	Projections map[string]string `json:"projections,omitempty"`
 }
@@ -41,13 +41,13 @@ type columnSchema struct {
 	Comment     string `json:"comment,omitempty"`
 }
 
-// definer names the user that a view was made by; it is not part of what the program wants.
+// definer matches the user who made a view. It is not part of the desired schema.
 var definer = regexp.MustCompile(` DEFINER = \S+`)
 
 // view reports whether the table is a plain view: it has no rows of its own and can be replaced.
 func (t *tableSchema) view() bool { return t.Engine == "View" }
 
-// kind is what the table is in an operator's words.
+// kind returns the kind of the table in an operator's words.
 func (t *tableSchema) kind() string {
 	switch t.Engine {
 	case "View":
@@ -60,12 +60,12 @@ func (t *tableSchema) kind() string {
 	return "table"
 }
 
-// storage is the engine without what replication adds to its name.
+// storage returns the engine without the prefix of its replicated form.
 func (t *tableSchema) storage() string {
 	return strings.TrimPrefix(strings.TrimPrefix(t.Engine, "Replicated"), "Shared")
 }
 
-// column returns the column of the name, nil where there is none.
+// column returns the column of the name, or nil if the table has none.
 func (t *tableSchema) column(name string) *columnSchema {
 	for i := range t.Columns {
 		if t.Columns[i].Name == name {
@@ -75,7 +75,7 @@ func (t *tableSchema) column(name string) *columnSchema {
 	return nil
 }
 
-// definition is the column as ALTER TABLE ADD COLUMN takes it.
+// definition returns the column in the form of ALTER TABLE ADD COLUMN.
 func (c *columnSchema) definition() string {
 	d := quoteName(c.Name) + " " + c.Type
 	if c.DefaultKind != "" {
@@ -89,31 +89,35 @@ func (c *columnSchema) definition() string {
 
 func quoteName(name string) string { return "`" + strings.ReplaceAll(name, "`", "\\`") + "`" }
 
-// QuoteTime is SQL for a time of microseconds. A column of microseconds must not be compared with a time of seconds by < or >: ClickHouse 26.7
-// takes x < toDateTime(t) for x <= t - 1 s where it uses an index, and leaves out what lies between. A column of seconds may be compared with it.
+// QuoteTime returns a SQL literal for a time in microseconds. Do not compare a column of
+// microseconds with a time in seconds by < or >. If ClickHouse 26.7 uses an index, it reads x <
+// toDateTime(t) as x <= t - 1 s and omits the rows in between. A column of seconds may be compared
+// with a QuoteTime.
 func QuoteTime(t time.Time) string {
 	return "toDateTime64('" + TimeText(t) + "', 6, 'UTC')"
 }
 
-// TimeText is the value of a parameter {name:DateTime64(6, 'UTC')}.
+// TimeText returns t as the value of a parameter {name:DateTime64(6, 'UTC')}.
 func TimeText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000000") }
 
-// QuoteText writes text as a literal of SQL.
+// QuoteText returns text as a SQL literal.
 func QuoteText(text string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
 }
 
-// readSchema describes the database; it is empty where the database is not there.
+// readSchema describes the database. It returns an empty schema if the database does not exist.
 func readSchema(ctx context.Context, conn driver.Conn, database string) (schema, error) {
 	all := schema{}
-	err := each(ctx, conn, "SELECT name, engine, sorting_key, partition_key, engine_full, create_table_query FROM system.tables WHERE database = ?", database, func(rows driver.Rows) error {
-		var name string
-		t := &tableSchema{Indexes: map[string]string{}, Projections: map[string]string{}}
-		err := rows.Scan(&name, &t.Engine, &t.SortingKey, &t.PartitionKey, &t.EngineFull, &t.Create)
-		t.Create = definer.ReplaceAllString(t.Create, "")
-		all[name] = t
-		return err
-	})
+	err := each(ctx, conn,
+		"SELECT name, engine, sorting_key, partition_key, engine_full, create_table_query FROM system.tables WHERE database = ?",
+		database, func(rows driver.Rows) error {
+			var name string
+			t := &tableSchema{Indexes: map[string]string{}, Projections: map[string]string{}}
+			err := rows.Scan(&name, &t.Engine, &t.SortingKey, &t.PartitionKey, &t.EngineFull, &t.Create)
+			t.Create = definer.ReplaceAllString(t.Create, "")
+			all[name] = t
+			return err
+		})
 	if err == nil {
 		err = all.readColumns(ctx, conn, database)
 	}
@@ -134,7 +138,7 @@ func (s schema) readColumns(ctx context.Context, conn driver.Conn, database stri
 		if err := rows.Scan(&table, &c.Name, &c.Type, &c.DefaultKind, &c.Default, &c.Comment); err != nil {
 			return err
 		}
-		if t := s[table]; t != nil { // it may have come after the tables were read
+		if t := s[table]; t != nil { // the table may be newer than the list of tables
 			t.Columns = append(t.Columns, c)
 		}
 		return nil
@@ -151,30 +155,34 @@ func (s schema) readExtras(ctx context.Context, conn driver.Conn, database strin
 			return err
 		}
 		if t := s[table]; t != nil {
-			t.Indexes[name] = fmt.Sprintf("INDEX %s %s TYPE %s GRANULARITY %d", quoteName(name), expr, kind, granularity)
+			t.Indexes[name] = fmt.Sprintf("INDEX %s %s TYPE %s GRANULARITY %d",
+				quoteName(name), expr, kind, granularity)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	err = each(ctx, conn, "SELECT table, name, query FROM system.projections WHERE database = ?", database, func(rows driver.Rows) error {
-		var table, name, query string
-		if err := rows.Scan(&table, &name, &query); err != nil {
-			return err
-		}
-		if t := s[table]; t != nil {
-			t.Projections[name] = fmt.Sprintf("PROJECTION %s (%s)", quoteName(name), query)
-		}
-		return nil
-	})
-	if Code(err) == int(proto.ErrUnknownTable) { // servers before 24.9 do not list projections: they are not compared
+	err = each(ctx, conn, "SELECT table, name, query FROM system.projections WHERE database = ?",
+		database, func(rows driver.Rows) error {
+			var table, name, query string
+			if err := rows.Scan(&table, &name, &query); err != nil {
+				return err
+			}
+			if t := s[table]; t != nil {
+				t.Projections[name] = fmt.Sprintf("PROJECTION %s (%s)", quoteName(name), query)
+			}
+			return nil
+		})
+	// Servers before 24.9 do not list projections, so these are not compared.
+	if Code(err) == int(proto.ErrUnknownTable) {
 		return nil
 	}
 	return err
 }
 
-// each runs a query, with arg for its ? unless that is empty, and calls fn for every row.
+// each runs a query and calls fn for every row. arg is the value of the query's ?, or "" if it has
+// none.
 func each(ctx context.Context, conn driver.Conn, query, arg string, fn func(driver.Rows) error) error {
 	var args []any
 	if arg != "" {
@@ -192,7 +200,7 @@ func each(ctx context.Context, conn driver.Conn, query, arg string, fn func(driv
 	return errors.Join(err, rows.Err(), rows.Close())
 }
 
-// moved returns the schema with the database's name replaced in every text.
+// moved returns the schema with the name of the database replaced in every text.
 func (s schema) moved(from, to string) schema {
 	replace := func(text string) string {
 		return strings.ReplaceAll(strings.ReplaceAll(text, quoteName(from)+".", to+"."), from+".", to+".")

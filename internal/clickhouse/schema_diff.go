@@ -8,24 +8,25 @@ import (
 	"strings"
 )
 
-// difference is one point in which a database is not as this program wants it.
+// difference is one difference between a database and this program's schema.
 type difference struct {
-	// text says what is missing or different.
+	// text describes the difference.
 	text string
-	// done says what the repair did; empty where no repair keeps every row.
+	// done describes the repair. It is empty if no repair preserves every row.
 	done string
-	// repair are the statements that mend it.
+	// repair holds the statements of the repair.
 	repair []string
-	// check is a query that is 0 where the repair loses nothing; empty where that is certain.
+	// check is a query that returns 0 if the repair loses nothing. It is empty if that is certain.
 	check string
-	// todo says what an operator may do where it is not repaired.
+	// todo describes the remedy for an operator if there is no repair.
 	todo string
 }
 
-// createHead is the beginning of a statement that makes a table or view.
+// createHead matches the beginning of a statement that makes a table, view or dictionary.
 var createHead = regexp.MustCompile(`^CREATE ((?:MATERIALIZED )?VIEW|TABLE|DICTIONARY) (\S+)`)
 
-// create turns the statement of a description into one that can be run twice. replace is for views.
+// create turns the statement of a description into one that is safe to run twice. replace is for
+// views and dictionaries.
 func (s Server) create(t *tableSchema, replace bool) string {
 	head := "CREATE ${1} IF NOT EXISTS ${2} " + s.onCluster()
 	if replace {
@@ -34,8 +35,9 @@ func (s Server) create(t *tableSchema, replace bool) string {
 	return s.withLogin(createHead.ReplaceAllString(t.Create, head))
 }
 
-// compare lists in which points have is not as want: tables first, then views, by name. Tables, columns, indexes and projections that
-// are there beside those wanted are the operator's own, and so are comments, codecs, settings and times to live.
+// compare lists the differences of have from want: tables first, then views, by name. It ignores
+// additional tables, columns, indexes and projections, which belong to the operator. It also
+// ignores comments, codecs, settings and times to live.
 func (s Server) compare(want, have schema, exact bool) []difference {
 	names := slices.SortedFunc(maps.Keys(want), func(a, b string) int {
 		if x, y := want[a].kind() == "table", want[b].kind() == "table"; x != y {
@@ -49,7 +51,11 @@ func (s Server) compare(want, have schema, exact bool) []difference {
 		full := s.Database + "." + name
 		switch {
 		case h == nil:
-			d := difference{text: w.kind() + " " + name + " is missing", done: w.kind() + " " + name + " was missing: it was made again", repair: []string{s.create(w, false)}}
+			d := difference{
+				text:   w.kind() + " " + name + " is missing",
+				done:   w.kind() + " " + name + " was missing: it was made again",
+				repair: []string{s.create(w, false)},
+			}
 			if w.kind() == "table" {
 				d.done += ", without rows"
 			}
@@ -60,12 +66,14 @@ func (s Server) compare(want, have schema, exact bool) []difference {
 		case w.kind() != h.kind():
 			all = append(all, difference{
 				text: fmt.Sprintf("%s is a %s (%s), and this program wants a %s", name, h.kind(), h.Engine, w.kind()),
-				todo: fmt.Sprintf("move it away (darkmap sql --write \"RENAME TABLE %s TO %s_old\"), then run darkmap migrate", full, full),
+				todo: fmt.Sprintf(
+					"move it away (darkmap sql --write \"RENAME TABLE %s TO %s_old\"), then run darkmap migrate", full, full),
 			})
 		case w.view():
 			if exact && w.Create != h.Create {
 				all = append(all, difference{
-					text: "view " + name + " is not the one of this program", done: "view " + name + " was not the one of this program: it was replaced",
+					text:   "view " + name + " is not the one of this program",
+					done:   "view " + name + " was not the one of this program: it was replaced",
 					repair: []string{s.create(w, true)},
 				})
 			}
@@ -76,28 +84,37 @@ func (s Server) compare(want, have schema, exact bool) []difference {
 	return all
 }
 
-// compareTable compares a table that is there.
+// compareTable compares an existing table.
 func (s Server) compareTable(name string, w, h *tableSchema, exact bool) []difference {
 	var all []difference
 	for _, x := range []struct{ what, want, have string }{
-		{"engine", w.storage(), h.storage()}, {"sorting key", w.SortingKey, h.SortingKey}, {"partition key", w.PartitionKey, h.PartitionKey},
+		{"engine", w.storage(), h.storage()},
+		{"sorting key", w.SortingKey, h.SortingKey},
+		{"partition key", w.PartitionKey, h.PartitionKey},
 	} {
 		if x.want != x.have && (exact || x.what == "engine") {
 			all = append(all, difference{
 				text: fmt.Sprintf("table %s has the %s %q, and this program wants %q", name, x.what, x.have, x.want),
-				todo: fmt.Sprintf("move it away (darkmap sql --write \"RENAME TABLE %s.%s TO %s.%s_old\"), run darkmap migrate, and copy its rows", s.Database, name, s.Database, name),
+				todo: fmt.Sprintf(
+					"move it away (darkmap sql --write \"RENAME TABLE %s.%s TO %s.%s_old\"), run darkmap migrate, and copy its rows",
+					s.Database, name, s.Database, name),
 			})
 		}
 	}
 	if w.kind() == "table" {
 		all = append(all, s.compareColumns(name, w, h, exact)...)
-	} else if exact && w.Create != h.Create { // a materialized view into a table, or a dictionary: neither has rows of its own
+	} else if exact && w.Create != h.Create {
+		// A materialized view into a table, or a dictionary: neither has rows of its own.
 		d := difference{
-			text: fmt.Sprintf("%s %s is not the one of this program", w.kind(), name),
-			done: fmt.Sprintf("%s %s was not the one of this program: it was replaced", w.kind(), name), repair: []string{s.create(w, true)},
+			text:   fmt.Sprintf("%s %s is not the one of this program", w.kind(), name),
+			done:   fmt.Sprintf("%s %s was not the one of this program: it was replaced", w.kind(), name),
+			repair: []string{s.create(w, true)},
 		}
-		if w.kind() == "materialized view" { // it cannot be replaced in one statement
-			d.repair = []string{fmt.Sprintf("DROP VIEW IF EXISTS %s.%s %s SYNC", s.Database, name, s.onCluster()), s.create(w, false)}
+		if w.kind() == "materialized view" { // one statement cannot replace it
+			d.repair = []string{
+				fmt.Sprintf("DROP VIEW IF EXISTS %s.%s %s SYNC", s.Database, name, s.onCluster()),
+				s.create(w, false),
+			}
 		}
 		all = append(all, d)
 	}
@@ -122,7 +139,8 @@ func (s Server) compareColumns(name string, w, h *tableSchema, exact bool) []dif
 		switch {
 		case is == nil:
 			d := difference{
-				text: fmt.Sprintf("column %s.%s is missing", name, c.Name), done: fmt.Sprintf("column %s.%s was missing: it was added", name, c.Name),
+				text:   fmt.Sprintf("column %s.%s is missing", name, c.Name),
+				done:   fmt.Sprintf("column %s.%s was missing: it was added", name, c.Name),
 				repair: []string{alter + "ADD COLUMN IF NOT EXISTS " + c.definition() + position},
 			}
 			if c.DefaultKind != "ALIAS" {
@@ -131,16 +149,21 @@ func (s Server) compareColumns(name string, w, h *tableSchema, exact bool) []dif
 			all = append(all, d)
 		case is.Type != c.Type:
 			all = append(all, difference{
-				text:   fmt.Sprintf("column %s.%s has the type %s, and this program wants %s", name, c.Name, is.Type, c.Type),
-				done:   fmt.Sprintf("column %s.%s had the type %s: it has %s again, with every value kept", name, c.Name, is.Type, c.Type),
+				text: fmt.Sprintf("column %s.%s has the type %s, and this program wants %s",
+					name, c.Name, is.Type, c.Type),
+				done: fmt.Sprintf("column %s.%s had the type %s: it has %s again, with every value kept",
+					name, c.Name, is.Type, c.Type),
 				repair: []string{alter + "MODIFY COLUMN " + c.definition()},
-				check:  fmt.Sprintf("SELECT countIf(toString(accurateCast(%s, %s)) != toString(%s)) FROM %s.%s", quoteName(c.Name), QuoteText(c.Type), quoteName(c.Name), s.Database, name),
-				todo: fmt.Sprintf("look at its values, then change it back (darkmap sql --write \"ALTER TABLE %s.%s MODIFY COLUMN %s %s\"), or move the table away and run darkmap migrate",
+				check: fmt.Sprintf("SELECT countIf(toString(accurateCast(%s, %s)) != toString(%s)) FROM %s.%s",
+					quoteName(c.Name), QuoteText(c.Type), quoteName(c.Name), s.Database, name),
+				todo: fmt.Sprintf(
+					"look at its values, then change it back (darkmap sql --write \"ALTER TABLE %s.%s MODIFY COLUMN %s %s\"), or move the table away and run darkmap migrate",
 					s.Database, name, c.Name, c.Type),
 			})
 		case exact && (is.DefaultKind != c.DefaultKind || is.Default != c.Default):
 			all = append(all, difference{
-				text: fmt.Sprintf("column %s.%s has another default", name, c.Name), done: fmt.Sprintf("column %s.%s had another default: it has its own again", name, c.Name),
+				text:   fmt.Sprintf("column %s.%s has another default", name, c.Name),
+				done:   fmt.Sprintf("column %s.%s had another default: it has its own again", name, c.Name),
 				repair: []string{modify},
 			})
 		}
@@ -149,7 +172,7 @@ func (s Server) compareColumns(name string, w, h *tableSchema, exact bool) []dif
 	return all
 }
 
-// compareExtras compares indexes or projections. They hold nothing that the columns do not.
+// compareExtras compares indexes or projections. Their data is derived from the columns.
 func (s Server) compareExtras(table, what string, want, have map[string]string) []difference {
 	alter := fmt.Sprintf("ALTER TABLE %s.%s %s ", s.Database, table, s.onCluster())
 	word := strings.ToLower(what)
@@ -159,9 +182,13 @@ func (s Server) compareExtras(table, what string, want, have map[string]string) 
 		if ok && is == want[name] {
 			continue
 		}
-		d := difference{text: fmt.Sprintf("%s %s of table %s is missing", word, name, table), done: fmt.Sprintf("%s %s of table %s was missing: it was added", word, name, table)}
+		d := difference{
+			text: fmt.Sprintf("%s %s of table %s is missing", word, name, table),
+			done: fmt.Sprintf("%s %s of table %s was missing: it was added", word, name, table),
+		}
 		if ok {
-			d.text, d.done = fmt.Sprintf("%s %s of table %s is another one", word, name, table), fmt.Sprintf("%s %s of table %s was another one: it was replaced", word, name, table)
+			d.text, d.done = fmt.Sprintf("%s %s of table %s is another one", word, name, table),
+				fmt.Sprintf("%s %s of table %s was another one: it was replaced", word, name, table)
 			d.repair = append(d.repair, alter+"DROP "+what+" IF EXISTS "+quoteName(name))
 		}
 		add := strings.Replace(want[name], what+" ", what+" IF NOT EXISTS ", 1)

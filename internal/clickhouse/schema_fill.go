@@ -9,10 +9,12 @@ import (
 	"strings"
 )
 
-// target matches the table that a materialized view fills, in its CREATE as ClickHouse writes it.
+// target matches the table that a materialized view fills, in the view's CREATE as ClickHouse
+// writes it.
 var target = regexp.MustCompile(`^CREATE MATERIALIZED VIEW \S+ TO [^ .]+\.(\S+)`)
 
-// unfilled are the materialized views that were not there, or were others, or whose table was not there: that table lacks rows.
+// unfilled returns the materialized views that were missing or different, or whose table was
+// missing. Rows are missing in the tables of these views.
 func (want schema) unfilled(have schema, exact bool) []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(want)) {
@@ -32,7 +34,8 @@ func (want schema) unfilled(have schema, exact bool) []string {
 	return names
 }
 
-// fill copies the rows that are there once more by the materialized views, partition by partition, and says so.
+// fill copies the existing rows through the materialized views again, partition by partition, and
+// describes the result.
 func (r *migration) fill(ctx context.Context, views []string) ([]string, error) {
 	if len(views) == 0 {
 		return nil, nil
@@ -45,20 +48,23 @@ func (r *migration) fill(ctx context.Context, views []string) ([]string, error) 
 	for _, name := range views {
 		i := slices.IndexFunc(all, func(c Copying) bool { return c.View == name })
 		if i < 0 || strings.Count(all[i].Query, " FROM ") != 1 {
-			return done, fmt.Errorf("%w (database %s): the query of materialized view %s is not one of one table, so what it missed cannot be filled", ErrSchema, r.server.Database, name)
+			return done, fmt.Errorf(
+				"%w (database %s): the query of materialized view %s is not one of one table, so what it missed cannot be filled",
+				ErrSchema, r.server.Database, name)
 		}
 		rows, err := r.copyAgain(ctx, all[i])
 		if err != nil {
 			return done, err
 		}
 		if rows > 0 {
-			done = append(done, fmt.Sprintf("table %s was filled again from the %d rows of %s", all[i].To, rows, all[i].From))
+			done = append(done, fmt.Sprintf("table %s was filled again from the %d rows of %s",
+				all[i].To, rows, all[i].From))
 		}
 	}
 	return done, nil
 }
 
-// copyAgain copies all rows of a materialized view's table once more, and returns how many there are.
+// copyAgain copies all rows through a materialized view again, and returns their number.
 func (r *migration) copyAgain(ctx context.Context, c Copying) (rows uint64, err error) {
 	partitions, err := r.server.partitions(ctx, r.conn, c.From)
 	if err != nil {

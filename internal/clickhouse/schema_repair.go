@@ -11,13 +11,14 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// ErrSchema says that the database is not as this program wants it and that no repair keeps every row.
+// ErrSchema means that the database differs from this program's schema and that no repair preserves
+// every row.
 var ErrSchema = errors.New("the database does not have this program's schema")
 
-// castLimit bounds how long the values of a column are looked through before its type is changed back.
+// castLimit caps the time for checking the values of a column before its type is changed back.
 const castLimit = time.Minute
 
-// differences compares the database with the schema after so many steps.
+// differences compares the database with the schema after the given number of steps.
 func (r *migration) differences(ctx context.Context, steps int) ([]difference, error) {
 	if steps == 0 {
 		return nil, nil
@@ -30,8 +31,9 @@ func (r *migration) differences(ctx context.Context, steps int) ([]difference, e
 	return r.server.compare(want, have, exact), err
 }
 
-// repair compares the database with the schema after so many steps and mends what can be mended without losing a row. It returns what it
-// did; the error is ErrSchema where something else is left.
+// repair compares the database with the schema after the given number of steps. It repairs the
+// differences where no row is lost, and returns descriptions of the repairs. The error is ErrSchema
+// if a difference remains.
 func (r *migration) repair(ctx context.Context, steps int) ([]string, error) {
 	s := r.server
 	want, exact, err := s.wanted(ctx, r.conn, r.files, steps)
@@ -45,8 +47,8 @@ func (r *migration) repair(ctx context.Context, steps int) ([]string, error) {
 	var done []string
 	var faults []error
 	unfilled := want.unfilled(have, exact)
-	// What is made may be needed by what comes later in the list, as tables by views and views by views: so a fault ends only the
-	// rounds in which nothing else was mended.
+	// A later repair in the list may need the product of another one, as a view needs its tables
+	// and other views. So a fault ends the loop only if the round repaired nothing else.
 	for differences := s.compare(want, have, exact); len(differences) > 0; {
 		faults = nil
 		mended := 0
@@ -68,7 +70,7 @@ func (r *migration) repair(ctx context.Context, steps int) ([]string, error) {
 		differences = left
 	}
 	for _, d := range s.compare(want, have, exact) {
-		if len(faults) == 0 { // every statement passed, and something is left all the same
+		if len(faults) == 0 { // every statement succeeded, but a difference remains
 			faults = append(faults, d.fault(nil))
 		}
 	}
@@ -79,14 +81,16 @@ func (r *migration) repair(ctx context.Context, steps int) ([]string, error) {
 	return append(done, filled...), err
 }
 
-// mend removes one difference.
+// mend repairs one difference.
 func (s Server) mend(ctx context.Context, conn driver.Conn, d difference) error {
 	if len(d.repair) == 0 {
 		return d.fault(nil)
 	}
 	if d.check != "" {
 		var lost uint64
-		limited := clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"max_execution_time": int(castLimit.Seconds())}))
+		limited := clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
+			"max_execution_time": int(castLimit.Seconds()),
+		}))
 		if err := conn.QueryRow(limited, d.check).Scan(&lost); err != nil {
 			return d.fault(fmt.Errorf("not every value fits, or it cannot be found out: %w", err))
 		}
@@ -102,7 +106,7 @@ func (s Server) mend(ctx context.Context, conn driver.Conn, d difference) error 
 	return nil
 }
 
-// fault says the difference, why it stays, and what to do.
+// fault returns an error with the difference, the reason why it remains, and the remedy.
 func (d difference) fault(why error) error {
 	text := d.text
 	if d.todo != "" {

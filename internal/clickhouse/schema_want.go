@@ -16,30 +16,34 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// describedDatabase is the database's name in describedSchema.
+// describedDatabase is the name of the database in describedSchema.
 const describedDatabase = "darkmap"
 
-// describedSchema is the schema after all migrations, for servers on which no second database may be made. TestSchemaIsDescribed
-// writes it with -update.
+// describedSchema is the schema after all migrations, for servers on which the user may make no
+// second database. TestSchemaIsDescribed writes it with -update.
 //
 //go:embed schema.json
 var describedSchema []byte
 
 const (
-	// scratchMark is in the name of every scratch database: DATABASE_scratch_SECONDS_random.
+	// scratchMark is a part of the name of every scratch database: DATABASE_scratch_SECONDS_random.
 	scratchMark = "_scratch_"
-	// scratchAge is after how long a scratch database was left behind by a process that was killed.
+	// scratchAge is the age from which a scratch database is the remainder of a killed process.
 	scratchAge = 10 * time.Minute
-	// scratchDrop bounds the dropping of one.
+	// scratchDrop caps the time for dropping one.
 	scratchDrop = 10 * time.Second
 )
 
-// wanted is the schema that the first steps of the migrations in files make, as this server describes it, with the texts naming s.Database. It is made in a
-// scratch database, which is dropped again. exact is false where the user may not make one: then the schema is the description
+// wanted returns the schema that the first steps of the migrations in files make, as this server
+// describes it. Its texts name s.Database. wanted makes it in a scratch database, and drops that
+// database. If the user may not make a database, exact is false. The schema is then the description
 // in this program, and only names, types and kinds can be compared.
-func (s Server) wanted(ctx context.Context, conn driver.Conn, files fs.FS, steps int) (want schema, exact bool, err error) {
+func (s Server) wanted(
+	ctx context.Context, conn driver.Conn, files fs.FS, steps int,
+) (want schema, exact bool, err error) {
 	scratch := s
-	scratch.Database = s.Database + scratchMark + strconv.FormatInt(time.Now().Unix(), 10) + "_" + strings.ToLower(rand.Text()[:8])
+	scratch.Database = s.Database + scratchMark + strconv.FormatInt(time.Now().Unix(), 10) +
+		"_" + strings.ToLower(rand.Text()[:8])
 	all, err := migrationsIn(files, scratch)
 	if err != nil {
 		return nil, false, err
@@ -53,12 +57,13 @@ func (s Server) wanted(ctx context.Context, conn driver.Conn, files fs.FS, steps
 	}
 	if err == nil {
 		want, err = scratch.build(ctx, conn, all[:steps])
-		// What cannot be dropped now is dropped by a later start.
+		// A later start drops the database if dropping fails now.
 		_ = s.dropScratch(ctx, conn, scratch.Database)
 	}
 	if forbidden(err) {
 		if want, err = s.described(); err == nil && steps != len(all) {
-			err = errors.New("the user may not create a database with tables, so that the schema of an earlier step cannot be made")
+			err = errors.New(
+				"the user may not create a database with tables, so that the schema of an earlier step cannot be made")
 		}
 		return want, false, err
 	}
@@ -68,7 +73,7 @@ func (s Server) wanted(ctx context.Context, conn driver.Conn, files fs.FS, steps
 	return want.moved(scratch.Database, s.Database), true, nil
 }
 
-// build runs the migrations in the empty database and describes it.
+// build runs the migrations in the empty database and describes the result.
 func (s Server) build(ctx context.Context, conn driver.Conn, steps []Migration) (schema, error) {
 	for _, statement := range append(s.ownTables(), once(steps)...) {
 		if err := conn.Exec(ctx, statement); err != nil {
@@ -78,7 +83,8 @@ func (s Server) build(ctx context.Context, conn driver.Conn, steps []Migration) 
 	return readSchema(ctx, conn, s.Database)
 }
 
-// once are the statements of the steps that run once: an empty database has no partitions for the others.
+// once returns the statements of the steps that run once. The others have no partitions in an empty
+// database.
 func once(steps []Migration) []string {
 	var all []string
 	for _, m := range steps {
@@ -91,24 +97,25 @@ func once(steps []Migration) []string {
 	return all
 }
 
-// dropOldScratch drops the scratch databases that killed processes left behind. It leaves every other database, also one whose
-// name only begins like theirs.
+// dropOldScratch drops the scratch databases that killed processes left behind. It keeps every
+// other database, even one whose name only begins like theirs.
 func (s Server) dropOldScratch(ctx context.Context, conn driver.Conn) error {
 	ours := regexp.MustCompile("^" + regexp.QuoteMeta(s.Database+scratchMark) + "([0-9]{10})_[a-z2-7]{8}$")
 	var names []string
-	err := each(ctx, conn, "SELECT name FROM system.databases WHERE startsWith(name, ?)", s.Database+scratchMark, func(rows driver.Rows) error {
-		var found string
-		if err := rows.Scan(&found); err != nil {
-			return err
-		}
-		if m := ours.FindStringSubmatch(found); m != nil {
-			seconds, _ := strconv.ParseInt(m[1], 10, 64) // ten digits
-			if time.Since(time.Unix(seconds, 0)) > scratchAge {
-				names = append(names, found)
+	err := each(ctx, conn, "SELECT name FROM system.databases WHERE startsWith(name, ?)",
+		s.Database+scratchMark, func(rows driver.Rows) error {
+			var found string
+			if err := rows.Scan(&found); err != nil {
+				return err
 			}
-		}
-		return nil
-	})
+			if m := ours.FindStringSubmatch(found); m != nil {
+				seconds, _ := strconv.ParseInt(m[1], 10, 64) // ten digits
+				if time.Since(time.Unix(seconds, 0)) > scratchAge {
+					names = append(names, found)
+				}
+			}
+			return nil
+		})
 	if err != nil {
 		return fmt.Errorf("looking for scratch databases: %w", err)
 	}
@@ -120,17 +127,18 @@ func (s Server) dropOldScratch(ctx context.Context, conn driver.Conn) error {
 	return nil
 }
 
-// dropScratch drops a scratch database, also where ctx has ended.
+// dropScratch drops a scratch database, even if ctx has ended.
 func (s Server) dropScratch(ctx context.Context, conn driver.Conn, name string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), scratchDrop)
 	defer cancel()
-	if err := conn.Exec(ctx, fmt.Sprintf("DROP DATABASE IF EXISTS %s %s SYNC", name, s.onCluster())); err != nil {
+	if err := conn.Exec(ctx, fmt.Sprintf(
+		"DROP DATABASE IF EXISTS %s %s SYNC", name, s.onCluster())); err != nil {
 		return fmt.Errorf("dropping scratch database %s: %w", name, err)
 	}
 	return nil
 }
 
-// described is the schema as this program's description has it.
+// described returns the schema according to this program's description.
 func (s Server) described() (schema, error) {
 	var all schema
 	if err := json.Unmarshal(describedSchema, &all); err != nil {

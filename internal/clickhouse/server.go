@@ -12,53 +12,54 @@ import (
 	"time"
 )
 
-// Server is a ClickHouse that can be connected to; run.json holds one. It prints and logs without
-// its secrets.
+// Server holds the connection data of a ClickHouse; run.json holds one. Its printed and logged
+// forms omit the secrets.
 type Server struct {
-	// Addresses of the native protocol, and HTTPAddress; both are empty for the embedded engine.
+	// Addresses lists addresses of the native protocol. It and HTTPAddress are empty for the
+	// embedded engine.
 	Addresses   []string `json:"addresses,omitempty"`
 	HTTPAddress string   `json:"http_address,omitempty"`
-	// Socket is the Unix socket at which the embedded engine answers HTTP, and Key the secret that
+	// Socket is the Unix socket at which the embedded engine serves HTTP. Key is the secret that
 	// each request carries.
 	Socket string `json:"socket,omitempty"`
 	Key    string `json:"key,omitempty"`
 
 	Database string `json:"database"`
-	// User may write; Reader may only read, and is nil where none is known.
+	// User has write access. Reader has read access only; it is nil if unknown.
 	User     string `json:"user"`
 	Password string `json:"password"`
 	Reader   *Login `json:"reader,omitempty"`
 	TLS      bool   `json:"tls,omitempty"`
 	Cluster  string `json:"cluster,omitempty"`
-	// Embedded is set for the embedded engine.
+	// Embedded marks the embedded engine.
 	Embedded bool `json:"embedded,omitempty"`
-	// Confined is set where the kernel keeps the embedded engine from files outside its folder.
-	// Where it is not set, a reader can read every file of the user who runs the engine, so the
-	// reader must not be offered to anyone else.
+	// Confined reports that the kernel denies the embedded engine access to files outside its
+	// folder. Without it a reader can read every file of the user who runs the engine, so do not
+	// offer the reader to anyone else.
 	Confined bool `json:"confined,omitempty"`
-	// Door is the fixed address for other programs; nil where there is none.
+	// Door is the fixed address for other programs, or nil.
 	Door *DoorAddress `json:"door,omitempty"`
-	// ReadOnly makes HTTP and Open ask for readonly = 2; AsReader sets it where it knows no reader.
+	// ReadOnly makes HTTP and Open set readonly = 2. AsReader sets it if s has no reader.
 	ReadOnly bool `json:"-"`
 }
 
-// Login is a user and a password. It prints and logs without the password.
+// Login is a user and a password. Its printed and logged forms omit the password.
 type Login struct {
 	User     string `json:"user"`
 	Password string `json:"password"`
 }
 
-// String leaves the password out.
+// String returns the user without the password.
 func (l Login) String() string { return l.User }
 
-// GoString leaves the password out.
+// GoString returns the user without the password.
 func (l Login) GoString() string { return l.String() }
 
-// LogValue leaves the password out.
+// LogValue returns the user without the password.
 func (l Login) LogValue() slog.Value { return slog.StringValue(l.User) }
 
-// AsReader returns s for one who only reads: with the reader's login, or, where s has none, with
-// ReadOnly set.
+// AsReader returns s with read access only: with the reader's login, or with ReadOnly set if s has
+// no reader.
 func (s Server) AsReader() Server {
 	if s.Reader == nil {
 		s.ReadOnly = true
@@ -68,11 +69,11 @@ func (s Server) AsReader() Server {
 	return s
 }
 
-// keyHeader carries Server.Key.
+// keyHeader is the HTTP header that carries Server.Key.
 const keyHeader = "X-Darkmap-Key"
 
-// Authorize sets the headers that a request over HTTP needs: user, password, and the embedded
-// engine's key. It replaces what h had of them.
+// Authorize sets the headers that an HTTP request needs: user, password, and the key of the
+// embedded engine. It replaces their previous values in h.
 func (s Server) Authorize(h http.Header) {
 	h.Del("Authorization")
 	h.Set("X-ClickHouse-User", s.User)
@@ -83,7 +84,7 @@ func (s Server) Authorize(h http.Header) {
 	}
 }
 
-// BaseURL is the address of the HTTP interface for requests that go through Transport.
+// BaseURL returns the URL of the HTTP interface for requests through Transport.
 func (s Server) BaseURL() *url.URL {
 	u := &url.URL{Scheme: "http", Host: s.HTTPAddress, Path: "/"}
 	if s.Embedded {
@@ -95,13 +96,13 @@ func (s Server) BaseURL() *url.URL {
 	return u
 }
 
-// idleLimit is shorter than keep_alive_timeout of engineXML, so that a connection is never used
-// while the server closes it.
+// idleLimit is shorter than keep_alive_timeout of engineXML, so that the client never uses a
+// connection while the server closes it.
 const idleLimit = 30 * time.Second
 
-// Transport returns a new transport to the HTTP interface; it does not authorize. The caller keeps
-// it and ends its idle connections with CloseIdleConnections. It has no time limits but that of
-// connecting.
+// Transport returns a new transport to the HTTP interface. It does not authorize requests. The
+// caller keeps it and closes its idle connections with CloseIdleConnections. Its only time limit is
+// that of connecting.
 func (s Server) Transport() *http.Transport {
 	t := &http.Transport{
 		DialContext:     (&net.Dialer{Timeout: dialTimeout}).DialContext,
@@ -109,7 +110,7 @@ func (s Server) Transport() *http.Transport {
 		IdleConnTimeout: idleLimit,
 		WriteBufferSize: 64 << 10,
 		ReadBufferSize:  64 << 10,
-		// Compression delays what a statement returns, and costs more than it saves on one machine.
+		// Compression delays the output of a statement. On one machine it costs more than it saves.
 		DisableCompression: true,
 	}
 	if s.Embedded {
@@ -128,7 +129,7 @@ func (s Server) Transport() *http.Transport {
 }
 
 // Server resolves the configured addresses and the secret. It fails for the embedded engine, whose
-// Engine has its own.
+// Engine has its own Server.
 func (c Config) Server() (Server, error) {
 	if c.Embedded() {
 		return Server{}, errors.New("no clickhouse.addresses are configured")
@@ -141,7 +142,10 @@ func (c Config) Server() (Server, error) {
 	if err != nil {
 		return Server{}, fmt.Errorf("clickhouse.reader.password: %w", err)
 	}
-	s := Server{Addresses: c.Addresses, HTTPAddress: c.HTTPAddress, Database: c.Database, User: c.User, Password: password, TLS: c.TLS, Cluster: c.Cluster}
+	s := Server{
+		Addresses: c.Addresses, HTTPAddress: c.HTTPAddress, Database: c.Database,
+		User: c.User, Password: password, TLS: c.TLS, Cluster: c.Cluster,
+	}
 	if c.Reader.User != "" {
 		s.Reader = &Login{User: c.Reader.User, Password: reader}
 	}
@@ -162,7 +166,7 @@ func (c Config) Server() (Server, error) {
 	return s, nil
 }
 
-// String leaves the secrets out.
+// String returns a description without the secrets.
 func (s Server) String() string {
 	if s.Embedded {
 		return fmt.Sprintf("%s@embedded/%s", s.User, s.Database)
@@ -170,8 +174,8 @@ func (s Server) String() string {
 	return fmt.Sprintf("%s@%v/%s", s.User, s.Addresses, s.Database)
 }
 
-// GoString leaves the secrets out.
+// GoString returns a description without the secrets.
 func (s Server) GoString() string { return s.String() }
 
-// LogValue leaves the secrets out.
+// LogValue returns a description without the secrets.
 func (s Server) LogValue() slog.Value { return slog.StringValue(s.String()) }

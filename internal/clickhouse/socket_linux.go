@@ -14,11 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxSocketPath is how long the kernel lets the path of a Unix socket be.
+// maxSocketPath is the longest path of a Unix socket that the kernel permits, in octets.
 const maxSocketPath = 107
 
-// withSocket calls do with a path of the socket that is short enough: a long one goes through its
-// folder's descriptor.
+// withSocket calls do with a path of the socket that is short enough. It reaches a socket with a
+// long path through the descriptor of the folder.
 func withSocket(path string, do func(path string) error) error {
 	if len(path) <= maxSocketPath {
 		return do(path)
@@ -31,8 +31,8 @@ func withSocket(path string, do func(path string) error) error {
 	return do(filepath.Join("/proc/self/fd", strconv.Itoa(dir), filepath.Base(path)))
 }
 
-// dialSocket connects to the engine: through the Unix socket it asks for a connection to the
-// server.
+// dialSocket connects to the engine: it requests a connection to the server through the Unix
+// socket.
 func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -48,7 +48,8 @@ func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("%s is no Unix socket", path), asked.Close())
 	}
-	stop := context.AfterFunc(ctx, func() { _ = socket.SetDeadline(time.Unix(1, 0)) }) // ends what waits below
+	// The deadline ends the waits below.
+	stop := context.AfterFunc(ctx, func() { _ = socket.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	server, err := takeConnection(socket)
 	if err != nil {
@@ -57,9 +58,10 @@ func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 	return &givenConn{server, socket}, nil
 }
 
-// takeConnection asks for a connection and takes it.
+// takeConnection requests a connection and receives its descriptor.
 func takeConnection(socket *net.UnixConn) (*net.TCPConn, error) {
-	_, writeErr := socket.Write([]byte{askForConnection}) // a refusal may be there already, and the socket closed
+	// A rejection may have arrived already, with the socket closed.
+	_, writeErr := socket.Write([]byte{askForConnection})
 	text, control := make([]byte, 512), make([]byte, syscall.CmsgSpace(4))
 	n, oob, _, _, err := socket.ReadMsgUnix(text, control)
 	if err != nil {
@@ -67,7 +69,7 @@ func takeConnection(socket *net.UnixConn) (*net.TCPConn, error) {
 	}
 	messages, err := syscall.ParseSocketControlMessage(control[:oob])
 	if err != nil || len(messages) == 0 {
-		return nil, fmt.Errorf("its answer is %q", text[:n]) // a refusal
+		return nil, fmt.Errorf("its answer is %q", text[:n]) // a rejection
 	}
 	fds, err := syscall.ParseUnixRights(&messages[0])
 	if err != nil || len(fds) != 1 {
@@ -85,14 +87,14 @@ func takeConnection(socket *net.UnixConn) (*net.TCPConn, error) {
 	return server, nil
 }
 
-// givenConn is a connection to the server that the relay keeps as well, so that it ends politely
-// when this end is closed.
+// givenConn is a connection to the server of which the relay keeps a duplicate. The relay ends it
+// without a reset when this end is closed.
 type givenConn struct {
 	*net.TCPConn
 	socket *net.UnixConn
 }
 
-// Close closes this end, and tells the relay.
+// Close closes this end, and thereby notifies the relay.
 func (c *givenConn) Close() error { return errors.Join(c.TCPConn.Close(), c.socket.Close()) }
 
 // socketPair returns two connected sockets, the first for us and the second for a child.
@@ -101,6 +103,6 @@ func socketPair() (ours, theirs *os.File, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	_ = unix.SetNonblock(fds[0], true) // so that closing it ends a read
+	_ = unix.SetNonblock(fds[0], true) // so that Close ends a read
 	return os.NewFile(uintptr(fds[0]), "child"), os.NewFile(uintptr(fds[1]), "parent"), nil
 }

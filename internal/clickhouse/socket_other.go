@@ -16,5 +16,5 @@ func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 	return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "unix", path)
 }
 
-// socketPair is for engines, which there are none of here.
+// socketPair fails, because this platform has no engine.
 func socketPair() (ours, theirs *os.File, err error) { return nil, nil, ErrNoEngine }

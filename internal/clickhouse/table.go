@@ -12,17 +12,20 @@ import (
 	"strings"
 )
 
-// Table is what programs that compare and copy rows have to know of a table.
+// Table describes a table for programs that compare and copy rows.
 type Table struct {
-	// Name is the table's, without the database.
+	// Name is the name of the table, without the database.
 	Name string
-	// Columns are those with stored values, in order.
+	// Columns lists the columns with stored values, in order.
 	Columns []Column
-	// Key are the columns of the sorting key, without what it computes of them: rows that are equal in them are one row under FINAL.
+	// Key lists the plain columns of the sorting key, without its expressions. FINAL merges rows
+	// with equal values in them.
 	Key []string
-	// Version is the column by which FINAL chooses among rows that are equal in Key: the highest stays. Empty where these rows are the same.
+	// Version is the column by which FINAL chooses among rows with equal Key: it keeps the row with
+	// the highest value. It is empty if such rows are equal.
 	Version string
-	// Expires is SQL for the time after which a row may be deleted; empty where rows are kept for ever.
+	// Expires is a SQL expression for the time after which a row may be deleted. It is empty if the
+	// table keeps its rows forever.
 	Expires string
 }
 
@@ -32,14 +35,17 @@ type Column struct {
 	Type string `json:"type"`
 }
 
-// versionOf finds the last argument of the engine that takes a version.
+// versionOf matches the last argument of the engine that takes a version.
 var versionOf = regexp.MustCompile(`^(?:Replicated)?ReplacingMergeTree\((?:[^)]*, )?([a-z_]+)\)`)
 
 // ReadTable describes a table of the server's database.
 func ReadTable(ctx context.Context, s Server, name string) (Table, error) {
 	t := Table{Name: name}
-	err := s.AskRows(ctx, Query{SQL: "SELECT name, type FROM system.columns WHERE database = " + QuoteText(s.Database) + " AND table = " + QuoteText(name) +
-		" AND default_kind NOT IN ('ALIAS', 'EPHEMERAL') ORDER BY position"}, func(d *json.Decoder) error {
+	err := s.AskRows(ctx, Query{
+		SQL: "SELECT name, type FROM system.columns WHERE database = " + QuoteText(s.Database) +
+			" AND table = " + QuoteText(name) +
+			" AND default_kind NOT IN ('ALIAS', 'EPHEMERAL') ORDER BY position",
+	}, func(d *json.Decoder) error {
 		var c Column
 		err := d.Decode(&c)
 		t.Columns = append(t.Columns, c)
@@ -49,7 +55,10 @@ func ReadTable(ctx context.Context, s Server, name string) (Table, error) {
 		return t, fmt.Errorf("looking at the columns of %s: %w", name, err)
 	}
 	var info struct{ Key, Engine string }
-	err = s.AskRow(ctx, Query{SQL: "SELECT sorting_key AS Key, engine_full AS Engine FROM system.tables WHERE database = " + QuoteText(s.Database) + " AND name = " + QuoteText(name)}, &info)
+	err = s.AskRow(ctx, Query{
+		SQL: "SELECT sorting_key AS Key, engine_full AS Engine FROM system.tables WHERE database = " +
+			QuoteText(s.Database) + " AND name = " + QuoteText(name),
+	}, &info)
 	if err != nil {
 		return t, fmt.Errorf("looking at table %s: %w", name, err)
 	}
@@ -76,7 +85,7 @@ func (t *Table) Has(name string) bool {
 	return slices.ContainsFunc(t.Columns, func(c Column) bool { return c.Name == name })
 }
 
-// Time is the column of event time; empty where the table has none.
+// Time returns the column of event time. It is empty if the table has none.
 func (t *Table) Time() string {
 	for _, name := range []string{"timestamp", "hour", "decided_at", "appended_at"} {
 		if t.Has(name) {
@@ -86,7 +95,7 @@ func (t *Table) Time() string {
 	return ""
 }
 
-// Structure is the table's columns as CREATE TABLE has them.
+// Structure returns the columns of the table in the form of CREATE TABLE.
 func (t *Table) Structure() string {
 	parts := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
@@ -95,7 +104,7 @@ func (t *Table) Structure() string {
 	return strings.Join(parts, ", ")
 }
 
-// Names are the names of the columns, quoted, without those left out.
+// Names returns the quoted names of the columns, except those in without.
 func (t *Table) Names(without ...string) []string {
 	var all []string
 	for _, c := range t.Columns {
@@ -106,8 +115,9 @@ func (t *Table) Names(without ...string) []string {
 	return all
 }
 
-// RowHash is SQL for a hash of a row's columns, without those left out: a UInt64 that is never NULL. The sum of the hashes of rows says
-// whether two sets of rows are equal, in any order.
+// RowHash returns a SQL expression for a hash of a row's columns, except those in without. The hash
+// is a UInt64 and never NULL. Two sets of rows in any order are equal if the sums of their hashes
+// are equal.
 func (t *Table) RowHash(without ...string) string {
 	var parts []string
 	for _, c := range t.Columns {
@@ -118,8 +128,8 @@ func (t *Table) RowHash(without ...string) string {
 	return "cityHash64(" + strings.Join(parts, ", ") + ")"
 }
 
-// hashed is SQL for what is hashed of the column. What is made of several values is hashed as its text, and NULL as a text that no other
-// value has.
+// hashed returns a SQL expression for the hashed form of the column. A value that consists of
+// several is hashed as text, and NULL as a text that no other value has.
 func (c Column) hashed() string {
 	name := quoteName(c.Name)
 	kind, _, _ := strings.Cut(c.Type, "(")
@@ -132,8 +142,8 @@ func (c Column) hashed() string {
 	return name
 }
 
-// AskRows runs a query over the HTTP interface and has take read its rows, each an object with the names of the columns. A query that
-// names a FORMAT must not be given.
+// AskRows runs a query over the HTTP interface. take reads its rows; each is a JSON object with the
+// names of the columns. The query must not contain a FORMAT.
 func (s Server) AskRows(ctx context.Context, q Query, take func(*json.Decoder) error) error {
 	settings := map[string]string{"output_format_json_quote_64bit_integers": "0"}
 	maps.Copy(settings, q.Settings)
@@ -147,7 +157,7 @@ func (s Server) AskRows(ctx context.Context, q Query, take func(*json.Decoder) e
 		err = take(d)
 	}
 	if err == nil {
-		_, err = d.Token() // what was cut short ends with its error
+		_, err = d.Token() // truncated output ends with its error
 		if errors.Is(err, io.EOF) {
 			err = nil
 		}
@@ -155,7 +165,7 @@ func (s Server) AskRows(ctx context.Context, q Query, take func(*json.Decoder) e
 	return errors.Join(err, answer.Close())
 }
 
-// AskRow runs a query whose answer is one row, and reads it into out.
+// AskRow runs a query that returns one row, and decodes the row into out.
 func (s Server) AskRow(ctx context.Context, q Query, out any) error {
 	n := 0
 	err := s.AskRows(ctx, q, func(d *json.Decoder) error {
@@ -168,18 +178,22 @@ func (s Server) AskRow(ctx context.Context, q Query, out any) error {
 	return err
 }
 
-// DeleteRows deletes rows of a table, and waits until they are gone. where is SQL.
+// DeleteRows deletes rows of a table and waits until they are deleted. where is a SQL condition.
 func DeleteRows(ctx context.Context, s Server, table, where string) error {
-	q := Query{SQL: fmt.Sprintf("ALTER TABLE %s.%s %s DELETE WHERE %s", s.Database, table, s.onCluster(), where), Settings: map[string]string{"mutations_sync": "2"}}
+	q := Query{
+		SQL:      fmt.Sprintf("ALTER TABLE %s.%s %s DELETE WHERE %s", s.Database, table, s.onCluster(), where),
+		Settings: map[string]string{"mutations_sync": "2"},
+	}
 	if err := s.ask(ctx, q); err != nil {
 		return fmt.Errorf("deleting rows of %s: %w", table, err)
 	}
 	return nil
 }
 
-// KillQueries ends the queries whose ids begin with a prefix, and waits for their end.
+// KillQueries ends the queries whose ids begin with prefix, and waits for their end.
 func KillQueries(ctx context.Context, s Server, prefix string) error {
-	if err := s.Ask(ctx, "KILL QUERY "+s.onCluster()+" WHERE startsWith(query_id, "+QuoteText(prefix)+") SYNC"); err != nil {
+	if err := s.Ask(ctx, "KILL QUERY "+s.onCluster()+
+		" WHERE startsWith(query_id, "+QuoteText(prefix)+") SYNC"); err != nil {
 		return fmt.Errorf("ending queries %s*: %w", prefix, err)
 	}
 	return nil

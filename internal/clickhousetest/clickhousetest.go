@@ -1,4 +1,4 @@
-// Package clickhousetest gives tests a ClickHouse: the embedded engine, or the server at
+// Package clickhousetest provides a ClickHouse for tests: the embedded engine, or the server at
 // TEST_CLICKHOUSE_ADDR.
 package clickhousetest
 
@@ -19,9 +19,9 @@ import (
 	"github.com/darkmap/darkmap/internal/fetch"
 )
 
-// Main is what a TestMain of a package that starts engines ends with:
-// os.Exit(clickhousetest.Main(m)). The engine is the test's own program in another role. The
-// tests fail where they leave a goroutine behind.
+// Main is the last call of TestMain in a package that starts engines:
+// os.Exit(clickhousetest.Main(m)). The engine is the test's own program in another role. Main fails
+// the tests if they leave a goroutine behind.
 func Main(m *testing.M) int {
 	if code, handled := clickhouse.RunEngineChild(os.Args); handled {
 		return code
@@ -40,8 +40,8 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// Library returns the path of the engine's library. Where there is none the test is skipped, or
-// fails with TEST_INTEGRATION=1.
+// Library returns the path of the engine's library. If there is none, it skips the test, or fails
+// it with TEST_INTEGRATION=1.
 func Library(t testing.TB) string {
 	t.Helper()
 	item, ok := fetch.Engine()
@@ -58,22 +58,24 @@ func Library(t testing.TB) string {
 	return filepath.Join(dir, "libchdb.so")
 }
 
-// NeedEngine skips the test, or fails it with TEST_INTEGRATION=1, where no engine can be started. It
+// NeedEngine skips the test, or fails it with TEST_INTEGRATION=1, if no engine can be started. It
 // starts none.
 func NeedEngine(t testing.TB) {
 	t.Helper()
 	Library(t)
-	_, err := clickhouse.StartEngine(t.Context(), clickhouse.EngineConfig{Library: filepath.Join(t.TempDir(), "none")})
+	_, err := clickhouse.StartEngine(t.Context(), clickhouse.EngineConfig{
+		Library: filepath.Join(t.TempDir(), "none"),
+	})
 	missingEngine(t, err)
 }
 
-// StartIn starts an engine on dir and closes it with the test.
+// StartIn starts an engine on dir and closes it at the end of the test.
 func StartIn(t testing.TB, dir string) *clickhouse.Engine {
 	t.Helper()
 	return Start(t, clickhouse.EngineConfig{Dir: dir})
 }
 
-// Start starts an engine and closes it with the test.
+// Start starts an engine and closes it at the end of the test.
 func Start(t testing.TB, cfg clickhouse.EngineConfig) *clickhouse.Engine {
 	t.Helper()
 	cfg.Library = Library(t)
@@ -90,7 +92,7 @@ func Start(t testing.TB, cfg clickhouse.EngineConfig) *clickhouse.Engine {
 	return e
 }
 
-// missingEngine skips the test where err says that this program has no engine.
+// missingEngine skips the test if err means that this program has no engine.
 func missingEngine(t testing.TB, err error) {
 	t.Helper()
 	if errors.Is(err, clickhouse.ErrNoEngine) {
@@ -98,9 +100,9 @@ func missingEngine(t testing.TB, err error) {
 	}
 }
 
-// Server returns an empty ClickHouse with the schema applied: an engine of the test's own, or a
-// database of the server that TEST_CLICKHOUSE_ADDR names (user TEST_CLICKHOUSE_USER, password
-// TEST_CLICKHOUSE_PASSWORD), dropped afterwards.
+// Server returns an empty ClickHouse with the schema applied. It is an engine of the test's own, or
+// a database of the server at TEST_CLICKHOUSE_ADDR (user TEST_CLICKHOUSE_USER, password
+// TEST_CLICKHOUSE_PASSWORD). Server drops that database at the end of the test.
 func Server(t testing.TB) clickhouse.Server {
 	t.Helper()
 	if addr := os.Getenv("TEST_CLICKHOUSE_ADDR"); addr != "" {
@@ -124,7 +126,9 @@ func Server(t testing.TB) clickhouse.Server {
 
 func drop(t testing.TB, s clickhouse.Server) {
 	t.Helper()
-	body, err := s.HTTP(context.Background(), clickhouse.Query{SQL: "DROP DATABASE IF EXISTS " + s.Database + " SYNC"})
+	body, err := s.HTTP(context.Background(), clickhouse.Query{
+		SQL: "DROP DATABASE IF EXISTS " + s.Database + " SYNC",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,8 +144,8 @@ func letters(r rune) rune {
 	return '_'
 }
 
-// Port is the engine's HTTP port; where it has a network of its own, the one in there. 0 where the
-// engine has just ended.
+// Port returns the engine's HTTP port, in the engine's own network if it has one. It returns 0 if
+// the engine has just ended.
 func Port(t testing.TB, e *clickhouse.Engine) int {
 	t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", e.PID()))

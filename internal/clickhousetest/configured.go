@@ -13,7 +13,7 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// Configured returns an engine, empty, and the same engine as a server that others run: native
+// Configured returns an empty engine, and the same engine in the form of an external server: native
 // protocol and HTTP on TCP ports, with a user and a password.
 func Configured(t testing.TB) (*clickhouse.Engine, clickhouse.Server) {
 	t.Helper()
@@ -26,12 +26,13 @@ func Configured(t testing.TB) (*clickhouse.Engine, clickhouse.Server) {
 	embedded := e.Server()
 	transport := embedded.Transport()
 	t.Cleanup(transport.CloseIdleConnections)
-	web := httptest.NewServer(&httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(embedded.BaseURL())
-		login := embedded
-		login.User, login.Password = r.In.Header.Get("X-ClickHouse-User"), r.In.Header.Get("X-ClickHouse-Key")
-		login.Authorize(r.Out.Header)
-	}})
+	web := httptest.NewServer(&httputil.ReverseProxy{
+		Transport: transport, Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(embedded.BaseURL())
+			login := embedded
+			login.User, login.Password = r.In.Header.Get("X-ClickHouse-User"), r.In.Header.Get("X-ClickHouse-Key")
+			login.Authorize(r.Out.Header)
+		}})
 	t.Cleanup(web.Close)
 	s := clickhouse.Server{
 		Addresses: []string{forward(t, l.Addr().String())}, HTTPAddress: strings.TrimPrefix(web.URL, "http://"),
@@ -49,8 +50,8 @@ func listen(t testing.TB) net.Listener {
 	return l
 }
 
-// forward passes connections on to the native port and ends them without a reset, which the
-// library's server does not survive. It returns its address.
+// forward forwards connections to the native port and ends them without a reset, which the
+// library's server does not survive. It returns its own address.
 func forward(t testing.TB, target string) string {
 	t.Helper()
 	l := listen(t)

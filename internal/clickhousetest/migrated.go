@@ -11,24 +11,24 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// template is a folder of an engine that has applied the schema and was closed. To apply the schema
-// takes several times as long as to start an engine, so that a test's program does it once. Main
-// removes the folder.
+// template is the folder of a closed engine that has applied the schema. Applying the schema takes
+// several times as long as starting an engine, so a test program does it once. Main removes the
+// folder.
 var template struct {
 	sync.Mutex
-	dir string // "" until the first test that needs it
+	dir string // "" until a test needs it
 }
 
-// StartMigrated starts an engine on cfg.Dir, which must not exist or be empty, with the schema
-// applied, and closes it with the test.
+// StartMigrated starts an engine with the schema applied on cfg.Dir, and closes it at the end of
+// the test. The folder must not exist or must be empty.
 func StartMigrated(t testing.TB, cfg clickhouse.EngineConfig) *clickhouse.Engine {
 	t.Helper()
 	Fill(t, cfg.Dir)
 	return Start(t, cfg)
 }
 
-// Fill puts into dir, which must not exist or be empty, what an engine leaves there that has applied
-// the schema.
+// Fill fills dir with the files of an engine that has applied the schema. dir must not exist or
+// must be empty.
 func Fill(t testing.TB, dir string) {
 	t.Helper()
 	if err := os.CopyFS(dir, os.DirFS(migratedFolder(t))); err != nil {
@@ -53,8 +53,8 @@ func migratedFolder(t testing.TB) string {
 	return dir
 }
 
-// makeTemplate applies the schema in an engine on a folder of its own, and leaves there only what
-// the engine stored.
+// makeTemplate applies the schema in an engine on a folder of its own, and keeps only the engine's
+// data there.
 func makeTemplate(ctx context.Context, library string) (_ string, err error) {
 	dir, err := os.MkdirTemp("", "clickhousetest")
 	if err != nil {
@@ -82,7 +82,7 @@ func makeTemplate(ctx context.Context, library string) (_ string, err error) {
 	return dir, err
 }
 
-// removeTemplate removes the folder of the template, where there is one.
+// removeTemplate removes the folder of the template, if it exists.
 func removeTemplate() error {
 	template.Lock()
 	defer template.Unlock()

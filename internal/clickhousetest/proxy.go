@@ -12,9 +12,9 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// Proxy returns s as it is reached through pass, which is called for each connection with both
-// ends and closes neither. Pass may be called several times at once. It must end when an end is
-// closed.
+// Proxy returns s with its connections routed through pass. It calls pass for each connection with
+// both ends; pass closes neither. pass may run several times at once. It must return when one end
+// is closed.
 func Proxy(t testing.TB, s clickhouse.Server, pass func(client, server net.Conn)) clickhouse.Server {
 	t.Helper()
 	through := s
@@ -69,8 +69,8 @@ func Proxy(t testing.TB, s clickhouse.Server, pass func(client, server net.Conn)
 	return through
 }
 
-// give gives a client that asks for a connection one that ends here, as the engine's relay gives
-// one to the server.
+// give gives a client that requests a connection one that ends in the proxy, as the engine's relay
+// gives one to the server.
 func give(ctx context.Context, socket *net.UnixConn) (net.Conn, error) {
 	first := make([]byte, 1)
 	if _, err := io.ReadFull(socket, first); err != nil {
@@ -85,7 +85,7 @@ func give(ctx context.Context, socket *net.UnixConn) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer theirs.Close() //nolint:errcheck // the client has it
+	defer theirs.Close() //nolint:errcheck // the client has its own copy
 	ours, err := l.Accept()
 	if err != nil {
 		return nil, err

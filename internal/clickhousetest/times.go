@@ -9,16 +9,20 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// InexactTimes asks s which comparisons of a SELECT leave out rows where ClickHouse uses an index: those by < or >, or negated by >= or <=, of
-// a time of microseconds with a constant of seconds, a DateTime or a number (clickhouse.QuoteTime). Each is returned as the types of the
-// two sides. Views that the SELECT reads are not looked into. params are values of the SELECT's own parameters.
+// InexactTimes asks s which comparisons of a SELECT omit rows if ClickHouse uses an index. These
+// are comparisons by < or >, or negated ones by >= or <=, of a time in microseconds with a constant
+// in seconds: a DateTime or a number (clickhouse.QuoteTime). It returns the types of the two sides
+// of each. It does not examine views that the SELECT reads. params holds values of the SELECT's own
+// parameters.
 func InexactTimes(t testing.TB, s clickhouse.Server, sql string, params map[string]string) []string {
 	t.Helper()
 	settings := map[string]string{}
 	for name, value := range params {
 		settings["param_"+name] = value
 	}
-	body, err := s.HTTP(t.Context(), clickhouse.Query{SQL: "EXPLAIN QUERY TREE " + sql, Format: "TSVRaw", Database: s.Database, Settings: settings})
+	body, err := s.HTTP(t.Context(), clickhouse.Query{
+		SQL: "EXPLAIN QUERY TREE " + sql, Format: "TSVRaw", Database: s.Database, Settings: settings,
+	})
 	if err != nil {
 		t.Errorf("explaining %s: %v", sql, err)
 		return nil
@@ -34,17 +38,19 @@ func InexactTimes(t testing.TB, s clickhouse.Server, sql string, params map[stri
 
 // Lines of a query tree.
 var (
-	comparison = regexp.MustCompile(`^ *FUNCTION id: \d+, function_name: (less|greater|lessOrEquals|greaterOrEquals),`)
-	negation   = regexp.MustCompile(`^ *FUNCTION id: \d+, function_name: not,`)
-	fine       = regexp.MustCompile(`result_type: (?:Nullable\()?DateTime64\b`)
-	coarse     = regexp.MustCompile(`^ *CONSTANT .*constant_value_type: (?:Nullable\()?(?:DateTime\b|U?Int\d)`)
-	typeOf     = regexp.MustCompile(`^.*_type: |, source_id: \d+$`)
+	comparison = regexp.MustCompile(
+		`^ *FUNCTION id: \d+, function_name: (less|greater|lessOrEquals|greaterOrEquals),`)
+	negation = regexp.MustCompile(`^ *FUNCTION id: \d+, function_name: not,`)
+	fine     = regexp.MustCompile(`result_type: (?:Nullable\()?DateTime64\b`)
+	coarse   = regexp.MustCompile(`^ *CONSTANT .*constant_value_type: (?:Nullable\()?(?:DateTime\b|U?Int\d)`)
+	typeOf   = regexp.MustCompile(`^.*_type: |, source_id: \d+$`)
 )
 
-// inexact reads a query tree: below each function stand ARGUMENTS, a LIST, and the arguments, each two columns further to the right.
+// inexact reads a query tree. Below each function the tree has ARGUMENTS, a LIST, and the
+// arguments, each indented by two more columns.
 func inexact(tree []string) (found []string) {
 	indent := func(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
-	negated := -1 // indent of the outermost negation that the line is below; -1 is none
+	negated := -1 // indent of the outermost negation above the line; -1 is none
 	for i, line := range tree {
 		if indent(line) <= negated {
 			negated = -1
@@ -65,7 +71,8 @@ func inexact(tree []string) (found []string) {
 				sides = append(sides, below)
 			}
 		}
-		if len(sides) == 2 && (fine.MatchString(sides[0]) && coarse.MatchString(sides[1]) || coarse.MatchString(sides[0]) && fine.MatchString(sides[1])) {
+		if len(sides) == 2 && (fine.MatchString(sides[0]) && coarse.MatchString(sides[1]) ||
+			coarse.MatchString(sides[0]) && fine.MatchString(sides[1])) {
 			found = append(found, typeOf.ReplaceAllString(sides[0], "")+" and "+typeOf.ReplaceAllString(sides[1], ""))
 		}
 	}

@@ -1,6 +1,7 @@
-// Package codec converts between the domain (internal/bgp) and the records of the topics (schemas/darkmapv1).
+// Package codec converts between the types of the domain (internal/bgp) and the records of the
+// topics (schemas/darkmapv1).
 //
-// Parsers check what they read and return errors that wrap ErrInvalid; they do not retain their input.
+// Parsers check their input and return errors that wrap ErrInvalid. They do not retain their input.
 package codec
 
 import (
@@ -12,20 +13,24 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// ErrInvalid marks a record that decodes but says something impossible.
+// ErrInvalid marks a record that can be decoded but has impossible values.
 var ErrInvalid = errors.New("invalid record")
 
-// Position converts a position for a record.
+// Position converts a position to its record form.
 func Position(p bgp.Position) *pb.Position {
 	return &pb.Position{Collector: p.Collector, Lane: string(p.Lane), Epoch: p.Epoch, Sequence: p.Sequence}
 }
 
-// ParsePosition is the inverse of Position; absent is the zero Position.
+// ParsePosition is the inverse of Position. An absent position becomes the zero Position.
 func ParsePosition(p *pb.Position) bgp.Position {
-	return bgp.Position{Collector: p.GetCollector(), Lane: bgp.Lane(p.GetLane()), Epoch: p.GetEpoch(), Sequence: p.GetSequence()}
+	return bgp.Position{
+		Collector: p.GetCollector(), Lane: bgp.Lane(p.GetLane()),
+		Epoch: p.GetEpoch(), Sequence: p.GetSequence(),
+	}
 }
 
-// AppendPrefix appends p as Route.prefix in schemas/proto/darkmap/v1/routes.proto says. p must be valid and masked.
+// AppendPrefix appends p in the encoding of Route.prefix in schemas/proto/darkmap/v1/routes.proto.
+// p must be valid and masked.
 func AppendPrefix(b []byte, p netip.Prefix) []byte {
 	n := (p.Bits() + 7) / 8
 	if p.Addr().Is4() {
@@ -36,7 +41,8 @@ func AppendPrefix(b []byte, p netip.Prefix) []byte {
 	return append(append(b, 6, byte(p.Bits())), a[:n]...)
 }
 
-// ParsePrefix is the inverse of AppendPrefix. It refuses wrong families and lengths, and host bits that are set.
+// ParsePrefix is the inverse of AppendPrefix. It rejects wrong families and lengths, and non-zero
+// host bits.
 func ParsePrefix(b []byte) (netip.Prefix, error) {
 	if len(b) < 2 {
 		return netip.Prefix{}, fmt.Errorf("prefix of %d octets: %w", len(b), ErrInvalid)
@@ -63,9 +69,12 @@ func ParsePrefix(b []byte) (netip.Prefix, error) {
 	return p, nil
 }
 
-// Peer converts a peer; id is its BGP identifier, invalid where the source has none.
+// Peer converts a peer. id is its BGP identifier, invalid if the source has none.
 func Peer(p bgp.Peer, id netip.Addr) *pb.Peer {
-	out := &pb.Peer{Address: p.Address.AsSlice(), Asn: uint32(p.ASN), Distinguisher: p.Distinguisher, Table: pb.Table(p.Table) + pb.Table_TABLE_PRE}
+	out := &pb.Peer{
+		Address: p.Address.AsSlice(), Asn: uint32(p.ASN), Distinguisher: p.Distinguisher,
+		Table: pb.Table(p.Table) + pb.Table_TABLE_PRE,
+	}
 	if id.IsValid() {
 		out.BgpId = id.AsSlice()
 	}
@@ -85,7 +94,9 @@ func ParsePeer(p *pb.Peer) (bgp.Peer, error) {
 		}
 		table = bgp.Table(t - pb.Table_TABLE_PRE)
 	}
-	return bgp.Peer{Address: addr, ASN: bgp.ASN(p.GetAsn()), Distinguisher: p.GetDistinguisher(), Table: table}, nil
+	return bgp.Peer{
+		Address: addr, ASN: bgp.ASN(p.GetAsn()), Distinguisher: p.GetDistinguisher(), Table: table,
+	}, nil
 }
 
 // Family converts a family.
@@ -104,10 +115,12 @@ func Entity(e bgp.Entity) *pb.Entity {
 	return &pb.Entity{Type: pb.EntityType(e.Type), Code: e.Code, Name: e.Name}
 }
 
-// ParseVerdict returns why no verdict is possible by a panel record, and who votes. A record from before the field says it by its voters.
+// ParseVerdict returns the reason for no verdict in a panel record, and the votes. A record from
+// before the field no_verdict implies the reason by its number of voters.
 func ParseVerdict(rec *pb.PanelRecord) (bgp.NoVerdict, bgp.Votes) {
 	v := bgp.Votes{
-		Voters: int(rec.GetVoters()), Collectors: int(rec.GetCollectors()), MinVoters: int(rec.GetMinVoters()), MinCollectors: int(rec.GetMinCollectors()),
+		Voters: int(rec.GetVoters()), Collectors: int(rec.GetCollectors()),
+		MinVoters: int(rec.GetMinVoters()), MinCollectors: int(rec.GetMinCollectors()),
 	}
 	why := bgp.NoVerdict(rec.GetNoVerdict())
 	if rec.Verdicts == nil && v.Voters < v.MinVoters {
@@ -116,7 +129,7 @@ func ParseVerdict(rec *pb.PanelRecord) (bgp.NoVerdict, bgp.Votes) {
 	return why, v
 }
 
-// TableKnowledge converts what a panel's verdicts rest on.
+// TableKnowledge converts the source of the tables on which a panel's verdicts rest.
 func TableKnowledge(k bgp.TableKnowledge) pb.TableKnowledge {
 	switch k {
 	case bgp.TablesLearned:

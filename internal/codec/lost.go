@@ -7,8 +7,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// RecordsLost is the record of bgp.routes that says which records, [from, to), of a partition of a topic were lost, between since and until;
-// zero is unknown.
+// RecordsLost returns a record of bgp.routes for the lost records [from, to) of a partition of a
+// topic. They were lost between since and until; a zero time is unknown.
 func RecordsLost(topic string, partition int32, from, to int64, since, until time.Time) *pb.RouteRecord {
 	lost := &pb.RecordsLost{Topic: topic, FromOffset: from, ToOffset: to}
 	if !since.IsZero() {

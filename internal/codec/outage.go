@@ -8,7 +8,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// OutageRecord is one event in the life of an outage, decided at a time, microseconds since 1970. It has no position yet.
+// OutageRecord returns the record of one event in the life of an outage. decided is the time of the
+// decision, in microseconds since 1970. The record has no position yet.
 func OutageRecord(o *bgp.Outage, f bgp.Family, decided int64) (*pb.OutageRecord, error) {
 	b, err := json.Marshal(o)
 	if err != nil {
@@ -16,8 +17,9 @@ func OutageRecord(o *bgp.Outage, f bgp.Family, decided int64) (*pb.OutageRecord,
 	}
 	rec := &pb.OutageRecord{
 		DecidedAtUs: decided, Event: string(o.Event), Id: o.ID, Sequence: o.Sequence, Entity: Entity(o.Entity),
-		Family: Family(f), StartS: o.Start.Unix(), Kind: string(o.Kind), State: string(o.State), Severity: string(o.Severity),
-		Blip: o.Blip, Dataset: o.Dataset, Json: b, EndReason: string(o.EndReason), Successor: o.Successor, Predecessor: o.Predecessor,
+		Family: Family(f), StartS: o.Start.Unix(), Kind: string(o.Kind), State: string(o.State),
+		Severity: string(o.Severity), Blip: o.Blip, Dataset: o.Dataset, Json: b,
+		EndReason: string(o.EndReason), Successor: o.Successor, Predecessor: o.Predecessor,
 	}
 	if o.End != nil {
 		end := o.End.Unix()

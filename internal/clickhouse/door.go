@@ -208,7 +208,7 @@ func digest(text string) [sha256.Size]byte { return sha256.Sum256([]byte(text)) 
 func (g guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, malformed := url.ParseQuery(r.URL.RawQuery)
 	switch {
-	case !telemetry.LoopbackHost(r.Host): // a page may use a name of its own that resolves to this address
+	case !telemetry.LoopbackHost(r.Host): // a web page may use a name of its own
 		turnAway(w, "this server is asked for by a loopback address or localhost", http.StatusMisdirectedRequest)
 	case !slices.Contains([]string{"", "none", "same-origin"}, r.Header.Get("Sec-Fetch-Site")):
 		turnAway(w, "pages of other origins are not answered", http.StatusForbidden)

@@ -174,7 +174,7 @@ func encodeBlock(buf *proto.Buffer, columns proto.Input) (block net.Buffers, siz
 	}
 	var p pieces
 	w := proto.NewWriter(&p, buf)
-	const version = 0 // of the protocol: the format Native has only columns and rows before the data
+	const version = 0 // of the protocol: Native has only columns and rows before the data
 	if err := (proto.Block{Rows: rows, Columns: len(columns)}).WriteBlock(w, version, columns); err != nil {
 		return nil, 0, fmt.Errorf("encoding a block: %w", err)
 	}

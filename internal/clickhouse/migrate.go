@@ -39,7 +39,7 @@ type Migrator struct {
 type Migrated struct {
 	// Steps counts the migrations that were applied.
 	Steps int
-	// Repairs describes what was missing or different and was repaired, in one sentence each.
+	// Repairs describes the differences that were repaired, in one sentence each.
 	Repairs []string
 	// Retention describes the changes to how long tables keep rows, in one sentence each.
 	Retention []string

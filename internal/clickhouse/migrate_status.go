@@ -30,8 +30,8 @@ func (s StepStatus) Begun() bool { return !s.Done && (s.Passed > 0 || s.Copied >
 // Status is the state of a database's schema, compared with this program's schema.
 type Status struct {
 	Steps []StepStatus
-	// Differences describes what is missing or different beside the steps, and the remedy, in one
-	// sentence each.
+	// Differences describes the differences beside the steps, and their remedies, in one sentence
+	// each.
 	Differences []string
 	// Retention describes the tables that keep rows for another time than configured, in one
 	// sentence each.

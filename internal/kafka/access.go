@@ -19,23 +19,23 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// Grant is one access rule: an operation that is allowed on a resource.
+// Grant is one access rule: an operation that is permitted on a resource.
 type Grant struct {
 	Resource kmsg.ACLResourceType // topic, group or transactional id
-	// Name is the full name, or its beginning where Prefixed is set.
+	// Name is the full name, or a prefix of it if Prefixed is set.
 	Name      string
 	Prefixed  bool
 	Operation kmsg.ACLOperation
 }
 
-// kinds are the resources' names in sentences, and kafka-acls.sh's options for them.
+// kinds holds the resources' names in sentences, and their options of kafka-acls.sh.
 var kinds = map[kmsg.ACLResourceType]struct{ noun, option string }{
 	kmsg.ACLResourceTypeTopic:           {"topic", "--topic"},
 	kmsg.ACLResourceTypeGroup:           {"group", "--group"},
 	kmsg.ACLResourceTypeTransactionalId: {"transactional id", "--transactional-id"},
 }
 
-// String is, for example, WRITE on topic bgp.routes.v1.
+// String returns for example WRITE on topic bgp.routes.v1.
 func (g Grant) String() string { return g.operation() + " on " + g.resource() }
 
 func (g Grant) operation() string { return strings.ToUpper(g.Operation.String()) }
@@ -48,9 +48,9 @@ func (g Grant) resource() string {
 	return kinds[g.Resource].noun + " " + name
 }
 
-// Grants are the rules that a row of the table of rights needs for this configuration's dataset, in a
-// fixed order. None is implied by another one: READ and WRITE imply DESCRIBE, and ALTER_CONFIGS implies
-// DESCRIBE_CONFIGS.
+// Grants returns the rules that a row of the table of rights needs for this configuration's
+// dataset, in a fixed order. No rule is implied by another one: READ and WRITE imply DESCRIBE, and
+// ALTER_CONFIGS implies DESCRIBE_CONFIGS.
 func (c Config) Grants(a schemas.Access) []Grant {
 	var out []Grant
 	add := func(names []string, ops ...kmsg.ACLOperation) {
@@ -65,24 +65,34 @@ func (c Config) Grants(a schemas.Access) []Grant {
 	add(a.Describe, kmsg.ACLOperationDescribe)
 	add(a.Create, kmsg.ACLOperationCreate, kmsg.ACLOperationDescribe, kmsg.ACLOperationAlterConfigs)
 	if a.Group {
-		out = append(out, Grant{Resource: kmsg.ACLResourceTypeGroup, Name: c.Group(a.Name), Operation: kmsg.ACLOperationRead})
+		out = append(out, Grant{
+			Resource: kmsg.ACLResourceTypeGroup, Name: c.Group(a.Name), Operation: kmsg.ACLOperationRead,
+		})
 	}
 	for _, stage := range a.DescribeGroups {
-		out = append(out, Grant{Resource: kmsg.ACLResourceTypeGroup, Name: c.Group(stage), Operation: kmsg.ACLOperationDescribe})
+		out = append(out, Grant{
+			Resource: kmsg.ACLResourceTypeGroup, Name: c.Group(stage), Operation: kmsg.ACLOperationDescribe,
+		})
 	}
 	if a.Transactional {
-		out = append(out, Grant{Resource: kmsg.ACLResourceTypeTransactionalId, Name: c.Group(a.Name), Prefixed: true, Operation: kmsg.ACLOperationWrite})
+		out = append(out, Grant{
+			Resource: kmsg.ACLResourceTypeTransactionalId, Name: c.Group(a.Name), Prefixed: true,
+			Operation: kmsg.ACLOperationWrite,
+		})
 	}
 	return out
 }
 
-// Commands are the commands that add grants for a principal, User:detect for example: one for each
-// resource, with all of its operations.
+// Commands returns the commands that add grants for a principal, such as User:detect. There is one
+// command for each resource, with all of its operations.
 func Commands(bootstrap, principal string, grants []Grant) []string {
 	var out []string
 	for i := 0; i < len(grants); {
 		g := grants[i]
-		words := []string{"kafka-acls.sh --bootstrap-server", bootstrap, "--command-config admin.properties --add --allow-principal", principal}
+		words := []string{
+			"kafka-acls.sh --bootstrap-server", bootstrap,
+			"--command-config admin.properties --add --allow-principal", principal,
+		}
 		for ; i < len(grants) && grants[i].Name == g.Name && grants[i].Resource == g.Resource; i++ {
 			words = append(words, "--operation", pascal(grants[i].operation()))
 		}
@@ -95,7 +105,7 @@ func Commands(bootstrap, principal string, grants []Grant) []string {
 	return out
 }
 
-// pascal writes an operation as Kafka's tools do: ALTER_CONFIGS is AlterConfigs.
+// pascal returns an operation in the spelling of Kafka's tools: ALTER_CONFIGS is AlterConfigs.
 func pascal(operation string) string {
 	var out strings.Builder
 	for word := range strings.SplitSeq(strings.ToLower(operation), "_") {
@@ -104,7 +114,7 @@ func pascal(operation string) string {
 	return out.String()
 }
 
-// MissingError lists the rights that a stage needs and its client does not have.
+// MissingError lists the rights that a stage needs but its client does not have.
 type MissingError struct {
 	Stage   string
 	Brokers []string
@@ -112,25 +122,28 @@ type MissingError struct {
 	Missing []Grant
 }
 
-// Error names every missing right, and how to get the commands that give them.
+// Error names every missing right, and a command that prints the commands to grant them.
 func (e *MissingError) Error() string {
 	names := make([]string, len(e.Missing))
 	for i, g := range e.Missing {
 		names[i] = g.String()
 	}
-	return fmt.Sprintf("Kafka at %s refuses %s what %s needs: %s. `darkmap topics acls --stage %s --user NAME` prints the commands with which an administrator allows it.",
+	return fmt.Sprintf(
+		"Kafka at %s refuses %s what %s needs: %s. `darkmap topics acls --stage %s --user NAME` prints the commands with which an administrator allows it.",
 		strings.Join(e.Brokers, ", "), e.Client, e.Stage, strings.Join(names, "; "), e.Stage)
 }
 
-// CheckAccess asks the brokers whether they accept the client, and whether it may do all that a row of
-// the table of rights (schemas.Accesses) needs. It waits for brokers that do not answer until ctx ends.
-// What they refuse is a RefusedError or a MissingError. Topics and groups that are not there yet are
-// not asked about. instance is the member's, for stages that write in transactions.
+// CheckAccess asks the brokers whether they accept the client, and whether it has all the rights of
+// a row of the table of rights (schemas.Accesses). It waits until ctx ends for brokers that do not
+// answer. A rejection is a RefusedError or a MissingError. CheckAccess does not ask about topics
+// and groups that do not exist yet. instance is the instance of the member, for stages that write
+// in transactions.
 func CheckAccess(ctx context.Context, cfg Config, a schemas.Access, instance string) error {
 	if cfg.embedded || cfg.credentials != (Credentials{}) || len(cfg.Brokers) == 0 {
-		return nil // whoever has the embedded broker's password may do everything
+		return nil // a client with the embedded broker's password has every right
 	}
-	// Few attempts, for the loops are here; and no log, for what is refused is the error.
+	// The client makes few attempts, because attempts repeats them. It has no log, because the
+	// error contains any rejection.
 	log := slog.New(slog.DiscardHandler)
 	cl, err := NewClient(cfg, log, kgo.RequestRetries(1))
 	if err != nil {
@@ -149,11 +162,12 @@ func CheckAccess(ctx context.Context, cfg Config, a schemas.Access, instance str
 	})
 }
 
-// maxAttempts is how often brokers that can be reached may answer with an error before it is returned.
-// Those that cannot be reached, or that are not ready yet, are waited for.
+// maxAttempts is the number of failed answers of reachable brokers after which attempts returns the
+// error. attempts waits for brokers that are unreachable or not ready yet.
 const maxAttempts = 7
 
-// attempts calls try until it succeeds, is refused, or ctx ends. try returns which broker it asked.
+// attempts calls try until it succeeds, is rejected, or ctx ends. try returns the broker that it
+// asked.
 func attempts(ctx context.Context, cfg Config, try func() (broker string, err error)) error {
 	var wait retry.Backoff
 	for failed := 0; ; {
@@ -172,7 +186,9 @@ func attempts(ctx context.Context, cfg Config, try func() (broker string, err er
 			failed++
 		}
 		if failed == maxAttempts {
-			return fmt.Errorf("asking Kafka at %s what %s may do: %w. Look whether kafka.tls.enabled and kafka.sasl are what the port expects", broker, cfg.client(), err)
+			return fmt.Errorf(
+				"asking Kafka at %s what %s may do: %w. Look whether kafka.tls.enabled and kafka.sasl are what the port expects",
+				broker, cfg.client(), err)
 		}
 		if err := wait.Wait(ctx); err != nil {
 			return fmt.Errorf("waiting for Kafka: %w", err)
@@ -180,8 +196,8 @@ func attempts(ctx context.Context, cfg Config, try func() (broker string, err er
 	}
 }
 
-// login tries the seed brokers in turn. It returns nil if one accepts the client, else the error of the
-// first that refused it, or of the last.
+// login tries the seed brokers in turn. It returns nil if one accepts the client, else the error of
+// the first broker that rejected it, or of the last one.
 func (c Config) login(ctx context.Context, cl *kgo.Client, log *slog.Logger) (broker string, err error) {
 	dialer, err := newTLSDialer(c.TLS, log)
 	if err != nil {
@@ -195,18 +211,18 @@ func (c Config) login(ctx context.Context, cl *kgo.Client, log *slog.Logger) (br
 			}
 		}
 		req := kmsg.NewPtrMetadataRequest()
-		req.Topics = []kmsg.MetadataRequestTopic{} // of none; nil is of all
+		req.Topics = []kmsg.MetadataRequestTopic{} // no topics; nil would request all
 		if _, err = seed.Request(ctx, req); err == nil {
 			return broker, nil
 		}
-		if c.refusedLogin(err, nil) != err { //nolint:errorlint // it is the same error where it was not refused
+		if c.refusedLogin(err, nil) != err { //nolint:errorlint // the same error means no rejection
 			return broker, err
 		}
 	}
 	return broker, err
 }
 
-// missing asks which of grants the client does not have.
+// missing returns those of grants that the client does not have.
 func missing(ctx context.Context, cl *kgo.Client, grants []Grant, transactional string) ([]Grant, error) {
 	allowed, err := allowedTopics(ctx, cl, grants)
 	if err != nil {
@@ -237,7 +253,8 @@ func missing(ctx context.Context, cl *kgo.Client, grants []Grant, transactional 
 	return out, nil
 }
 
-// operations are those that are allowed on a resource; all where the broker does not say.
+// operations lists the permitted operations on a resource. Without an answer of the broker all are
+// permitted.
 type operations struct {
 	known bool
 	list  []kmsg.ACLOperation
@@ -247,7 +264,7 @@ func (o operations) includes(op kmsg.ACLOperation) bool {
 	return !o.known || slices.Contains(o.list, op)
 }
 
-// allowedTopics asks what is allowed on the topics of grants.
+// allowedTopics asks for the permitted operations on the topics of grants.
 func allowedTopics(ctx context.Context, cl *kgo.Client, grants []Grant) (map[string]operations, error) {
 	req := kmsg.NewPtrMetadataRequest()
 	req.IncludeTopicAuthorizedOperations = true
@@ -281,8 +298,9 @@ func allowedTopics(ctx context.Context, cl *kgo.Client, grants []Grant) (map[str
 	return out, nil
 }
 
-// allowedGroups asks what is allowed on the groups of grants: one after the other, for a broker refuses to
-// find the coordinator of one that may not be described.
+// allowedGroups asks for the permitted operations on the groups of grants. It asks for one group at
+// a time, because a broker does not find the coordinator of a group that the client may not
+// describe.
 func allowedGroups(ctx context.Context, adm *kadm.Client, grants []Grant) (map[string]operations, error) {
 	out := map[string]operations{}
 	for _, g := range grants {
@@ -304,7 +322,8 @@ func allowedGroups(ctx context.Context, adm *kadm.Client, grants []Grant) (map[s
 	return out, nil
 }
 
-// allowedTransactions asks whether the transactional id may be described, which WRITE implies.
+// allowedTransactions asks whether the client may describe the transactional id. WRITE implies that
+// right.
 func allowedTransactions(ctx context.Context, adm *kadm.Client, id string) (bool, error) {
 	described, err := adm.DescribeTransactions(ctx, id)
 	d := described[id]

@@ -1,10 +1,11 @@
 package kafka
 
-// Mark stands for everything that was given to a producer before it was taken; Acked tells when that is safe. Flush would wait
-// for what others give it meanwhile, too, and so for ever where a feed never rests.
+// Mark represents all records that a producer had received before the Mark was taken. Acked reports
+// when they are safe. Flush would also wait for records that other goroutines add meanwhile, and so
+// forever if a feed never rests.
 type Mark []int64
 
-// Mark takes one. What another goroutine is just giving may be in it or not.
+// Mark takes a mark. It may or may not include a record that another goroutine is just adding.
 func (p *Producer) Mark() Mark {
 	m := make(Mark, len(p.sent))
 	for i := range m {
@@ -13,8 +14,9 @@ func (p *Producer) Mark() Mark {
 	return m
 }
 
-// Acked reports whether everything that m stands for is acknowledged. Records are acknowledged in order within a partition, so
-// counting is enough. The error is the producer's: then nothing more ever is.
+// Acked reports whether the broker has acknowledged every record of m. Records of a partition are
+// acknowledged in order, so counting is enough. The error is that of the producer: after an error
+// no more records are acknowledged.
 func (p *Producer) Acked(m Mark) (bool, error) {
 	if err := p.err(); err != nil {
 		return false, err
@@ -24,6 +26,6 @@ func (p *Producer) Acked(m Mark) (bool, error) {
 			return false, nil
 		}
 	}
-	// An error is noted before its record is counted.
+	// done stores an error before it counts the record.
 	return true, p.err()
 }

@@ -5,29 +5,30 @@ import (
 	"log/slog"
 )
 
-// Credentials are how clients of the embedded broker say who they are. The zero value is nobody. The password does not show in logs, but
-// in JSON.
+// Credentials identify clients of the embedded broker. The zero value means no user. Logs do not
+// contain the password, but JSON does.
 type Credentials struct {
-	// Mechanism is as SASL.Mechanism.
+	// Mechanism has the values of SASL.Mechanism.
 	Mechanism string `json:"mechanism"`
 	User      string `json:"user"`
 	Password  string `json:"password"`
 }
 
-// String leaves the password out.
+// String returns a text without the password.
 func (c Credentials) String() string { return fmt.Sprintf("%s %s <redacted>", c.Mechanism, c.User) }
 
-// GoString is String.
+// GoString returns the text of String.
 func (c Credentials) GoString() string { return c.String() }
 
-// LogValue is slog's.
+// LogValue implements slog.LogValuer.
 func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// Through returns cfg for the embedded broker at brokers, of another process too.
+// Through returns cfg for the embedded broker at brokers, which may run in another process.
 func (c Config) Through(brokers []string, cr Credentials) Config {
 	c.Brokers, c.credentials = brokers, cr
 	return c
 }
 
-// Credentials are those of the embedded broker; the zero value where the brokers are configured.
+// Credentials returns the credentials of the embedded broker. They are zero if the brokers are
+// configured.
 func (c Config) Credentials() Credentials { return c.credentials }

@@ -8,7 +8,8 @@ import (
 	"github.com/darkmap/darkmap/internal/retry"
 )
 
-// Await returns once a broker answers; the error is ctx's, or that of a configuration that no client can be built with.
+// Await returns when a broker answers. The error is that of ctx, or of a configuration with which
+// no client can be built.
 func Await(ctx context.Context, cfg Config, log *slog.Logger) error {
 	cl, err := NewClient(cfg, log)
 	if err != nil {

@@ -8,24 +8,29 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// SingleOwner is a balancer that gives one member of the group all partitions; the others stand by. Who has them keeps them
-// while it lives, so that a member that joins disturbs nothing; else the first by instance gets them.
+// SingleOwner returns a balancer that assigns all partitions to one member of the group; the others
+// stand by. The owner keeps them while it lives, so a new member disturbs nothing. If there is no
+// owner, the first member by instance gets them.
 func SingleOwner() kgo.GroupBalancer { return singleOwner{} }
 
 type singleOwner struct{}
 
 func (singleOwner) ProtocolName() string { return "darkmap-sole" }
 
-// IsCooperative: the owner is not interrupted by a rebalance that leaves it what it has.
+// IsCooperative returns true: a rebalance that changes nothing for the owner does not interrupt it.
 func (singleOwner) IsCooperative() bool { return true }
 
-func (singleOwner) JoinGroupMetadata(interests []string, current map[string][]int32, generation int32) []byte {
+func (singleOwner) JoinGroupMetadata(
+	interests []string, current map[string][]int32, generation int32,
+) []byte {
 	meta := kmsg.NewConsumerMemberMetadata()
 	meta.Version = 3
 	meta.Topics = interests
 	for _, topic := range slices.Sorted(maps.Keys(current)) {
 		if len(current[topic]) > 0 {
-			meta.OwnedPartitions = append(meta.OwnedPartitions, kmsg.ConsumerMemberMetadataOwnedPartition{Topic: topic, Partitions: current[topic]})
+			meta.OwnedPartitions = append(meta.OwnedPartitions, kmsg.ConsumerMemberMetadataOwnedPartition{
+				Topic: topic, Partitions: current[topic],
+			})
 		}
 	}
 	meta.Generation = -1
@@ -39,7 +44,9 @@ func (singleOwner) ParseSyncAssignment(assignment []byte) (map[string][]int32, e
 	return kgo.ParseConsumerSyncAssignment(assignment)
 }
 
-func (s singleOwner) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.GroupMemberBalancer, map[string]struct{}, error) {
+func (s singleOwner) MemberBalancer(
+	members []kmsg.JoinGroupResponseMember,
+) (kgo.GroupMemberBalancer, map[string]struct{}, error) {
 	b, err := kgo.NewConsumerBalancer(s, members)
 	if err != nil {
 		return nil, nil, err
@@ -47,7 +54,7 @@ func (s singleOwner) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo
 	return b, b.MemberTopics(), nil
 }
 
-// Balance is called by the group's leader; members come sorted by instance.
+// Balance assigns the partitions. The group's leader calls it. Members are sorted by instance.
 func (singleOwner) Balance(b *kgo.ConsumerBalancer, topics map[string]int32) kgo.IntoSyncAssignment {
 	var owner *kmsg.JoinGroupResponseMember
 	newest := int32(-2)

@@ -21,31 +21,36 @@ import (
 )
 
 const (
-	// retentionInterval is how often the embedded broker drops what is too old or too much.
+	// retentionInterval is the interval at which the embedded broker drops records that exceed the
+	// retention by time or size.
 	retentionInterval = 30 * time.Second
-	// segmentBytes is small, because segments go as a whole and are read as a whole when the broker starts.
+	// segmentBytes is small, because retention drops whole segments and the broker reads whole
+	// segments at its start.
 	segmentBytes = 16 << 20
 	clusterID    = "darkmap"
 )
 
-// BrokerConfig says how the embedded broker runs.
+// BrokerConfig configures the embedded broker.
 type BrokerConfig struct {
-	// Dir holds its data; created if needed. Empty keeps everything in memory.
+	// Dir holds the data of the broker. StartBroker creates it if needed. Empty means in memory
+	// only.
 	Dir string
-	// Port on loopback; 0 takes a free one.
+	// Port is the port on loopback; 0 selects a free one.
 	Port int
-	// MinRoomBytes is what has to be free on Dir's disk for the broker to take anything. 0 is 16 MiB.
+	// MinRoomBytes is the free space on Dir's disk that the broker needs to accept data. 0 is 16
+	// MiB.
 	MinRoomBytes int64
-	// Open lets everybody in who reaches the port: for tests in which it stands in for a cluster of others. Otherwise clients need the
-	// password that Use gives them; it is another one after every start.
+	// Open admits every client that reaches the port, for tests that use the broker as an external
+	// cluster. Without it clients need the password that Use gives them. The password changes at
+	// every start.
 	Open bool
 	// Network replaces loopback by an in-memory network: for tests in virtual time.
 	Network *kfake.VirtualNetwork
-	// Log gets its warnings; nil is none.
+	// Log receives the broker's warnings; nil is no log.
 	Log *slog.Logger
 }
 
-// Broker is the embedded broker. It is for one process: two must not share a folder.
+// Broker is the embedded broker. A folder belongs to one process at a time.
 type Broker struct {
 	cluster     *kfake.Cluster
 	network     *kfake.VirtualNetwork
@@ -92,7 +97,8 @@ func StartBroker(ctx context.Context, bc BrokerConfig) (*Broker, error) {
 	b := &Broker{network: bc.Network, dir: bc.Dir}
 	if !bc.Open {
 		b.credentials = Credentials{Mechanism: mechanismSCRAM256, User: brokerUser, Password: rand.Text()}
-		opts = append(opts, kfake.EnableSASL(), kfake.Superuser(strings.ToUpper(mechanismSCRAM256), brokerUser, b.credentials.Password))
+		opts = append(opts, kfake.EnableSASL(),
+			kfake.Superuser(strings.ToUpper(mechanismSCRAM256), brokerUser, b.credentials.Password))
 	}
 	var err error
 	if b.cluster, err = kfake.NewCluster(opts...); err != nil {
@@ -108,7 +114,8 @@ func StartBroker(ctx context.Context, bc BrokerConfig) (*Broker, error) {
 	return b, nil
 }
 
-// listener returns how the broker listens: on loopback or in the in-memory network, behind a gate where it asks for a password.
+// listener returns the broker's listen function. It listens on loopback or in the in-memory
+// network, behind a gate if the broker requires a password.
 func (bc BrokerConfig) listener(log *slog.Logger) func(network, address string) (net.Listener, error) {
 	listen := net.Listen
 	if bc.Network != nil {
@@ -127,10 +134,10 @@ func (bc BrokerConfig) listener(log *slog.Logger) func(network, address string) 
 	}
 }
 
-// Addrs are the addresses it listens on, host:port.
+// Addrs returns the addresses on which the broker listens, as host:port.
 func (b *Broker) Addrs() []string { return b.cluster.ListenAddrs() }
 
-// Use returns cfg pointing at this broker.
+// Use returns cfg for this broker.
 func (b *Broker) Use(cfg Config) Config {
 	cfg = cfg.Through(b.Addrs(), b.credentials)
 	cfg.embedded = true
@@ -140,7 +147,7 @@ func (b *Broker) Use(cfg Config) Config {
 	return cfg
 }
 
-// Close writes what it holds and ends the broker. Clients should be closed before.
+// Close writes the broker's state to disk and ends the broker. Close the clients first.
 func (b *Broker) Close() error {
 	b.cluster.Close()
 	if b.dir == "" {
@@ -149,25 +156,27 @@ func (b *Broker) Close() error {
 	return copyTopics(b.dir)
 }
 
-// brokerLog passes on the broker's errors, and that it cannot write, which it only warns of and which its clients are told as
-// UNKNOWN_SERVER_ERROR. What else it warns of (a transaction that took some milliseconds) is for those who work on it: debug, as
-// its chatter.
+// brokerLog forwards the broker's errors and its failures to write. kfake only warns of such a
+// failure, and returns UNKNOWN_SERVER_ERROR to its clients. Other warnings of kfake (such as a
+// transaction that took some milliseconds) serve its developers, so brokerLog logs them at level
+// debug, like the rest of kfake's messages.
 type brokerLog struct {
 	log    *slog.Logger
 	dir    string
-	unkept *telemetry.Limited // each batch that cannot be kept
+	unkept *telemetry.Limited // for batches that cannot be stored
 }
 
 func newBrokerLog(log *slog.Logger, dir string) brokerLog {
 	return brokerLog{log: log, dir: dir, unkept: telemetry.NewLimited(log, unkeptEvery, 1)}
 }
 
-// Logf is kfake's Logger.
+// Logf implements kfake.Logger.
 func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
 	m := message{format, args}
 	switch {
 	case full(args):
-		l.unkept.Warn("the disk is full: the embedded broker cannot keep what it is sent", "dir", l.dir, "message", m)
+		l.unkept.Warn("the disk is full: the embedded broker cannot keep what it is sent",
+			"dir", l.dir, "message", m)
 	case level <= kfake.LogLevelWarn && strings.Contains(format, "persist "):
 		l.unkept.Warn("the embedded broker cannot keep what it is sent", "dir", l.dir, "message", m)
 	case level == kfake.LogLevelError:
@@ -177,7 +186,7 @@ func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
 	}
 }
 
-// full reports whether one of the arguments says that there is no room.
+// full reports whether one of the arguments is an error for a full disk or an exhausted quota.
 func full(args []any) bool {
 	return slices.ContainsFunc(args, func(a any) bool {
 		err, ok := a.(error)
@@ -185,11 +194,11 @@ func full(args []any) bool {
 	})
 }
 
-// message is formatted only where it is logged.
+// message is a log message that is formatted only if it is logged.
 type message struct {
 	format string
 	args   []any
 }
 
-// LogValue is slog's.
+// LogValue implements slog.LogValuer.
 func (m message) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf(m.format, m.args...)) }

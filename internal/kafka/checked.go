@@ -9,23 +9,24 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// stage is what Checked wraps: runner.Stage.
+// stage is the part of runner.Stage that Checked wraps.
 type stage interface {
 	Run(ctx context.Context) error
 	Ready() error
 }
 
-// Checked is a stage that first asks the brokers whether it may do what it needs (CheckAccess). If they
-// refuse, Run fails with the reasons, and the stage does not begin.
+// Checked is a stage that first asks the brokers whether it has the rights that it needs
+// (CheckAccess). If they reject it, Run fails with the reasons, and the stage does not begin.
 type Checked struct {
 	inner    stage
 	cfg      Config
 	access   schemas.Access
 	instance string
-	ready    telemetry.Readiness // until inner runs
+	ready    telemetry.Readiness // used until inner runs
 }
 
-// NewChecked is inert. name is a row of schemas.Accesses. Where inner is nil, Run only asks.
+// NewChecked returns an inert stage. name is a row of schemas.Accesses. If inner is nil, Run only
+// asks.
 func NewChecked(cfg Config, name, instance string, inner stage) (*Checked, error) {
 	a, ok := schemas.AccessOf(name)
 	if !ok {
@@ -36,7 +37,7 @@ func NewChecked(cfg Config, name, instance string, inner stage) (*Checked, error
 	return c, nil
 }
 
-// Ready is nil when the brokers were asked and the stage is ready.
+// Ready returns nil when the brokers have confirmed the rights and the stage is ready.
 func (c *Checked) Ready() error {
 	if err := c.ready.Ready(); err != nil {
 		return err
@@ -47,7 +48,7 @@ func (c *Checked) Ready() error {
 	return c.inner.Ready()
 }
 
-// Run blocks until ctx ends or the stage does.
+// Run blocks until ctx or the stage ends.
 func (c *Checked) Run(ctx context.Context) error {
 	if err := CheckAccess(ctx, c.cfg, c.access, c.instance); err != nil {
 		if ctx.Err() != nil {

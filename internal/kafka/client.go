@@ -22,22 +22,25 @@ const (
 	mechanismSCRAM256 = "scram-sha-256"
 	mechanismSCRAM512 = "scram-sha-512"
 
-	// MaxRecordBytes bounds a record's key, value and headers: brokers take batches of 1 MiB by default.
+	// MaxRecordBytes caps the key, value and headers of a record. Brokers accept batches of up to 1
+	// MiB by default.
 	MaxRecordBytes = 960 << 10
-	// txnTimeout: architecture.md, State and exactly once.
+	// txnTimeout is the timeout of a transaction (architecture.md, State and exactly once).
 	txnTimeout = 10 * time.Second
-	// metadataMinAge lets a client look for a moved leader well within a transaction's time.
+	// metadataMinAge is short, so that a client finds a moved leader well within the time of a
+	// transaction.
 	metadataMinAge = 250 * time.Millisecond
-	// maxBuffered bounds what a producing client holds.
+	// maxBuffered caps the octets that a producing client buffers.
 	maxBuffered = 16 << 20
 )
 
-// FetchBounds are the options that bound what one poll can carry, in octets as the broker holds it.
+// FetchBounds returns options that cap the data of one poll, in octets as stored at the broker.
 func FetchBounds() []kgo.Opt {
 	return []kgo.Opt{kgo.FetchMaxBytes(8 << 20), kgo.FetchMaxPartitionBytes(1 << 20)}
 }
 
-// NewClient builds a franz-go client for cfg. opts come after the connection's own options. It does not connect yet.
+// NewClient builds a franz-go client for cfg. opts follow the options of the connection. The client
+// does not connect yet.
 func NewClient(cfg Config, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, error) {
 	all, err := cfg.options(log)
 	if err != nil {
@@ -50,8 +53,8 @@ func NewClient(cfg Config, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, erro
 	return cl, nil
 }
 
-// NewAdmin builds a client for administration; closing it closes the underlying client. It sees topics come and go
-// within 50 ms.
+// NewAdmin builds an administration client. Closing it closes the underlying client. It detects new
+// and removed topics within 50 ms.
 func NewAdmin(cfg Config, log *slog.Logger) (*kadm.Client, error) {
 	cl, err := NewClient(cfg, log, kgo.MetadataMinAge(50*time.Millisecond))
 	if err != nil {
@@ -60,15 +63,17 @@ func NewAdmin(cfg Config, log *slog.Logger) (*kadm.Client, error) {
 	return kadm.NewClient(cl), nil
 }
 
-// Metrics is an option that publishes a client's own metrics, labelled with its name. reg may be nil: none then.
+// Metrics returns an option that publishes a client's own metrics, labelled with its name. With a
+// nil reg it publishes none.
 func Metrics(reg prometheus.Registerer, client string) kgo.Opt {
 	if reg == nil {
 		return kgo.WithHooks()
 	}
-	return kgo.WithHooks(kprom.NewMetrics("darkmap_kafka", kprom.Registerer(reg), kprom.WithStaticLabel(prometheus.Labels{"client": client})))
+	return kgo.WithHooks(kprom.NewMetrics("darkmap_kafka",
+		kprom.Registerer(reg), kprom.WithStaticLabel(prometheus.Labels{"client": client})))
 }
 
-// options are those that every client has.
+// options returns the options of every client.
 func (c Config) options(log *slog.Logger) ([]kgo.Opt, error) {
 	if len(c.Brokers) == 0 {
 		return nil, fmt.Errorf("building a Kafka client: no broker address (the embedded broker sets its own)")
@@ -103,7 +108,7 @@ func (c Config) options(log *slog.Logger) ([]kgo.Opt, error) {
 	return opts, nil
 }
 
-// configOf is the configuration that a client was built with by NewClient or NewSession.
+// configOf returns the configuration with which NewClient or NewSession built a client.
 func configOf(cl *kgo.Client) Config {
 	if l, ok := cl.OptValue(kgo.WithLogger).(*dialLog); ok {
 		return l.cfg
@@ -111,7 +116,8 @@ func configOf(cl *kgo.Client) Config {
 	return Config{}
 }
 
-// mechanism is the client's login: the embedded broker's credentials, else the configured ones. It is nil without authentication.
+// mechanism returns the login of a client: the credentials of the embedded broker, else the
+// configured ones. It returns nil without authentication.
 func (c Config) mechanism() (sasl.Mechanism, error) {
 	if cr := c.credentials; cr != (Credentials{}) {
 		return mechanismOf(cr.Mechanism, cr.User, cr.Password)
@@ -119,7 +125,8 @@ func (c Config) mechanism() (sasl.Mechanism, error) {
 	return c.SASL.mechanism()
 }
 
-// mechanism is nil without authentication. The password is read once, here, so that a missing file is found at start.
+// mechanism returns nil without authentication. It reads the password once, so that a missing file
+// is detected at the start.
 func (s SASL) mechanism() (sasl.Mechanism, error) {
 	if s.Mechanism == "" {
 		return nil, nil //nolint:nilnil // no authentication is not an error
@@ -143,16 +150,17 @@ func mechanismOf(mechanism, user, pass string) (sasl.Mechanism, error) {
 	return nil, fmt.Errorf("kafka.sasl.mechanism %q is unknown", mechanism)
 }
 
-// PartitionOf is the partition of a key among n, as Kafka's own clients choose it (murmur2).
+// PartitionOf returns the partition of a key among n partitions, with the hash of Kafka's own
+// clients (murmur2).
 func PartitionOf(collector string, n int32) int32 {
 	return int32(byKey.Partition(&kgo.Record{Key: []byte(collector)}, int(n)))
 }
 
-// byKey chooses by the key alone, which no record lacks, and so holds no state that a call changes. To make one costs far more than
-// to ask it: it seeds a source of random numbers.
+// byKey selects the partition by the key alone. Every record has a key, so a call changes no state.
+// Making a partitioner costs far more than using it, because it seeds a random number generator.
 var byKey = kgo.StickyKeyPartitioner(nil).ForTopic("")
 
-// Partitions asks how many partitions a topic of the registry has.
+// Partitions returns the number of partitions of a topic of the registry.
 func Partitions(ctx context.Context, adm *kadm.Client, cfg Config, topic string) (int32, error) {
 	full := cfg.Topic(topic)
 	topics, err := adm.ListTopics(ctx, full)

@@ -9,9 +9,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Collectors is a balancer that gives all topics of one collector to one member: collector says whose a topic is. Each member has
-// as many collectors as any other, or one less; who has one keeps it as far as that allows, so that a member that joins or a topic
-// that appears disturbs nothing else.
+// Collectors returns a balancer that assigns all topics of a collector to one member. The function
+// collector maps a topic to its collector. The numbers of collectors of any two members differ by
+// at most one. A member keeps its collectors as far as that permits, so a new member or topic
+// disturbs nothing else.
 func Collectors(collector func(topic string) string) kgo.GroupBalancer {
 	return collectors{of: collector}
 }
@@ -20,10 +21,12 @@ type collectors struct{ of func(topic string) string }
 
 func (collectors) ProtocolName() string { return "darkmap-collectors" }
 
-// IsCooperative: a rebalance interrupts only the collectors that move.
+// IsCooperative returns true: a rebalance interrupts only the collectors that move.
 func (collectors) IsCooperative() bool { return true }
 
-func (collectors) JoinGroupMetadata(interests []string, current map[string][]int32, generation int32) []byte {
+func (collectors) JoinGroupMetadata(
+	interests []string, current map[string][]int32, generation int32,
+) []byte {
 	return singleOwner{}.JoinGroupMetadata(interests, current, generation)
 }
 
@@ -31,7 +34,9 @@ func (collectors) ParseSyncAssignment(assignment []byte) (map[string][]int32, er
 	return kgo.ParseConsumerSyncAssignment(assignment)
 }
 
-func (c collectors) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.GroupMemberBalancer, map[string]struct{}, error) {
+func (c collectors) MemberBalancer(
+	members []kmsg.JoinGroupResponseMember,
+) (kgo.GroupMemberBalancer, map[string]struct{}, error) {
 	b, err := kgo.NewConsumerBalancer(c, members)
 	if err != nil {
 		return nil, nil, err
@@ -39,14 +44,15 @@ func (c collectors) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.
 	return b, b.MemberTopics(), nil
 }
 
-// claim is how much of a collector a member has, and of which generation of the group.
+// claim is a member's present share of a collector, and the generation of the group in which it had
+// it.
 type claim struct {
-	member     int // by its place in the balancer's order
+	member     int // index in the balancer's order
 	generation int32
 	topics     int
 }
 
-// Balance is called by the group's leader; members come sorted by instance.
+// Balance assigns the topics. The group's leader calls it. Members are sorted by instance.
 func (c collectors) Balance(b *kgo.ConsumerBalancer, topics map[string]int32) kgo.IntoSyncAssignment {
 	plan := b.NewPlan()
 	members := len(b.Members())
@@ -70,7 +76,8 @@ func (c collectors) Balance(b *kgo.ConsumerBalancer, topics map[string]int32) kg
 	return plan
 }
 
-// claims finds who has each collector: the newest generation's claim counts, of several the largest.
+// claims finds the present owner of each collector. The claim of the newest generation wins, then
+// the largest claim.
 func (c collectors) claims(b *kgo.ConsumerBalancer) map[string]claim {
 	best := map[string]claim{}
 	for i := range b.Members() {
@@ -81,7 +88,8 @@ func (c collectors) claims(b *kgo.ConsumerBalancer) map[string]claim {
 		}
 		for name, n := range mine {
 			x := claim{member: i, generation: max(0, meta.Generation), topics: n}
-			if old, ok := best[name]; !ok || cmp.Or(cmp.Compare(x.generation, old.generation), cmp.Compare(x.topics, old.topics)) > 0 {
+			if old, ok := best[name]; !ok || cmp.Or(
+				cmp.Compare(x.generation, old.generation), cmp.Compare(x.topics, old.topics)) > 0 {
 				best[name] = x
 			}
 		}
@@ -89,10 +97,11 @@ func (c collectors) claims(b *kgo.ConsumerBalancer) map[string]claim {
 	return best
 }
 
-// share gives each collector a member, by its place. names is sorted.
+// share assigns a member, given by its index, to each collector. names is sorted.
 func share(names []string, claims map[string]claim, members int) map[string]int {
 	owner, load := map[string]int{}, make([]int, members)
-	// Some members have one more than the others: those that have that many already, first.
+	// extra members get one collector more than the others: first those that have that many
+	// already.
 	floor, extra := len(names)/members, len(names)%members
 	for _, name := range names {
 		if cl, ok := claims[name]; ok && load[cl.member] < floor {

@@ -9,18 +9,23 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// FromCommitted is an option of a member of a group: where a committed offset lies behind the end of the log, or before its beginning, as it
-// may after a broker lost a part of it, reading goes on at the end, or at the beginning, and the log says so. Without it a reader would wait
-// for the log to reach the offset, or read all of it again.
+// FromCommitted returns an option for a member of a group. After a broker has lost a part of a log,
+// a committed offset may lie behind the end of the log, or before its beginning. With this option
+// reading continues at the end, or at the beginning, and the member logs a warning. Without it a
+// reader would wait until the log reaches the offset, or read all of it again.
 func FromCommitted(cfg Config, log *slog.Logger) kgo.Opt {
-	return kgo.AdjustFetchOffsetsFn(func(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	return kgo.AdjustFetchOffsetsFn(func(
+		ctx context.Context, offsets map[string]map[int32]kgo.Offset,
+	) (map[string]map[int32]kgo.Offset, error) {
 		return offsets, WithinLog(ctx, cfg, log, offsets)
 	})
 }
 
-// WithinLog moves the committed offsets of a group into the log, as FromCommitted has it, for members with a kgo.AdjustFetchOffsetsFn of
-// their own.
-func WithinLog(ctx context.Context, cfg Config, log *slog.Logger, offsets map[string]map[int32]kgo.Offset) error {
+// WithinLog moves the committed offsets of a group into the log, as FromCommitted does. It is for
+// members with a kgo.AdjustFetchOffsetsFn of their own.
+func WithinLog(
+	ctx context.Context, cfg Config, log *slog.Logger, offsets map[string]map[int32]kgo.Offset,
+) error {
 	if len(offsets) == 0 {
 		return nil
 	}
@@ -58,18 +63,23 @@ func WithinLog(ctx context.Context, cfg Config, log *slog.Logger, offsets map[st
 	return nil
 }
 
-// clamp returns the offset at which a group that has committed at goes on; negative offsets stand for the beginning or the end.
-func clamp(log *slog.Logger, topic string, partition int32, at int64, starts, ends kadm.ListedOffsets) int64 {
+// clamp returns the offset at which a group with the committed offset at continues. A negative
+// offset means the beginning or the end.
+func clamp(
+	log *slog.Logger, topic string, partition int32, at int64, starts, ends kadm.ListedOffsets,
+) int64 {
 	start, ok1 := starts.Lookup(topic, partition)
 	end, ok2 := ends.Lookup(topic, partition)
 	switch {
 	case at < 0 || !ok1 || !ok2:
 		return at
 	case at > end.Offset:
-		log.Warn("the offset that was committed lies behind the end of the log: reading goes on at the end", "topic", topic, "partition", partition, "committed", at, "end", end.Offset)
+		log.Warn("the offset that was committed lies behind the end of the log: reading goes on at the end",
+			"topic", topic, "partition", partition, "committed", at, "end", end.Offset)
 		return end.Offset
 	case at < start.Offset:
-		log.Warn("the log has lost records that were not read: reading goes on at its beginning", "topic", topic, "partition", partition, "committed", at, "begin", start.Offset)
+		log.Warn("the log has lost records that were not read: reading goes on at its beginning",
+			"topic", topic, "partition", partition, "committed", at, "begin", start.Offset)
 		return start.Offset
 	}
 	return at

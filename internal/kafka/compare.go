@@ -16,43 +16,43 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// Change is what Apply found or did about one topic.
+// Change is a finding or an action of Apply for one topic.
 type Change struct {
 	// Topic is the full name.
 	Topic string
 	Kind  ChangeKind
-	// Detail says what, for people.
+	// Detail describes the change for people.
 	Detail string
 }
 
-// ChangeKind says what happened to a topic.
+// ChangeKind is the kind of a change.
 type ChangeKind string
 
 // The kinds of change.
 const (
-	// Created: it was not there.
+	// Created: the topic did not exist and was created.
 	Created ChangeKind = "created"
-	// Missing: it is not there, and Compare does not create it.
+	// Missing: the topic does not exist, and Compare does not create it.
 	Missing ChangeKind = "missing"
-	// Altered: its settings were made what the registry has.
+	// Altered: the settings were changed to those of the registry.
 	Altered ChangeKind = "altered"
-	// Differs: its settings are not what the registry has. Compare does not alter them; for replicas an
-	// administrator has to.
+	// Differs: the settings differ from those of the registry. Compare does not alter them. An
+	// administrator has to change the number of replicas.
 	Differs ChangeKind = "differs"
-	// Kept: it has more than the registry asks for, and is left so.
+	// Kept: the topic exceeds the registry's settings, and remains unchanged.
 	Kept ChangeKind = "kept"
-	// Unknown: the dataset has it, and the registry does not.
+	// Unknown: the dataset has the topic, but the registry does not.
 	Unknown ChangeKind = "unknown"
 )
 
 var (
-	// ErrPartitions means that a topic has another number of partitions than configured.
+	// ErrPartitions means that the number of partitions of a topic differs from the configured one.
 	ErrPartitions = errors.New("wrong number of partitions")
-	// ErrShrink means that a topic differs, and that to change it would delete records.
+	// ErrShrink means that a topic differs, and that a change would delete records.
 	ErrShrink = errors.New("refused, for it would delete records")
 )
 
-// The settings of topics that are compared by more than their text.
+// Settings of topics whose comparison is more than that of their text.
 const (
 	cleanupPolicy = "cleanup.policy"
 	retentionTime = "retention.ms"
@@ -62,33 +62,39 @@ const (
 	policyCompact = "compact"
 )
 
-// comparePartitions is ErrPartitions where the numbers differ.
+// comparePartitions returns ErrPartitions if the numbers differ.
 func comparePartitions(name string, have, want int) error {
 	switch {
 	case have > want:
-		return fmt.Errorf("topic %s has %s, want %d: %w. Kafka cannot take any away: set kafka.partitions to %d, or delete the topic and all others of the dataset",
+		return fmt.Errorf(
+			"topic %s has %s, want %d: %w. Kafka cannot take any away: set kafka.partitions to %d, or delete the topic and all others of the dataset",
 			name, bgp.Count(have, "partition"), want, ErrPartitions, have)
 	case have < want:
-		return fmt.Errorf("topic %s has %s, want %d: %w. More of them would send a key's new records to another partition than its old ones, "+
-			"and their order would be lost: set kafka.partitions to %d, or delete the topic and all others of the dataset",
+		return fmt.Errorf(
+			"topic %s has %s, want %d: %w. More of them would send a key's new records to another partition than its old ones, "+
+				"and their order would be lost: set kafka.partitions to %d, or delete the topic and all others of the dataset",
 			name, bgp.Count(have, "partition"), want, ErrPartitions, have)
 	}
 	return nil
 }
 
-// compareReplicas compares with kafka.replication_factor, if that is a number.
+// compareReplicas compares the number of replicas with kafka.replication_factor, if that is a
+// number.
 func (c Config) compareReplicas(name string, have int) []Change {
 	want := int(c.ReplicationFactor)
 	switch {
 	case want == 0 || have == want:
 		return nil
 	case have > want:
-		return []Change{{name, Kept, fmt.Sprintf("%s, kafka.replication_factor is %d: none is taken away", bgp.Count(have, "replica"), want)}}
+		return []Change{{name, Kept, fmt.Sprintf("%s, kafka.replication_factor is %d: none is taken away",
+			bgp.Count(have, "replica"), want)}}
 	}
-	return []Change{{name, Differs, fmt.Sprintf("%s, want %d: kafka-reassign-partitions.sh adds replicas", bgp.Count(have, "replica"), want)}}
+	return []Change{{name, Differs, fmt.Sprintf("%s, want %d: kafka-reassign-partitions.sh adds replicas",
+		bgp.Count(have, "replica"), want)}}
 }
 
-// unknown lists the topics of the dataset that the registry does not have, as those of an older version.
+// unknown lists the topics of the dataset that the registry does not have, such as those of an
+// older version.
 func (c Config) unknown(ctx context.Context, adm *kadm.Client) ([]Change, error) {
 	all, err := adm.ListTopics(ctx)
 	if err != nil {
@@ -107,7 +113,7 @@ func (c Config) unknown(ctx context.Context, adm *kadm.Client) ([]Change, error)
 	return out, nil
 }
 
-// verdict is what is to be done about a setting that differs.
+// verdict is the action for a setting that differs.
 type verdict int
 
 const (
@@ -116,7 +122,7 @@ const (
 	refuse
 )
 
-// judge says what is to be done about a setting of a cluster's topic. have and want are not equal.
+// judge returns the action for a setting of a cluster's topic. have and want differ.
 func judge(key, have, want string) verdict {
 	switch key {
 	case retentionTime:
@@ -129,20 +135,20 @@ func judge(key, have, want string) verdict {
 		}
 	case cleanupPolicy:
 		if have == policyCompact {
-			return refuse // the broker would delete what is older than the retention
+			return refuse // the broker would delete records older than the retention
 		}
 	}
 	return alter
 }
 
-// longer compares two values of retention.ms; -1 is forever.
+// longer reports whether the retention.ms have is longer than want. -1 means forever.
 func longer(have, want string) bool {
 	h, err := strconv.ParseInt(have, 10, 64)
 	w, err2 := strconv.ParseInt(want, 10, 64)
 	return err == nil && err2 == nil && w >= 0 && (h < 0 || h > w)
 }
 
-// settingText shows a value of a setting.
+// settingText returns the value of a setting in words.
 func settingText(key, value string) string {
 	ms, err := strconv.ParseInt(value, 10, 64)
 	switch {
@@ -154,8 +160,10 @@ func settingText(key, value string) string {
 	return value
 }
 
-// check compares a topic's settings with those that are wanted, and alters them unless dry is set.
-func (c Config) check(ctx context.Context, adm *kadm.Client, name string, w wanted, dry bool) ([]Change, error) {
+// check compares a topic's settings with the desired ones, and alters them unless dry is set.
+func (c Config) check(
+	ctx context.Context, adm *kadm.Client, name string, w wanted, dry bool,
+) ([]Change, error) {
 	have, err := c.settings(ctx, adm, name)
 	if err != nil {
 		return nil, err
@@ -187,7 +195,8 @@ func (c Config) check(ctx context.Context, adm *kadm.Client, name string, w want
 	}
 	var faults []error
 	if len(refused) > 0 {
-		faults = append(faults, fmt.Errorf("topic %s: %s: %w. kafka-configs.sh --alter --topic %s does it", name, strings.Join(refused, ", "), ErrShrink, name))
+		faults = append(faults, fmt.Errorf("topic %s: %s: %w. kafka-configs.sh --alter --topic %s does it",
+			name, strings.Join(refused, ", "), ErrShrink, name))
 	}
 	if len(changes) > 0 {
 		change := Change{name, Differs, strings.Join(differ, ", ")}
@@ -202,7 +211,7 @@ func (c Config) check(ctx context.Context, adm *kadm.Client, name string, w want
 	return out, errors.Join(faults...)
 }
 
-// settings asks for a topic's settings.
+// settings returns the settings of a topic.
 func (c Config) settings(ctx context.Context, adm *kadm.Client, name string) (map[string]string, error) {
 	described, err := adm.DescribeTopicConfigs(ctx, name)
 	out := map[string]string{}

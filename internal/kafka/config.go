@@ -8,18 +8,21 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// LiveDataset is the dataset of the live feeds; its topics have no dataset in their names.
+// LiveDataset is the dataset of the live feeds. The names of its topics contain no dataset.
 const LiveDataset = "live"
 
-// Config is the section kafka: where Kafka is and how darkmap's topics stand in it.
+// Config is the section kafka of the configuration: the brokers, and the names and settings of
+// darkmap's topics.
 type Config struct {
 	// Seed addresses. Empty is the embedded broker.
 	Brokers []string `yaml:"brokers" form:"host:port"`
 	// Stands before every topic, group and transactional id, so that installations share a cluster.
 	TopicPrefix string `yaml:"topic_prefix" max:"100" want:"of A-Z a-z 0-9 . _ -"`
-	// The partitions of the topics that are keyed by collector. They cannot change once the topics exist.
+	// The partitions of the topics that are keyed by collector. They cannot change once the topics
+	// exist.
 	Partitions int32 `yaml:"partitions" min:"1" max:"1024"`
-	// The replicas of topics that are created. `auto` is 1 on the embedded broker, else what the cluster has as its default.
+	// The replicas of topics that are created. `auto` is 1 on the embedded broker, else what the
+	// cluster has as its default.
 	ReplicationFactor config.CountOrAuto `yaml:"replication_factor" min:"1" max:"32767"`
 	// Encryption of connections to the brokers.
 	TLS TLS `yaml:"tls"`
@@ -28,11 +31,11 @@ type Config struct {
 
 	dataset     string
 	embedded    bool
-	credentials Credentials // of the embedded broker; they go before SASL
+	credentials Credentials // of the embedded broker; they take precedence over SASL
 	dial        func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// TLS is how connections to the brokers are encrypted.
+// TLS is the encryption of connections to the brokers.
 type TLS struct {
 	// Whether connections are encrypted.
 	Enabled bool `yaml:"enabled"`
@@ -46,7 +49,7 @@ type TLS struct {
 	ServerName string `yaml:"server_name"`
 }
 
-// SASL is how the client says who it is.
+// SASL is the client's authentication.
 type SASL struct {
 	// Empty is no authentication.
 	Mechanism string `yaml:"mechanism" oneof:"plain scram-sha-256 scram-sha-512"`
@@ -56,10 +59,10 @@ type SASL struct {
 	Password config.Secret `yaml:"password"`
 }
 
-// DefaultConfig is the embedded broker with four partitions.
+// DefaultConfig returns the configuration of the embedded broker with four partitions.
 func DefaultConfig() Config { return Config{Partitions: 4} }
 
-// Faults are those that tags cannot say.
+// Faults returns the faults that tags of the fields cannot express.
 func (c Config) Faults() []config.Fault {
 	var faults []config.Fault
 	if !validName(c.TopicPrefix) {
@@ -78,7 +81,7 @@ func (c Config) Faults() []config.Fault {
 	return faults
 }
 
-// Faults are those that tags cannot say.
+// Faults returns the faults that tags of the fields cannot express.
 func (t TLS) Faults() []config.Fault {
 	var faults []config.Fault
 	if t.CertFile == "" && t.KeyFile != "" {
@@ -88,17 +91,22 @@ func (t TLS) Faults() []config.Fault {
 		faults = append(faults, config.Fault{Key: "key_file", Value: t.KeyFile, Want: "a file beside cert_file"})
 	}
 	if !t.Enabled && t != (TLS{}) {
-		faults = append(faults, config.Fault{Key: "enabled", Value: t.Enabled, Want: "true beside the other keys of TLS"})
+		faults = append(faults, config.Fault{
+			Key: "enabled", Value: t.Enabled, Want: "true beside the other keys of TLS",
+		})
 	}
 	return faults
 }
 
-// Faults are those that tags cannot say.
+// Faults returns the faults that tags of the fields cannot express.
 func (s SASL) Faults() []config.Fault {
 	var faults []config.Fault
 	if s.Mechanism == "" {
 		if s != (SASL{}) {
-			faults = append(faults, config.Fault{Key: "mechanism", Value: s.Mechanism, Want: "plain, scram-sha-256 or scram-sha-512 beside user and password"})
+			faults = append(faults, config.Fault{
+				Key: "mechanism", Value: s.Mechanism,
+				Want: "plain, scram-sha-256 or scram-sha-512 beside user and password",
+			})
 		}
 		return faults
 	}
@@ -111,7 +119,7 @@ func (s SASL) Faults() []config.Fault {
 	return faults
 }
 
-// validName reports whether s has only characters that Kafka allows in names; empty is allowed.
+// validName reports whether s has only characters that Kafka permits in names. An empty s is valid.
 func validName(s string) bool {
 	return strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == ""
 }

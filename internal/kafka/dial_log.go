@@ -14,17 +14,21 @@ import (
 )
 
 const (
-	// dialFailed begins what franz-go says each time, several times a second, that a broker cannot be reached.
+	// dialFailed is the prefix of franz-go's message that a broker cannot be reached. franz-go logs
+	// it several times a second.
 	dialFailed = "unable to open connection to broker"
-	// dialGrace is for how long a client fails before that is said: one that its owner gives up sooner has told its owner.
+	// dialGrace is the duration of failures after which the log reports them. If the owner gives
+	// the client up sooner, it has received the error.
 	dialGrace = 30 * time.Second
-	// dialQuiet without a failure is the end of failing; franz-go tries again after seconds.
+	// dialQuiet is the time without a failure that ends a series of failures. franz-go tries again
+	// after seconds.
 	dialQuiet = time.Minute
-	// dialEvery is how often it is said of one client.
+	// dialEvery is the interval of these log lines for one client.
 	dialEvery = 10 * time.Minute
 )
 
-// dialLog is a client's log in which a broker that cannot be reached, or that refuses the client, takes one line in a while.
+// dialLog is the log of a client. It limits the lines about an unreachable broker, or a broker that
+// rejects the client, to one in a while.
 type dialLog struct {
 	kgo.Logger
 	cfg     Config
@@ -32,15 +36,19 @@ type dialLog struct {
 	said    *telemetry.Limited
 	refused *telemetry.Limited
 
-	mu          sync.Mutex // both times
-	first, last time.Time  // failures without dialQuiet in between
+	mu          sync.Mutex // guards first and last
+	first, last time.Time  // bounds of a series of failures without dialQuiet in between
 }
 
 func newDialLog(cfg Config, log *slog.Logger) *dialLog {
-	return &dialLog{Logger: kslog.New(log), cfg: cfg, log: log, said: telemetry.NewLimited(log, dialEvery, 1), refused: telemetry.NewLimited(log, dialEvery, 1)}
+	return &dialLog{
+		Logger: kslog.New(log), cfg: cfg, log: log,
+		said:    telemetry.NewLimited(log, dialEvery, 1),
+		refused: telemetry.NewLimited(log, dialEvery, 1),
+	}
 }
 
-// Log is kgo's.
+// Log implements kgo.Logger.
 func (l *dialLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 	refused := l.refusal(keyvals)
 	switch {
@@ -55,7 +63,7 @@ func (l *dialLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 	}
 }
 
-// refusal is the RefusedError among the values of a message; nil where there is none.
+// refusal returns the RefusedError among the values of a message, or nil.
 func (l *dialLog) refusal(keyvals []any) *RefusedError {
 	for _, v := range keyvals {
 		err, ok := v.(error)
@@ -69,7 +77,7 @@ func (l *dialLog) refusal(keyvals []any) *RefusedError {
 	return nil
 }
 
-// lasts notes a failure and reports whether the client has failed for dialGrace.
+// lasts records a failure and reports whether the client has failed for dialGrace.
 func (l *dialLog) lasts(now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -18,23 +18,27 @@ import (
 )
 
 const (
-	// minFree is what has to be free on the disk for the broker to take anything: far more than one request writes.
+	// minFree is the free space on the disk that the broker needs to accept data. It is far more
+	// than one request writes.
 	minFree = 16 << 20
-	// reserve is what the broker holds itself, and gives free when the disk is full, for what it has to write then: the ends of transactions
-	// that are given up, members that come and go.
+	// reserve is the space that the broker occupies itself. It frees that space when the disk is
+	// full, for data that it must write then: the ends of aborted transactions, and members that
+	// join and leave.
 	reserve     = 4 << 20
 	reserveFile = "reserve"
-	// unkeptEvery is how often it is said that the broker cannot write.
+	// unkeptEvery is the interval at which the log repeats that the broker cannot write.
 	unkeptEvery = time.Minute
-	// probeEvery is after how long, and probeBytes after how many octets taken, the disk is asked for room by taking it for a moment: a
-	// quota does not show in what is free.
+	// probeEvery and probeBytes limit the time and the accepted octets between two probes of the
+	// disk. A probe occupies the space for a moment, because the free space does not show a quota.
 	probeEvery = time.Second
 	probeBytes = minFree / 2
 )
 
-// diskSpace decides whether the broker may write. Where it may not, what would write is refused before anything of it is done, with an error on
-// which clients try again: records keep their order and come once. A write that fails half-way could not be repaired by trying again, for
-// the broker notes a record's number before it writes the record. The fields without a comment are the broker's goroutine's.
+// diskSpace decides whether the broker may write. If not, the broker rejects requests that would
+// write before it does any part of them. It rejects them with an error after which clients try
+// again, so records keep their order and are stored once. A retry could not repair a write that
+// fails half-way, because the broker stores the sequence number of a record before it writes the
+// record. Fields without a comment belong to the broker's goroutine.
 type diskSpace struct {
 	dir  string
 	min  int64
@@ -42,20 +46,20 @@ type diskSpace struct {
 	log  *slog.Logger
 
 	probed   time.Time
-	taken    int64 // octets taken since
-	held     bool  // the reserve
+	taken    int64 // octets accepted since the last probe
+	held     bool  // the reserve is occupied
 	full     atomic.Bool
 	fullFrom time.Time
 }
 
-// newDiskSpace takes the reserve where there is room for it.
+// newDiskSpace returns a diskSpace and occupies the reserve if there is room.
 func newDiskSpace(dir string, least int64, log *slog.Logger) *diskSpace {
 	r := &diskSpace{dir: dir, min: least, log: log, said: telemetry.NewLimited(log, unkeptEvery, 1)}
 	r.hold()
 	return r
 }
 
-// faults are what the broker answers while there is no room.
+// faults returns the broker's answers while there is no room.
 func (r *diskSpace) faults() []kfake.Fault {
 	produce := []kmsg.Key{kmsg.Produce}
 	coordinate := []kmsg.Key{kmsg.InitProducerID, kmsg.EndTxn}
@@ -66,7 +70,8 @@ func (r *diskSpace) faults() []kfake.Fault {
 	}
 }
 
-// refuses reports whether a request has to be refused for want of room. It is called before the request is done, by the broker's goroutine.
+// refuses reports whether a request must be rejected because there is no room. The broker's
+// goroutine calls it before it handles the request.
 func (r *diskSpace) refuses(req kmsg.Request) bool {
 	size := int64(0)
 	switch x := req.(type) {
@@ -77,7 +82,7 @@ func (r *diskSpace) refuses(req kmsg.Request) bool {
 			}
 		}
 	case *kmsg.InitProducerIDRequest:
-		if x.TransactionalID == nil { // it ends no transaction
+		if x.TransactionalID == nil { // the request ends no transaction
 			return false
 		}
 	}
@@ -86,7 +91,8 @@ func (r *diskSpace) refuses(req kmsg.Request) bool {
 		r.taken += size
 		if r.full.CompareAndSwap(true, false) {
 			r.hold()
-			r.log.Info("there is room on the disk again: the embedded broker goes on", "dir", r.dir, "waited", time.Since(r.fullFrom).Round(time.Second))
+			r.log.Info("there is room on the disk again: the embedded broker goes on",
+				"dir", r.dir, "waited", time.Since(r.fullFrom).Round(time.Second))
 		}
 		return false
 	}
@@ -94,14 +100,16 @@ func (r *diskSpace) refuses(req kmsg.Request) bool {
 		r.fullFrom = time.Now()
 	}
 	r.release()
-	r.said.Warn("the disk is full: the embedded broker takes nothing until there is room; what it has taken is kept, and what is sent waits", "dir", r.dir, "free_bytes", free, "wants_bytes", r.min, "err", err)
+	r.said.Warn(
+		"the disk is full: the embedded broker takes nothing until there is room; what it has taken is kept, and what is sent waits",
+		"dir", r.dir, "free_bytes", free, "wants_bytes", r.min, "err", err)
 	return true
 }
 
-// errNoRoom means that less is free than has to be.
+// errNoRoom means that the free space is below the minimum.
 var errNoRoom = errors.New("not enough room")
 
-// free returns what is free; the error says why nothing may be written.
+// free returns the free space. The error is the reason why the broker may not write.
 func (r *diskSpace) free(size int64) (int64, error) {
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(r.dir, &fs); err != nil {
@@ -110,7 +118,7 @@ func (r *diskSpace) free(size int64) (int64, error) {
 	free := int64(fs.Bavail) * int64(fs.Bsize) //nolint:unconvert // their types differ between systems
 	least := r.min + size
 	if r.full.Load() {
-		least += reserve // so that it does not begin and end with each request
+		least += reserve // so that the state does not change with each request
 	}
 	if free < least || fs.Files > 0 && fs.Ffree < minFiles {
 		return free, errNoRoom
@@ -125,10 +133,10 @@ func (r *diskSpace) free(size int64) (int64, error) {
 	return free, nil
 }
 
-// minFiles is how many files have to be free on the disk, where it counts them.
+// minFiles is the number of free files that the disk must have, if its file system counts them.
 const minFiles = 64
 
-// hold takes the reserve, if there is room.
+// hold occupies the reserve if there is room.
 func (r *diskSpace) hold() {
 	if r.held {
 		return
@@ -136,10 +144,10 @@ func (r *diskSpace) hold() {
 	r.held = allocate(filepath.Join(r.dir, reserveFile), reserve) == nil
 }
 
-// release gives the reserve back.
+// release frees the reserve.
 func (r *diskSpace) release() {
 	if r.held {
 		r.held = false
-		_ = os.Remove(filepath.Join(r.dir, reserveFile)) // it cannot be used then
+		_ = os.Remove(filepath.Join(r.dir, reserveFile)) // on failure the reserve cannot be used
 	}
 }

@@ -7,8 +7,9 @@ import (
 	"syscall"
 )
 
-// allocate makes a file that holds n octets of the disk. Where the file system cannot do that it holds none, which is no error. A file that
-// could not be made does not stay.
+// allocate makes a file that occupies n octets of the disk. If the file system does not support
+// that, the file occupies none, which is no error. allocate removes a file that it could not make
+// completely.
 func allocate(path string, n int64) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600) //nolint:gosec // below the data directory
 	if err != nil {

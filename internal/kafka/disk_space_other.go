@@ -2,5 +2,5 @@
 
 package kafka
 
-// allocate does nothing: only Linux can take room on the disk without writing.
+// allocate does nothing: only Linux can occupy space on the disk without writing.
 func allocate(string, int64) error { return nil }

@@ -13,9 +13,10 @@ import (
 	"github.com/darkmap/darkmap/internal/retry"
 )
 
-// GroupMember is a member of a group that shares out the partitions of a topic among processes that do not read it: whoever has a
-// partition does the work that belongs to its keys. Members are static; a member that dies loses its partitions to the others
-// within the session's timeout, one that is restarted before that keeps them.
+// GroupMember is a member of a group that distributes the partitions of a topic among processes
+// that do not read it. The owner of a partition does the work for its keys. Members are static. A
+// member that dies loses its partitions to the others after the session timeout; one that restarts
+// before that keeps them.
 type GroupMember struct {
 	cfg    Config
 	log    *slog.Logger
@@ -28,9 +29,14 @@ type GroupMember struct {
 	joined bool
 }
 
-// NewGroupMember joins as instance once Run is called. changed is told which partitions this member has, in order, after every change;
-// it is called by one goroutine at a time and must not block for long: the group waits for it. topic is a name of the registry.
-func NewGroupMember(cfg Config, stage, instance, topic string, log *slog.Logger, reg prometheus.Registerer, changed func(owned []int32)) (*GroupMember, error) {
+// NewGroupMember returns a member that joins as instance when Run is called. After every change it
+// calls changed with the partitions of this member, in order. Only one goroutine at a time calls
+// changed. It must not block for long, because the group waits for it. topic is a name of the
+// registry.
+func NewGroupMember(
+	cfg Config, stage, instance, topic string, log *slog.Logger, reg prometheus.Registerer,
+	changed func(owned []int32),
+) (*GroupMember, error) {
 	s := &GroupMember{cfg: cfg, log: log, group: cfg.Group(stage), notify: changed, owned: map[int32]bool{}}
 	cl, err := NewClient(cfg, log, append(PromptMember(s.group, instance),
 		Metrics(reg, stage+"-share"),
@@ -38,18 +44,24 @@ func NewGroupMember(cfg Config, stage, instance, topic string, log *slog.Logger,
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd()),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.DisableAutoCommit(),
-		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.change(m, true) }),
-		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.change(m, false) }),
-		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.change(m, false) }))...)
+		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, m map[string][]int32) {
+			s.change(m, true)
+		}),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) {
+			s.change(m, false)
+		}),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) {
+			s.change(m, false)
+		}))...)
 	if err != nil {
 		return nil, err
 	}
-	cl.PauseFetchTopics(cfg.Topic(topic)) // it is never read
+	cl.PauseFetchTopics(cfg.Topic(topic)) // the topic is never read
 	s.cl = cl
 	return s, nil
 }
 
-// change is called by the client's goroutine.
+// change records assigned or removed partitions and calls notify. The client's goroutine calls it.
 func (s *GroupMember) change(m map[string][]int32, given bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,8 +83,8 @@ func (s *GroupMember) change(m map[string][]int32, given bool) {
 	s.notify(owned)
 }
 
-// Run keeps the place in the group until ctx ends. It fails only where another process took the instance's place; what else goes
-// wrong the client tries again.
+// Run keeps the membership in the group until ctx ends. It fails only if another process took over
+// the instance. After other errors the client tries again.
 func (s *GroupMember) Run(ctx context.Context) error {
 	defer s.cl.CloseAllowingRebalance()
 	var wait retry.Backoff
@@ -91,7 +103,7 @@ func (s *GroupMember) Run(ctx context.Context) error {
 	return nil
 }
 
-// Joined reports whether the group has given this member its place, if only to stand by.
+// Joined reports whether the group has admitted this member, if only to stand by.
 func (s *GroupMember) Joined() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

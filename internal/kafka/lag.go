@@ -13,20 +13,21 @@ import (
 	"github.com/darkmap/darkmap/internal/retry"
 )
 
-// Reading says which topics of the registry a stage's group reads.
+// Reading lists the topics of the registry that a stage's group reads.
 type Reading struct {
 	Stage  string
 	Topics []string
 }
 
-// GroupLag is how far a group is behind the end of a topic, in records. Markers of transactions count.
+// GroupLag is the distance of a group from the end of a topic, in records. It includes markers of
+// transactions.
 type GroupLag struct {
 	Stage   string
 	Topic   string
 	Records int64
-	// Read and End sum up, over the partitions, where the group stands and the log ends.
+	// Read and End sum the positions of the group and the ends of the log over the partitions.
 	Read, End int64
-	// partitions: where the group stands and the log ends.
+	// partitions holds the position of the group and the end of the log for each partition.
 	partitions []partitionLag
 }
 
@@ -35,10 +36,11 @@ type partitionLag struct {
 	committed, end int64
 }
 
-// lagRetries is how often Lag asks again where a broker says that it cannot tell just now, as one does that has just started.
+// lagRetries caps the retries of Lag if a broker temporarily cannot answer, such as just after its
+// start.
 const lagRetries = 8
 
-// Lag asks how far groups are behind. A group that has committed nothing yet is behind by the whole log.
+// Lag returns the lag of groups. A group without a commit lags by the whole log.
 func Lag(ctx context.Context, adm *kadm.Client, cfg Config, readings ...Reading) ([]GroupLag, error) {
 	var wait retry.Backoff
 	for i := 0; ; i++ {
@@ -66,7 +68,7 @@ func lagNow(ctx context.Context, adm *kadm.Client, cfg Config, readings []Readin
 		if err != nil {
 			return nil, fmt.Errorf("listing offsets: %w", err)
 		}
-		// Committed offsets before ends: so that a lag of 0 was true at one moment.
+		// Read committed offsets before ends, so that a lag of 0 was true at one moment.
 		commits, err := committed(ctx, adm, cfg, r.Stage, names...)
 		if err != nil {
 			return nil, err
@@ -96,8 +98,10 @@ func lagNow(ctx context.Context, adm *kadm.Client, cfg Config, readings []Readin
 	return out, nil
 }
 
-// committed reads a group's offsets; nothing where it does not exist yet.
-func committed(ctx context.Context, adm *kadm.Client, cfg Config, stage string, topics ...string) (kadm.OffsetResponses, error) {
+// committed returns a group's committed offsets. It returns none if the group does not exist yet.
+func committed(
+	ctx context.Context, adm *kadm.Client, cfg Config, stage string, topics ...string,
+) (kadm.OffsetResponses, error) {
 	commits, err := adm.FetchOffsetsForTopics(ctx, cfg.Group(stage), topics...)
 	if err == nil {
 		err = commits.Error()
@@ -106,17 +110,21 @@ func committed(ctx context.Context, adm *kadm.Client, cfg Config, stage string, 
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the offsets of group %s: %w", cfg.Group(stage), cfg.Refused(err, "DESCRIBE", "group "+cfg.Group(stage)))
+		return nil, fmt.Errorf("reading the offsets of group %s: %w", cfg.Group(stage),
+			cfg.Refused(err, "DESCRIBE", "group "+cfg.Group(stage)))
 	}
 	return commits, nil
 }
 
-// maxMarkers is how many trailing markers of transactions Drained looks through.
+// maxMarkers is the largest number of trailing records, such as markers of transactions, that
+// Drained reads.
 const maxMarkers = 1000
 
-// Drained reports whether the groups have read every record. Unlike a lag of 0 it holds also where a group's offsets
-// stop before the marker of the last transaction.
-func Drained(ctx context.Context, adm *kadm.Client, cfg Config, log *slog.Logger, readings ...Reading) (bool, error) {
+// Drained reports whether the groups have read every record. In contrast to a lag of 0, it is also
+// true if a group's offsets end before the marker of the last transaction.
+func Drained(
+	ctx context.Context, adm *kadm.Client, cfg Config, log *slog.Logger, readings ...Reading,
+) (bool, error) {
 	lags, err := Lag(ctx, adm, cfg, readings...)
 	if err != nil {
 		return false, err

@@ -19,42 +19,47 @@ import (
 )
 
 const (
-	// loginTimeout is how long a new connection has for its login.
+	// loginTimeout caps the time from a new connection to its login.
 	loginTimeout = 10 * time.Second
-	// maxLogins bounds the connections that have not logged in yet.
+	// maxLogins caps the connections without a login.
 	maxLogins = 64
-	// maxLoginBytes bounds a request before the login, maxRequestBytes one after it. Own clients buffer at most maxBuffered.
+	// maxLoginBytes caps a request before the login, maxRequestBytes one after it. Our clients
+	// buffer at most maxBuffered.
 	maxLoginBytes   = 16 << 10
 	maxRequestBytes = 4 * maxBuffered
-	// headerBytes are the first octets of every request: size, API key, API version, correlation id.
+	// headerBytes is the length of the first fields of every request: size, API key, API version,
+	// correlation id.
 	headerBytes = 12
-	// acceptPause is how long a lack of descriptors is waited for.
+	// acceptPause is the wait after accept failed for want of descriptors.
 	acceptPause = 50 * time.Millisecond
-	// refusalTimeout bounds the answer to a login that failed.
+	// refusalTimeout caps the time to write the answer to a failed login.
 	refusalTimeout = time.Second
 )
 
-// errRefused reports a request that the embedded broker does not read.
+// errRefused marks a request that the embedded broker rejects unread.
 var errRefused = errors.New("refused a Kafka request")
 
-// gate is the embedded broker's listener. kfake allocates what a request's length field says and panics at an API key that it
-// does not know, both before a login. So the gate looks at the header of each request first: before the login it lets only
-// short ApiVersions, SaslHandshake and SaslAuthenticate requests pass, and afterwards none above maxRequestBytes. A
-// connection that does not log in within loginTimeout is closed. A login that fails gets an answer, where kfake only closes.
+// gate is the listener of the embedded broker. kfake allocates as many octets as a request's length
+// field contains and panics at an unknown API key, both even before a login. So the gate checks the
+// header of each request first. Before the login it admits only short ApiVersions, SaslHandshake
+// and SaslAuthenticate requests. After the login it admits no request above maxRequestBytes. It
+// closes a connection without a login within loginTimeout. It answers a failed login, where kfake
+// only closes the connection.
 type gate struct {
 	net.Listener
 	refused *telemetry.Limited
 
 	mu     sync.Mutex
-	logins []*gatedConn // connections that have not logged in, the oldest first; guarded by mu
+	logins []*gatedConn // connections without a login, oldest first; guarded by mu
 }
 
 func newGate(ln net.Listener, refused *telemetry.Limited) *gate {
 	return &gate{Listener: ln, refused: refused}
 }
 
-// Accept returns the next connection. Where too many wait for their login it closes the oldest of those: a login takes
-// milliseconds, so that a stranger who only connects does not keep others out. It outlasts a lack of descriptors or memory.
+// Accept returns the next connection. If too many connections wait for their login, it closes the
+// oldest of them. A login takes milliseconds, so a stranger who only connects does not keep others
+// out. Accept survives a shortage of descriptors or memory.
 func (g *gate) Accept() (net.Conn, error) {
 	for {
 		c, err := g.Listener.Accept()
@@ -75,9 +80,11 @@ func (g *gate) Accept() (net.Conn, error) {
 	}
 }
 
-// passes reports whether a failure to accept a connection may be over in a moment.
+// passes reports whether a failure to accept a connection may be temporary.
 func passes(err error) bool {
-	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
+	for _, e := range []error{
+		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED,
+	} {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -85,7 +92,7 @@ func passes(err error) bool {
 	return false
 }
 
-// admit makes a connection one that waits for its login.
+// admit adds a connection to those that wait for their login.
 func (g *gate) admit(c net.Conn) *gatedConn {
 	gc := &gatedConn{Conn: c, gate: g, in: bufio.NewReader(c)}
 	g.mu.Lock()
@@ -96,13 +103,14 @@ func (g *gate) admit(c net.Conn) *gatedConn {
 	g.logins = append(g.logins, gc)
 	g.mu.Unlock()
 	if oldest != nil {
-		g.refused.Warn("the embedded broker closed a connection", "address", oldest.RemoteAddr().String(), "reason", "too many connections wait for their login")
-		_ = oldest.Conn.Close() // kfake sees the end and closes it
+		g.refused.Warn("the embedded broker closed a connection",
+			"address", oldest.RemoteAddr().String(), "reason", "too many connections wait for their login")
+		_ = oldest.Conn.Close() // kfake sees the end and closes the connection
 	}
 	return gc
 }
 
-// settled notes that a connection does not wait for its login any more.
+// settled removes a connection from those that wait for their login.
 func (g *gate) settled(c *gatedConn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -111,11 +119,13 @@ func (g *gate) settled(c *gatedConn) {
 	}
 }
 
-// gatedConn is one connection behind the gate. kfake reads it in one goroutine and writes it in another.
+// gatedConn is one connection behind the gate. kfake reads it in one goroutine and writes it in
+// another.
 type gatedConn struct {
 	net.Conn
 	gate *gate
-	// in and left, the octets of the current request that were not read yet, belong to the reading goroutine.
+	// in and left belong to the reading goroutine. left counts the unread octets of the current
+	// request.
 	in   *bufio.Reader
 	left int
 
@@ -124,13 +134,13 @@ type gatedConn struct {
 	pending  *login // a SaslAuthenticate request without an answer; guarded by mu
 }
 
-// login is what the answer to a SaslAuthenticate request needs.
+// login holds the fields for the answer to a SaslAuthenticate request.
 type login struct {
 	version     int16
 	correlation int32
 }
 
-// Read reads at most to the end of the current request, whose header it has checked.
+// Read reads at most to the end of the current request. next has checked its header.
 func (c *gatedConn) Read(b []byte) (int, error) {
 	if c.left == 0 {
 		if err := c.next(); err != nil {
@@ -146,18 +156,20 @@ func (c *gatedConn) Read(b []byte) (int, error) {
 func (c *gatedConn) next() error {
 	h, err := c.in.Peek(headerBytes)
 	if err != nil {
-		return err // the end of the connection, in most cases
+		return err // in most cases the end of the connection
 	}
-	size, key, version := binary.BigEndian.Uint32(h), int16(binary.BigEndian.Uint16(h[4:])), int16(binary.BigEndian.Uint16(h[6:]))
+	size, key, version := binary.BigEndian.Uint32(h),
+		int16(binary.BigEndian.Uint16(h[4:])), int16(binary.BigEndian.Uint16(h[6:]))
 	if err := c.check(size, kmsg.Key(key), login{version, int32(binary.BigEndian.Uint32(h[8:]))}); err != nil {
-		c.gate.refused.Warn("the embedded broker closed a connection", "address", c.RemoteAddr().String(), "err", err)
+		c.gate.refused.Warn("the embedded broker closed a connection",
+			"address", c.RemoteAddr().String(), "err", err)
 		return err
 	}
 	c.left = 4 + int(size)
 	return nil
 }
 
-// check decides on a request by its header, and notes a login.
+// check decides on a request by its header, and records a login.
 func (c *gatedConn) check(size uint32, key kmsg.Key, l login) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -178,14 +190,14 @@ func (c *gatedConn) check(size uint32, key kmsg.Key, l login) error {
 	return nil
 }
 
-// Write writes one whole response, which kfake gives it, and looks whether that completes the login.
+// Write writes one whole response of kfake, and checks whether it completes the login.
 func (c *gatedConn) Write(b []byte) (int, error) {
 	c.answered(b)
 	return c.Conn.Write(b)
 }
 
-// answered admits the connection when the response b completes a SCRAM login (RFC 5802: the server's last message begins with
-// v=).
+// answered admits the connection if the response b completes a SCRAM login (RFC 5802: the last
+// message of the server begins with v=).
 func (c *gatedConn) answered(b []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -206,21 +218,22 @@ func (c *gatedConn) answered(b []byte) {
 	}
 }
 
-// Close closes the connection, after the answer to a login that kfake leaves without one.
+// Close closes the connection. If kfake has not answered a login, Close first answers it.
 func (c *gatedConn) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.pending != nil {
-		c.gate.refused.Warn("the embedded broker refused a login", "address", c.RemoteAddr().String(), "err", kerr.SaslAuthenticationFailed)
+		c.gate.refused.Warn("the embedded broker refused a login",
+			"address", c.RemoteAddr().String(), "err", kerr.SaslAuthenticationFailed)
 		_ = c.SetWriteDeadline(time.Now().Add(refusalTimeout))
-		_, _ = c.Conn.Write(c.pending.refusal()) // the client may be gone
+		_, _ = c.Conn.Write(c.pending.refusal()) // the client may have disconnected
 		c.pending = nil
 	}
 	c.gate.settled(c)
 	return c.Conn.Close()
 }
 
-// refusal is the response to a login that failed.
+// refusal returns the response to a failed login.
 func (l login) refusal() []byte {
 	resp := kmsg.NewPtrSASLAuthenticateResponse()
 	resp.SetVersion(l.version)

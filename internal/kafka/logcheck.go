@@ -16,57 +16,60 @@ import (
 	"time"
 )
 
-// hole is a stretch of a partition that cannot be read any more.
+// hole is a range of a partition that cannot be read any more.
 type hole struct {
 	file     string // base name
-	at, end  int    // octets of the file; equal where they are not in the file
+	at, end  int    // octets of the file; equal if the file does not contain them
 	from, to int64  // offsets
-	old      bool   // the records were too old, and none is lost
-	// since and until are of the records around it, milliseconds since 1970; 0 is unknown.
+	old      bool   // the records exceeded the retention, and none is lost
+	// since and until are the times of the records before and after the hole, in milliseconds since
+	// 1970. 0 is unknown.
 	since, until int64
-	// producers have a transaction open before the hole, whose end may lie in it: what stands before the hole is committed. If it was
-	// aborted, its records come again, and consumers drop what they know; but they would never learn of committed records that are left out.
+	// producers lists producers with a transaction that is open before the hole. Its end may be in
+	// the hole, so the records before the hole are committed. If the transaction was aborted, its
+	// records come again, and consumers drop those that they know. But consumers would never
+	// receive committed records that were left out.
 	producers []int64
 }
 
-// part of a segment: a batch, or a hole.
+// part is a part of a segment: a batch or a hole.
 type part struct {
-	at   int // in the file
+	at   int // octet in the file
 	head head
 	hole *hole
 }
 
-// segment of a partition, as it was found.
+// segment is a segment of a partition in the state in which the check found it.
 type segment struct {
 	base   int64
-	parts  []part // nil where nothing has to be written
-	broken bool   // the records' file has to be written again
-	index  bool   // the index has to be written again
+	parts  []part // nil if nothing needs to be written
+	broken bool   // the file of the records must be rewritten
+	index  bool   // the index must be rewritten
 }
 
-// partitionCheck reads the log of one partition and finds what is damaged.
+// partitionCheck reads the log of one partition and finds damage.
 type partitionCheck struct {
 	dir       string
 	topic     string
 	partition int32
 	compacted bool          // offsets may be missing
-	retention time.Duration // how long it keeps records; 0 is for ever
-	bound     int64         // offset below which records were known to be; 0 is unknown
-	newest    int64         // the records below bound are not newer, milliseconds since 1970; 0 is unknown
-	removed   bool          // it has no folder
+	retention time.Duration // how long it keeps records; 0 is forever
+	bound     int64         // the log is known to have reached this offset; 0 is unknown
+	newest    int64         // of the records below bound, milliseconds since 1970; 0 is unknown
+	removed   bool          // the partition has no folder
 
 	next     int64 // offset of the next record
 	epoch    int32
 	lastTime int64
 	open     map[int64]int64 // producers with an open transaction, and its first offset
-	aborted  []aborted       // transactions that end in the log
-	waiting  *hole           // for the time of the record behind it
+	aborted  []aborted       // aborted transactions that end in the log
+	waiting  *hole           // waits for the time of the record behind it
 	segments []*segment
-	snapshot *snapshotFile // nil where there is none that can be read
-	earlier  *snapshotFile // of an earlier end; records may have come and gone since
+	snapshot *snapshotFile // nil if there is none or it is unreadable
+	earlier  *snapshotFile // from an earlier end; records may have come and gone since
 }
 
-// partitionOf splits the name of a partition's folder.
+// partitionOf splits the name of a partition's folder into topic and partition.
 func partitionOf(folder string) (topic string, partition int32, ok bool) {
 	i := strings.LastIndexByte(folder, '-')
 	if i < 1 {
@@ -76,10 +79,10 @@ func partitionOf(folder string) (topic string, partition int32, ok bool) {
 	if err != nil || n < 0 {
 		return "", 0, false
 	}
-	return folder[:i], int32(n), true // the names of topics have nothing to escape
+	return folder[:i], int32(n), true // names of topics need no escaping
 }
 
-// bases lists the files of the folder that end in suffix and are called by an offset.
+// bases lists the files of the folder whose name is an offset followed by suffix.
 func bases(dir, suffix string) ([]int64, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -103,7 +106,7 @@ func (c *partitionCheck) file(base int64, suffix string) string {
 	return filepath.Join(c.dir, strconv.FormatInt(base, 10)+suffix)
 }
 
-// run reads the whole log. Nothing is written.
+// run reads the whole log. It writes nothing.
 func (c *partitionCheck) run(ctx context.Context) error {
 	c.open = map[int64]int64{}
 	found, err := bases(c.dir, ".dat")
@@ -132,7 +135,8 @@ func (c *partitionCheck) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if c.ends(c.bound) && len(found) == 0 && !c.removed { // the segments are gone, whether they were removed or too old
+	// The segments are gone: they were removed, or exceeded the retention.
+	if c.ends(c.bound) && len(found) == 0 && !c.removed {
 		c.next = c.bound - 1
 	}
 	if c.ends(c.bound) && len(found) == 0 {
@@ -141,12 +145,12 @@ func (c *partitionCheck) run(ctx context.Context) error {
 	return nil
 }
 
-// ends reports whether the log ended at an offset that it does not reach any more.
+// ends reports whether the log once reached the offset at but does not reach it any more.
 func (c *partitionCheck) ends(at int64) bool {
 	return !c.compacted && at > c.next && at-c.next <= math.MaxInt32
 }
 
-// missing makes a segment of the records up to an offset, which no file holds.
+// missing adds a segment for the records up to an offset that no file holds.
 func (c *partitionCheck) missing(to int64) *hole {
 	s := &segment{base: c.next, broken: true}
 	h := c.lose(&hole{file: strconv.FormatInt(c.next, 10) + ".dat", from: c.next, to: to})
@@ -155,7 +159,7 @@ func (c *partitionCheck) missing(to int64) *hole {
 	return h
 }
 
-// reached takes in that the log went up to an offset at a time.
+// reached records that the log reached an offset at a time.
 func (c *partitionCheck) reached(to commit) {
 	switch {
 	case to.offset > c.bound && to.offset-c.bound < math.MaxInt32:
@@ -165,7 +169,8 @@ func (c *partitionCheck) reached(to commit) {
 	}
 }
 
-// begin finds where the log begins, and how far it went at least, from the bases of the segments and of their indexes.
+// begin determines where the log begins, and an offset that it has reached. It uses the bases of
+// the segments and of their indexes, and the snapshots.
 func (c *partitionCheck) begin(found, indexes []int64) {
 	for _, s := range []*snapshotFile{c.earlier, c.snapshot} {
 		if s != nil {
@@ -188,7 +193,7 @@ func (c *partitionCheck) begin(found, indexes []int64) {
 	}
 }
 
-// segment reads one segment; behind is the base of the one behind it, -1 where it is the last.
+// segment reads one segment. behind is the base of the next segment, or -1 for the last one.
 func (c *partitionCheck) segment(base, behind int64) error {
 	data, err := os.ReadFile(c.file(base, ".dat"))
 	if err != nil {
@@ -206,13 +211,18 @@ func (c *partitionCheck) segment(base, behind int64) error {
 		at = c.batch(s, data, at, behind)
 	}
 	if behind >= 0 && c.next < behind && !c.compacted {
-		s.add(part{hole: c.lose(&hole{file: filepath.Base(c.file(base, ".dat")), at: len(data), end: len(data), from: c.next, to: behind})})
+		s.add(part{hole: c.lose(&hole{
+			file: filepath.Base(c.file(base, ".dat")), at: len(data), end: len(data), from: c.next, to: behind,
+		})})
 	}
 	if behind < 0 && !s.broken {
-		c.bound = max(c.bound, c.next+int64(max(0, len(index)/indexEntry-len(s.parts)))) // batches that the index knows
+		// The index knows these batches.
+		c.bound = max(c.bound, c.next+int64(max(0, len(index)/indexEntry-len(s.parts))))
 	}
 	if behind < 0 && c.ends(c.bound) {
-		s.add(part{hole: c.lose(&hole{file: filepath.Base(c.file(base, ".dat")), at: len(data), end: len(data), from: c.next, to: c.bound})})
+		s.add(part{hole: c.lose(&hole{
+			file: filepath.Base(c.file(base, ".dat")), at: len(data), end: len(data), from: c.next, to: c.bound,
+		})})
 	}
 	s.index = !s.matches(index)
 	if !s.broken && !s.index {
@@ -227,7 +237,7 @@ func (s *segment) add(p part) {
 	s.broken = s.broken || p.hole != nil || p.head.mended
 }
 
-// epochFrom takes the epoch that the index says of the n-th batch, where that can be read.
+// epochFrom takes the epoch of the n-th batch from the index, if its entry is readable.
 func (c *partitionCheck) epochFrom(index []byte, n int) {
 	if len(index) < (n+1)*indexEntry {
 		return
@@ -239,7 +249,7 @@ func (c *partitionCheck) epochFrom(index []byte, n int) {
 	}
 }
 
-// matches reports whether the index says of each batch what it is.
+// matches reports whether the index has a correct entry for each batch.
 func (s *segment) matches(index []byte) bool {
 	if s.broken || len(index) != len(s.parts)*indexEntry {
 		return false
@@ -252,7 +262,7 @@ func (s *segment) matches(index []byte) bool {
 	return true
 }
 
-// batch reads what stands at an octet of the segment, and returns where the next batch is.
+// batch reads the part at an octet of the segment, and returns the octet of the next part.
 func (c *partitionCheck) batch(s *segment, data []byte, at int, behind int64) int {
 	size, end := stated(data[at:]), len(data)
 	if !sealed(data[at:], size) {
@@ -260,8 +270,10 @@ func (c *partitionCheck) batch(s *segment, data []byte, at int, behind int64) in
 		if q := resync(data, at+1, c.next); q >= 0 {
 			end, to = q, int64(binary.BigEndian.Uint64(data[q:]))
 		}
-		if size = end - at; !sealed(data[at:], size) { // else its length was wrong
-			h := &hole{file: filepath.Base(c.file(s.base, ".dat")), at: at, end: end, from: c.next, to: max(to, c.next)}
+		if size = end - at; !sealed(data[at:], size) { // else only its length was wrong
+			h := &hole{
+				file: filepath.Base(c.file(s.base, ".dat")), at: at, end: end, from: c.next, to: max(to, c.next),
+			}
 			s.add(part{at: at, hole: c.lose(h)})
 			return end
 		}
@@ -269,7 +281,9 @@ func (c *partitionCheck) batch(s *segment, data []byte, at int, behind int64) in
 	h := readHead(data[at:], size)
 	if h.first != c.next && (!c.compacted || h.first < c.next) {
 		if h.first > c.next && follows(data[at+size:], h.next, behind) {
-			s.add(part{at: at, hole: c.lose(&hole{file: filepath.Base(c.file(s.base, ".dat")), at: at, end: at, from: c.next, to: h.first})})
+			s.add(part{at: at, hole: c.lose(&hole{
+				file: filepath.Base(c.file(s.base, ".dat")), at: at, end: at, from: c.next, to: h.first,
+			})})
 		} else {
 			h.first, h.next, h.mended = c.next, c.next+h.next-h.first, true
 		}
@@ -281,9 +295,10 @@ func (c *partitionCheck) batch(s *segment, data []byte, at int, behind int64) in
 	return at + size
 }
 
-// tail is up to where the log went, as far as the batch that data begins with says before its end; 0 is unknown.
+// tail returns the offset that the log reached according to the cut batch at the beginning of data,
+// or bound if that is higher. 0 is unknown.
 func (c *partitionCheck) tail(data []byte) int64 {
-	const most = 1 << 20 // records of a batch
+	const most = 1 << 20 // cap on the records of a batch
 	if len(data) < batchDelta+4 || int64(binary.BigEndian.Uint64(data)) != c.next || data[batchMagic] != 2 {
 		return c.bound
 	}
@@ -293,7 +308,8 @@ func (c *partitionCheck) tail(data []byte) int64 {
 	return c.bound
 }
 
-// follows reports whether what follows a batch continues at the offset next, so that the batch stands where it says.
+// follows reports whether the data behind a batch continue at the offset next, so that the offset
+// of the batch is right.
 func follows(data []byte, next, behind int64) bool {
 	if len(data) < batchHead {
 		return next == behind
@@ -301,7 +317,7 @@ func follows(data []byte, next, behind int64) bool {
 	return int64(binary.BigEndian.Uint64(data)) == next
 }
 
-// note takes in a batch that can be read.
+// note records a readable batch.
 func (c *partitionCheck) note(h *head) {
 	c.next, c.lastTime = h.next, max(c.lastTime, h.maxTime)
 	if c.waiting != nil {
@@ -320,7 +336,7 @@ func (c *partitionCheck) note(h *head) {
 	}
 }
 
-// lose takes in a hole.
+// lose records a hole.
 func (c *partitionCheck) lose(h *hole) *hole {
 	h.since = c.lastTime
 	h.producers = slices.Sorted(maps.Keys(c.open))

@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/internal/atomicfile"
 )
 
-// damaged reports whether something has to be written.
+// damaged reports whether the repair has to write anything.
 func (c *partitionCheck) damaged() bool {
 	for _, s := range c.segments {
 		if s.broken || s.index {
@@ -21,15 +21,16 @@ func (c *partitionCheck) damaged() bool {
 	return false
 }
 
-// mend writes the damaged segments again: what can be read stays, and a control record stands where records were lost. It says what
-// was damaged, and what is lost. lost counts records, from and behind the times around them.
+// mend rewrites the damaged segments. It keeps readable records, and a control record replaces lost
+// ones. It logs the damage and the losses.
 func (c *partitionCheck) mend(log *slog.Logger) error {
 	log = log.With("topic", c.topic, "partition", c.partition)
 	if !c.damaged() && !c.stale() {
 		return nil
 	}
 	if c.stale() && !c.damaged() {
-		log.Warn("the snapshot of a partition does not say what its log says: it is computed anew, and nothing is lost", "file", filepath.Join(c.dir, snapshotName))
+		log.Warn("the snapshot of a partition does not say what its log says: it is computed anew, and nothing is lost",
+			"file", filepath.Join(c.dir, snapshotName))
 	}
 	for _, s := range c.segments {
 		if s.parts == nil {
@@ -39,8 +40,9 @@ func (c *partitionCheck) mend(log *slog.Logger) error {
 			return fmt.Errorf("mending the log of %s partition %d: %w", c.topic, c.partition, err)
 		}
 	}
-	// The broker reads all of the log without a snapshot; with one it would go on where that says. It goes last: what is lost follows
-	// from it, also where the process ends in the middle of this.
+	// Without a snapshot the broker reads all of the log; with one it would continue at the
+	// snapshot's state. The snapshot is removed last: the next check derives the losses from it,
+	// even if the process ends in the middle of this repair.
 	if !c.stale() {
 		return retireSnapshot(c.dir)
 	}
@@ -50,11 +52,12 @@ func (c *partitionCheck) mend(log *slog.Logger) error {
 	return nil
 }
 
-// rewrite writes one segment and its index. The index goes first: where the process ends in between, the records' file is found
-// damaged as before. An index of more batches than the new file has would count as batches that were lost behind its end.
+// rewrite writes one segment and its index. It writes the index first: if the process ends in
+// between, the next check finds the file of the records damaged as before. An index with more
+// batches than the new file would count as batches that were lost behind its end.
 func (c *partitionCheck) rewrite(s *segment, log *slog.Logger) error {
 	data, err := os.ReadFile(c.file(s.base, ".dat"))
-	if err != nil && !errors.Is(err, os.ErrNotExist) { // it may be one that is missing
+	if err != nil && !errors.Is(err, os.ErrNotExist) { // the file itself may be missing
 		return err
 	}
 	out, index := make([]byte, 0, len(data)+1<<10), make([]byte, 0, len(s.parts)*indexEntry)
@@ -79,9 +82,12 @@ func (c *partitionCheck) rewrite(s *segment, log *slog.Logger) error {
 	}
 	switch {
 	case mended > 0:
-		log.Warn("octets of the embedded Kafka's log that no checksum covers were damaged: they are known, and nothing is lost", "file", c.file(s.base, ".dat"), "batches", mended)
+		log.Warn(
+			"octets of the embedded Kafka's log that no checksum covers were damaged: they are known, and nothing is lost",
+			"file", c.file(s.base, ".dat"), "batches", mended)
 	case !s.broken:
-		log.Info("the index of a segment is not that of its records: it is written again, and nothing is lost", "file", c.file(s.base, ".idx"))
+		log.Info("the index of a segment is not that of its records: it is written again, and nothing is lost",
+			"file", c.file(s.base, ".idx"))
 	}
 	if err := atomicfile.Write(c.file(s.base, ".idx"), index); err != nil || !s.broken {
 		return err
@@ -89,8 +95,8 @@ func (c *partitionCheck) rewrite(s *segment, log *slog.Logger) error {
 	return atomicfile.Write(c.file(s.base, ".dat"), out)
 }
 
-// batches are the control records that stand for the hole: one, and one more for each further transaction that is open there, as far as
-// there are offsets.
+// batches returns the control records that replace the hole: one, and one more for each further
+// transaction that is open there, as far as the hole has offsets.
 func (h *hole) batches(epoch int32) [][]byte {
 	var out [][]byte
 	at := h.from
@@ -112,14 +118,16 @@ func (h *hole) batches(epoch int32) [][]byte {
 	return out
 }
 
-// say logs what a hole is.
+// say logs a hole.
 func (c *partitionCheck) say(h *hole, log *slog.Logger) {
 	attrs := []any{"file", filepath.Join(c.dir, h.file)}
 	if h.end > h.at {
 		attrs = append(attrs, "octets", fmt.Sprintf("%d-%d", h.at, h.end-1))
 	}
 	if h.to <= h.from {
-		log.Warn("octets of the embedded Kafka's log belong to no record: they are left out, and nothing that is known of is lost", attrs...)
+		log.Warn(
+			"octets of the embedded Kafka's log belong to no record: they are left out, and nothing that is known of is lost",
+			attrs...)
 		return
 	}
 	attrs = append(attrs, "offsets", fmt.Sprintf("%d-%d", h.from, h.to-1))
@@ -132,7 +140,9 @@ func (c *partitionCheck) say(h *hole, log *slog.Logger) {
 		}
 	}
 	if h.old {
-		log.Info("a partition of the embedded Kafka's log is empty, its records were too old: it goes on at the offset where it ended", attrs...)
+		log.Info(
+			"a partition of the embedded Kafka's log is empty, its records were too old: it goes on at the offset where it ended",
+			attrs...)
 		return
 	}
 	if h.end == h.at {
@@ -142,7 +152,7 @@ func (c *partitionCheck) say(h *hole, log *slog.Logger) {
 	log.Warn("the embedded Kafka's log is damaged: the records that stood there are lost", attrs...)
 }
 
-// removeOrphans removes the indexes of segments that are not there.
+// removeOrphans removes indexes without a segment.
 func (c *partitionCheck) removeOrphans() error {
 	have, err := bases(c.dir, ".idx")
 	if err != nil {

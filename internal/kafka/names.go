@@ -2,8 +2,8 @@ package kafka
 
 import "cmp"
 
-// WithDataset returns the configuration of a dataset: topics, groups and transactional ids of its own. The live dataset
-// has the plain names; so has the empty one.
+// WithDataset returns the configuration of a dataset, with topics, groups and transactional ids of
+// its own. The live dataset and the empty one have the plain names.
 func (c Config) WithDataset(name string) Config {
 	if name == LiveDataset {
 		name = ""
@@ -12,7 +12,7 @@ func (c Config) WithDataset(name string) Config {
 	return c
 }
 
-// prefix goes before all names.
+// prefix returns the prefix of all names.
 func (c Config) prefix() string {
 	if c.dataset == "" {
 		return c.TopicPrefix
@@ -20,13 +20,14 @@ func (c Config) prefix() string {
 	return c.TopicPrefix + c.dataset + "."
 }
 
-// Topic is the full name of a topic of the registry.
+// Topic returns the full name of a topic of the registry.
 func (c Config) Topic(name string) string { return c.prefix() + name }
 
-// Group is the full name of a stage's consumer group.
+// Group returns the full name of a stage's consumer group.
 func (c Config) Group(stage string) string { return c.prefix() + groupInfix + stage }
 
-// transactionalID is the id under which a member of a stage writes; without an instance, the one id of all its members.
+// transactionalID returns the transactional id of a member of a stage. Without an instance it is
+// the one id of all members.
 func (c Config) transactionalID(stage, instance string) string {
 	if instance == "" {
 		return c.Group(stage)
@@ -36,5 +37,5 @@ func (c Config) transactionalID(stage, instance string) string {
 
 const groupInfix = "darkmap."
 
-// Dataset is the name of the dataset whose topics these are.
+// Dataset returns the name of the dataset of these topics.
 func (c Config) Dataset() string { return cmp.Or(c.dataset, LiveDataset) }

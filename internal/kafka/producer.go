@@ -18,43 +18,53 @@ import (
 )
 
 const (
-	// producerBytes bounds what a Producer has not been told about by the broker. It is what everybody waits behind, so it is no more
-	// than keeps the broker busy; the client's own bounds lie above it, for the client lets those who wait in as it happens.
+	// producerBytes caps the octets for which a Producer has no acknowledgement. Every caller waits
+	// behind these records, so the cap is only as high as needed to keep the broker busy. The
+	// bounds of the client itself are higher, because the client admits waiting callers in no
+	// particular order.
 	producerBytes = 8 << 20
-	// recordBytes is added for each record.
+	// recordBytes is added to the size of each record.
 	recordBytes = 96
 )
 
-// ErrTooLarge is a record that brokers would refuse: above MaxRecordBytes. It was not sent; the producer goes on.
+// ErrTooLarge means a record above MaxRecordBytes, which brokers would reject. It was not sent, and
+// the producer continues.
 var ErrTooLarge = errors.New("record is too large")
 
-// Producer writes one topic that is keyed by collector. It is idempotent and keeps the order of each collector; its
-// buffer is bounded, and Produce waits where it is full, first come, first served. After the first record that could not be written every call
-// returns that error: what follows it must not overtake it. One that is too large is refused before it is taken. It is safe for concurrent use.
+// Producer writes one topic that is keyed by collector. It is idempotent and keeps the order of
+// each collector. Its buffer is bounded; Produce waits while it is full, in the order of the calls.
+// After the first record that could not be written, every call returns its error, because later
+// records must not overtake it. A record that is too large is rejected before it is taken. A
+// Producer is safe for concurrent use.
 type Producer struct {
 	cl         *kgo.Client
 	topic      string
 	partitions int32
-	keys       sync.Map // collector: its partition, int32
+	keys       sync.Map // collector to partition, int32
 	failed     atomic.Pointer[error]
 	room       *semaphore.Weighted // of producerBytes
 	records    atomic.Int64
 	bytes      atomic.Int64
-	answered   atomic.Int64 // when the broker last answered for a record, Unix nanoseconds
+	answered   atomic.Int64 // time of the broker's last answer for a record, Unix nanoseconds
 
 	mu      sync.Mutex
-	waiters int       // for room; mu
-	waiting time.Time // since when any are; mu
+	waiters int       // callers that wait for room; guarded by mu
+	waiting time.Time // begin of the present wait; guarded by mu
 
-	// sent and acked count each partition's records: given to the client, and answered by the broker.
+	// sent and acked count each partition's records: those passed to the client, and those that the
+	// broker answered.
 	sent, acked []atomic.Int64
-	// life is that of every record: one that was given up because its caller's context ended would leave a hole, and end the producer.
+	// life is the context of every record. If the end of a caller's context cancelled a record, the
+	// log would have a gap, and the producer would end.
 	life context.Context //nolint:containedctx // of the producer, ended by cancel
 	end  context.CancelFunc
 }
 
-// NewProducer connects and asks for the topic's partitions. topic is a name of the registry; reg may be nil.
-func NewProducer(ctx context.Context, cfg Config, topic string, log *slog.Logger, reg prometheus.Registerer) (*Producer, error) {
+// NewProducer connects and reads the number of the topic's partitions. topic is a name of the
+// registry; reg may be nil.
+func NewProducer(
+	ctx context.Context, cfg Config, topic string, log *slog.Logger, reg prometheus.Registerer,
+) (*Producer, error) {
 	cl, err := NewClient(cfg, log, Metrics(reg, "producer"),
 		kgo.DefaultProduceTopic(cfg.Topic(topic)),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
@@ -67,28 +77,35 @@ func NewProducer(ctx context.Context, cfg Config, topic string, log *slog.Logger
 		cl.Close()
 		return nil, err
 	}
-	p := &Producer{room: semaphore.NewWeighted(producerBytes), cl: cl, topic: cfg.Topic(topic), partitions: n, sent: make([]atomic.Int64, n), acked: make([]atomic.Int64, n)}
+	p := &Producer{
+		room: semaphore.NewWeighted(producerBytes), cl: cl, topic: cfg.Topic(topic), partitions: n,
+		sent: make([]atomic.Int64, n), acked: make([]atomic.Int64, n),
+	}
 	p.life, p.end = context.WithCancel(context.WithoutCancel(ctx))
 	return p, nil
 }
 
-// EndAfter gives up what is not written d after ctx has ended: calls that wait for room return then. Until ctx has ended, stop takes
-// that back.
+// EndAfter cancels unwritten records when the time d has passed after the end of ctx. Calls that
+// wait for room then return. Before ctx ends, stop revokes that.
 func (p *Producer) EndAfter(ctx context.Context, d time.Duration) (stop func() bool) {
 	return drain.EndAfter(ctx, d, p.life, p.end)
 }
 
-// Produce sends a record of a collector. It does not wait for the broker, but for room; value must not be changed afterwards.
-// A record that was taken is written even where ctx ends. The error wraps ErrTooLarge where it is this record's alone.
+// Produce sends a record of a collector. It does not wait for the broker, but it waits for room.
+// The caller must not change value afterwards. The producer writes a record that it has taken even
+// if ctx ends. The error wraps ErrTooLarge if it concerns only this record.
 func (p *Producer) Produce(ctx context.Context, collector string, value []byte) error {
 	part, ok := p.keys.Load(collector)
 	if !ok {
 		part, _ = p.keys.LoadOrStore(collector, PartitionOf(collector, p.partitions))
 	}
-	return p.send(ctx, &kgo.Record{Key: []byte(collector), Value: value, Partition: part.(int32)}) //nolint:forcetypeassert // only int32 is stored
+	return p.send(ctx, &kgo.Record{
+		Key: []byte(collector), Value: value,
+		Partition: part.(int32), //nolint:forcetypeassert // only int32 is stored
+	})
 }
 
-// ProduceAll sends a record to every partition, as clock records go.
+// ProduceAll sends a record to every partition. Clock records use it.
 func (p *Producer) ProduceAll(ctx context.Context, value []byte) error {
 	for i := range p.partitions {
 		if err := p.send(ctx, &kgo.Record{Value: value, Partition: i}); err != nil {
@@ -118,7 +135,7 @@ func (p *Producer) send(ctx context.Context, rec *kgo.Record) error {
 	return p.err()
 }
 
-// enter waits for room, in its turn.
+// enter waits for room, in the order of the calls.
 func (p *Producer) enter(n int64) error {
 	if p.room.TryAcquire(n) {
 		return nil
@@ -128,7 +145,7 @@ func (p *Producer) enter(n int64) error {
 	return p.room.Acquire(p.life, n)
 }
 
-// count notes that somebody begins, or ends, to wait.
+// count records that a caller begins (1) or ends (-1) to wait.
 func (p *Producer) count(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -138,7 +155,8 @@ func (p *Producer) count(n int) {
 	p.waiters += n
 }
 
-// Waiting reports whether somebody waits for room, and for how long the broker has answered nothing meanwhile.
+// Waiting reports whether a caller waits for room, and the time for which the broker has answered
+// nothing meanwhile.
 func (p *Producer) Waiting() (silent time.Duration, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -148,7 +166,7 @@ func (p *Producer) Waiting() (silent time.Duration, ok bool) {
 	return time.Since(time.Unix(0, max(p.waiting.UnixNano(), p.answered.Load()))), true
 }
 
-// done runs in the client's goroutine, in order of each partition.
+// done runs in the client's goroutine, in the order of each partition.
 func (p *Producer) done(rec *kgo.Record, err error) {
 	if err != nil {
 		err = fmt.Errorf("writing to %s: %w", p.topic, configOf(p.cl).Refused(err, "WRITE", "topic "+p.topic))
@@ -159,7 +177,7 @@ func (p *Producer) done(rec *kgo.Record, err error) {
 	p.room.Release(size(rec))
 }
 
-// size is what a record takes of the room.
+// size returns the room that a record takes.
 func size(rec *kgo.Record) int64 { return int64(len(rec.Key) + len(rec.Value) + recordBytes) }
 
 func (p *Producer) err() error {
@@ -169,10 +187,10 @@ func (p *Producer) err() error {
 	return nil
 }
 
-// PartitionOf is the partition that a collector's records go to.
+// PartitionOf returns the partition of a collector's records.
 func (p *Producer) PartitionOf(collector string) int32 { return PartitionOf(collector, p.partitions) }
 
-// Flush waits until everything is acknowledged, and returns the first error of all.
+// Flush waits until every record is acknowledged, and returns the producer's first error.
 func (p *Producer) Flush(ctx context.Context) error {
 	if err := p.cl.Flush(ctx); err != nil {
 		return fmt.Errorf("writing to %s: %w", p.topic, err)
@@ -180,10 +198,10 @@ func (p *Producer) Flush(ctx context.Context) error {
 	return p.err()
 }
 
-// Produced counts the records given to the producer and the octets of their keys and values.
+// Produced counts the records that the producer has taken, and the octets of their keys and values.
 func (p *Producer) Produced() (records, bytes int64) { return p.records.Load(), p.bytes.Load() }
 
-// Close drops what is not acknowledged yet: Flush before.
+// Close drops records that are not acknowledged yet. Call Flush before.
 func (p *Producer) Close() {
 	p.end()
 	p.cl.Close()

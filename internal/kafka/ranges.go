@@ -12,19 +12,24 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Span says where a partition's log begins and ends, and how far a group has come in it.
+// Span holds the bounds of a partition's log and the position of a group in it.
 type Span struct {
 	Partition int32
-	// Start is the first offset that is kept, End the one behind the last that can be read with read_committed.
+	// Start is the first offset in the log. End is the offset behind the last record that
+	// read_committed returns.
 	Start, End int64
-	// Committed is where the group goes on; -1 where it has committed nothing.
+	// Committed is the offset at which the group continues, or -1 without a commit.
 	Committed int64
-	// Since is the first offset that was taken at a time or later, End where there is none.
+	// Since is the first offset that the broker took at a given time or later, or End if there is
+	// none.
 	Since int64
 }
 
-// Spans asks for the partitions of a topic of the registry, in order. since is the time of Span.Since; the zero time is the beginning.
-func Spans(ctx context.Context, cfg Config, log *slog.Logger, stage, topic string, since time.Time) ([]Span, error) {
+// Spans returns the spans of the partitions of a topic of the registry, in order. since is the time
+// of Span.Since; the zero time is the beginning.
+func Spans(
+	ctx context.Context, cfg Config, log *slog.Logger, stage, topic string, since time.Time,
+) ([]Span, error) {
 	adm, err := NewAdmin(cfg, log)
 	if err != nil {
 		return nil, err
@@ -75,9 +80,13 @@ func Spans(ctx context.Context, cfg Config, log *slog.Logger, stage, topic strin
 	return all, nil
 }
 
-// ReadRange reads a partition of a topic of the registry from an offset until before another, which is not behind Span.End: the committed
-// records, and those that stand for lost ones (ParseLost), in order. Records that retention drops meanwhile are left out.
-func ReadRange(ctx context.Context, cfg Config, log *slog.Logger, topic string, partition int32, from, to int64, fn func(*kgo.Record) error) error {
+// ReadRange reads the offsets [from, to) of a partition of a topic of the registry; to is at most
+// Span.End. It passes committed records, and control records for lost ones (ParseLost), to fn in
+// order. It skips records that retention drops meanwhile.
+func ReadRange(
+	ctx context.Context, cfg Config, log *slog.Logger, topic string, partition int32, from, to int64,
+	fn func(*kgo.Record) error,
+) error {
 	if from >= to {
 		return nil
 	}

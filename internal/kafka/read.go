@@ -10,18 +10,27 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Tail reads topics of the registry from their beginning, committed records only, without a group, and goes on as they
-// grow. It ends with nil when ctx ends, or with fn's error.
-func Tail(ctx context.Context, cfg Config, log *slog.Logger, topics []string, fn func(*kgo.Record) error) error {
+// Tail reads the committed records of topics of the registry from their beginning, without a group,
+// and continues as the topics grow. It returns nil when ctx ends, or fn's error.
+func Tail(
+	ctx context.Context, cfg Config, log *slog.Logger, topics []string, fn func(*kgo.Record) error,
+) error {
 	return tail(ctx, cfg, log, topics, kgo.NewOffset().AtStart(), fn)
 }
 
-// TailSince is Tail from the first record on that each topic took at since or later.
-func TailSince(ctx context.Context, cfg Config, log *slog.Logger, topics []string, since time.Time, fn func(*kgo.Record) error) error {
+// TailSince is a Tail that begins in each topic at the first record that the topic took at since or
+// later.
+func TailSince(
+	ctx context.Context, cfg Config, log *slog.Logger, topics []string, since time.Time,
+	fn func(*kgo.Record) error,
+) error {
 	return tail(ctx, cfg, log, topics, kgo.NewOffset().AfterMilli(since.UnixMilli()), fn)
 }
 
-func tail(ctx context.Context, cfg Config, log *slog.Logger, topics []string, from kgo.Offset, fn func(*kgo.Record) error) error {
+func tail(
+	ctx context.Context, cfg Config, log *slog.Logger, topics []string, from kgo.Offset,
+	fn func(*kgo.Record) error,
+) error {
 	names := make([]string, len(topics))
 	for i, t := range topics {
 		names[i] = cfg.Topic(t)
@@ -50,13 +59,16 @@ func tail(ctx context.Context, cfg Config, log *slog.Logger, topics []string, fr
 	}
 }
 
-// ReadToEnd reads a topic of the registry from its beginning to the end that it has now, committed records only.
-// Records come in order within a partition.
-func ReadToEnd(ctx context.Context, cfg Config, log *slog.Logger, topic string, fn func(*kgo.Record) error) error {
+// ReadToEnd reads the committed records of a topic of the registry from its beginning to its
+// present end. The records of a partition come in order.
+func ReadToEnd(
+	ctx context.Context, cfg Config, log *slog.Logger, topic string, fn func(*kgo.Record) error,
+) error {
 	return read(ctx, cfg, log, topic, nil, fn)
 }
 
-// CommittedEnds asks up to where the partitions of a topic of the registry can be read with read_committed: the offset behind the last record.
+// CommittedEnds returns, for each partition of a topic of the registry, the offset behind the last
+// record that read_committed returns.
 func CommittedEnds(ctx context.Context, cfg Config, log *slog.Logger, topic string) (map[int32]int64, error) {
 	adm, err := NewAdmin(cfg, log)
 	if err != nil {
@@ -68,16 +80,19 @@ func CommittedEnds(ctx context.Context, cfg Config, log *slog.Logger, topic stri
 		err = ends.Error()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("asking where %s ends: %w", cfg.Topic(topic), cfg.Refused(err, "DESCRIBE", "topic "+cfg.Topic(topic)))
+		return nil, fmt.Errorf("asking where %s ends: %w",
+			cfg.Topic(topic), cfg.Refused(err, "DESCRIBE", "topic "+cfg.Topic(topic)))
 	}
 	out := map[int32]int64{}
 	ends.Each(func(o kadm.ListedOffset) { out[o.Partition] = o.Offset })
 	return out, nil
 }
 
-// Bounds asks for the part of a partition of a topic of the registry that can be read with read_committed:
-// the first offset, and the one behind the last. Both are 0 where there is no such partition.
-func Bounds(ctx context.Context, cfg Config, log *slog.Logger, topic string, partition int32) (from, to int64, err error) {
+// Bounds returns the range of a partition of a topic of the registry that read_committed returns:
+// the first offset, and the offset behind the last. Both are 0 if the partition does not exist.
+func Bounds(
+	ctx context.Context, cfg Config, log *slog.Logger, topic string, partition int32,
+) (from, to int64, err error) {
 	adm, err := NewAdmin(cfg, log)
 	if err != nil {
 		return 0, 0, err
@@ -96,13 +111,17 @@ func Bounds(ctx context.Context, cfg Config, log *slog.Logger, topic string, par
 		err = ends.Error()
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("asking where %s begins and ends: %w", name, cfg.Refused(err, "DESCRIBE", "topic "+name))
+		return 0, 0, fmt.Errorf("asking where %s begins and ends: %w",
+			name, cfg.Refused(err, "DESCRIBE", "topic "+name))
 	}
 	return starts[name][partition].Offset, ends[name][partition].Offset, nil
 }
 
-// ReadSince is ReadToEnd from the first record on that the topic took at since or later.
-func ReadSince(ctx context.Context, cfg Config, log *slog.Logger, topic string, since time.Time, fn func(*kgo.Record) error) error {
+// ReadSince is a ReadToEnd that begins at the first record that the topic took at since or later.
+func ReadSince(
+	ctx context.Context, cfg Config, log *slog.Logger, topic string, since time.Time,
+	fn func(*kgo.Record) error,
+) error {
 	adm, err := NewAdmin(cfg, log)
 	if err != nil {
 		return err
@@ -120,8 +139,12 @@ func ReadSince(ctx context.Context, cfg Config, log *slog.Logger, topic string, 
 	return read(ctx, cfg, log, topic, from, fn)
 }
 
-// read reads from the offsets given (the beginning where nil) to the end of the committed records.
-func read(ctx context.Context, cfg Config, log *slog.Logger, topic string, from map[int32]int64, fn func(*kgo.Record) error) error {
+// read reads from the given offsets, or from the beginning if from is nil, to the end of the
+// committed records.
+func read(
+	ctx context.Context, cfg Config, log *slog.Logger, topic string, from map[int32]int64,
+	fn func(*kgo.Record) error,
+) error {
 	name := cfg.Topic(topic)
 	adm, err := NewAdmin(cfg, log)
 	if err != nil {
@@ -181,8 +204,10 @@ func read(ctx context.Context, cfg Config, log *slog.Logger, topic string, from 
 	return nil
 }
 
-// readRange is where to begin, and the ends of the partitions that have anything to read.
-func readRange(name string, starts, ends kadm.ListedOffsets, from map[int32]int64) (at map[int32]kgo.Offset, left map[int32]int64) {
+// readRange returns the first offsets and the ends of the partitions with records to read.
+func readRange(
+	name string, starts, ends kadm.ListedOffsets, from map[int32]int64,
+) (at map[int32]kgo.Offset, left map[int32]int64) {
 	at, left = map[int32]kgo.Offset{}, map[int32]int64{}
 	for p, end := range ends[name] {
 		begin := starts[name][p].Offset

@@ -14,8 +14,9 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// Remove deletes the topics and groups of a dataset and waits until they are gone. The live dataset is refused. Members
-// that a group still remembers are made to leave: nothing of the dataset may be running.
+// Remove deletes the topics and groups of a dataset and waits until they are deleted. It rejects
+// the live dataset. It removes members that a group still has, so no process of the dataset may be
+// running.
 func Remove(ctx context.Context, cfg Config, log *slog.Logger, registry []schemas.Topic) error {
 	if cfg.dataset == "" {
 		return errors.New("removing a dataset: the live dataset is not removed")
@@ -67,7 +68,7 @@ func Remove(ctx context.Context, cfg Config, log *slog.Logger, registry []schema
 	}
 }
 
-// groups lists those of the dataset: its prefix, then a stage's name, which has no dot.
+// groups lists the groups of the dataset: its prefix, then the name of a stage, which has no dot.
 func (c Config) groups(ctx context.Context, adm *kadm.Client) ([]string, error) {
 	listed, err := adm.ListGroups(ctx)
 	if err != nil {

@@ -14,7 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Where the fields of a record batch are (Kafka's message format, version 2). The checksum covers the octets from crcFrom on.
+// Positions of the fields of a record batch (Kafka's message format, version 2). The checksum
+// covers the octets from crcFrom on.
 const (
 	batchLength   = 8
 	batchEpoch    = 12
@@ -26,9 +27,9 @@ const (
 	batchMaxTime  = 35
 	batchProducer = 43
 	batchHead     = 61
-	// markerType is where a transaction's marker says how it ended: 0 is aborted.
+	// markerType is the position of the outcome in a transaction's marker; 0 is aborted.
 	markerType = 68
-	// maxBatch is above the largest batch that the broker takes.
+	// maxBatch exceeds the largest batch that the broker accepts.
 	maxBatch = 64 << 20
 
 	attrTransactional = 0x10
@@ -37,15 +38,15 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// head is what a record batch says of itself.
+// head is the header of a record batch, as far as the check needs it.
 type head struct {
 	size        int // in octets
 	first, next int64
 	epoch       int32
 	attrs       uint16
-	maxTime     int64 // of its records, milliseconds since 1970
+	maxTime     int64 // newest time of its records, milliseconds since 1970
 	producer    int64
-	abort       bool // the end of a transaction that is aborted
+	abort       bool // marker of an aborted transaction
 	mended      bool // one of the octets before the checksum was wrong
 }
 
@@ -56,18 +57,19 @@ func (h *head) transactional() bool { return h.attrs&attrTransactional != 0 }
 // open reports whether the batch belongs to a transaction that a later batch ends.
 func (h *head) open() bool { return h.transactional() && !h.control() }
 
-// sealed reports whether data begins with size octets of a batch whose checksum is right.
+// sealed reports whether data begins with size octets of a batch with a correct checksum.
 func sealed(data []byte, size int) bool {
 	return size >= batchHead && size <= len(data) && size <= maxBatch &&
 		binary.BigEndian.Uint32(data[batchCRC:]) == crc32.Checksum(data[crcFrom:size], castagnoli)
 }
 
-// readHead reads the batch of size octets that data begins with.
+// readHead reads the header of the batch of size octets at the beginning of data.
 func readHead(data []byte, size int) head {
 	be := binary.BigEndian
 	h := head{
-		size: size, first: int64(be.Uint64(data)), epoch: int32(be.Uint32(data[batchEpoch:])), attrs: be.Uint16(data[batchAttrs:]),
-		maxTime: int64(be.Uint64(data[batchMaxTime:])), producer: int64(be.Uint64(data[batchProducer:])),
+		size: size, first: int64(be.Uint64(data)), epoch: int32(be.Uint32(data[batchEpoch:])),
+		attrs: be.Uint16(data[batchAttrs:]), maxTime: int64(be.Uint64(data[batchMaxTime:])),
+		producer: int64(be.Uint64(data[batchProducer:])),
 	}
 	h.next = h.first + int64(int32(be.Uint32(data[batchDelta:]))) + 1
 	h.abort = h.control() && h.transactional() && size > markerType+1 && be.Uint16(data[markerType:]) == 0
@@ -75,7 +77,8 @@ func readHead(data []byte, size int) head {
 	return h
 }
 
-// stated is the size that the batch at the beginning of data names; 0 where that cannot be.
+// stated returns the size in the header of the batch at the beginning of data, or 0 if it is
+// impossible.
 func stated(data []byte) int {
 	if len(data) < batchHead {
 		return 0
@@ -87,7 +90,8 @@ func stated(data []byte) int {
 	return int(n)
 }
 
-// resync finds the next whole batch behind from whose offset may follow next; -1 is none.
+// resync finds the next whole batch from the octet from on whose offset may follow next. It returns
+// -1 if there is none.
 func resync(data []byte, from int, next int64) int {
 	for at := from; at+batchHead <= len(data); at++ {
 		if data[at+batchMagic] != 2 {
@@ -104,7 +108,7 @@ func resync(data []byte, from int, next int64) int {
 	return -1
 }
 
-// mend writes what the octets before the checksum have to be.
+// mend corrects the octets before the checksum.
 func mend(data []byte, h head) {
 	be := binary.BigEndian
 	be.PutUint64(data, uint64(h.first))
@@ -113,26 +117,29 @@ func mend(data []byte, h head) {
 	data[batchMagic] = 2
 }
 
-// Lost is a stretch of a partition whose records were lost on the embedded broker's disk. A control record stands in their place,
-// which clients that do not ask for control records never see.
+// Lost is a range of a partition whose records were lost on the embedded broker's disk. A control
+// record replaces them. Clients that do not request control records never see it.
 type Lost struct {
-	// From and To are the offsets: From is the first one that was lost, To the first one behind.
+	// From is the first lost offset, To the first offset behind the range.
 	From, To int64
-	// Since and Until are when the broker took the records before and behind; zero where there are none.
+	// Since and Until are the times at which the broker took the records before and behind the
+	// range. They are zero if there are none.
 	Since, Until time.Time
 }
 
-// lostKey is the key of the control record: version 0, and a type that Kafka does not use. Clients pass over types that they do not know.
+// lostKey is the key of the control record: version 0, and a type that Kafka does not use. Clients
+// skip unknown types.
 var lostKey = [4]byte{0, 0, 'd', 'm'}
 
-// lostValue is the control record's value.
+// lostValue is the value of the control record.
 type lostValue struct {
 	From  int64 `json:"from"`
 	Since int64 `json:"since,omitempty"` // milliseconds since 1970
 	Until int64 `json:"until,omitempty"`
 }
 
-// ParseLost reports whether a record, which a client with kgo.KeepControlRecords read, stands for records that were lost.
+// ParseLost reports whether a record replaces lost records, and returns their range. The record
+// comes from a client with kgo.KeepControlRecords.
 func ParseLost(rec *kgo.Record) (Lost, bool) {
 	var v lostValue
 	if !rec.Attrs.IsControl() || string(rec.Key) != string(lostKey[:]) || json.Unmarshal(rec.Value, &v) != nil {
@@ -141,7 +148,7 @@ func ParseLost(rec *kgo.Record) (Lost, bool) {
 	return Lost{From: v.From, To: rec.Offset + 1, Since: atMilli(v.Since), Until: atMilli(v.Until)}, true
 }
 
-// LogValue is slog's.
+// LogValue implements slog.LogValuer.
 func (l Lost) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("offsets", fmt.Sprintf("%d-%d", l.From, l.To-1))}
 	if !l.Since.IsZero() {
@@ -160,18 +167,20 @@ func atMilli(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// lostBatch is the batch that stands for the records [from, to). producer is whose open transaction it ends, with a commit; -1 is nobody's.
+// lostBatch returns the batch that replaces the records [from, to). producer is the producer whose
+// open transaction it ends with a commit; -1 is none.
 func lostBatch(from, to, since, until, producer int64, epoch int32) []byte {
 	value, err := json.Marshal(lostValue{From: from, Since: since, Until: until})
 	if err != nil {
 		panic(err) // numbers always encode
 	}
 	rec := kmsg.Record{OffsetDelta: int32(to - from - 1), Key: lostKey[:], Value: value}
-	rec.Length = int32(len(rec.AppendTo(nil)) - 1)        // without the length itself, which is one octet while it is 0
-	taken := cmp.Or(since, until, time.Now().UnixMilli()) // what is old is dropped
+	rec.Length = int32(len(rec.AppendTo(nil)) - 1)        // less the length, one octet while 0
+	taken := cmp.Or(since, until, time.Now().UnixMilli()) // retention drops old records
 	b := kmsg.RecordBatch{
-		FirstOffset: from, PartitionLeaderEpoch: epoch, Magic: 2, Attributes: attrControl, LastOffsetDelta: int32(to - from - 1),
-		FirstTimestamp: taken, MaxTimestamp: taken, ProducerID: producer, ProducerEpoch: -1, FirstSequence: -1, NumRecords: 1,
+		FirstOffset: from, PartitionLeaderEpoch: epoch, Magic: 2, Attributes: attrControl,
+		LastOffsetDelta: int32(to - from - 1), FirstTimestamp: taken, MaxTimestamp: taken,
+		ProducerID: producer, ProducerEpoch: -1, FirstSequence: -1, NumRecords: 1,
 		Records: rec.AppendTo(nil),
 	}
 	out := b.AppendTo(nil)
@@ -185,8 +194,9 @@ const (
 	indexVersion = 1
 )
 
-// indexOf is the entry of the segment's index file for a batch, as the broker writes it: version, checksum, epoch, a time that it computes
-// anew, and whether a transaction has to end before the batch counts.
+// indexOf returns the entry of a batch in the segment's index file, as the broker writes it:
+// version, checksum, epoch, a time that the broker computes itself, and whether a transaction must
+// end before the batch counts.
 func indexOf(h *head) (out [indexEntry]byte) {
 	out[0] = indexVersion
 	binary.LittleEndian.PutUint32(out[2:], uint32(h.epoch))
@@ -197,7 +207,7 @@ func indexOf(h *head) (out [indexEntry]byte) {
 	return out
 }
 
-// indexed reports whether an entry is whole and says of the batch what it is.
+// indexed reports whether an entry is whole and correct for the batch.
 func indexed(entry []byte, h *head) bool {
 	want := indexOf(h)
 	return entry[0] == indexVersion && entry[1] == byte(crc32.Checksum(entry[2:indexEntry], castagnoli)) &&

@@ -20,31 +20,41 @@ import (
 )
 
 const (
-	// fetchWait is how long the broker waits for fetchMinBytes: it gathers the trickle of live feeds into few transactions.
+	// fetchWait caps the time for which the broker waits for fetchMinBytes. It gathers the slow
+	// live feeds into few transactions.
 	fetchWait     = 100 * time.Millisecond
 	fetchMinBytes = 64 << 10
 )
 
-// SessionConfig says who consumes what.
+// SessionConfig identifies a consumer and its topics.
 type SessionConfig struct {
 	// Stage names the group.
 	Stage string
-	// Instance tells the members of the group apart and stays over restarts: members are static, so that a restarted one
-	// takes its place at once. Two processes must not share one.
+	// Instance identifies a member of the group and stays the same over restarts. Members are
+	// static, so a restarted member resumes its place at once. Two processes must not share an
+	// instance.
 	Instance string
-	// Topics of the registry that are read.
+	// Topics lists the topics of the registry that the session reads.
 	Topics []string
-	// Sole: one member works and the others stand by. All share a transactional id, which the one that is given the partitions claims (Claim): so it aborts at
-	// once what a dead member has left open, and a member that was replaced cannot commit. With an id for each, a takeover would wait for the transaction's timeout.
+	// Sole means that one member works and the others stand by. All share a transactional id. The
+	// member that is assigned the partitions claims it (Claim). The claim aborts at once a
+	// transaction that a dead member has left open, and a replaced member cannot commit. With one
+	// id per member, a takeover would wait for the timeout of the transaction.
 	Sole bool
 }
 
-// NewSession builds a member of a stage's group that consumes, transforms and produces in transactions: read_committed,
-// static, rebalances blocked between polls. Control records are kept, so that offsets pass the markers of transactions:
-// skip those whose Attrs.IsControl. Records are produced to the partition they name. It waits for the brokers until ctx
-// ends, to abort what an earlier process under the instance's name has left open: its offsets would stay unreadable, and
-// the partitions silent, until that transaction's timeout.
-func NewSession(ctx context.Context, cfg Config, sc SessionConfig, log *slog.Logger, reg prometheus.Registerer, opts ...kgo.Opt) (*kgo.GroupTransactSession, error) {
+// NewSession builds a member of a stage's group that consumes, transforms and produces in
+// transactions. It reads with read_committed, is static, and blocks rebalances between polls. It
+// keeps control records so that offsets pass the markers of transactions: skip records with
+// Attrs.IsControl. It produces a record to the partition that the record names.
+//
+// NewSession waits for the brokers until ctx ends, to abort a transaction that an earlier process
+// of the same instance has left open. Otherwise the records of that transaction would stay
+// unreadable, and the partitions silent, until its timeout.
+func NewSession(
+	ctx context.Context, cfg Config, sc SessionConfig, log *slog.Logger, reg prometheus.Registerer,
+	opts ...kgo.Opt,
+) (*kgo.GroupTransactSession, error) {
 	all, err := cfg.options(log)
 	if err != nil {
 		return nil, err
@@ -56,7 +66,7 @@ func NewSession(ctx context.Context, cfg Config, sc SessionConfig, log *slog.Log
 	group := cfg.Group(sc.Stage)
 	instance := sc.Instance
 	if sc.Sole {
-		instance = "" // one id for all members: who takes over fences its predecessor
+		instance = "" // one id for all members: a new owner fences its predecessor
 	}
 	id := cfg.transactionalID(sc.Stage, instance)
 	all = append(all,
@@ -82,23 +92,26 @@ func NewSession(ctx context.Context, cfg Config, sc SessionConfig, log *slog.Log
 	}
 	if err := Claim(ctx, s.Client()); err != nil {
 		s.CloseAllowingRebalance()
-		return nil, fmt.Errorf("beginning the session of %s: %w", group, cfg.Refused(err, "WRITE", "transactional id "+id))
+		return nil, fmt.Errorf("beginning the session of %s: %w",
+			group, cfg.Refused(err, "WRITE", "transactional id "+id))
 	}
 	return s, nil
 }
 
-// Claim makes a client the owner of its transactional id: what an earlier owner has left open is aborted, and it can commit nothing more. A Sole member calls
-// it in OnPartitionsAssigned, before the committed offsets are read.
+// Claim makes a client the owner of its transactional id. That aborts an open transaction of an
+// earlier owner, which cannot commit any more. A Sole member calls Claim in OnPartitionsAssigned,
+// before the committed offsets are read.
 func Claim(ctx context.Context, cl *kgo.Client) error {
 	_, _, err := cl.ProducerID(ctx)
 	return err
 }
 
-// transactionTimeout is how long a transaction may take while its stage runs.
+// transactionTimeout caps the time of a transaction while its stage runs.
 const transactionTimeout = 10 * time.Second
 
-// TransactionContext returns the context for a transaction of a stage whose context is ctx: it ends after 10 seconds, and drain after the stage was
-// told to end. A stage that ends may take longer than 10 seconds where drain is longer.
+// TransactionContext returns the context for a transaction of a stage with the context ctx. It ends
+// after 10 seconds, and when d has passed after the stage was told to end. In a transaction that
+// begins after the end of ctx, d replaces the 10 seconds.
 func TransactionContext(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	timeout := transactionTimeout
 	if ctx.Err() != nil {
@@ -112,9 +125,10 @@ func TransactionContext(ctx context.Context, d time.Duration) (context.Context, 
 	}
 }
 
-// Transact publishes recs and commits what was polled since the last time, in one transaction. It reports false where
-// the transaction was aborted: the session then stands where it stood before the poll. After an error the session must
-// be closed. ctx is TransactionContext's: it does not end with the stage.
+// Transact publishes recs and commits the offsets polled since the last call, in one transaction.
+// It returns false if the transaction was aborted: the session is then at its position before the
+// poll. After an error the session must be closed. ctx comes from TransactionContext: it does not
+// end with the stage.
 func Transact(ctx context.Context, s *kgo.GroupTransactSession, recs []*kgo.Record) (bool, error) {
 	if err := s.Begin(); err != nil {
 		return false, fmt.Errorf("beginning a transaction: %w", err)
@@ -136,7 +150,8 @@ func Transact(ctx context.Context, s *kgo.GroupTransactSession, recs []*kgo.Reco
 	}
 	committed, endErr := s.End(ctx, try)
 	if endErr != nil {
-		return false, fmt.Errorf("ending a transaction: %w", configOf(s.Client()).Refused(endErr, "WRITE", "the transactional id or the group"))
+		return false, fmt.Errorf("ending a transaction: %w",
+			configOf(s.Client()).Refused(endErr, "WRITE", "the transactional id or the group"))
 	}
 	if err != nil {
 		return false, fmt.Errorf("producing in a transaction: %w", err)
@@ -144,7 +159,7 @@ func Transact(ctx context.Context, s *kgo.GroupTransactSession, recs []*kgo.Reco
 	return committed, nil
 }
 
-// written counts the records of a transaction that the client has not answered for, and keeps the first
+// written counts the records of a transaction that the client has not finished, and holds the first
 // failure.
 type written struct {
 	wait   sync.WaitGroup
@@ -156,7 +171,7 @@ type unwritten struct {
 	err   error
 }
 
-// done is a promise of the client's.
+// done is the client's promise for a record.
 func (w *written) done(r *kgo.Record, err error) {
 	if err != nil {
 		w.failed.CompareAndSwap(nil, &unwritten{r.Topic, err})
@@ -164,11 +179,13 @@ func (w *written) done(r *kgo.Record, err error) {
 	w.wait.Done()
 }
 
-// Fenced reports whether err says that another process runs under the same instance's name: this one must end.
+// Fenced reports whether err means that another process runs under the same instance. This process
+// must end.
 func Fenced(err error) bool { return errors.Is(err, kerr.FencedInstanceID) }
 
-// FetchErr joins the errors of a poll; nil where there are none or the poll only ended with its context. Lost data is no
-// error: the client has logged it and goes on behind the hole. What brokers refuse is a RefusedError.
+// FetchErr joins the errors of a poll. It returns nil if there are none or the poll only ended with
+// its context. Lost data are no error: the client has logged them and continues behind the hole. A
+// rejection by brokers is a RefusedError.
 func (c Config) FetchErr(f kgo.Fetches) error {
 	var errs []error
 	f.EachError(func(topic string, partition int32, err error) {
@@ -180,7 +197,7 @@ func (c Config) FetchErr(f kgo.Fetches) error {
 	return errors.Join(errs...)
 }
 
-// fetchErr says what was read. Errors of the group come without a topic.
+// fetchErr adds the topic and partition to the error of a fetch. Errors of the group have no topic.
 func (c Config) fetchErr(topic string, partition int32, err error) error {
 	resource := "topic " + topic
 	if topic == "" {
@@ -195,11 +212,11 @@ func (c Config) fetchErr(topic string, partition int32, err error) error {
 
 const (
 	maxReason = 1 << 10
-	// maxDeadValue cuts a dead letter's value so that it fits whatever was read.
+	// maxDeadValue caps the value of a dead letter, so that the letter fits for any record.
 	maxDeadValue = MaxRecordBytes - 64<<10
 )
 
-// DeadLetter is the record of the dead-letter topic for one that was read and is passed over.
+// DeadLetter returns the record of the dead-letter topic for a record that a stage skips.
 func DeadLetter(cfg Config, stage string, rec *kgo.Record, reason string) *kgo.Record {
 	out := &kgo.Record{Topic: cfg.Topic(schemas.TopicDeadLetter), Key: rec.Key, Value: rec.Value}
 	out.Headers = []kgo.RecordHeader{

@@ -12,13 +12,15 @@ import (
 
 // Files of a partition's folder.
 const (
-	// snapshotName is what the broker writes when it ends, and reads when it starts. It does not remove the file.
+	// snapshotName is the file that the broker writes when it ends, and reads when it starts. It
+	// does not remove the file.
 	snapshotName = "snapshot.json"
-	// earlierName is a snapshot that was read: where the log began does not hold any more, up to where it went does.
+	// earlierName is a snapshot that the broker has read already. Its beginning of the log is
+	// outdated; its end is still a lower bound.
 	earlierName = "snapshot.earlier"
 )
 
-// snapshotFile is what the broker wrote of the partition when it ended.
+// snapshotFile is the state of the partition that the broker writes when it ends.
 type snapshotFile struct {
 	MaxTimestamp     int64     `json:"max_timestamp"` // of its records, milliseconds since 1970
 	HighWatermark    int64     `json:"high_watermark"`
@@ -30,14 +32,14 @@ type snapshotFile struct {
 	} `json:"segments"`
 }
 
-// aborted is a transaction that was aborted.
+// aborted is an aborted transaction.
 type aborted struct {
 	Producer int64 `json:"producer_id"`
 	First    int64 `json:"first_offset"`
 	Last     int64 `json:"last_offset"`
 }
 
-// readSnapshot reads a partition's snapshot; one that cannot be read counts as none.
+// readSnapshot reads a partition's snapshot. An unreadable one counts as none.
 func readSnapshot(dir, name string) *snapshotFile {
 	b, err := os.ReadFile(filepath.Join(dir, name)) //nolint:gosec // below the data directory
 	s := &snapshotFile{}
@@ -47,27 +49,33 @@ func readSnapshot(dir, name string) *snapshotFile {
 	return s
 }
 
-// stale reports whether there is a snapshot that does not say what the log says: the broker would believe it.
+// stale reports whether a snapshot exists that contradicts the log. The broker would trust it.
 func (c *partitionCheck) stale() bool {
 	s := c.snapshot
 	if s == nil {
 		return false
 	}
-	return s.HighWatermark != c.next || s.LastStableOffset != c.next || s.LogStartOffset < 0 || s.LogStartOffset > c.next ||
-		slices.ContainsFunc(c.aborted, func(a aborted) bool { return a.Last >= s.LogStartOffset && !slices.Contains(s.AbortedTxns, a) })
+	return s.HighWatermark != c.next || s.LastStableOffset != c.next ||
+		s.LogStartOffset < 0 || s.LogStartOffset > c.next ||
+		slices.ContainsFunc(c.aborted, func(a aborted) bool {
+			return a.Last >= s.LogStartOffset && !slices.Contains(s.AbortedTxns, a)
+		})
 }
 
-// emptied reports whether a log without a segment is known to be empty because its records were too old.
+// emptied reports whether a log without a segment is known to be empty because its records exceeded
+// the retention.
 func (c *partitionCheck) emptied(now time.Time) bool {
 	for _, s := range []*snapshotFile{c.earlier, c.snapshot} {
-		if s != nil && len(s.Segments) == 0 && s.LogStartOffset == s.HighWatermark && s.HighWatermark == c.bound && !c.removed {
-			return true // it was empty when the broker ended, and nothing is known to have come since
+		if s != nil && len(s.Segments) == 0 && s.LogStartOffset == s.HighWatermark &&
+			s.HighWatermark == c.bound && !c.removed {
+			return true // it was empty when the broker ended, and no newer record is known
 		}
 	}
 	return !c.removed && c.newest > 0 && c.retention > 0 && time.UnixMilli(c.newest).Add(c.retention).Before(now)
 }
 
-// retireSnapshot keeps a partition's snapshot as one of an earlier end. It does nothing where there is none.
+// retireSnapshot renames a partition's snapshot to that of an earlier end. It does nothing if there
+// is none.
 func retireSnapshot(dir string) error {
 	err := os.Rename(filepath.Join(dir, snapshotName), filepath.Join(dir, earlierName))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -76,8 +84,9 @@ func retireSnapshot(dir string) error {
 	return nil
 }
 
-// retireSnapshots does so for all partitions, once the broker has read them. While it runs, records come, and old ones go: after a
-// kill the snapshots would name segments that retention has dropped.
+// retireSnapshots calls retireSnapshot for all partitions, after the broker has read the snapshots.
+// While the broker runs, records come, and retention drops old ones: after a kill the snapshots
+// would name segments that no longer exist.
 func retireSnapshots(dir string) error {
 	folders, err := os.ReadDir(filepath.Join(dir, "partitions"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -35,12 +35,13 @@ const (
 	producerFile = "pids.log"
 )
 
-// given are files that the broker keeps of what it was given at its start, and would believe more than that: users with their passwords,
-// above all.
+// given lists files with settings that an earlier start gave to the broker. The broker would prefer
+// them to the new settings; above all this concerns users with their passwords.
 var given = []string{"sasl.json", "acls.json", "broker_configs.json", "quotas.json"}
 
-// checkFolder makes sure that the broker can read its folder: it reads all of the log and the state, keeps what can be read, and says
-// what cannot. Nobody else may use the folder. A file that is not damaged is left as it is.
+// checkFolder makes sure that the broker can read its folder. It reads all of the log and the
+// state, keeps the readable parts, and logs the unreadable ones. No other process may use the
+// folder. It leaves undamaged files unchanged.
 func checkFolder(ctx context.Context, dir string, log *slog.Logger) error {
 	for _, name := range given {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -49,7 +50,7 @@ func checkFolder(ctx context.Context, dir string, log *slog.Logger) error {
 	}
 	partitions, err := os.ReadDir(filepath.Join(dir, "partitions"))
 	if errors.Is(err, os.ErrNotExist) {
-		return nil // it is new
+		return nil // the folder is new
 	}
 	if err != nil {
 		return fmt.Errorf("reading the broker's folder: %w", err)
@@ -72,8 +73,12 @@ func checkFolder(ctx context.Context, dir string, log *slog.Logger) error {
 	return checkRest(dir, damaged, log)
 }
 
-// checkPartitions checks all partitions, as many at a time as there are processors. It reports whether one was damaged.
-func checkPartitions(ctx context.Context, dir string, folders []os.DirEntry, topics *topicList, commits map[commitKey]commit, log *slog.Logger) (bool, error) {
+// checkPartitions checks all partitions, at most one per processor at a time. It reports whether
+// one was damaged.
+func checkPartitions(
+	ctx context.Context, dir string, folders []os.DirEntry, topics *topicList,
+	commits map[commitKey]commit, log *slog.Logger,
+) (bool, error) {
 	var mu sync.Mutex
 	damaged := false
 	g, ctx := errgroup.WithContext(ctx)
@@ -101,8 +106,9 @@ func checkPartitions(ctx context.Context, dir string, folders []os.DirEntry, top
 			check(topic, n, false)
 		}
 	}
-	for k, read := range commits { // of whose partition records were read, though it has no folder
-		if read.offset > 0 && !seen[k] && int(k.partition) < topics.partitions(k.topic) && !topics.compacted(k.topic) {
+	for k, read := range commits { // partitions without a folder whose records were read
+		if read.offset > 0 && !seen[k] && int(k.partition) < topics.partitions(k.topic) &&
+			!topics.compacted(k.topic) {
 			check(k.topic, k.partition, true)
 		}
 	}
@@ -110,9 +116,9 @@ func checkPartitions(ctx context.Context, dir string, folders []os.DirEntry, top
 	return damaged, err
 }
 
-// removeTemporary removes files that were being written when the process ended.
+// removeTemporary removes files that were unfinished when the process ended.
 func removeTemporary(dir string) error {
-	entries, err := os.ReadDir(dir) // no pattern: the folder's name may have brackets
+	entries, err := os.ReadDir(dir) // no glob pattern: the folder's name may have brackets
 	if err != nil {
 		return fmt.Errorf("removing unfinished files: %w", err)
 	}
@@ -124,7 +130,7 @@ func removeTemporary(dir string) error {
 	return err
 }
 
-// topicList is topics.json.
+// topicList is the content of topics.json.
 type topicList struct {
 	Version int          `json:"version"`
 	Topics  []topicEntry `json:"topics"`
@@ -138,7 +144,7 @@ type topicEntry struct {
 	Configs    map[string]string `json:"configs,omitempty"`
 }
 
-// topic returns the entry of a topic; nil where the list has none.
+// topic returns the entry of a topic, or nil if the list has none.
 func (l *topicList) topic(name string) *topicEntry {
 	i := slices.IndexFunc(l.Topics, func(t topicEntry) bool { return t.Name == name })
 	if i < 0 {
@@ -152,7 +158,7 @@ func (l *topicList) compacted(topic string) bool {
 	return t != nil && strings.Contains(t.Configs["cleanup.policy"], "compact")
 }
 
-// retention is how long a topic keeps its records; 0 is for ever.
+// retention returns how long a topic keeps its records; 0 is forever.
 func (l *topicList) retention(topic string) time.Duration {
 	t := l.topic(topic)
 	if t == nil {
@@ -165,7 +171,7 @@ func (l *topicList) retention(topic string) time.Duration {
 	return time.Duration(ms) * time.Millisecond
 }
 
-// partitions is how many a topic has; 0 where it is not in the list.
+// partitions returns the number of partitions of a topic. It is 0 if the topic is not in the list.
 func (l *topicList) partitions(topic string) int {
 	t := l.topic(topic)
 	if t == nil {
@@ -174,7 +180,7 @@ func (l *topicList) partitions(topic string) int {
 	return t.Partitions
 }
 
-// complete reports whether the list names every partition that has a folder.
+// complete reports whether the list contains every partition that has a folder.
 func (l *topicList) complete(folders []os.DirEntry) bool {
 	most := map[string]int{}
 	for _, t := range l.Topics {
@@ -186,7 +192,7 @@ func (l *topicList) complete(folders []os.DirEntry) bool {
 	})
 }
 
-// readTopics reads a list; nil where it cannot be read or is not complete.
+// readTopics reads a list. It returns nil if the list is unreadable or incomplete.
 func readTopics(path string, folders []os.DirEntry) *topicList {
 	b, err := os.ReadFile(path) //nolint:gosec // below the data directory
 	l := &topicList{}
@@ -196,7 +202,8 @@ func readTopics(path string, folders []os.DirEntry) *topicList {
 	return l
 }
 
-// checkTopics makes sure that the list of topics names every partition. Without it the broker would write new logs over those that are there.
+// checkTopics makes sure that the list of topics contains every partition. Without that the broker
+// would overwrite existing logs.
 func checkTopics(dir string, folders []os.DirEntry, log *slog.Logger) (*topicList, error) {
 	path := filepath.Join(dir, topicsFile)
 	if l := readTopics(path, folders); l != nil {
@@ -206,7 +213,8 @@ func checkTopics(dir string, folders []os.DirEntry, log *slog.Logger) (*topicLis
 	if l == nil {
 		l, from = topicsOf(folders), "the partitions' folders"
 	}
-	log.Warn("the embedded Kafka's list of topics is damaged or missing: it is written again", "file", path, "from", from)
+	log.Warn("the embedded Kafka's list of topics is damaged or missing: it is written again",
+		"file", path, "from", from)
 	b, err := json.Marshal(l)
 	if err == nil {
 		err = atomicfile.Write(path, b)
@@ -217,7 +225,7 @@ func checkTopics(dir string, folders []os.DirEntry, log *slog.Logger) (*topicLis
 	return l, nil
 }
 
-// copyTopics keeps a copy of the list of topics.
+// copyTopics makes a copy of the list of topics.
 func copyTopics(dir string) error {
 	b, err := os.ReadFile(filepath.Join(dir, topicsFile)) //nolint:gosec // below the data directory
 	if errors.Is(err, os.ErrNotExist) {
@@ -225,7 +233,8 @@ func copyTopics(dir string) error {
 	}
 	if err == nil {
 		var was []byte
-		if was, err = os.ReadFile(filepath.Join(dir, topicsCopy)); err == nil && string(was) == string(b) { //nolint:gosec // below the data directory
+		if was, err = os.ReadFile( //nolint:gosec // below the data directory
+			filepath.Join(dir, topicsCopy)); err == nil && string(was) == string(b) {
 			return nil
 		}
 		err = atomicfile.Write(filepath.Join(dir, topicsCopy), b)
@@ -236,8 +245,8 @@ func copyTopics(dir string) error {
 	return nil
 }
 
-// topicsOf makes a list of what the folders are called. A partition without a record has no folder: topics of a dataset get as many
-// partitions as any of them where that is possible.
+// topicsOf makes a list from the names of the folders. A partition without a record has no folder,
+// so the list may have too few partitions for a topic.
 func topicsOf(folders []os.DirEntry) *topicList {
 	l := &topicList{Version: 1}
 	for _, f := range folders {
@@ -249,7 +258,9 @@ func topicsOf(folders []os.DirEntry) *topicList {
 		if t == nil {
 			var id [16]byte
 			_, _ = rand.Read(id[:]) // never fails
-			l.Topics = append(l.Topics, topicEntry{Name: topic, ID: base64.StdEncoding.EncodeToString(id[:]), Replicas: 1})
+			l.Topics = append(l.Topics, topicEntry{
+				Name: topic, ID: base64.StdEncoding.EncodeToString(id[:]), Replicas: 1,
+			})
 			t = &l.Topics[len(l.Topics)-1]
 		}
 		t.Partitions = max(t.Partitions, int(n)+1)
@@ -262,17 +273,20 @@ type commitKey struct {
 	partition int32
 }
 
-// commit says up to where a partition was read.
+// commit holds the offset to which a partition was read.
 type commit struct {
 	offset int64
-	at     int64 // when, milliseconds since 1970; 0 is unknown
+	at     int64 // time of the commit, milliseconds since 1970; 0 is unknown
 }
 
-// checkGroups checks the log of groups, and returns up to where each partition was read by anybody.
+// checkGroups checks the log of groups, and returns the highest offset to which any group has read
+// each partition.
 func checkGroups(dir string, log *slog.Logger) (map[commitKey]commit, error) {
 	path := filepath.Join(dir, groupsFile)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		log.Warn("the embedded Kafka's offsets are missing: every stage reads its topics from the beginning; what is stored is not stored twice", "file", path)
+		log.Warn(
+			"the embedded Kafka's offsets are missing: every stage reads its topics from the beginning; what is stored is not stored twice",
+			"file", path)
 	}
 	entries, err := checkEntries(path, log, "a stage may read again what it has read")
 	if err != nil {
@@ -289,7 +303,8 @@ func checkGroups(dir string, log *slog.Logger) (map[commitKey]commit, error) {
 		}
 		if json.Unmarshal(e, &c) == nil && c.Type == "commit" {
 			k := commitKey{c.Topic, c.Partition}
-			if was, ok := commits[k]; !ok || c.Offset > was.offset || c.Offset == was.offset && c.At > 0 && (was.at == 0 || c.At < was.at) {
+			if was, ok := commits[k]; !ok || c.Offset > was.offset ||
+				c.Offset == was.offset && c.At > 0 && (was.at == 0 || c.At < was.at) {
 				commits[k] = commit{c.Offset, c.At}
 			}
 		}
@@ -297,26 +312,29 @@ func checkGroups(dir string, log *slog.Logger) (map[commitKey]commit, error) {
 	return commits, nil
 }
 
-// An entry of the broker's state: length, checksum, version, JSON; little-endian.
+// Layout of an entry of the broker's state: length, checksum, version, JSON; little-endian.
 const (
 	entryLength = 4
 	entrySum    = 8
 	entryHead   = 10
 )
 
-// entryAt returns the size and the JSON of the entry that data begins with; 0 where there is none.
+// entryAt returns the size and the JSON of the entry at the beginning of data. The size is 0 if
+// there is no valid entry.
 func entryAt(data []byte) (int, []byte) {
 	if len(data) < entryHead {
 		return 0, nil
 	}
 	n := int64(binary.LittleEndian.Uint32(data)) + entrySum
-	if n <= entryHead || n > int64(len(data)) || data[entryHead] != '{' || binary.LittleEndian.Uint32(data[entryLength:]) != crc32.Checksum(data[entrySum:n], castagnoli) {
+	if n <= entryHead || n > int64(len(data)) || data[entryHead] != '{' ||
+		binary.LittleEndian.Uint32(data[entryLength:]) != crc32.Checksum(data[entrySum:n], castagnoli) {
 		return 0, nil
 	}
 	return int(n), data[entryHead:n]
 }
 
-// checkEntries reads a file of entries, leaves out what is damaged, and says so; what says what follows of that.
+// checkEntries reads a file of entries, removes damaged ones, and logs them. what describes the
+// consequence.
 func checkEntries(path string, log *slog.Logger, what string) ([][]byte, error) {
 	data, err := os.ReadFile(path) //nolint:gosec // below the data directory
 	if err != nil {
@@ -341,7 +359,8 @@ func checkEntries(path string, log *slog.Logger, what string) ([][]byte, error) 
 			}
 			end++
 		}
-		log.Warn("the embedded Kafka's state is damaged: "+what, "file", path, "octets", fmt.Sprintf("%d-%d", at, end-1)) //nolint:sloglint // one of two constants
+		log.Warn("the embedded Kafka's state is damaged: "+what, //nolint:sloglint // one of two constants
+			"file", path, "octets", fmt.Sprintf("%d-%d", at, end-1))
 		at = end
 	}
 	if len(good) == len(data) {
@@ -353,8 +372,8 @@ func checkEntries(path string, log *slog.Logger, what string) ([][]byte, error) 
 	return entries, nil
 }
 
-// checkRest checks the small files. Members that the broker remembers of its last life, and its transactions, count only where nothing
-// was damaged.
+// checkRest checks the small files. The members and transactions of the broker's last run count
+// only if nothing was damaged.
 func checkRest(dir string, damaged bool, log *slog.Logger) error {
 	var faults []error
 	for _, name := range []string{metaFile, sessionsFile, "seq_windows.json"} {

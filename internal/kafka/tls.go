@@ -16,13 +16,14 @@ import (
 )
 
 const (
-	// dialTimeout bounds a connection's beginning, the TLS handshake included; franz-go's own bound.
+	// dialTimeout caps the start of a connection, including the TLS handshake. It equals franz-go's
+	// own bound.
 	dialTimeout = 10 * time.Second
-	// unreadEvery is how often it is logged that changed files cannot be read.
+	// unreadEvery is the interval at which the log repeats that changed files are unreadable.
 	unreadEvery = 10 * time.Minute
 )
 
-// config reads the files and builds the client's side of TLS; nil where TLS is off.
+// config reads the files and builds the client's side of TLS. It returns nil if TLS is off.
 func (t TLS) config() (*tls.Config, error) {
 	if !t.Enabled {
 		return nil, nil //nolint:nilnil // no TLS is not an error
@@ -43,16 +44,19 @@ func (t TLS) config() (*tls.Config, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading kafka.tls.cert_file: %w", err)
 		}
-		// Sent always: Go sends none of Certificates that the broker's list of authorities does not fit,
-		// and the broker then asks for a certificate instead of naming what is wrong with this one.
-		out.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+		// Always send the certificate. With Certificates, Go sends none that does not fit the
+		// broker's list of authorities. The broker then asks for a certificate instead of naming
+		// the fault of this one.
+		out.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return &pair, nil
+		}
 	}
 	return out, nil
 }
 
-// tlsDialer connects with TLS. It reads the files again for each connection, so that certificates can
-// be replaced while clients run; where they cannot be read, as in the middle of a replacement, it goes
-// on with what it read last.
+// tlsDialer connects with TLS. It reads the files again for each connection, so that certificates
+// can be replaced while clients run. If the files are unreadable, such as in the middle of a
+// replacement, it uses its last configuration.
 type tlsDialer struct {
 	t      TLS
 	unread *telemetry.Limited
@@ -61,7 +65,8 @@ type tlsDialer struct {
 	last *tls.Config
 }
 
-// newTLSDialer reads the files once, so that a missing one is found at start. It is nil where TLS is off.
+// newTLSDialer reads the files once, so that a missing one is detected at the start. It returns nil
+// if TLS is off.
 func newTLSDialer(t TLS, log *slog.Logger) (*tlsDialer, error) {
 	c, err := t.config()
 	if err != nil || c == nil {
@@ -70,13 +75,15 @@ func newTLSDialer(t TLS, log *slog.Logger) (*tlsDialer, error) {
 	return &tlsDialer{t: t, last: c, unread: telemetry.NewLimited(log, unreadEvery, 1)}, nil
 }
 
-// current is the newest configuration that could be read.
+// current returns the newest readable configuration.
 func (d *tlsDialer) current() *tls.Config {
 	c, err := d.t.config()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err != nil {
-		d.unread.Warn("the files of kafka.tls cannot be read; new connections use the certificates that were read before", "err", err)
+		d.unread.Warn(
+			"the files of kafka.tls cannot be read; new connections use the certificates that were read before",
+			"err", err)
 		return d.last
 	}
 	d.last = c
@@ -91,7 +98,8 @@ func (d *tlsDialer) dial(ctx context.Context, network, address string) (net.Conn
 	return dialer.DialContext(ctx, network, address)
 }
 
-// leaf is the client's certificate in the files; nil where there is none, or it cannot be read.
+// leaf returns the client's certificate in the files. It returns nil if there is none, or it is
+// unreadable.
 func (t TLS) leaf() *x509.Certificate {
 	if !t.Enabled || t.CertFile == "" {
 		return nil
@@ -103,13 +111,13 @@ func (t TLS) leaf() *x509.Certificate {
 	return pair.Leaf
 }
 
-// probeTime is how long a broker has to refuse a certificate. In TLS 1.3 it does so after the client
-// has ended the handshake: nothing else shows that it did not accept.
+// probeTime is the time that a broker has to reject a certificate. In TLS 1.3 the broker does so
+// after the client has ended the handshake, and the client sees no other sign of it.
 const probeTime = 2 * time.Second
 
-// probe connects to a broker and returns the error with which it refuses the client's certificate; nil
-// where it does not, or cannot be reached. Only the first read of a connection that has written nothing
-// shows the refusal for sure: what the client writes may be answered by a reset.
+// probe connects to a broker and returns the error with which it rejects the client's certificate.
+// It returns nil if the broker does not reject it. Only the first read of a connection without any
+// write reliably shows the rejection, because the broker may answer a write with a reset.
 func (d *tlsDialer) probe(ctx context.Context, address string) error {
 	conn, err := d.dial(ctx, "tcp", address)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// wanted is a topic of the registry as it has to stand in the cluster.
+// wanted is the desired state of a topic of the registry in the cluster.
 type wanted struct {
 	partitions int32
 	configs    map[string]string
@@ -54,20 +54,22 @@ func (c Config) wanted(t schemas.Topic) wanted {
 	return w
 }
 
-// Apply creates the topics of the registry that are missing and compares the others; running it again
-// changes nothing. A topic whose settings differ is altered where no record is deleted by that. What
-// would delete records is refused or left alone (Change). A wrong number of partitions is
-// ErrPartitions, after everything else was done.
+// Apply creates the missing topics of the registry and compares the others. A second run changes
+// nothing. It alters a topic whose settings differ if that deletes no record. It rejects or skips
+// changes that would delete records (Change). For a wrong number of partitions it returns
+// ErrPartitions, after all other work.
 func Apply(ctx context.Context, cfg Config, log *slog.Logger, registry []schemas.Topic) ([]Change, error) {
 	return apply(ctx, cfg, log, registry, false)
 }
 
-// Compare says what Apply would do, and does nothing.
+// Compare returns the changes that Apply would make, without making them.
 func Compare(ctx context.Context, cfg Config, log *slog.Logger, registry []schemas.Topic) ([]Change, error) {
 	return apply(ctx, cfg, log, registry, true)
 }
 
-func apply(ctx context.Context, cfg Config, log *slog.Logger, registry []schemas.Topic, dry bool) ([]Change, error) {
+func apply(
+	ctx context.Context, cfg Config, log *slog.Logger, registry []schemas.Topic, dry bool,
+) ([]Change, error) {
 	adm, err := NewAdmin(cfg, log)
 	if err != nil {
 		return nil, err
@@ -99,7 +101,7 @@ func apply(ctx context.Context, cfg Config, log *slog.Logger, registry []schemas
 	return changes, errors.Join(append(faults, awaitTopics(ctx, adm, created))...)
 }
 
-// awaitTopics waits until the brokers speak of topics that were just created.
+// awaitTopics waits until the brokers know topics that were just created.
 func awaitTopics(ctx context.Context, adm *kadm.Client, names []string) error {
 	if len(names) == 0 {
 		return nil
@@ -122,10 +124,12 @@ func awaitTopics(ctx context.Context, adm *kadm.Client, names []string) error {
 	}
 }
 
-// topicInterval is how often topics that come or go are looked for.
+// topicInterval is the interval of checks for new and removed topics.
 const topicInterval = 50 * time.Millisecond
 
-func (c Config) applyTopic(ctx context.Context, adm *kadm.Client, t schemas.Topic, have kadm.TopicDetails, dry bool) ([]Change, error) {
+func (c Config) applyTopic(
+	ctx context.Context, adm *kadm.Client, t schemas.Topic, have kadm.TopicDetails, dry bool,
+) ([]Change, error) {
 	name, w := c.Topic(t.Name), c.wanted(t)
 	detail, ok := have[name]
 	switch {
@@ -142,7 +146,7 @@ func (c Config) applyTopic(ctx context.Context, adm *kadm.Client, t schemas.Topi
 		case created:
 			return []Change{change}, nil
 		}
-		ok = false // somebody else was faster, and its details are not known
+		ok = false // another process was faster, and the details are unknown
 	case detail.Err != nil:
 		return nil, fmt.Errorf("describing topic %s: %w", name, c.Refused(detail.Err, "DESCRIBE", "topic "+name))
 	}
@@ -156,7 +160,7 @@ func (c Config) applyTopic(ctx context.Context, adm *kadm.Client, t schemas.Topi
 	return append(changes, more...), errors.Join(append(faults, err)...)
 }
 
-// create reports false where someone else was faster.
+// create creates a topic. It returns false if another process was faster.
 func (c Config) create(ctx context.Context, adm *kadm.Client, name string, w wanted) (bool, error) {
 	factor := int16(c.ReplicationFactor)
 	if factor == 0 {

@@ -9,21 +9,26 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// OnlyInstance is the instance of commands that write in transactions: they end each other's.
+// OnlyInstance is the instance of commands that write in transactions. A new command ends the
+// transactions of the previous one.
 const OnlyInstance = "0"
 
-// Transactions write records in transactions, without a group. Only one process at a time writes under
-// the names of a stage and an instance: the next one ends the transactions of the one before.
+// Transactions writes records in transactions, without a group. Only one process at a time writes
+// under the names of a stage and an instance. A new process ends the transactions of its
+// predecessor.
 type Transactions struct {
 	cl  *kgo.Client
 	cfg Config
 }
 
-// NewTransactions waits for the brokers until ctx ends, and ends what another process of the same names
-// has begun.
-func NewTransactions(ctx context.Context, cfg Config, stage, instance string, log *slog.Logger) (*Transactions, error) {
+// NewTransactions waits for the brokers until ctx ends, and ends open transactions of another
+// process of the same names.
+func NewTransactions(
+	ctx context.Context, cfg Config, stage, instance string, log *slog.Logger,
+) (*Transactions, error) {
 	id := cfg.transactionalID(stage, instance)
-	cl, err := NewClient(cfg, log, kgo.TransactionalID(id), kgo.TransactionTimeout(txnTimeout), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	cl, err := NewClient(cfg, log, kgo.TransactionalID(id), kgo.TransactionTimeout(txnTimeout),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		return nil, err
 	}
@@ -34,8 +39,8 @@ func NewTransactions(ctx context.Context, cfg Config, stage, instance string, lo
 	return &Transactions{cl, cfg}, nil
 }
 
-// Write writes recs to the topics and partitions that they name, all or none. After an error nothing
-// more can be written.
+// Write writes all of recs, or none of them, to the topics and partitions that they name. After an
+// error no more records can be written.
 func (t *Transactions) Write(ctx context.Context, recs []*kgo.Record) error {
 	ctx, cancel := TransactionContext(ctx, DefaultDrain)
 	defer cancel()
@@ -62,5 +67,5 @@ func (t *Transactions) Write(ctx context.Context, recs []*kgo.Record) error {
 	return err
 }
 
-// Close ends the client.
+// Close closes the client.
 func (t *Transactions) Close() { t.cl.Close() }

@@ -17,53 +17,58 @@ import (
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
-// Transformer turns one record into any number. It has no state, does no I/O, and is called from several goroutines at
-// once, in order within a partition. An error, or a panic, means that the record cannot be understood: nothing that it
-// emitted is published (unless the error is Partly's), it goes to the dead-letter topic, and the next one follows.
+// Transformer turns one record into any number of records. It has no state and does no I/O. Several
+// goroutines call it at once, in order within a partition. An error, or a panic, means that the
+// record cannot be decoded. The stage then publishes none of its output (unless the error is from
+// Partly), sends the record to the dead-letter topic, and continues with the next one.
 type Transformer interface {
-	// Transform may keep parts of rec's key and value in what it emits. An emitted record without a key gets rec's.
+	// Transform may use parts of rec's key and value in its output. An emitted record without a key
+	// gets that of rec.
 	Transform(rec *kgo.Record, emit func(*kgo.Record)) error
 }
 
-// partly is Partly's error.
+// partly is the error that Partly returns.
 type partly struct{ error }
 
 func (p partly) Unwrap() error { return p.error }
 
-// Partly makes err one of a record of which a part was understood: what was emitted is published beside the dead letter.
+// Partly marks err as the error of a record that was decoded in part. The stage publishes the
+// emitted records beside the dead letter.
 func Partly(err error) error { return partly{err} }
 
-// isPartly reports whether err is Partly's.
+// isPartly reports whether err is from Partly.
 func isPartly(err error) bool {
 	_, ok := errors.AsType[partly](err)
 	return ok
 }
 
-// LostTransformer is a Transformer that can say in its output that records of its input were lost.
+// LostTransformer is a Transformer whose output can report lost records of its input.
 type LostTransformer interface {
-	// Lost is called in the place of the records, as Transform is.
+	// Lost is called instead of Transform, in the place of the lost records.
 	Lost(rec *kgo.Record, l Lost, emit func(*kgo.Record)) error
 }
 
-// DefaultDrain bounds what a stage that is told to end still has to write.
+// DefaultDrain caps the last writes of a stage that is ending.
 const DefaultDrain = 10 * time.Second
 
-// TransformConfig says what a Transform reads and writes.
+// TransformConfig configures the input and output of a Transform.
 type TransformConfig struct {
-	// Stage names group and metrics; Instance is the member (SessionConfig).
+	// Stage names the group and the metrics. Instance identifies the member (SessionConfig).
 	Stage, Instance string
-	// Input and Output are topics of the registry with the same number of partitions: partition goes to partition.
+	// Input and Output are topics of the registry with the same number of partitions. Partition n
+	// of Input goes to partition n of Output.
 	Input, Output string
-	// MaxPollRecords bounds one transaction. 0 is 10,000.
+	// MaxPollRecords caps the records of one transaction. 0 is 10,000.
 	MaxPollRecords int
-	// Drain bounds the last transaction after the stage is told to end. 0 is DefaultDrain.
+	// Drain caps the last transaction of a stage that is ending. 0 is DefaultDrain.
 	Drain time.Duration
 }
 
-// errCommit: a transaction was not committed.
+// errCommit means that a transaction was not committed.
 var errCommit = errors.New("transaction not committed")
 
-// Transform is the consume-transform-produce loop: exactly once within Kafka, one goroutine per partition and poll.
+// Transform is the consume-transform-produce loop. It processes records exactly once within Kafka,
+// with one goroutine per partition and poll.
 type Transform struct {
 	cfg   Config
 	tc    TransformConfig
@@ -74,8 +79,10 @@ type Transform struct {
 	ready telemetry.Readiness
 }
 
-// NewTransform is inert. reg may be nil.
-func NewTransform(cfg Config, tc TransformConfig, t Transformer, log *slog.Logger, reg prometheus.Registerer) *Transform {
+// NewTransform returns an inert Transform. reg may be nil.
+func NewTransform(
+	cfg Config, tc TransformConfig, t Transformer, log *slog.Logger, reg prometheus.Registerer,
+) *Transform {
 	if tc.MaxPollRecords == 0 {
 		tc.MaxPollRecords = 10_000
 	}
@@ -87,7 +94,7 @@ func NewTransform(cfg Config, tc TransformConfig, t Transformer, log *slog.Logge
 	return x
 }
 
-// Ready is nil while the member has its place in the group.
+// Ready returns nil while the member has its partitions.
 func (x *Transform) Ready() error {
 	if err := x.ready.Ready(); err != nil {
 		return fmt.Errorf("%s: %w", x.tc.Stage, err)
@@ -95,8 +102,8 @@ func (x *Transform) Ready() error {
 	return nil
 }
 
-// Run blocks until ctx ends, and finishes the transaction it is in. It fails only where another process took the
-// instance's place; everything else is tried again.
+// Run blocks until ctx ends, and finishes its present transaction. It fails only if another process
+// took over the instance. It retries after any other error.
 func (x *Transform) Run(ctx context.Context) error {
 	var wait retry.Backoff
 	for {
@@ -119,9 +126,11 @@ func (x *Transform) Run(ctx context.Context) error {
 	}
 }
 
-// session consumes until something fails or ctx ends.
+// session consumes until an error occurs or ctx ends.
 func (x *Transform) session(ctx context.Context, wait *retry.Backoff) error {
-	s, err := NewSession(ctx, x.cfg, SessionConfig{Stage: x.tc.Stage, Instance: x.tc.Instance, Topics: []string{x.tc.Input}}, x.log, x.reg,
+	s, err := NewSession(ctx, x.cfg, SessionConfig{
+		Stage: x.tc.Stage, Instance: x.tc.Instance, Topics: []string{x.tc.Input},
+	}, x.log, x.reg,
 		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { x.ready.Set(nil) }))
 	if err != nil {
 		return err
@@ -146,7 +155,7 @@ func (x *Transform) session(ctx context.Context, wait *retry.Backoff) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", errCommit, err)
 		}
-		if !committed { // the client goes back to what was committed
+		if !committed { // the client returns to the committed offsets
 			x.m.aborts.Inc()
 			if wait.Wait(ctx) != nil {
 				return errCommit
@@ -158,17 +167,23 @@ func (x *Transform) session(ctx context.Context, wait *retry.Backoff) error {
 	}
 }
 
-// commit gives a transaction time to end although the stage may be ending.
-func (x *Transform) commit(ctx context.Context, s *kgo.GroupTransactSession, out []*kgo.Record) (bool, error) {
+// commit commits a transaction. It gives the transaction time to end although the stage may be
+// ending.
+func (x *Transform) commit(
+	ctx context.Context, s *kgo.GroupTransactSession, out []*kgo.Record,
+) (bool, error) {
 	ctx, cancel := TransactionContext(ctx, x.tc.Drain)
 	defer cancel()
 	return Transact(ctx, s, out)
 }
 
-// apply transforms a poll, partition by partition at the same time, and returns what to publish in order of partitions.
+// apply transforms a poll, with its partitions in parallel. It returns the records to publish, in
+// order of partitions.
 func (x *Transform) apply(fetches kgo.Fetches) []*kgo.Record {
 	in := map[int32][]*kgo.Record{}
-	fetches.EachPartition(func(p kgo.FetchTopicPartition) { in[p.Partition] = append(in[p.Partition], p.Records...) })
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		in[p.Partition] = append(in[p.Partition], p.Records...)
+	})
 	parts := slices.Sorted(maps.Keys(in))
 	outs := make([][]*kgo.Record, len(parts))
 	var wg sync.WaitGroup
@@ -189,7 +204,8 @@ func (x *Transform) partition(recs []*kgo.Record) []*kgo.Record {
 			continue
 		}
 		if lost {
-			x.log.Warn("records were lost before this stage read them", "stage", x.tc.Stage, "topic", rec.Topic, "partition", rec.Partition, "lost", l)
+			x.log.Warn("records were lost before this stage read them",
+				"stage", x.tc.Stage, "topic", rec.Topic, "partition", rec.Partition, "lost", l)
 		}
 		from := len(out)
 		drop, err := x.one(rec, l, lost, func(o *kgo.Record) {
@@ -215,9 +231,11 @@ func (x *Transform) partition(recs []*kgo.Record) []*kgo.Record {
 	return out
 }
 
-// one transforms one record. A panic in this stateless code is about the record, never about the process: it is the one
-// recover in the tree.
-func (x *Transform) one(rec *kgo.Record, l Lost, lost bool, emit func(*kgo.Record)) (drop dropReason, err error) {
+// one transforms one record. It contains the only recover in the tree: a panic in this stateless
+// code concerns the record, not the process.
+func (x *Transform) one(
+	rec *kgo.Record, l Lost, lost bool, emit func(*kgo.Record),
+) (drop dropReason, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			drop, err = dropPanic, fmt.Errorf("panic: %v", r)

@@ -9,11 +9,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
-// windowKey begins the metadata of a commit that names a window.
+// windowKey is the prefix of a commit's metadata that name a window.
 const windowKey = "window="
 
-// WindowMetadata are the metadata of a commit by which a stage says that every window up to the one that began at start, seconds since
-// 1970, is closed and published; empty where start is negative.
+// WindowMetadata returns the metadata of a commit for a stage that has closed and published every
+// window up to the one that began at start, in seconds since 1970. It returns "" if start is
+// negative.
 func WindowMetadata(start int64) string {
 	if start < 0 {
 		return ""
@@ -21,7 +22,7 @@ func WindowMetadata(start int64) string {
 	return windowKey + strconv.FormatInt(start, 10)
 }
 
-// ParseWindow reads WindowMetadata; -1 where the metadata name no window.
+// ParseWindow is the inverse of WindowMetadata. It returns -1 if the metadata name no window.
 func ParseWindow(metadata string) (int64, error) {
 	v, ok := strings.CutPrefix(metadata, windowKey)
 	if !ok {
@@ -34,7 +35,8 @@ func ParseWindow(metadata string) (int64, error) {
 	return start, nil
 }
 
-// LastWindow asks for the newest window that a stage's commits on a topic name; -1 where they name none.
+// LastWindow returns the newest window in the metadata of a stage's commits on a topic, or -1 if
+// there is none.
 func LastWindow(ctx context.Context, adm *kadm.Client, cfg Config, stage, topic string) (int64, error) {
 	commits, err := committed(ctx, adm, cfg, stage, cfg.Topic(topic))
 	if err != nil {

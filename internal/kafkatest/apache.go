@@ -12,34 +12,36 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
-// logTail is how much of a broker's log is shown when a test fails, in octets.
+// logTail is the length of the part of a broker's log that a failed test shows, in octets.
 const logTail = 2 << 10
 
 // ApacheCluster is a real Apache Kafka that runs until the test ends.
 type ApacheCluster struct {
 	*apachekafka.Cluster
-	// Config reaches it; on a secure cluster as the administrator.
+	// Config connects to the cluster; to a secure one as the administrator.
 	Config kafka.Config
 
 	tb      testing.TB
 	brokers int
 }
 
-// Apache is the configuration of a real Apache Kafka of one broker that runs until the test ends.
+// Apache starts a real Apache Kafka of one broker that runs until the test ends, and returns its
+// configuration.
 func Apache(tb testing.TB) kafka.Config {
 	tb.Helper()
 	return StartApache(tb, 1).Config
 }
 
-// StartApache starts a real Apache Kafka of one broker or several on loopback and ends it with the test.
+// StartApache starts a real Apache Kafka of one or several brokers on loopback and ends it at the
+// end of the test.
 func StartApache(tb testing.TB, brokers int) *ApacheCluster {
 	tb.Helper()
 	return StartApacheWith(tb, apachekafka.Options{Brokers: brokers})
 }
 
-// StartApacheWith is StartApache with options; it chooses the folder, and the heap where none is given.
-// Where Java or Maven is missing the test is skipped by name. The first start on a machine fetches 45 MB
-// from Maven's repository.
+// StartApacheWith starts an Apache Kafka like StartApache, with options. It sets the folder, and
+// the heap if o has none. If Java or Maven is missing, it skips the test and names the missing
+// program. The first start on a machine downloads 45 MB from Maven's repository.
 func StartApacheWith(tb testing.TB, o apachekafka.Options) *ApacheCluster {
 	tb.Helper()
 	o.Dir = tb.TempDir()
@@ -72,10 +74,10 @@ func (c *ApacheCluster) KillAll() {
 	}
 }
 
-// StartAll starts the brokers that were killed, with what they hold, and waits until they answer.
+// StartAll starts the killed brokers with their data, and waits until they answer.
 func (c *ApacheCluster) StartAll() {
 	c.tb.Helper()
-	// Not with the test's context: that ends before the clean-up, which still needs the brokers.
+	// Do not use the test's context: it ends before the clean-up, which still needs the brokers.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.tb.Context()), 5*time.Minute)
 	defer cancel()
 	if err := c.StartKilled(ctx); err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
-// childEnv carries to a child process what it is to run and where.
+// childEnv is the environment variable with the function and the configuration of a child process.
 const childEnv = "DARKMAP_KAFKATEST_CHILD"
 
 type child struct {
@@ -27,8 +27,8 @@ type child struct {
 	Instance    string
 }
 
-// Child runs the named function if this process was started by Start, and reports whether it was: a TestMain calls it
-// first. It runs until the process is killed or told to end (SIGTERM).
+// Child runs the named function if Start started this process, and reports whether it did. A
+// TestMain calls it first. The function runs until the process is killed or receives SIGTERM.
 func Child(runs map[string]func(ctx context.Context, cfg kafka.Config, instance string) error) bool {
 	text, ok := os.LookupEnv(childEnv)
 	if !ok {
@@ -43,7 +43,7 @@ func Child(runs map[string]func(ctx context.Context, cfg kafka.Config, instance 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	if err := runs[c.Name](ctx, cfg.WithDataset(c.Dataset), c.Instance); err != nil {
-		_, _ = os.Stderr.WriteString(err.Error() + "\n") // there is nobody to tell
+		_, _ = os.Stderr.WriteString(err.Error() + "\n") // the only way to report it
 	}
 	return true
 }
@@ -55,15 +55,24 @@ type Process struct {
 	stderr *bytes.Buffer
 }
 
-// Start runs the named function of the test binary's Child in a process of its own, on the brokers of cfg.
+// Start runs the named function of the test binary's Child in a process of its own, on the brokers
+// of cfg.
 func Start(tb testing.TB, name string, cfg kafka.Config, instance string) *Process {
 	tb.Helper()
 	dataset := strings.TrimSuffix(strings.TrimPrefix(cfg.Topic(""), cfg.TopicPrefix), ".")
-	text, err := json.Marshal(child{Name: name, Brokers: cfg.Brokers, Credentials: cfg.Credentials(), Dataset: dataset, Partitions: cfg.Partitions, Instance: instance})
+	text, err := json.Marshal(child{
+		Name: name, Brokers: cfg.Brokers, Credentials: cfg.Credentials(),
+		Dataset: dataset, Partitions: cfg.Partitions, Instance: instance,
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &Process{t: tb, cmd: exec.CommandContext(context.WithoutCancel(tb.Context()), os.Args[0]), stderr: &bytes.Buffer{}} //nolint:gosec // the test binary itself
+	p := &Process{
+		t: tb,
+		cmd: exec.CommandContext( //nolint:gosec // the test binary itself
+			context.WithoutCancel(tb.Context()), os.Args[0]),
+		stderr: &bytes.Buffer{},
+	}
 	p.cmd.Env = append(os.Environ(), childEnv+"="+string(text))
 	p.cmd.Stderr = p.stderr
 	if err := p.cmd.Start(); err != nil {
@@ -76,13 +85,14 @@ func Start(tb testing.TB, name string, cfg kafka.Config, instance string) *Proce
 // Kill ends the process with SIGKILL, if it still runs.
 func (p *Process) Kill() { p.end(syscall.SIGKILL) }
 
-// Stop tells the process to end and waits.
+// Stop sends SIGTERM to the process and waits for its end.
 func (p *Process) Stop() { p.end(syscall.SIGTERM) }
 
-// Pause stops the process where it is (SIGSTOP), as a machine does that has no time for it; Resume lets it go on.
+// Pause stops the process at any point (SIGSTOP), as on a machine that has no time for it. Resume
+// continues it.
 func (p *Process) Pause() { p.signal(syscall.SIGSTOP) }
 
-// Resume is Pause's counterpart.
+// Resume continues the process after Pause (SIGCONT).
 func (p *Process) Resume() { p.signal(syscall.SIGCONT) }
 
 func (p *Process) signal(sig os.Signal) {

@@ -1,5 +1,6 @@
-// Package kafkatest stands in for a Kafka cluster in tests: the embedded broker in memory, the brokers that
-// TEST_KAFKA_BROKERS names, or a real Apache Kafka of one broker, fetched from Maven and started on loopback.
+// Package kafkatest provides a Kafka cluster for tests: the embedded broker in memory, the brokers
+// at TEST_KAFKA_BROKERS, or a real Apache Kafka of one broker, downloaded from Maven and started on
+// loopback.
 //
-// Everything it starts ends with the test, by process id.
+// Everything that the package starts ends with the test, by process id.
 package kafkatest

@@ -17,17 +17,19 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// Log is a test's logger: errors of clients, which tests provoke, are nobody's news.
+// Log returns a test's logger. It discards errors of clients, because tests provoke them.
 func Log() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// New returns the configuration of a cluster with all topics in it, of a dataset that no other test has: the brokers of
-// TEST_KAFKA_BROKERS, or else an embedded broker of the test's own, in memory.
+// New returns the configuration of a cluster with all topics of a dataset that belongs to this
+// test. The cluster consists of the brokers at TEST_KAFKA_BROKERS, or of an embedded broker in
+// memory for this test.
 func New(tb testing.TB, partitions int32) kafka.Config {
 	tb.Helper()
 	return start(tb, partitions, kafka.BrokerConfig{})
 }
 
-// Open is New with a broker that asks for no password, as the clusters of others may be.
+// Open returns a cluster like New, with a broker that requires no password, as an external cluster
+// may.
 func Open(tb testing.TB, partitions int32) kafka.Config {
 	tb.Helper()
 	return start(tb, partitions, kafka.BrokerConfig{Open: true})
@@ -52,15 +54,15 @@ func start(tb testing.TB, partitions int32, bc kafka.BrokerConfig) kafka.Config 
 	return Dataset(tb, b.Use(kafka.DefaultConfig()), partitions)
 }
 
-// Virtual starts a broker on a network of its own, for tests in virtual time (testing/synctest), with all topics in it. It ends with the
-// test, if not before.
+// Virtual starts a broker with all topics on a network of its own, for tests in virtual time
+// (testing/synctest). The broker ends with the test, if not before.
 func Virtual(tb testing.TB, partitions int32) (*kafka.Broker, kafka.Config) {
 	tb.Helper()
 	b, err := kafka.StartBroker(tb.Context(), kafka.BrokerConfig{Network: &kfake.VirtualNetwork{}})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { _ = b.Close() }) // it cannot fail
+	tb.Cleanup(func() { _ = b.Close() }) // never fails
 	cfg := b.Use(kafka.DefaultConfig())
 	cfg.Partitions = partitions
 	if _, err := kafka.Apply(tb.Context(), cfg, Log(), schemas.Topics); err != nil {
@@ -82,7 +84,8 @@ func Produce(tb testing.TB, cfg kafka.Config, topic, collector string, value []b
 	}
 }
 
-// Dataset creates the topics of a fresh dataset on the brokers of cfg, and removes them with the test.
+// Dataset creates the topics of a new dataset on the brokers of cfg, and removes them at the end of
+// the test.
 func Dataset(tb testing.TB, cfg kafka.Config, partitions int32) kafka.Config {
 	tb.Helper()
 	cfg = cfg.WithDataset("test-" + rand.Text())
@@ -100,7 +103,7 @@ func Dataset(tb testing.TB, cfg kafka.Config, partitions int32) kafka.Config {
 	return cfg
 }
 
-// Read returns the committed records of a topic as they are now; in order within each partition.
+// Read returns the present committed records of a topic, in order within each partition.
 func Read(tb testing.TB, cfg kafka.Config, topic string) []*kgo.Record {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), time.Minute)

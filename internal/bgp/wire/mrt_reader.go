@@ -28,7 +28,7 @@ type MRTError struct {
 	Number  uint64 // number of the record, as in MRTRecord
 	Offset  int64  // offset of the record
 	Skipped int64  // octets skipped, from Offset on
-	Err     error  // ErrTruncated, ErrBadLength, ErrUnsupported or an error of the underlying reader
+	Err     error  // ErrTruncated, ErrBadLength, ErrUnsupported or the reader's error
 }
 
 // Error describes the place and the fault.

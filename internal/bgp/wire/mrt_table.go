@@ -14,7 +14,7 @@ type MRTRoute struct {
 	PeerAddress netip.Addr
 	PeerASN     bgp.ASN
 	Originated  uint32 // Unix seconds
-	ASOctets    uint8  // width of AS numbers in AS_PATH: 2, or 4 in the subtypes of OpenBGPD and others
+	ASOctets    uint8  // of an AS number in AS_PATH: 2, or 4 in the subtypes of OpenBGPD and others
 	Attributes  []byte // a part of the record's body
 }
 

@@ -93,7 +93,7 @@ func (h *OpenBMP) names(b []byte) error {
 // BMPAddPath identifies a peer of a BMPSession whose received routes carry path identifiers.
 type BMPAddPath struct {
 	Address       netip.Addr `json:"a"`
-	ASN           bgp.ASN    `json:"n,omitempty"` // 0 if unknown: the entry is for all peers with the address
+	ASN           bgp.ASN    `json:"n,omitempty"` // 0: all peers with the address
 	Distinguisher uint64     `json:"d,omitempty"`
 	IPv4          bool       `json:"4,omitempty"`
 	IPv6          bool       `json:"6,omitempty"`

@@ -21,7 +21,7 @@ const MaxRISLiveMessage = 1 << 20
 const (
 	risMaxValues  = 200_000
 	risMaxDepth   = 32
-	risParserLife = 4 << 20 // replace the parser after as many octets, because it never frees memory
+	risParserLife = 4 << 20 // octets after which the parser is replaced: it never frees memory
 	risMaxNames   = 4096
 )
 

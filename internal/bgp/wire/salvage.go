@@ -218,7 +218,7 @@ func (s *salvage) attributes(b []byte, whole bool) {
 			d.malformed(code, "appears more than once", AttributeDiscard)
 			continue
 		case whole:
-			_ = d.attribute(code, value, s.o, false) // fails only for MP_REACH_NLRI and MP_UNREACH_NLRI
+			_ = d.attribute(code, value, s.o, false) // fails only for the MP attributes
 		}
 		if code < 64 {
 			d.list.seen |= 1 << code

@@ -27,8 +27,8 @@ const (
 	LaneClock Lane = "clock"
 )
 
-// RouteViewsLane returns the lane of a partition of a RouteViews topic: rv/<topic> for partition 0,
-// which is the only one of most topics, else rv/<topic>/<partition>.
+// RouteViewsLane returns the lane of a partition of a RouteViews topic. It is rv/<topic> for
+// partition 0, because RouteViews topics have no other partition, else rv/<topic>/<partition>.
 func RouteViewsLane(topic string, partition int32) Lane {
 	if partition == 0 {
 		return join(LaneKindRouteViews, topic)

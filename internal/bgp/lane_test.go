@@ -41,8 +41,8 @@ func TestParseLane(t *testing.T) {
 	}
 }
 
-// FuzzParseLane: a lane of a known kind is its kind and its name and nothing else. A table or fill
-// without a name may end in a slash.
+// FuzzParseLane: a lane of a known kind consists of its kind and its name. A table or fill without
+// a name may end in a slash.
 func FuzzParseLane(f *testing.F) {
 	for _, s := range []string{"", "live", "fill/1-1", "fill/", "table", "clock/", "clock/file/0a1b", "rv/t/2", "table//", "out/x"} {
 		f.Add(s)

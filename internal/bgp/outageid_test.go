@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// outageKey is what an outage's id is made of.
+// outageKey holds the arguments of an outage's id.
 type outageKey struct {
 	t      EntityType
 	code   string
@@ -56,8 +56,8 @@ func TestParseOutageID(t *testing.T) {
 	}
 }
 
-// FuzzOutageID: an id leads back to what it was made of, so no two are the same, and a URL's path
-// takes it as it is.
+// FuzzOutageID: parsing an id returns its arguments, so ids are unique. The path of a URL takes an
+// id without escapes.
 func FuzzOutageID(f *testing.F) {
 	for _, code := range []string{
 		"KP", "KP-01", "AS131279", "world", "192.0.2.0/24", "2001:db8::/32", "::/0", "::ffff:192.0.2.0/120", "2001:DB8::/32", "192.0.2.0 24",

@@ -10,7 +10,7 @@ import (
 
 func TestPrefixMatch(t *testing.T) {
 	t.Parallel()
-	// Per prefix: whether exact, more specific, less specific and overlapping match it.
+	// Per prefix: the modes that match it: exact, more specific, less specific and overlapping.
 	for want, prefixes := range map[string]map[string]string{
 		"192.0.2.0/24": {
 			"192.0.2.0/24": "emlo", "192.0.2.0/25": "mo", "192.0.2.255/32": "mo", "192.0.0.0/16": "lo", "0.0.0.0/0": "lo",

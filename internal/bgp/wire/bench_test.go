@@ -10,7 +10,7 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// realBodies returns the UPDATEs of one file, which all have 4-octet AS numbers and no ADD-PATH.
+// realBodies returns the UPDATEs of one file. They all have 4-octet AS numbers and no ADD-PATH.
 func realBodies(tb testing.TB) [][]byte {
 	tb.Helper()
 	var bodies [][]byte
@@ -23,7 +23,7 @@ func realBodies(tb testing.TB) [][]byte {
 	return bodies
 }
 
-// BenchmarkDecodeUpdate decodes a real UPDATE, ours and gobgp's in the same run.
+// BenchmarkDecodeUpdate decodes a real UPDATE with our decoder and with gobgp's in the same run.
 func BenchmarkDecodeUpdate(b *testing.B) {
 	bodies := realBodies(b)
 	octets := 0
@@ -61,7 +61,7 @@ func BenchmarkDecodeUpdate(b *testing.B) {
 	})
 }
 
-// TestDecoderDoesNotAllocate decodes real UPDATEs with a Decoder that has seen them before.
+// TestDecoderDoesNotAllocate decodes real UPDATEs with a Decoder that has decoded them before.
 func TestDecoderDoesNotAllocate(t *testing.T) {
 	bodies := realBodies(t)
 	var d wire.Decoder

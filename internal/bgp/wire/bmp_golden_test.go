@@ -22,10 +22,10 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// bmpView is what is compared of a BMP message: everything but families that darkmap does not decode.
+// bmpView is the compared form of a BMP message. It omits families that darkmap does not decode.
 type bmpView struct {
 	Type      string
-	Address   string // empty where it is 0.0.0.0: the Loc-RIB's, a router's own routes
+	Address   string // empty for 0.0.0.0: the Loc-RIB, routes of the router itself
 	ASN       uint32
 	RD        uint64
 	BGPID     string
@@ -37,10 +37,11 @@ type bmpView struct {
 	Withdrawn []string
 	Announced []string
 	Path      string
-	Body      string // of the other types
+	Body      string // for the other types
 }
 
-// bmpCaptures are the captures with a golden decode, and how many of its lines are errors of the tool that made it.
+// bmpCaptures lists the captures with a golden decode, and the number of its lines that are errors
+// of the tool that made it.
 var bmpCaptures = []struct {
 	name     string
 	messages int
@@ -77,8 +78,8 @@ func TestBMPGolden(t *testing.T) {
 	}
 }
 
-// mergeGolden plays the streams in the golden's order and counts the golden's errors. Within a stream the order is the
-// message's own.
+// mergeGolden plays the streams in the order of the golden decode and counts its errors. Within a
+// stream the order is that of the messages.
 func mergeGolden(t *testing.T, streams [][]bmpView, golden []goldenLine) (bad int) {
 	t.Helper()
 	for i, g := range golden {
@@ -100,8 +101,8 @@ func mergeGolden(t *testing.T, streams [][]bmpView, golden []goldenLine) (bad in
 	return bad
 }
 
-// The captures without a golden decode are compared with tshark's counts (MANIFEST.tsv). That of stats has none there: its
-// count was made apart from this code, by a script that walks the length fields.
+// TestBMPCounts compares the captures without a golden decode with tshark's counts (MANIFEST.tsv).
+// The count for stats is not from tshark: a separate script that walks the length fields made it.
 func TestBMPCounts(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -234,14 +235,15 @@ func viewOpen(raw []byte) string {
 	return fmt.Sprintf("[%d %d %d %s 4octet=%t addpath=%d]", o.Version, o.ASN, o.HoldTime, o.BGPID, o.FourOctetASN, len(o.AddPath))
 }
 
-// goldenLine is a line of a golden decode: a view, or the error of the tool that made it.
+// goldenLine is a line of a golden decode: a view, or an error of the tool that made it.
 type goldenLine struct {
 	view      bmpView
 	errorText string
 }
 
-// matches compares a golden line with our view. A line that is an error stands for the message that the error speaks of: an
-// OPEN with the BGP identifier 0.0.0.0, or a Route Monitoring whose AS_PATH has 2 octets where 4 should be.
+// matches compares a golden line with our view. An error line matches the message that caused the
+// error: an OPEN with the BGP identifier 0.0.0.0, or a Route Monitoring whose AS_PATH has 2 octets
+// instead of 4.
 func (g goldenLine) matches(v bmpView) bool {
 	switch {
 	case strings.Contains(g.errorText, "InvalidBgpId"):
@@ -364,7 +366,7 @@ func goldenPeer(t *testing.T, h object, v *bmpView) {
 	}
 }
 
-// goldenRD puts a route distinguisher together (RFC 4364 §4.2).
+// goldenRD builds a route distinguisher (RFC 4364 §4.2).
 func goldenRD(t *testing.T, rd object) uint64 {
 	t.Helper()
 	for kind, value := range rd {
@@ -405,7 +407,8 @@ func goldenOpen(message any) string {
 	return fmt.Sprintf("[%v %d %v %v 4octet=%t addpath=%d]", o["version"], uint32(asn), o["hold_time"], o["bgp_id"], four, paths)
 }
 
-// goldenUpdate takes IPv4 and IPv6 unicast, in our decoder's order: withdrawn, MP_UNREACH; NLRI, MP_REACH.
+// goldenUpdate extracts IPv4 and IPv6 unicast, in the order of our decoder: withdrawn, MP_UNREACH;
+// NLRI, MP_REACH.
 func goldenUpdate(t *testing.T, u object, v *bmpView) {
 	t.Helper()
 	add := func(dst *[]string, list any) {

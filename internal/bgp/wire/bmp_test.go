@@ -34,7 +34,7 @@ func bmpBytes(typ wire.BMPType, body []byte) []byte {
 	return append(append(b, byte(typ)), body...)
 }
 
-// perPeer is a per-peer header of 203.0.113.1, AS64496, followed by body.
+// perPeer returns a per-peer header of 203.0.113.1, AS64496, followed by body.
 func perPeer(typ wire.BMPPeerType, flags byte, distinguisher uint64, body []byte) []byte {
 	b := make([]byte, 42)
 	b[0], b[1] = byte(typ), flags
@@ -47,7 +47,8 @@ func perPeer(typ wire.BMPPeerType, flags byte, distinguisher uint64, body []byte
 	return append(b, body...)
 }
 
-// openBytes is an OPEN of AS64496 with the 4-octet AS capability and, unless mode is 0, ADD-PATH for IPv4 unicast.
+// openBytes returns an OPEN of AS64496 with the 4-octet AS capability and, unless mode is 0,
+// ADD-PATH for IPv4 unicast.
 func openBytes(mode wire.AddPathMode) []byte {
 	caps := bmpUnhex("4104" + "0000fbf0")
 	if mode != 0 {
@@ -64,7 +65,7 @@ func peerUpBytes(typ wire.BMPPeerType, distinguisher uint64, sent, received wire
 	return bmpBytes(wire.BMPPeerUp, perPeer(typ, 0, distinguisher, body))
 }
 
-// endOfRIB is the shortest UPDATE.
+// endOfRIB returns the shortest UPDATE.
 func endOfRIB() []byte { return bgpBytes(wire.MessageUpdate, make([]byte, 4)) }
 
 func monitoring(typ wire.BMPPeerType, flags byte, distinguisher uint64) []byte {
@@ -277,7 +278,7 @@ func TestBMPAllocations(t *testing.T) {
 	}
 }
 
-// monitoringStream is a Peer Up and 5,000 UPDATEs.
+// monitoringStream returns a Peer Up and 5,000 UPDATEs.
 func monitoringStream() []byte {
 	attributes := bmpUnhex("40010100" + "40020a" + "0202" + "0000fbf0" + "0000fbf1" + "400304cb007101" + "c00808fbf00001fbf00002")
 	body := binary.BigEndian.AppendUint16([]byte{0, 0}, uint16(len(attributes)))
@@ -307,7 +308,8 @@ func BenchmarkBMPRouteMonitoring(b *testing.B) {
 	}
 }
 
-// FuzzBMP reads a stream: nothing panics, every octet is accounted for, and a message is what the stream holds.
+// FuzzBMP reads a stream. Nothing panics, the messages and skipped octets add up to the stream, and
+// a message is a part of it.
 func FuzzBMP(f *testing.F) {
 	f.Add(monitoringStream()[:2000])
 	f.Add(append(peerUpBytes(0, 0, wire.AddPathBoth, wire.AddPathBoth), monitoring(0, 0x40, 0)...))
@@ -358,7 +360,8 @@ func FuzzBMP(f *testing.F) {
 	})
 }
 
-// TestBMPHeaderAlone: FRR (8.4) sends a header alone for an OPEN that it does not know any more; the peer is up, without ADD-PATH.
+// TestBMPHeaderAlone: FRR (8.4) sends a header alone for an OPEN that it no longer has. The peer is
+// up, without ADD-PATH.
 func TestBMPHeaderAlone(t *testing.T) {
 	t.Parallel()
 	body := append(make([]byte, 12), 203, 0, 113, 2, 0, 179, 0xc3, 0x50)
@@ -370,8 +373,8 @@ func TestBMPHeaderAlone(t *testing.T) {
 	}
 }
 
-// TestBMPSalvaged: a Peer Down forgets the peer whatever its reason, and so does a Peer Up whose OPENs cannot be read; of one with sound
-// OPENs the TLVs behind them matter less.
+// TestBMPSalvaged: a Peer Down removes the peer for any reason code, and so does a Peer Up with
+// unreadable OPENs. After sound OPENs, faulty TLVs do not reject a Peer Up.
 func TestBMPSalvaged(t *testing.T) {
 	t.Parallel()
 	up := peerUpBytes(0, 0, wire.AddPathBoth, wire.AddPathBoth)
@@ -401,7 +404,8 @@ func TestBMPSalvaged(t *testing.T) {
 	}
 }
 
-// TestBMPSameAddress: link-local addresses are the same on many links; also in what a later session restores, which may lack the AS.
+// TestBMPSameAddress: link-local addresses are the same on many links, also in a restored session,
+// whose peers may have no AS number.
 func TestBMPSameAddress(t *testing.T) {
 	t.Parallel()
 	of := func(asn byte, raw []byte) []byte {
@@ -423,7 +427,7 @@ func TestBMPSameAddress(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		s     *wire.BMPSession
-		other bool // whether the other peer is taken for the first
+		other bool // whether the other peer shares the state of the first
 	}{{"heard", &s, false}, {"restored", &later, false}, {"restored without its AS", &old, true}} {
 		first, other := decodeBMP(t, tc.s, of(1, monitoring(0, 0, 0))), decodeBMP(t, tc.s, of(2, monitoring(0, 0, 0)))
 		if !first.Options.AddPathIPv4 || other.Options.AddPathIPv4 != tc.other {
@@ -439,8 +443,8 @@ func TestBMPSameAddress(t *testing.T) {
 	}
 }
 
-// TestBMPLostUpdate: an UPDATE whose header cannot be read is passed on, no longer than a message can be, and Salvage says that any prefix
-// may have been in it.
+// TestBMPLostUpdate: the session passes on an UPDATE with an unreadable header, up to the length of
+// a message. Salvage reports that it may have contained any prefix.
 func TestBMPLostUpdate(t *testing.T) {
 	t.Parallel()
 	eor := endOfRIB()

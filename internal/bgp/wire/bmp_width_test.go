@@ -7,8 +7,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// TestBMPWidth: the OPENs of the Peer Up say how wide AS numbers are, the A flag where they do not, and the AS_PATH where only the other
-// width fits.
+// TestBMPWidth: the OPENs of the Peer Up determine the width of AS numbers. Without them the A flag
+// does, and the AS_PATH if only the other width fits.
 func TestBMPWidth(t *testing.T) {
 	t.Parallel()
 	const aFlag = 0x20
@@ -60,7 +60,7 @@ func TestBMPWidth(t *testing.T) {
 	}
 }
 
-// TestBMPCutUpdate: an UPDATE that the router cut is passed on.
+// TestBMPCutUpdate: the session passes on an UPDATE that the router cut.
 func TestBMPCutUpdate(t *testing.T) {
 	t.Parallel()
 	var s wire.BMPSession

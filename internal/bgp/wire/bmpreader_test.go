@@ -8,7 +8,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// TestBMPReaderGrow: a buffer asks before it grows for a large message, gives that back, and ends where it is refused.
+// TestBMPReaderGrow: the reader calls Grow before its buffer grows for a large message and when the
+// buffer shrinks. An error from Grow ends the reading.
 func TestBMPReaderGrow(t *testing.T) {
 	t.Parallel()
 	small, large := bmpBytes(wire.BMPInitiation, nil), bmpBytes(wire.BMPInitiation, make([]byte, 10_000))
@@ -42,7 +43,7 @@ func TestBMPReaderGrow(t *testing.T) {
 	}
 }
 
-// chunks is a reader of at most so many octets at once.
+// chunks is a reader that returns at most so many octets at once.
 type chunks struct {
 	b    []byte
 	most int

@@ -14,7 +14,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// attr builds a path attribute; the Extended Length flag decides how its length is written.
+// attr builds a path attribute. The Extended Length flag determines the encoding of its length.
 func attr(flags, code byte, value ...byte) []byte {
 	if flags&0x10 != 0 {
 		return append(binary.BigEndian.AppendUint16([]byte{flags, code}, uint16(len(value))), value...)
@@ -22,7 +22,7 @@ func attr(flags, code byte, value ...byte) []byte {
 	return append([]byte{flags, code, byte(len(value))}, value...)
 }
 
-// body builds an UPDATE's body.
+// body builds the body of an UPDATE.
 func body(withdrawn, nlri []byte, attributes ...[]byte) []byte {
 	all := slices.Concat(attributes...)
 	b := binary.BigEndian.AppendUint16(nil, uint16(len(withdrawn)))
@@ -46,7 +46,7 @@ var (
 	unreach6 = attr(0x80, 15, slices.Concat([]byte{0, 2, 1}, db8)...)
 )
 
-// show writes an update in a line: W and A with their prefixes, then what else there is.
+// show returns an update in one line: W and A with their prefixes, then the other fields.
 func show(u *wire.Update) string {
 	var parts []string
 	list := func(letter string, nlri []wire.NLRI, hops bool) {
@@ -142,7 +142,7 @@ func TestDecodeUpdate(t *testing.T) {
 		"MP withdrawals need nothing":  {body(nil, nil, unreach6), four, "W 2001:db8::/32"},
 		"extended length of one octet": {body(nil, net198, attr(0x50, 1, 0), path4, hop), four, "A 198.51.100.0/24 via 203.0.113.1; path 64496 64497"},
 	}
-	var d wire.Decoder // one for all: nothing of a message may survive in it
+	var d wire.Decoder // one decoder for all cases: no state of a message may survive in it
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			u, err := d.DecodeUpdate(tt.body, tt.o)
@@ -156,7 +156,7 @@ func TestDecodeUpdate(t *testing.T) {
 	}
 }
 
-// TestMalformedAttributes goes through RFC 7606 §3 and §7.
+// TestMalformedAttributes tests the faults of RFC 7606 §3 and §7.
 func TestMalformedAttributes(t *testing.T) {
 	t.Parallel()
 	const announced = "A 198.51.100.0/24 via 203.0.113.1; path 64496 64497; "
@@ -268,7 +268,8 @@ func TestWidthOfASNumbers(t *testing.T) {
 		"4":       {path4, 4, false},
 		"neither": {attr(0x40, 2, 9, 9, 9), 4, false},
 		"empty":   {attr(0x40, 2), 4, false},
-		// One sequence of 4-octet numbers 65538 and 0x02010003, or of the 2-octet numbers 1, 2 and 3.
+		// One sequence of 4-octet numbers 65538 and 0x02010003, or of the 2-octet numbers 1, 2 and
+		// 3.
 		"both": {attr(0x40, 2, 2, 2, 0, 1, 0, 2, 2, 1, 0, 3), 4, true},
 	}
 	var d wire.Decoder

@@ -28,7 +28,7 @@ func parsePrefixes(t *testing.T, all ...string) []netip.Prefix {
 	return out
 }
 
-// encoded are the attributes of the announcements that are encoded.
+// encoded holds the attributes of the encoded announcements.
 var encoded = wire.PlainAttributes{
 	Origin: 2, Path: []bgp.ASN{64496, 4200000000, 64499}, NextHop: netip.MustParseAddr("192.0.2.1"), NextHop6: netip.MustParseAddr("2001:db8::1"),
 	MED: 77, HasMED: true, Communities: []uint32{64496<<16 | 1, 64496<<16 | 2},
@@ -190,7 +190,7 @@ func TestAppendEndOfRIB(t *testing.T) {
 	}
 }
 
-// is reports whether a prefix is of the family.
+// is reports whether a prefix belongs to the family.
 func is(f bgp.Family) func(netip.Prefix) bool {
 	return func(p netip.Prefix) bool { return bgp.FamilyOf(p) == f }
 }

@@ -18,32 +18,34 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// allocated is how many octets the process has allocated since it began.
+// allocated returns the octets that the process has allocated since it began.
 func allocated() uint64 {
 	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(s)
 	return s[0].Value.Uint64()
 }
 
-// bounded runs f and fails where it allocated more than 256 octets for each of n octets of input, and 8 MiB.
+// bounded runs f and fails if f allocates more than 256 octets for each of n octets of input, plus
+// 8 MiB.
 func bounded(t *testing.T, n int, f func()) {
 	t.Helper()
 	before := allocated()
 	f()
-	// The fuzzing engine allocates in the same process meanwhile: the constant is its share.
+	// The fuzzing engine allocates in the same process meanwhile. The constant is its share.
 	if grown, limit := allocated()-before, uint64(256*n+8<<20); grown > limit {
 		t.Fatalf("%d octets of input made %d octets of allocations, want at most %d", n, grown, limit)
 	}
 }
 
-// hasMRT tells whether the real files are here, to begin with; without them the fuzzers have their own.
+// hasMRT reports whether the real files are present as seeds. Without them the fuzzers use their
+// own.
 func hasMRT(f *testing.F) bool {
 	f.Helper()
 	_, err := os.Stat(filepath.Join(datatest.Root(f), "..", "shared", "data", "mrt"))
 	return err == nil
 }
 
-// seeds adds the first UPDATEs of every real file, where they are.
+// seeds adds the first UPDATEs of every real file that is present.
 func seeds(f *testing.F, add func(body []byte, o wire.Options)) {
 	f.Helper()
 	if hasMRT(f) {
@@ -117,7 +119,8 @@ func FuzzDecodeUpdate(f *testing.F) {
 	})
 }
 
-// marksHold reports whether the marks of ADD-PATH decide how every field is read, by us and by everybody else.
+// marksHold reports whether the marks of ADD-PATH determine the reading of every field, by our
+// decoder and by others.
 func marksHold(u *wire.Update, o wire.Options) bool {
 	for _, n := range slices.Concat(u.Withdrawn, u.Announced) {
 		marked, least := o.AddPathIPv4, 8
@@ -131,7 +134,7 @@ func marksHold(u *wire.Update, o wire.Options) bool {
 	return true
 }
 
-// again encodes what was decoded, and decodes that: it has to be the same.
+// again encodes a decoded update and decodes the result, which must be the same.
 func again(t *testing.T, u *wire.Update, o wire.Options, want routes) {
 	t.Helper()
 	if u.Malformed != nil || len(u.Other) > 0 {
@@ -158,7 +161,7 @@ func again(t *testing.T, u *wire.Update, o wire.Options, want routes) {
 	}
 }
 
-// encode writes an update with 4-octet AS numbers.
+// encode encodes an update with 4-octet AS numbers.
 func encode(u *wire.Update, o wire.Options) []byte {
 	var plain [2][]byte // withdrawn, announced
 	var mp [2][3][]byte // by family
@@ -268,7 +271,8 @@ func FuzzMRT(f *testing.F) {
 	})
 }
 
-// readFuzzed reads every record and parses it; the octets of records, damages and padding add up to the file.
+// readFuzzed reads and parses every record. The octets of records, damage and padding add up to the
+// file.
 func readFuzzed(t *testing.T, file []byte) {
 	t.Helper()
 	r := wire.NewMRTReader(bytes.NewReader(file))

@@ -22,7 +22,7 @@ func segment(width int, kind byte, asns ...uint32) []byte {
 func seq2(asns ...uint32) []byte { return segment(2, 2, asns...) }
 func seq4(asns ...uint32) []byte { return segment(4, 2, asns...) }
 
-// TestAS4Merge goes through RFC 6793 §4.2.3.
+// TestAS4Merge tests the rules of RFC 6793 §4.2.3.
 func TestAS4Merge(t *testing.T) {
 	t.Parallel()
 	const trans = 23456

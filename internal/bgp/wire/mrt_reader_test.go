@@ -24,13 +24,13 @@ func record(seconds uint32, kind wire.MRTType, subtype uint16, body []byte) []by
 	return append(b, body...)
 }
 
-// bgp4mp is a BGP4MP message record of a peer AS64496 at 203.0.113.1.
+// bgp4mp returns a BGP4MP message record of a peer AS64496 at 203.0.113.1.
 func bgp4mp(seconds uint32, update []byte) []byte {
 	head := []byte{0, 0, 0xfb, 0xf0, 0, 0, 0xfb, 0xf1, 0, 0, 0, 1, 203, 0, 113, 1, 203, 0, 113, 2}
 	return record(seconds, wire.MRTBGP4MP, 4, append(head, message(wire.MessageUpdate, update)...))
 }
 
-// readAll reads to the end: the records' seconds since epoch, and the errors.
+// readAll reads to the end. It returns the seconds of the records since epoch, and the errors.
 func readAll(t *testing.T, r io.Reader) (seconds []int64, damages []*wire.MRTError) {
 	t.Helper()
 	m := wire.NewMRTReader(r)
@@ -128,8 +128,8 @@ func TestMRTReader(t *testing.T) {
 	}
 }
 
-// TestMRTReaderUnknownRow: many records of unknown kinds in a row are read in a time that grows with their number: with the square of it
-// these would take a quarter of an hour.
+// TestMRTReaderUnknownRow: the time to read many consecutive records of unknown kinds is linear in
+// their number. Quadratic time would be a quarter of an hour here.
 func TestMRTReaderUnknownRow(t *testing.T) {
 	t.Parallel()
 	const n = 300_000
@@ -159,7 +159,8 @@ func TestMRTReaderPadding(t *testing.T) {
 	}
 }
 
-// TestMRTReaderHole: more zeros in a row than padding has are a damage of that many octets; what follows is read.
+// TestMRTReaderHole: a longer run of zeros than padding counts as damage of that length. The
+// records behind it are read.
 func TestMRTReaderHole(t *testing.T) {
 	t.Parallel()
 	const hole = 64<<10 + 1
@@ -204,7 +205,7 @@ func TestMRTReaderEndsASilentReader(t *testing.T) {
 	}
 }
 
-// endless claims ever larger records and brings zeros.
+// endless announces ever larger records and returns zeros.
 type endless struct {
 	head []byte
 	left int
@@ -222,7 +223,8 @@ func (e *endless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestMRTReaderHeap reads hostile streams and looks at the heap: at most 4 of the largest records and 64 MiB.
+// TestMRTReaderHeap reads hostile streams and checks the heap: at most 4 of the largest records and
+// 64 MiB.
 func TestMRTReaderHeap(t *testing.T) {
 	largest := record(epoch, wire.MRTTableDumpV2, 2, nil)
 	binary.BigEndian.PutUint32(largest[8:], wire.MaxMRTRecord)

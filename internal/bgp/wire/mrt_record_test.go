@@ -12,7 +12,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// describe parses a record with the parser of its class and says what it holds.
+// describe parses a record with the parser of its class and returns its content in words.
 func describe(rec *wire.MRTRecord) (string, error) {
 	switch rec.Class() {
 	case wire.MRTMessageRecord:

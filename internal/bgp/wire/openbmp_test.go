@@ -130,7 +130,7 @@ func TestStripFirstAS(t *testing.T) {
 	}
 }
 
-// TestStripPrepended puts an AS before the path of every real UPDATE, and takes it away again.
+// TestStripPrepended prepends an AS to the path of every real UPDATE, and strips it again.
 func TestStripPrepended(t *testing.T) {
 	t.Parallel()
 	const own = 64511
@@ -169,7 +169,7 @@ func TestStripPrepended(t *testing.T) {
 	}
 }
 
-// soundAttributes tells whether the list of attributes can be walked.
+// soundAttributes reports whether the list of attributes can be walked.
 func soundAttributes(body []byte) bool {
 	at := 2 + int(binary.BigEndian.Uint16(body))
 	b := body[at+2 : at+2+int(binary.BigEndian.Uint16(body[at:]))]
@@ -255,7 +255,7 @@ func FuzzStripFirstAS(f *testing.F) {
 	})
 }
 
-// flat lists a path's ASes.
+// flat returns the ASes of a path.
 func flat(p bgp.ASPath) []bgp.ASN {
 	out := []bgp.ASN{}
 	for _, s := range p {

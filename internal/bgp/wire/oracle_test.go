@@ -21,14 +21,14 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// routes is what two decoders have to agree on.
+// routes is the result on which two decoders must agree.
 type routes struct {
 	Withdrawn, Announced                                             []string
 	Path, Origin, NextHop, MPNextHop, MED, LocalPref, Aggregator, AG string
 	Communities, Large                                               string
 }
 
-// ours shows an update of our own.
+// ours converts an update of our decoder.
 func ours(u *wire.Update) routes {
 	var r routes
 	for _, n := range u.Withdrawn {
@@ -56,7 +56,7 @@ func ours(u *wire.Update) routes {
 	r.Communities = fmt.Sprint(append([]uint32{}, a.Communities...))
 	large := [][3]uint32{}
 	for _, c := range a.LargeCommunities {
-		if !slices.Contains(large, c) { // gobgp drops what is there twice (RFC 8092 §3)
+		if !slices.Contains(large, c) { // gobgp drops duplicates (RFC 8092 §3)
 			large = append(large, c)
 		}
 	}
@@ -183,7 +183,7 @@ func mrtFiles(tb testing.TB) []string {
 	return files
 }
 
-// openMRT opens and unpacks one.
+// openMRT opens and decompresses an MRT file.
 func openMRT(tb testing.TB, path string) io.Reader {
 	tb.Helper()
 	f, err := os.Open(path)
@@ -230,7 +230,8 @@ func realUpdates(tb testing.TB, path string, f func(number uint64, body []byte, 
 	}
 }
 
-// withIDs is how to read an UPDATE of which we found that it carries path identifiers: bird_bgp and bird6_bgp do not mark them.
+// withIDs returns the options for an UPDATE that we found to carry path identifiers. bird_bgp and
+// bird6_bgp do not mark them.
 func withIDs(u *wire.Update, o wire.Options) wire.Options {
 	for _, n := range slices.Concat(u.Withdrawn, u.Announced) {
 		o.AddPathIPv4 = o.AddPathIPv4 || n.PathID != 0 && n.Prefix.Addr().Is4()
@@ -239,7 +240,7 @@ func withIDs(u *wire.Update, o wire.Options) wire.Options {
 	return o
 }
 
-// TestAgreesWithGoBGP decodes every UPDATE of the shared data with both.
+// TestAgreesWithGoBGP decodes every UPDATE of the shared data with both decoders.
 func TestAgreesWithGoBGP(t *testing.T) {
 	t.Parallel()
 	for _, path := range mrtFiles(t) {

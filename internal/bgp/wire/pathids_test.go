@@ -9,7 +9,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// TestPathIdentifiersAgainstTheMark: the octets of NLRI decide whether they carry path identifiers, where they can.
+// TestPathIdentifiersAgainstTheMark: the octets of NLRI decide where they can whether NLRI carry
+// path identifiers.
 func TestPathIdentifiersAgainstTheMark(t *testing.T) {
 	t.Parallel()
 	marked := wire.Options{ASOctets: 4, AddPathIPv4: true, AddPathIPv6: true}
@@ -52,8 +53,8 @@ func TestPathIdentifiersAgainstTheMark(t *testing.T) {
 	}
 }
 
-// TestNoPathIdentifiersWithoutEvidence: a field of which one length is wrong is not read with path identifiers, though it is sound so; the
-// withdrawals in front of the fault count.
+// TestNoPathIdentifiersWithoutEvidence: the decoder does not read a field with one wrong length
+// with path identifiers, although it is sound with them. The withdrawals before the fault count.
 func TestNoPathIdentifiersWithoutEvidence(t *testing.T) {
 	t.Parallel()
 	v6 := func(n byte) []byte { return []byte{32, 0x20, 1, 0xd, n} }

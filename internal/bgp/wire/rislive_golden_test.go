@@ -17,7 +17,7 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// risView is what RIS Live's JSON says of an UPDATE.
+// risView is an UPDATE in the form of RIS Live's JSON.
 type risView struct {
 	Withdrawn, Announced []string // sorted, each once
 	Path, Origin         string
@@ -27,12 +27,13 @@ type risView struct {
 	Communities          []uint32
 }
 
-// risDifferences are the lines whose JSON differs from raw, by file; the reasons stand in the feed's own history.
+// risDifferences lists, by file, the lines whose JSON differs from raw. The history of the feed has
+// the reasons.
 var risDifferences = map[string]map[int]string{
 	"morrowc-1k-msgs": {258: "the JSON path lacks the AS_SET {27738} that raw has"},
 }
 
-// risTwoOctets are the lines whose raw has 2-octet AS_PATHs.
+// risTwoOctets lists the lines whose raw has 2-octet AS_PATHs.
 var risTwoOctets = map[string][]int{"morrowc-1k-msgs": {34, 60}}
 
 var risFiles = []struct {
@@ -65,7 +66,8 @@ func risLines(tb testing.TB, name string) [][]byte {
 	return slices.DeleteFunc(bytes.Split(b, []byte("\n")), func(l []byte) bool { return len(bytes.TrimSpace(l)) == 0 })
 }
 
-// Every field of the JSON equals what its raw decodes to, and what our own encoding of the fields decodes to.
+// TestRISLiveFiles: every field of the JSON equals the decoded raw, and our decoded encoding of the
+// fields.
 func TestRISLiveFiles(t *testing.T) {
 	t.Parallel()
 	for _, tc := range risFiles {
@@ -101,7 +103,7 @@ func TestRISLiveFiles(t *testing.T) {
 	}
 }
 
-// compareRIS compares an UPDATE from raw, the JSON, and the JSON encoded by us.
+// compareRIS compares an UPDATE from raw, the JSON, and our encoding of the JSON.
 func compareRIS(t *testing.T, file string, number int, line []byte, m *wire.RISLiveMessage) {
 	t.Helper()
 	want := jsonView(t, line)
@@ -194,7 +196,7 @@ func rawView(t *testing.T, m *wire.RISLiveMessage) risView {
 	return v
 }
 
-// jsonView reads the JSON by itself, with the standard library.
+// jsonView reads the JSON with the standard library.
 func jsonView(t *testing.T, line []byte) risView {
 	t.Helper()
 	var o struct {

@@ -14,7 +14,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// risMessage is a ris_message of 203.0.113.1, AS64496, with further fields.
+// risMessage returns a ris_message of 203.0.113.1, AS64496, with further fields.
 func risMessage(typ, fields string) []byte {
 	if fields != "" {
 		fields = "," + fields
@@ -43,7 +43,7 @@ func TestRISLiveKinds(t *testing.T) {
 		{string(risMessage("STATE", `"state":"connected"`)), wire.RISLiveMessage{Kind: wire.RISState, State: bgp.OpenSent}},
 		{string(risMessage("KEEPALIVE", "")), wire.RISLiveMessage{Kind: wire.RISKeepalive}},
 		{string(risMessage("WHATEVER", "")), wire.RISLiveMessage{Kind: wire.RISUnknown, Text: "WHATEVER"}},
-		// An End-of-RIB, of which family is not said.
+		// An End-of-RIB. The JSON does not contain its family.
 		{string(risMessage("UPDATE", "")), wire.RISLiveMessage{Kind: wire.RISUnknown, Text: "an UPDATE without prefixes and without raw"}},
 		{string(risMessage("KEEPALIVE", `"direction":"sent"`)), wire.RISLiveMessage{Kind: wire.RISKeepalive, Sent: true}},
 	} {
@@ -148,7 +148,7 @@ func describeRIS(t *testing.T, m *wire.RISLiveMessage) string {
 	return s
 }
 
-// The width of AS numbers is that which parses; where both do, the JSON path decides.
+// The width of AS numbers is the one that parses. If both do, the JSON path decides.
 func TestRISLivePathWidth(t *testing.T) {
 	t.Parallel()
 	// One segment of two 4-octet numbers, or of two 2-octet numbers and another of one.
@@ -184,7 +184,7 @@ func TestRISLivePathWidth(t *testing.T) {
 	}
 }
 
-// Where raw cannot be used the fields are, and it is said.
+// If raw is unusable, the decoder uses the other fields and reports the fault.
 func TestRISLiveDamagedRaw(t *testing.T) {
 	t.Parallel()
 	notification := bgpBytes(wire.MessageNotification, []byte{6, 5, 1, 2})
@@ -220,7 +220,8 @@ func TestRISLiveDamagedRaw(t *testing.T) {
 	}
 }
 
-// TestRISLiveLost: of an UPDATE that neither raw nor the other fields tell, what there is of raw is handed out, or a header.
+// TestRISLiveLost: if neither raw nor the other fields are readable, the decoder returns the
+// readable octets of raw, or a header.
 func TestRISLiveLost(t *testing.T) {
 	t.Parallel()
 	announce := func(s string) string {
@@ -296,8 +297,8 @@ func BenchmarkRISLive(b *testing.B) {
 	}
 }
 
-// FuzzRISLive: nothing panics, and what is decoded is a whole BGP message, or stands for a lost UPDATE, the same with a decoder that has
-// a past.
+// FuzzRISLive: nothing panics. A decoded message is a whole BGP message or represents a lost
+// UPDATE. A decoder with earlier messages returns the same.
 func FuzzRISLive(f *testing.F) {
 	f.Add(risMessage("UPDATE", rawField(endOfRIB())))
 	f.Add(risMessage("UPDATE", `"path":[64496,[64498,64499]],"origin":"igp","med":1,"aggregator":"64499:198.51.100.1","community":[[64496,1]],`+

@@ -10,12 +10,12 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// escaped makes the JSON parser read a frame that the quick way would have taken.
+// escaped makes the JSON parser read a frame that the quick decoder would accept.
 func escaped(line []byte) []byte {
 	return bytes.Replace(line, []byte(`"ris_message"`), []byte(`"ris\u005fmessage"`), 1)
 }
 
-// TestScanRISLive: what is found by scanning is what the JSON parser finds.
+// TestScanRISLive: scanning finds the same fields as the JSON parser.
 func TestScanRISLive(t *testing.T) {
 	t.Parallel()
 	var quick, slow wire.RISLiveDecoder
@@ -45,7 +45,8 @@ func TestScanRISLive(t *testing.T) {
 	}
 }
 
-// TestRISLiveTie: an AS_PATH that parses with either width is read as the JSON path says, AS_TRANS being any large number.
+// TestRISLiveTie: the JSON path decides the width of an AS_PATH that parses with both. AS_TRANS
+// matches any large number.
 func TestRISLiveTie(t *testing.T) {
 	t.Parallel()
 	body := []byte{0, 0, 0, 20, 0x40, 1, 1, 0, 0x40, 2, 10, 2, 2, 0xfb, 0xf0, 0xfb, 0xf1, 1, 1, 0x5b, 0xa0, 0x40, 3, 0, 24, 198, 51, 100}
@@ -63,7 +64,7 @@ func TestRISLiveTie(t *testing.T) {
 	}
 }
 
-// TestScanRISLiveRefuses: a frame that is cut or no message is never taken for one.
+// TestScanRISLiveRefuses: the scanner never accepts a cut frame or one that is no message.
 func TestScanRISLiveRefuses(t *testing.T) {
 	t.Parallel()
 	whole := risMessage("UPDATE", `"path":[1,[2,3]],"x":{"a\"}":"}"},`+rawField(bytes.Repeat([]byte{0xff}, 23)))

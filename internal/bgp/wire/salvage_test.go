@@ -12,7 +12,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// showSalvaged is show, with what is not known.
+// showSalvaged returns the text of show and the unknown parts.
 func showSalvaged(u *wire.Update) string {
 	var parts []string
 	if s := show(u); s != "" {
@@ -27,10 +27,11 @@ func showSalvaged(u *wire.Update) string {
 	return strings.Join(parts, "; ")
 }
 
-// update is a whole UPDATE, marker included.
+// update returns a whole UPDATE with its marker.
 func update(b []byte) []byte { return wire.AppendMessage(nil, wire.MessageUpdate, b) }
 
-// TestSalvageOfACutUpdate cuts messages everywhere: what stands whole in front counts.
+// TestSalvageOfACutUpdate cuts messages at every octet. The parts that are whole before the cut
+// count.
 func TestSalvageOfACutUpdate(t *testing.T) {
 	t.Parallel()
 	two := slices.Concat(net192, net198)
@@ -78,7 +79,7 @@ func TestSalvageOfACutUpdate(t *testing.T) {
 	}
 }
 
-// TestSalvageOfAMalformedUpdate: prefixes that can be told are unknown, else all of the family is.
+// TestSalvageOfAMalformedUpdate: readable prefixes are unknown, else the whole family is.
 func TestSalvageOfAMalformedUpdate(t *testing.T) {
 	t.Parallel()
 	bad := []byte{33, 198, 51, 100, 0, 0}
@@ -119,7 +120,8 @@ func TestSalvageOfAMalformedUpdate(t *testing.T) {
 	}
 }
 
-// FuzzSalvage cuts UPDATEs: the withdrawals of the cut message are the first of the whole one's.
+// FuzzSalvage cuts UPDATEs. The withdrawals of the cut message are the first ones of the whole
+// message.
 func FuzzSalvage(f *testing.F) {
 	seeds(f, func(body []byte, o wire.Options) { f.Add(body, flags(o), uint16(len(body)/2)) })
 	f.Fuzz(func(t *testing.T, body []byte, flags byte, keep uint16) {

@@ -14,7 +14,8 @@ type failing struct{ io.Reader }
 
 func (failing) Close() error { return nil }
 
-// TestAnswer: an error behind the output is an error and not output, at any size of reads.
+// TestAnswer: Read returns an error behind the output as an error, not as output, for any size of
+// reads.
 func TestAnswer(t *testing.T) {
 	t.Parallel()
 	const (

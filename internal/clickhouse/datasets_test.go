@@ -12,8 +12,8 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 )
 
-// TestDatasets follows datasets from their claim over their end to their drop, beside one that was collected, and looks at them in a
-// store that an older version has made.
+// TestDatasets follows datasets from the claim through the completion to the drop, beside a dataset
+// of live data. It also reads them in a store of an older version.
 func TestDatasets(t *testing.T) {
 	t.Parallel()
 	ctx, s := t.Context(), clickhousetest.Server(t)

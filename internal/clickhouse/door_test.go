@@ -57,7 +57,7 @@ func openDoorTo(t *testing.T, s clickhouse.Server) (addr string) {
 	return d.Address().Address
 }
 
-// knock sends one request; edit changes it first.
+// knock sends one request. edit changes the request first.
 func knock(t *testing.T, method, addr, query string, edit func(*http.Request)) (status int, header http.Header, body string) {
 	t.Helper()
 	status, header, body, err := tryKnock(t.Context(), method, addr, query, edit)
@@ -67,7 +67,7 @@ func knock(t *testing.T, method, addr, query string, edit func(*http.Request)) (
 	return status, header, body
 }
 
-// tryKnock is knock for other goroutines than the test's.
+// tryKnock is a knock for goroutines other than the test's.
 func tryKnock(ctx context.Context, method, addr, query string, edit func(*http.Request)) (status int, header http.Header, body string, err error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+addr+"/?"+query, nil)
 	if err != nil {
@@ -89,8 +89,9 @@ func tryKnock(ctx context.Context, method, addr, query string, edit func(*http.R
 	return resp.StatusCode, resp.Header, string(b), nil
 }
 
-// TestDoor: who knows the user and the password reads, as the engine's reader; pages of other origins, other names of this machine
-// and everybody else are refused, and nothing that a client sends makes it somebody else.
+// TestDoor: a client with the user and the password reads as the engine's reader. The door rejects
+// pages of other origins, other names of this machine and all other clients. No request can select
+// another user.
 func TestDoor(t *testing.T) {
 	t.Parallel()
 	addr, s := openDoor(t)
@@ -145,7 +146,8 @@ func TestDoor(t *testing.T) {
 	}
 }
 
-// TestDoorForDriver: clickhouse-go over HTTP, as Grafana's plugin uses it, with and without compression.
+// TestDoorForDriver uses the door through clickhouse-go over HTTP, as Grafana's plugin does, with
+// and without compression.
 func TestDoorForDriver(t *testing.T) {
 	t.Parallel()
 	addr, s := openDoor(t)
@@ -169,7 +171,8 @@ func TestDoorForDriver(t *testing.T) {
 	}
 }
 
-// TestDoorStreams: what a statement returns comes while it runs, a failure half way shows, and a client that leaves ends its statement.
+// TestDoorStreams: output of a statement arrives while it runs, a failure in the middle is
+// reported, and a client that disconnects ends its statement.
 func TestDoorStreams(t *testing.T) {
 	t.Parallel()
 	addr, s := openDoor(t)
@@ -204,7 +207,7 @@ func TestDoorStreams(t *testing.T) {
 	}
 }
 
-// TestDoorIsBounded: more connections than slots wait, and get their turn.
+// TestDoorIsBounded: connections beyond the limit wait and are served later.
 func TestDoorIsBounded(t *testing.T) {
 	t.Parallel()
 	addr, _ := openDoor(t)
@@ -249,7 +252,8 @@ func TestDoorIsBounded(t *testing.T) {
 	}
 }
 
-// TestDoorDoesNotWaitForStrangers: a refused request whose body does not come loses its connection.
+// TestDoorDoesNotWaitForStrangers: the door closes the connection of a rejected request whose body
+// does not arrive.
 func TestDoorDoesNotWaitForStrangers(t *testing.T) {
 	t.Parallel()
 	addr := openDoorTo(t, clickhouse.Server{Embedded: true, Confined: true, Socket: filepath.Join(t.TempDir(), "none"), Reader: &clickhouse.Login{User: "reader"}})
@@ -283,7 +287,7 @@ func TestDoorDoesNotWaitForStrangers(t *testing.T) {
 	}
 }
 
-// TestDoorNeedsLandlock: where the kernel does not keep the engine from files there is no door.
+// TestDoorNeedsLandlock: no door opens if the kernel does not deny the engine access to files.
 func TestDoorNeedsLandlock(t *testing.T) {
 	t.Parallel()
 	_, err := clickhouse.OpenDoor(t.Context(), clickhouse.DoorConfig{Listen: "127.0.0.1:0", User: "x"}, clickhouse.Server{Embedded: true}, slog.New(slog.DiscardHandler))
@@ -292,7 +296,7 @@ func TestDoorNeedsLandlock(t *testing.T) {
 	}
 }
 
-// TestDoorConfig: only a loopback address with a user and a password is a door.
+// TestDoorConfig: a door needs a loopback address, a user and a password.
 func TestDoorConfig(t *testing.T) {
 	t.Parallel()
 	password := config.Secret{Env: "X"}

@@ -10,8 +10,9 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// throughObjects asserts that no dictionary and no table that the user makes reads or writes a file, a program, another server or
-// tables that are closed to the user. The server makes some of them: then their use is refused.
+// throughObjects asserts that no dictionary and no table that the user makes reads or writes a
+// file, a program, another server or tables that are closed to the user. The server permits making
+// some of them, but rejects their use.
 func throughObjects(t *testing.T, server clickhouse.Server, secret string) {
 	t.Helper()
 	var asked atomic.Int64

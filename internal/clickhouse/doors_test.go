@@ -20,7 +20,7 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// answer returns the beginning of what the server answers, or its refusal.
+// answer returns the beginning of the server's answer, or its rejection.
 func answer(t *testing.T, s clickhouse.Server, sql string) (string, error) {
 	t.Helper()
 	body, err := s.HTTP(t.Context(), clickhouse.Query{SQL: sql})
@@ -32,7 +32,7 @@ func answer(t *testing.T, s clickhouse.Server, sql string) (string, error) {
 	return string(b), err
 }
 
-// networks are those that an engine may be in.
+// networks lists the possible networks of an engine.
 var networks = []network{{"own network", false}, {"shared network", true}}
 
 type network struct {
@@ -51,7 +51,7 @@ func (n network) start(t *testing.T) (e *clickhouse.Engine, dir string) {
 	return e, dir
 }
 
-// listeners are the ports on which the process listens in its network.
+// listeners returns the ports on which the process listens in its network.
 func listeners(t *testing.T, pid int) []string {
 	t.Helper()
 	var ports []string
@@ -86,8 +86,8 @@ func hasSocket(pid int, inode string) bool {
 	return false
 }
 
-// TestOnePort: the server listens on its HTTP port and on no other, and from outside nobody reaches
-// that where it has a network of its own.
+// TestOnePort: the server listens on its HTTP port and on no other. If it has a network of its own,
+// the port is not reachable from outside.
 func TestOnePort(t *testing.T) {
 	t.Parallel()
 	for _, n := range networks {
@@ -105,8 +105,8 @@ func TestOnePort(t *testing.T) {
 	}
 }
 
-// TestPortWithoutKey: who reaches the port gets 404 to everything, and no header that lets a page
-// of another origin read it.
+// TestPortWithoutKey: a client without the key gets 404 for every request, and no header that
+// permits a page of another origin to read it.
 func TestPortWithoutKey(t *testing.T) {
 	t.Parallel()
 	e := clickhousetest.Start(t, clickhouse.EngineConfig{Dir: t.TempDir(), SharedNetwork: true})
@@ -147,7 +147,7 @@ func TestPortWithoutKey(t *testing.T) {
 	}
 }
 
-// TestDefaultUserIsClosed: with the key, too, the users without a password are none.
+// TestDefaultUserIsClosed: even with the key, the server accepts no user without a password.
 func TestDefaultUserIsClosed(t *testing.T) {
 	t.Parallel()
 	for _, n := range networks {
@@ -184,7 +184,7 @@ func TestDefaultUserIsClosed(t *testing.T) {
 	}
 }
 
-// TestFilesAreClosed: neither user reads or writes files but through tables.
+// TestFilesAreClosed: neither user reads or writes files except through tables.
 func TestFilesAreClosed(t *testing.T) {
 	t.Parallel()
 	for _, n := range networks {
@@ -226,7 +226,7 @@ func TestFilesAreClosed(t *testing.T) {
 	}
 }
 
-// TestReader reads tables, and changes neither them nor its limits.
+// TestReader: the reader reads tables, but cannot change them or its limits.
 func TestReader(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
@@ -268,7 +268,7 @@ func TestReader(t *testing.T) {
 	}
 }
 
-// TestLongPath: the path of the socket may be longer than the kernel lets the path of a socket be.
+// TestLongPath: the path of the socket may exceed the kernel's limit for such paths.
 func TestLongPath(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), strings.Repeat("long/", 30))
@@ -277,10 +277,11 @@ func TestLongPath(t *testing.T) {
 	}
 }
 
-// strangerEnv makes the test's program one of another user, that asks an engine through its socket.
+// strangerEnv makes the test's program act as another user, who queries an engine through its
+// socket.
 const strangerEnv = "CLICKHOUSE_TEST_STRANGER"
 
-// stranger connects to the socket and says what it is given.
+// stranger connects to the socket and prints the answer.
 func stranger(socket string) {
 	conn, err := net.DialTimeout("unix", socket, 5*time.Second)
 	if err != nil {
@@ -293,8 +294,8 @@ func stranger(socket string) {
 	_ = conn.Close()
 }
 
-// TestOtherUser: another user does not get through the folder, and gets no answer when it is opened
-// to him.
+// TestOtherUser: another user cannot pass the folder, and gets no answer even if the folder is
+// opened.
 func TestOtherUser(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -304,7 +305,7 @@ func TestOtherUser(t *testing.T) {
 		t.Run(n.name, func(t *testing.T) {
 			t.Parallel()
 			e, dir := n.start(t)
-			self := filepath.Join(t.TempDir(), "stranger") // where another user may run it
+			self := filepath.Join(t.TempDir(), "stranger") // a place where another user may run it
 			if b, err := os.ReadFile("/proc/self/exe"); err != nil || os.WriteFile(self, b, 0o755) != nil {
 				t.Fatal("copying the test's program:", err)
 			}
@@ -319,7 +320,7 @@ func TestOtherUser(t *testing.T) {
 				}
 				return string(out)
 			}
-			for parent := dir; parent != filepath.Dir(parent); parent = filepath.Dir(parent) { // those above t.TempDir
+			for parent := dir; parent != filepath.Dir(parent); parent = filepath.Dir(parent) { // the folders above t.TempDir
 				if info, err := os.Stat(parent); err == nil && parent != dir && info.Mode().Perm()&0o005 != 0o005 && strings.HasPrefix(parent, filepath.Dir(filepath.Dir(dir))) {
 					if err := os.Chmod(parent, 0o755); err != nil {
 						t.Fatal(err)

@@ -116,7 +116,8 @@ func TestEngineWaitsForPredecessor(t *testing.T) {
 	}
 }
 
-// TestSecrets: neither the key nor a password shows in text, on the command line, or in a file that is left.
+// TestSecrets: neither the key nor a password appears in text, on the command line, or in a
+// remaining file.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	e := clickhousetest.StartIn(t, t.TempDir())

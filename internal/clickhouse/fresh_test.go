@@ -16,7 +16,7 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// firstOnly is the first of this program's migrations.
+// firstOnly contains the first of this program's migrations.
 func firstOnly(t *testing.T) fstest.MapFS {
 	t.Helper()
 	b, err := schemas.ClickHouse.ReadFile("clickhouse/0001_schema.sql")
@@ -26,13 +26,14 @@ func firstOnly(t *testing.T) fstest.MapFS {
 	return fstest.MapFS{"clickhouse/0001_schema.sql": {Data: b}}
 }
 
-// tablesOf are the tables with rows of a database, without those of the schema's records.
+// tablesOf returns the tables with rows of a database, without those of the schema's records.
 func tablesOf(t *testing.T, conn driver.Conn, database string) []string {
 	t.Helper()
 	return list(t, conn, "SELECT name FROM system.tables WHERE database = ? AND engine LIKE '%MergeTree' AND NOT startsWith(name, 'schema_') ORDER BY name", database)
 }
 
-// rowsOfDays fills every table of a database after the first migration: random rows from a seed, which came within three days.
+// rowsOfDays fills every table of a database after the first migration with random rows from a
+// seed. They arrived within three days.
 func rowsOfDays(t *testing.T, conn driver.Conn, database string) {
 	t.Helper()
 	base := time.Now().UTC().Truncate(24 * time.Hour).Unix()
@@ -60,7 +61,7 @@ func rowsOfDays(t *testing.T, conn driver.Conn, database string) {
 	}
 }
 
-// copyRows copies what is in the tables of one database into those of another.
+// copyRows copies the rows of all tables from one database to another.
 func copyRows(t *testing.T, conn driver.Conn, from, to string) {
 	t.Helper()
 	for _, table := range tablesOf(t, conn, from) {
@@ -69,7 +70,7 @@ func copyRows(t *testing.T, conn driver.Conn, from, to string) {
 	}
 }
 
-// contents are the number of rows of every table, each once, and a hash of them.
+// contents returns the number of rows of every table under FINAL, and a hash of them.
 func contents(t *testing.T, conn driver.Conn, database string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -79,8 +80,9 @@ func contents(t *testing.T, conn driver.Conn, database string) map[string]string
 	return all
 }
 
-// TestFreshIsMigrated takes a store of the first migration with rows to the last one, interrupted again and again, and compares it with a
-// fresh store into which the same rows were inserted afterwards: structure and content are the same.
+// TestFreshIsMigrated migrates a store with rows from the first migration to the last one, with
+// repeated interruptions. It compares the result with a new store into which the same rows were
+// inserted afterwards: structure and content are the same.
 func TestFreshIsMigrated(t *testing.T) {
 	t.Parallel()
 	rows := clickhousetest.StartIn(t, t.TempDir()+"/clickhouse").Server()

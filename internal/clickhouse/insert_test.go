@@ -18,7 +18,7 @@ import (
 	"github.com/darkmap/darkmap/internal/waittest"
 )
 
-// block is n rows for the table that insertInto makes.
+// block returns n rows for the table that insertInto makes.
 func block(n int) proto.Input {
 	var number proto.ColUInt64
 	name := new(proto.ColStr).LowCardinality()
@@ -29,8 +29,8 @@ func block(n int) proto.Input {
 	return proto.Input{{Name: "number", Data: &number}, {Name: "a name", Data: name}}
 }
 
-// bothWays are an embedded engine and a configured server, with a database and a table t each, by
-// name.
+// bothWays returns an embedded engine and a configured server by name, each with a database and a
+// table t.
 func bothWays(t *testing.T) map[string]clickhouse.Server {
 	t.Helper()
 	ways := map[string]clickhouse.Server{}
@@ -50,7 +50,7 @@ func bothWays(t *testing.T) map[string]clickhouse.Server {
 	return ways
 }
 
-// TestInsert: each block is one part of the table, whichever way it goes.
+// TestInsert: each block is one part of the table, over either protocol.
 func TestInsert(t *testing.T) {
 	t.Parallel()
 	for name, s := range bothWays(t) {
@@ -78,8 +78,7 @@ func TestInsert(t *testing.T) {
 	}
 }
 
-// TestInsertErrors: a refusal has its code, whichever way the block went, and the next insert
-// works.
+// TestInsertErrors: a rejection has its code over either protocol, and the next insert works.
 func TestInsertErrors(t *testing.T) {
 	t.Parallel()
 	for name, s := range bothWays(t) {
@@ -125,7 +124,7 @@ func TestInsertErrors(t *testing.T) {
 	}
 }
 
-// TestCutInsert: of a block that is cut short nothing is in the table, wherever the cut is.
+// TestCutInsert: the table gets no row of a truncated block, wherever the cut is.
 func TestCutInsert(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.StartIn(t, t.TempDir()).Server()
@@ -149,7 +148,7 @@ func TestCutInsert(t *testing.T) {
 		}
 		_ = in.Close()
 	}
-	// A cut insert may still be running: it ends when it is killed.
+	// A cut insert may still be running. Kill it.
 	if _, err := answer(t, s, "KILL QUERY WHERE startsWith(query_id, 'cut/') SYNC"); err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +157,8 @@ func TestCutInsert(t *testing.T) {
 	}
 }
 
-// TestKillStalledInsert: an insert whose client sends no more can be killed, and waited for.
+// TestKillStalledInsert: an insert whose client stops sending can be killed, and the kill waits for
+// its end.
 func TestKillStalledInsert(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.StartIn(t, t.TempDir()).Server()
@@ -202,8 +202,8 @@ func TestKillStalledInsert(t *testing.T) {
 	}
 }
 
-// TestReaderThatLeaves: a statement whose reader has gone ends soon, although it would give rows
-// for ever.
+// TestReaderThatLeaves: a statement with endless output ends soon after its reader has
+// disconnected.
 func TestReaderThatLeaves(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.StartIn(t, t.TempDir()).Server()

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestLockEndsWithClose: also while a copy of the file is open, as in a child that is just being forked.
+// TestLockEndsWithClose: Close unlocks even while a copy of the file is open, as in a child that is
+// just being forked.
 func TestLockEndsWithClose(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lock")

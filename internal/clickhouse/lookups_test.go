@@ -13,7 +13,7 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 )
 
-// ases are n ASes from 64496 on whose names begin with the snapshot's.
+// ases returns n ASes from 64496 on. Their names begin with that of the snapshot.
 func ases(snapshot string, n int, simulated bool) clickhouse.Lookups {
 	return clickhouse.Lookups{ASes: clickhouse.Lookup[clickhouse.LookupAS]{Snapshot: snapshot, Simulated: simulated, Rows: func(yield func(clickhouse.LookupAS) bool) {
 		for i := range n {
@@ -24,13 +24,13 @@ func ases(snapshot string, n int, simulated bool) clickhouse.Lookups {
 	}}}
 }
 
-// lookupStore is a migrated database whose tables lookup_* are filled.
+// lookupStore is a migrated database with filled tables lookup_*.
 type lookupStore struct {
 	t      *testing.T
 	server clickhouse.Server
 }
 
-// fill fills, and compares what FillLookups says of that.
+// fill fills the tables, and compares the result of FillLookups with want.
 func (l lookupStore) fill(want clickhouse.Lookups, filled ...string) {
 	l.t.Helper()
 	got, err := clickhouse.FillLookups(l.t.Context(), l.server, "test", want, nil)
@@ -43,7 +43,7 @@ func (l lookupStore) fill(want clickhouse.Lookups, filled ...string) {
 	}
 }
 
-// shows asks as the reader.
+// shows compares the answer to a query of the reader.
 func (l lookupStore) shows(sql, want string) {
 	l.t.Helper()
 	got, err := answer(l.t, l.server.AsReader(), strings.ReplaceAll(sql, "darkmap.", l.server.Database+"."))
@@ -57,7 +57,8 @@ const (
 	stored = "SELECT arraySort(groupUniqArray(snapshot)), count() FROM darkmap.lookup_ases"
 )
 
-// TestFillLookups: a fill replaces the rows of the one before as a whole, also beside another process; the dictionaries show it at once.
+// TestFillLookups: a fill replaces all rows of the previous one, also beside another process. The
+// dictionaries show it at once.
 func TestFillLookups(t *testing.T) {
 	t.Parallel()
 	l := lookupStore{t, clickhousetest.Server(t)}
@@ -67,13 +68,13 @@ func TestFillLookups(t *testing.T) {
 	l.shows(nameOf, "demo0")
 	l.fill(ases("a", 70_000, false), "table lookup_ases was filled: 70000 rows") // in two blocks
 	l.fill(ases("a", 70_000, false))
-	l.fill(ases("demo", 3, true)) // what is made up replaces nothing real
+	l.fill(ases("demo", 3, true)) // made-up rows replace no real ones
 	l.shows(nameOf, "a0")
 	l.shows(stored, "['a']\t70000")
 	l.fill(ases("b", 2, false), "table lookup_ases was filled: 2 rows")
 	l.shows(nameOf, "b0")
 	l.shows(stored, "['b']\t2")
-	l.shows("SELECT dictGet('darkmap.as_info', 'name', 64498)", "") // only the older one had it
+	l.shows("SELECT dictGet('darkmap.as_info', 'name', 64498)", "") // only the older snapshot had it
 	l.interrupted()
 	l.twoProcesses()
 	l.fill(clickhouse.Lookups{
@@ -85,7 +86,8 @@ func TestFillLookups(t *testing.T) {
 	l.shows("SELECT dictGet('darkmap.prefix_info', 'country', toIPv6('2001:db8::1')), dictGet('darkmap.prefix_info', 'origin', toIPv4('192.0.2.7'))", "KP\t64501")
 }
 
-// interrupted ends a fill after a block: the rows of snapshot b stay, and the next fill of the same snapshot leaves nothing of the half.
+// interrupted ends a fill after a block. The rows of snapshot b stay, and the next fill of the same
+// snapshot removes the partial rows.
 func (l lookupStore) interrupted() {
 	l.t.Helper()
 	ctx, cancel := context.WithCancel(l.t.Context())
@@ -110,7 +112,7 @@ func (l lookupStore) interrupted() {
 	l.shows(stored, "['c']\t2")
 }
 
-// twoProcesses fills two snapshots at once: one of them is left, whole.
+// twoProcesses fills two snapshots at once. One of them remains, whole.
 func (l lookupStore) twoProcesses() {
 	l.t.Helper()
 	var both sync.WaitGroup
@@ -126,7 +128,7 @@ func (l lookupStore) twoProcesses() {
 	l.shows("SELECT dictGet('darkmap.as_info', 'name', 64496) = any(name) FROM darkmap.lookup_ases WHERE asn = 64496", "1")
 }
 
-// TestLookupsOnCluster: what a fill says to a cluster can be parsed.
+// TestLookupsOnCluster: the server can parse the statements of a fill for a cluster.
 func TestLookupsOnCluster(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)

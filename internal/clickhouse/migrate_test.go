@@ -119,7 +119,7 @@ func TestMigrationsForCluster(t *testing.T) {
 	}
 }
 
-// parses: the server reads every statement as it is rendered for a cluster.
+// parses asserts that the server parses every statement as it is rendered for a cluster.
 func parses(t *testing.T, conn driver.Conn) {
 	t.Helper()
 	cluster := clickhouse.Server{Database: "d", Cluster: "c", User: "u"}
@@ -137,7 +137,7 @@ func parses(t *testing.T, conn driver.Conn) {
 	}
 }
 
-// The current state of an outage is one row, with FINAL and without.
+// The current state of an outage is one row, with and without FINAL.
 func TestOutagesHaveNoDuplicates(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)

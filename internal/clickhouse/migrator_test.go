@@ -20,7 +20,7 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 )
 
-// runnerEnv makes the test's program a runner of migrations on the server that it describes.
+// runnerEnv makes the test's program run migrations on the server that the variable describes.
 const runnerEnv = "DARKMAP_TEST_MIGRATE"
 
 // runner applies the slow migrations of testdata.
@@ -37,7 +37,7 @@ func runner(server string) error {
 	return err
 }
 
-// said collects what a Migrator says.
+// said collects the messages of a Migrator.
 type said struct {
 	mu    sync.Mutex
 	lines []string
@@ -55,7 +55,7 @@ func (s *said) String() string {
 	return strings.Join(s.lines, "\n")
 }
 
-// waitFor looks every 20 ms until ok, for half a minute.
+// waitFor checks ok every 20 ms for half a minute.
 func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -70,8 +70,9 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// TestKilledRunner kills a process in the midst of a copy, by the partition: status and dry run say how far it is, and the next runner
-// goes on at once after what is recorded. It also waits for a process that lives, and says for whom.
+// TestKilledRunner kills a process in the middle of a copy by partition. Status and dry run show
+// its progress, and the next runner continues at once after the recorded statements. It also waits
+// for a living process, and names it.
 func TestKilledRunner(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
@@ -167,7 +168,8 @@ func TestKilledRunner(t *testing.T) {
 	testFill(t, conn, s, files)
 }
 
-// testFill: a materialized view that is gone, is another one, or whose table is gone, is made again, and the table has every row.
+// testFill: if a materialized view is missing or different, or its table is missing, Migrate makes
+// it again, and the table has every row.
 func testFill(t *testing.T, conn driver.Conn, s clickhouse.Server, files fs.FS) {
 	t.Helper()
 	db := s.Database + "."
@@ -177,7 +179,7 @@ func testFill(t *testing.T, conn driver.Conn, s clickhouse.Server, files fs.FS) 
 		{"DROP VIEW " + db + "letters_to_letters_by_offset SYNC", "DROP TABLE " + db + "letters_by_offset SYNC"},
 	} {
 		must(t, conn, by...)
-		if i != 1 { // a view without its table refuses rows
+		if i != 1 { // a view without its table rejects rows
 			must(t, conn, fmt.Sprintf("INSERT INTO %sletters (dataset, topic, offset, appended_at) VALUES ('t', 'late', %d, now())", db, 100_000+i))
 		}
 		got, err := clickhouse.MigrateFrom(t.Context(), s, files)
@@ -191,7 +193,7 @@ func testFill(t *testing.T, conn driver.Conn, s clickhouse.Server, files fs.FS) 
 	}
 }
 
-// TestOneRunner: of many that claim the schema at once, one at a time has it.
+// TestOneRunner: of many runners that claim the schema at once, only one at a time holds it.
 func TestOneRunner(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
@@ -223,7 +225,8 @@ func TestOneRunner(t *testing.T) {
 		t.Errorf("%d runners had the schema at once", most.Load())
 	}
 
-	// A claim of another machine that is not renewed ends with its time; a generation whose row was never finished is passed over.
+	// A claim of another machine that is not renewed expires. A generation whose row was never
+	// finished is skipped.
 	generation := one[uint64](t, conn, "SELECT max(generation) FROM "+s.Database+".schema_lock")
 	must(t, conn, fmt.Sprintf("INSERT INTO %s.schema_lock (generation, token, owner, machine, until) SETTINGS insert_deduplication_token = '%d' VALUES (%d, 'x', 'another', 'another', now64(3) + 2)", s.Database, generation+1, generation+1))
 	began := time.Now()
@@ -232,7 +235,7 @@ func TestOneRunner(t *testing.T) {
 	if err != nil || time.Since(began) < time.Second || !strings.Contains(words.String(), "waiting: another has been") {
 		t.Fatalf("got %v after %v, and %q", err, time.Since(began), &words)
 	}
-	// One who claims it in spite of that ends the work of the holder.
+	// A runner that claims the schema in spite of that ends the work of the holder.
 	must(t, conn, fmt.Sprintf("INSERT INTO %s.schema_lock (generation, token, owner, machine, until) SELECT max(generation) + 1, 'y', 'thief', 'another', now64(3) FROM %s.schema_lock", s.Database, s.Database))
 	<-lost.Done()
 	if err := context.Cause(lost); err == nil || !strings.Contains(err.Error(), "could not be renewed") {
@@ -243,7 +246,8 @@ func TestOneRunner(t *testing.T) {
 	}
 }
 
-// TestRetention: tables keep rows for as long as is configured, and what a person has added to a time to live stays.
+// TestRetention: tables keep rows for the configured time, and an operator's addition to a time to
+// live remains.
 func TestRetention(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
@@ -292,7 +296,7 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-// further are the migrations of withFurther; slow ones take a second for each partition.
+// further holds the migrations of withFurther. The slow ones take a second for each partition.
 func further(slow bool) (fstest.MapFS, error) {
 	files, err := furtherFiles()
 	if slow {

@@ -14,8 +14,8 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 )
 
-// oldStore makes the tables of s anew with the first of the migrations from before the column epoch, and puts a row of each of two
-// epochs into three tables, which differ in nothing else.
+// oldStore recreates the tables of s with the first of the migrations from before the column epoch.
+// It inserts into three tables a row of each of two epochs that differ in nothing else.
 func oldStore(t *testing.T, conn driver.Conn, s clickhouse.Server, steps int) {
 	t.Helper()
 	must(t, conn, "DROP DATABASE "+s.Database+" SYNC", "CREATE DATABASE "+s.Database,
@@ -46,7 +46,7 @@ func oldStore(t *testing.T, conn driver.Conn, s clickhouse.Server, steps int) {
 	}
 }
 
-// routesOf is the table of route changes after so many of the old migrations.
+// routesOf returns the table of route changes after the given number of old migrations.
 func routesOf(steps int) string {
 	if steps < 3 {
 		return "route_changes"
@@ -54,8 +54,9 @@ func routesOf(steps int) string {
 	return "route_change_log"
 }
 
-// TestOldForm: a database that the migrations from before the column epoch made, all of them or the first, is refused with what was
-// found and the way out. No row is lost, and rows of two epochs stay two under FINAL.
+// TestOldForm: Migrate rejects a database that all or the first of the migrations from before the
+// column epoch made. The error names the findings and the remedy. No row is lost, and rows of two
+// epochs stay two under FINAL.
 func TestOldForm(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
@@ -100,14 +101,15 @@ func TestOldForm(t *testing.T) {
 		}
 	}
 
-	// What was dropped, or was never finished, does not hide it.
+	// Dropped or unfinished parts do not hide the old form.
 	must(t, conn, "TRUNCATE TABLE "+s.Database+".schema_migrations")
 	if _, err := clickhouse.Migrate(t.Context(), s); !errors.Is(err, clickhouse.ErrOldForm) {
 		t.Errorf("without recorded migrations: got %v, want ErrOldForm", err)
 	}
 }
 
-// TestOwnColumnSession: a column session that a person has added to a table of this program's form is theirs.
+// TestOwnColumnSession: a column session that an operator added to a table of the present form
+// belongs to the operator.
 func TestOwnColumnSession(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)

@@ -24,8 +24,8 @@ import (
 // guardEnv makes TestOwnerOnlyGuard the guard of TestOwnerOnly.
 const guardEnv = "CLICKHOUSE_TEST_GUARD"
 
-// TestOwnerOnlyGuard accepts as many clients as the variable says, and answers whether they are let
-// in.
+// TestOwnerOnlyGuard accepts as many clients as the variable contains, and answers whether each is
+// admitted.
 func TestOwnerOnlyGuard(t *testing.T) {
 	t.Parallel()
 	clients, err := strconv.Atoi(os.Getenv(guardEnv))
@@ -50,7 +50,7 @@ func TestOwnerOnlyGuard(t *testing.T) {
 	}
 }
 
-// answerTo returns what the socket answers a client of the user uid.
+// answerTo returns the answer of the socket to a client of the user uid.
 func answerTo(t *testing.T, uid int, socket string) string {
 	t.Helper()
 	var answer []byte
@@ -75,7 +75,7 @@ func answerTo(t *testing.T, uid int, socket string) string {
 	return string(answer)
 }
 
-// TestOwnerOnly: in a user namespace, too, the owner is let in and others are not, although the
+// TestOwnerOnly: also in a user namespace, the owner is admitted and others are not, although the
 // socket is open to all.
 func TestOwnerOnly(t *testing.T) {
 	t.Parallel()

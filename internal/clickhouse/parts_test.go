@@ -10,7 +10,8 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 )
 
-// TestSetAside: the server starts without a damaged part, which is listed once with its table, place and rows; the other rows are there.
+// TestSetAside: the server starts without a damaged part. SetAsideParts lists the part once with
+// its table, place and rows. The other rows are in the table.
 func TestSetAside(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

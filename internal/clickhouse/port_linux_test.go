@@ -50,7 +50,8 @@ func listenAs(t *testing.T, uid int) (l net.Listener, port string) {
 	return r.l, port
 }
 
-// TestListensHere: a listener of this user counts, and neither another user's nor a closed one.
+// TestListensHere: a listener of this user counts. A listener of another user, or a closed one,
+// does not.
 func TestListensHere(t *testing.T) {
 	t.Parallel()
 	l, port := listenAs(t, os.Geteuid())
@@ -69,8 +70,8 @@ func TestListensHere(t *testing.T) {
 	}
 }
 
-// TestPortTaken: where another user took the port before the server, the engine does not start, says
-// why, and connects nobody to that user's program.
+// TestPortTaken: if another user took the port before the server, the engine does not start,
+// reports the reason, and connects no client to that user's program.
 func TestPortTaken(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {

@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// startRelay runs one on a socket towards a listener of the test, and waits for its end.
+// startRelay runs a relay on a socket towards a listener of the test, and waits for its end.
 func startRelay(t *testing.T, allowed func(*net.UnixConn) error) (socket string, server net.Listener) {
 	t.Helper()
 	return startRelayTo(t, allowed, func() (bool, error) { return true, nil }, func(l net.Listener) net.Listener { return l })
 }
 
-// startRelayTo is startRelay with a server that may not listen, and a listener that may fail.
+// startRelayTo starts a relay whose server may not listen and whose listener may fail.
 func startRelayTo(t *testing.T, allowed func(*net.UnixConn) error, served func() (bool, error), on func(net.Listener) net.Listener) (socket string, server net.Listener) {
 	t.Helper()
 	server, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -48,9 +48,8 @@ func startRelayTo(t *testing.T, allowed func(*net.UnixConn) error, served func()
 
 func anyone(*net.UnixConn) error { return nil }
 
-// TestRelayNeverResets: the server sees the end of what a client sends, and never a reset, although
-// the client leaves answers unread, is passed on or was given the connection, and closes both ends
-// or is killed.
+// TestRelayNeverResets: the server sees the end of a client's data, and never a reset. The client
+// leaves answers unread, is relayed or was given the connection, and closes both ends or is killed.
 func TestRelayNeverResets(t *testing.T) {
 	t.Parallel()
 	ways := map[string]func(socket string) (net.Conn, error){
@@ -99,7 +98,7 @@ func TestRelayNeverResets(t *testing.T) {
 	}
 }
 
-// TestRelayPassesOn what both send, and each one's end.
+// TestRelayPassesOn: the relay copies the data of both ends, and the end of each.
 func TestRelayPassesOn(t *testing.T) {
 	t.Parallel()
 	socket, server := startRelay(t, anyone)
@@ -137,7 +136,8 @@ func TestRelayPassesOn(t *testing.T) {
 	serving.Wait()
 }
 
-// TestRelayRefuses those who are not allowed, with words, and connects them to nothing.
+// TestRelayRefuses: the relay rejects clients that are not allowed, with the reason, and connects
+// them to nothing.
 func TestRelayRefuses(t *testing.T) {
 	t.Parallel()
 	socket, server := startRelay(t, func(*net.UnixConn) error { return errors.New("not you") })
@@ -161,10 +161,10 @@ func TestRelayRefuses(t *testing.T) {
 	}
 }
 
-// failingListener fails to accept so many times.
+// failingListener fails to accept a given number of times.
 type failingListener struct {
 	net.Listener
-	left int // used by Accept alone
+	left int // used only by Accept
 }
 
 func (l *failingListener) Accept() (net.Conn, error) {
@@ -175,7 +175,7 @@ func (l *failingListener) Accept() (net.Conn, error) {
 	return l.Listener.Accept()
 }
 
-// TestRelayAcceptsAgain after more failures than it has slots.
+// TestRelayAcceptsAgain: the relay accepts again after more failures than it has slots.
 func TestRelayAcceptsAgain(t *testing.T) {
 	t.Parallel()
 	socket, server := startRelayTo(t, anyone, func() (bool, error) { return true, nil }, func(l net.Listener) net.Listener {
@@ -193,8 +193,8 @@ func TestRelayAcceptsAgain(t *testing.T) {
 	_ = conn.Close()
 }
 
-// TestRelayWaitsForItsServer: until the server listens no client is connected to what does, and
-// after that the relay does not ask again.
+// TestRelayWaitsForItsServer: until the server listens, the relay connects no client to another
+// listener. After that the relay does not check again.
 func TestRelayWaitsForItsServer(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32

@@ -28,9 +28,11 @@ var (
 	replicated = regexp.MustCompile(`ENGINE = Replicated`)
 )
 
-// TestTwoReplicas makes the replicated tables on two engines that share the ZooKeeper at TEST_ZOOKEEPER_ADDR, the way in which ON CLUSTER
-// does: without the clause, with one UUID for both. Both register, and a replica with another structure is refused. The engine has no
-// port for replicas to fetch parts from each other, so its tables stay read-only: that rows are copied is not shown.
+// TestTwoReplicas makes the replicated tables on two engines that share the ZooKeeper at
+// TEST_ZOOKEEPER_ADDR. It does so as ON CLUSTER does: without the clause, with one UUID for both.
+// Both register, and a replica with another structure is rejected. The engine has no port for
+// replicas to fetch parts from each other, so its tables stay read-only: the test does not show
+// that rows are copied.
 func TestTwoReplicas(t *testing.T) {
 	t.Parallel()
 	host, port, err := net.SplitHostPort(os.Getenv("TEST_ZOOKEEPER_ADDR"))

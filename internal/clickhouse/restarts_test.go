@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestRestarts doubles the interval from 0.2 s, draws the wait around it, of at most 30 s, and begins again after a minute
-// of service.
+// TestRestarts: the interval begins at 0.2 s and doubles up to 30 s, the wait is drawn around it,
+// and after a minute of service the interval begins again.
 func TestRestarts(t *testing.T) {
 	t.Parallel()
 	r := newRestarts()
@@ -38,7 +38,7 @@ func TestRestarts(t *testing.T) {
 	}
 }
 
-// TestWarnShared: a child without a network of its own is warned of, with the reason.
+// TestWarnShared: the log warns of a child without a network of its own, with the reason.
 func TestWarnShared(t *testing.T) {
 	t.Parallel()
 	var logged bytes.Buffer

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 )
 
-// DescribeSchema describes the database of s the way that schema.json does.
+// DescribeSchema describes the database of s in the form of schema.json.
 func DescribeSchema(ctx context.Context, s Server) ([]byte, error) {
 	conn, err := Open(ctx, s)
 	if err != nil {
@@ -22,12 +22,12 @@ func DescribeSchema(ctx context.Context, s Server) ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-// MigrateFrom is Migrate with other migrations.
+// MigrateFrom runs Migrate with other migrations.
 func MigrateFrom(ctx context.Context, s Server, files fs.FS) (Migrated, error) {
 	return MigratorOf(Migrator{Server: s}, files).Migrate(ctx)
 }
 
-// MigratorOf is m with other migrations.
+// MigratorOf returns m with other migrations.
 func MigratorOf(m Migrator, files fs.FS) Migrator {
 	m.files = files
 	return m
@@ -36,7 +36,7 @@ func MigratorOf(m Migrator, files fs.FS) Migrator {
 // MigrationsIn renders other migrations.
 var MigrationsIn = migrationsIn
 
-// RecordStatement records that statement number n of a step has passed for a partition.
+// RecordStatement records that statement number n of a step has completed for a partition.
 func RecordStatement(ctx context.Context, s Server, m Migration, n int, partition string) error {
 	conn, err := Open(ctx, s)
 	if err != nil {
@@ -46,7 +46,7 @@ func RecordStatement(ctx context.Context, s Server, m Migration, n int, partitio
 	return s.recordProgress(ctx, conn, progressKey{m.Version, uint32(n), partition}, m.Statements[n-1].hash(), "test", 0)
 }
 
-// Lock claims the schema as a runner does. The function gives it back.
+// Lock claims the schema as a runner does. The returned function releases it.
 func Lock(ctx context.Context, s Server, program string, say func(string)) (context.Context, func() error, error) {
 	conn, err := Open(ctx, s)
 	if err != nil {
@@ -59,7 +59,7 @@ func Lock(ctx context.Context, s Server, program string, say func(string)) (cont
 	return locked, func() error { return errors.Join(l.release(ctx), conn.Close()) }, nil
 }
 
-// OwnStatements make the tables of records.
+// OwnStatements returns the statements that make the tables of records.
 func OwnStatements(s Server) []Statement {
 	var all []Statement
 	for _, sql := range s.ownTables() {

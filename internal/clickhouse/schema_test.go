@@ -49,7 +49,8 @@ func list(t *testing.T, conn driver.Conn, sql string, args ...any) []string {
 	return all
 }
 
-// TestSchemaIsDescribed: the description for servers without a scratch database is what the migrations make.
+// TestSchemaIsDescribed: the description for servers without a scratch database is the result of
+// the migrations.
 func TestSchemaIsDescribed(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
@@ -74,14 +75,15 @@ func TestSchemaIsDescribed(t *testing.T) {
 	}
 }
 
-// drop is something that a person removes by hand. The server refuses some of those that it may do perhaps.
+// drop is a part that an operator removes by hand. If perhaps is set, the server may reject the
+// removal.
 type drop struct {
 	what, sql string
 	perhaps   bool
 }
 
-// droppable are, by round: each index and projection, each computed column and some of the others; each view, materialized view and
-// dictionary; each table.
+// droppable returns the parts to drop by round: each index and projection, each computed column and
+// some other columns; each view, materialized view and dictionary; each table.
 func droppable(t *testing.T, conn driver.Conn, s clickhouse.Server) map[string][]drop {
 	t.Helper()
 	all := map[string][]drop{}
@@ -120,8 +122,8 @@ func droppable(t *testing.T, conn driver.Conn, s clickhouse.Server) map[string][
 	return all
 }
 
-// TestSchemaIsMadeAgain drops parts of the schema by hand, many at a time. Migrate makes each again and says so, whatever the
-// migrations are.
+// TestSchemaIsMadeAgain drops parts of the schema by hand, many at a time. Migrate makes each of
+// them again and reports it, for any migrations.
 func TestSchemaIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
@@ -132,7 +134,7 @@ func TestSchemaIsMadeAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	rounds := droppable(t, conn, s)
-	// A dictionary does not keep its table from being dropped.
+	// A dictionary does not prevent the drop of its table.
 	anyway := driverclickhouse.Context(t.Context(), driverclickhouse.WithSettings(driverclickhouse.Settings{"check_table_dependencies": 0}))
 	for _, round := range []string{"extras", "computed", "columns", "views", "tables"} {
 		var gone []string
@@ -167,7 +169,8 @@ func TestSchemaIsMadeAgain(t *testing.T) {
 	}
 }
 
-// TestSchemaIsPutBack changes what is there: what can be mended is mended with every row kept, the rest ends with ErrSchema and words.
+// TestSchemaIsPutBack changes the schema. Migrate repairs the changes where every row is kept. For
+// the others it returns ErrSchema with words.
 func TestSchemaIsPutBack(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
@@ -175,7 +178,7 @@ func TestSchemaIsPutBack(t *testing.T) {
 	must(t, conn, fmt.Sprintf("INSERT INTO %s.deadletter (dataset, reason, topic, partition, offset, appended_at) VALUES ('t', '7', 'x', 1, 1, now())", s.Database))
 	tests := []struct {
 		name, by, undo string
-		said           string // of the repair; empty where it fails
+		said           string // description of the repair; empty if it fails
 		fault          []string
 	}{
 		{"a view of another kind", "CREATE OR REPLACE VIEW {db}.outages AS SELECT dataset, id FROM {db}.outage_events", "", "view outages was not the one", nil},
@@ -218,7 +221,8 @@ func TestSchemaIsPutBack(t *testing.T) {
 	}
 }
 
-// TestTypeThatLoses: a column's type that cannot be changed back without a loss ends with ErrSchema, and the rows stay.
+// TestTypeThatLoses: if the type of a column cannot be restored without a loss, Migrate returns
+// ErrSchema, and the rows stay.
 func TestTypeThatLoses(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)

@@ -16,7 +16,7 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// furtherFiles are the migrations of this program and the made-up one of testdata after them.
+// furtherFiles contains the migrations of this program and the made-up one of testdata after them.
 func furtherFiles() (fstest.MapFS, error) {
 	files := fstest.MapFS{}
 	names, err := fs.Glob(schemas.ClickHouse, "clickhouse/*.sql")
@@ -35,7 +35,7 @@ func furtherFiles() (fstest.MapFS, error) {
 	return files, err
 }
 
-// withFurther is furtherFiles.
+// withFurther returns furtherFiles.
 func withFurther(t *testing.T) fs.FS {
 	t.Helper()
 	files, err := furtherFiles()
@@ -45,14 +45,14 @@ func withFurther(t *testing.T) fs.FS {
 	return files
 }
 
-// letters puts rows into the table deadletter, into so many partitions.
+// letters inserts rows into the table deadletter, into the given number of partitions.
 func letters(t *testing.T, conn driver.Conn, s clickhouse.Server, partitions int) {
 	t.Helper()
 	must(t, conn, fmt.Sprintf("INSERT INTO %s.deadletter (dataset, topic, offset, appended_at) SELECT 't', 'x', number, addMonths(toStartOfMonth(now('UTC')) + 60, number %% %d) FROM numbers(40000)", s.Database, partitions))
 }
 
-// TestFurtherMigration applies a further migration to a store that has rows, with an interruption after each of its statements: the
-// table is renamed, and every row is there.
+// TestFurtherMigration applies a further migration to a store with rows, with an interruption after
+// each of its statements. The table is renamed and has every row.
 func TestFurtherMigration(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
@@ -97,7 +97,8 @@ func TestFurtherMigration(t *testing.T) {
 	}
 }
 
-// TestCopyGoesOn interrupts the step that copies rows, partition by partition: what is recorded is not copied again.
+// TestCopyGoesOn interrupts the step that copies rows, partition by partition. It does not copy
+// recorded partitions again.
 func TestCopyGoesOn(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
@@ -128,7 +129,8 @@ func TestCopyGoesOn(t *testing.T) {
 	}
 }
 
-// TestDirective reads statements that run for each partition, and refuses those whose directive and {{partition}} do not go together.
+// TestDirective reads statements that run for each partition, and rejects those whose directive and
+// {{partition}} do not match.
 func TestDirective(t *testing.T) {
 	t.Parallel()
 	read := func(sql string) ([]clickhouse.Statement, error) {
@@ -152,7 +154,7 @@ func TestDirective(t *testing.T) {
 	}
 }
 
-// TestStepAfterADrop: a step that needs a table which was dropped by hand makes it again first.
+// TestStepAfterADrop: a step that needs a table which was dropped by hand first makes it again.
 func TestStepAfterADrop(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
@@ -163,7 +165,8 @@ func TestStepAfterADrop(t *testing.T) {
 	}
 }
 
-// TestRouteChangesIsAView: the view leaves rows that repeat others out, and uses the table's key and indexes.
+// TestRouteChangesIsAView: the view omits rows that repeat others, and uses the table's key and
+// indexes.
 func TestRouteChangesIsAView(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
@@ -187,7 +190,8 @@ func TestRouteChangesIsAView(t *testing.T) {
 	}
 }
 
-// TestViewsSkipOtherTimes: of tables that are sorted by something else, a question about a time reads the parts that have the time.
+// TestViewsSkipOtherTimes: a query about a time reads only the parts with that time, even in tables
+// with another sorting key.
 func TestViewsSkipOtherTimes(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)

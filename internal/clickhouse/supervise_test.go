@@ -28,7 +28,7 @@ func kill(t *testing.T, pid int) {
 	}
 }
 
-// TestEngineComesBack after kill -9, with the same server and the same rows.
+// TestEngineComesBack: after kill -9 the engine runs again, with the same server and the same rows.
 func TestEngineComesBack(t *testing.T) {
 	t.Parallel()
 	for _, n := range networks {
@@ -78,7 +78,8 @@ func TestEngineComesBack(t *testing.T) {
 	}
 }
 
-// TestEngineGivesUp when it cannot be started any more, and says why.
+// TestEngineGivesUp: the engine gives up when it cannot be restarted any more, and reports the
+// reason.
 func TestEngineGivesUp(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "clickhouse")
@@ -115,7 +116,7 @@ func TestEngineGivesUp(t *testing.T) {
 // ownerEnv makes the test's program the owner of an engine, to be killed.
 const ownerEnv = "CLICKHOUSE_TEST_OWNER"
 
-// owner starts an engine, says its process id, and waits to be killed.
+// owner starts an engine, prints its process id, and waits to be killed.
 func owner(dirAndLibrary string) {
 	clickhouse.RunEngineChild(nil)
 	dir, library, _ := strings.Cut(dirAndLibrary, "|")
@@ -128,7 +129,7 @@ func owner(dirAndLibrary string) {
 	select {}
 }
 
-// TestEngineEndsWithItsOwner, also where that is killed.
+// TestEngineEndsWithItsOwner: the engine ends with its owner, even if the owner is killed.
 func TestEngineEndsWithItsOwner(t *testing.T) {
 	t.Parallel()
 	clickhousetest.NeedEngine(t)

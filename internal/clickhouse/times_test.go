@@ -13,7 +13,8 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 )
 
-// boundRows are a prefix that a peer announces every 100 microseconds from 11:59:57 to 12:00:03, which is several granules a second, and an entity with a row each second.
+// boundRows holds a prefix that a peer announces every 100 microseconds from 11:59:57 to 12:00:03,
+// which gives several granules a second, and an entity with one row per second.
 var boundRows = []string{
 	`INSERT INTO darkmap.route_change_log (dataset, timestamp, collector, lane, sequence, peer_address, peer_asn, table, safi, type, prefix, as_path, origin_as, appended_at)
 	SELECT 'bounds', toDateTime64('2026-11-30 11:59:57', 6, 'UTC') + toIntervalMicrosecond(100 * number), 'ris/rrc00', 'live', number, '192.0.2.1', 64500, 'pre', 'unicast', 'announce', '198.51.100.0/24', '64500 64501', 64501, now()
@@ -22,7 +23,7 @@ var boundRows = []string{
 	SELECT 'bounds', toDateTime('2026-11-30 11:59:57', 'UTC') + number, 'country', 'KP', 'ipv4', number, now() FROM numbers(6)`,
 }
 
-// boundCounts count rows of views between two bounds. All of them are in boundsOf(0, 6).
+// boundCounts counts rows of views between two bounds. All rows are in boundsOf(0, 6).
 var boundCounts = map[string]string{
 	"prefixes_containing": "SELECT count() FROM darkmap.prefixes_containing(dataset = 'bounds', address = '198.51.100.7', %s)",
 	"prefixes_within":     "SELECT count() FROM darkmap.prefixes_within(dataset = 'bounds', prefix = '198.51.0.0/16', %s)",
@@ -37,7 +38,7 @@ func boundsOf(from, to int) string {
 	return "from = " + at(from) + ", to = " + at(to)
 }
 
-// count asks for one number.
+// count runs a query that returns one number.
 func count(t *testing.T, s clickhouse.Server, sql string) int {
 	t.Helper()
 	text, err := answer(t, s, strings.ReplaceAll(sql, "darkmap.", s.Database+"."))
@@ -51,7 +52,8 @@ func count(t *testing.T, s clickhouse.Server, sql string) int {
 	return n
 }
 
-// boundsAreExact: the rows from one bound to another are those up to a bound between them and those from it on, in every view that has bounds.
+// boundsAreExact: for any bound in the middle, the rows before it and those from it on add up to
+// all rows, in every view with bounds.
 func boundsAreExact(t *testing.T, s clickhouse.Server) {
 	t.Helper()
 	for _, sql := range boundRows {
@@ -75,8 +77,8 @@ func boundsAreExact(t *testing.T, s clickhouse.Server) {
 	}
 }
 
-// timesAreExact compares a column of microseconds with each kind of time, with an index and without. Those of microseconds have the same rows;
-// where others do not, InexactTimes says so.
+// timesAreExact compares a column of microseconds with each kind of time, with and without an
+// index. Times in microseconds return the same rows. InexactTimes reports the kinds that do not.
 func timesAreExact(t *testing.T, s clickhouse.Server) {
 	t.Helper()
 	const right, lost = true, false
@@ -105,7 +107,7 @@ func timesAreExact(t *testing.T, s clickhouse.Server) {
 	}
 }
 
-// viewsAreExact: no view compares a time of microseconds with one of seconds.
+// viewsAreExact: no view compares a time in microseconds with one in seconds.
 func viewsAreExact(t *testing.T, s clickhouse.Server) {
 	t.Helper()
 	const noon = "2026-11-30 12:00:00"

@@ -11,7 +11,8 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 )
 
-// viewRows are what the sink could have inserted: two prefixes, a country that loses half of its space at 10:05, its outage, a gap.
+// viewRows holds rows that the sink could have inserted: two prefixes, a country that loses half of
+// its space at 10:05, its outage, a gap.
 var viewRows = []string{
 	`INSERT INTO darkmap.route_change_log (dataset, timestamp, collector, lane, epoch, sequence, idx, repeats, peer_address, peer_asn, table, safi, type, prefix, as_path, origin_as, topic, appended_at)
 	SELECT 'd', toDateTime64('2026-11-30 10:00:00', 6, 'UTC') + 60 * number, 'ris/rrc00', 'live', 1, number, 0, number = 9, '192.0.2.1', 64500, 'pre', 'unicast', if(number % 4 = 3, 'withdraw', 'announce'),
@@ -30,7 +31,8 @@ var viewRows = []string{
 	FROM (SELECT arrayJoin([(1, 'gap', 'lost', 'g1', ''), (2, 'status', '', '', 'down'), (3, 'recovered', 'filled', 'g1', ''), (4, 'status', '', '', 'up'), (5, 'gap', 'late', 'g2', '')]) AS x)`,
 	`INSERT INTO darkmap.panel (dataset, timestamp, family, voters, verdicts, collector, peer_address, peer_asn, votes, idx, position_sequence, appended_at)
 	SELECT 'd', toDateTime64('2026-11-30 10:00:00', 6, 'UTC'), 'ipv4', 30, true, 'ris/rrc00', '192.0.2.1', 64501 + number, number = 0, number, 1, now() FROM numbers(2)`,
-	// Of 198.51.100.0/24, whose origin changed, a detector that began again at 12:00 said nothing new; the /16 above it was lost and came back.
+	// A detector that restarted at 12:00 wrote nothing new about 198.51.100.0/24, whose origin
+	// changed. The /16 above it was lost and came back.
 	`INSERT INTO darkmap.prefix_states (dataset, begin, length, prefix, family, timestamp, state, since, since_at_least, origins, origin_voters, upstreams, upstream_voters, seen_by, voters, places, country, space, position_sequence, appended_at)
 	SELECT 'd', x.1, x.2, x.3, x.4, toDateTime('2026-11-30 00:00:00', 'UTC') + 60 * x.5, x.6, toDateTime('2026-11-30 00:00:00', 'UTC') + 60 * x.7, x.8, x.9, [30], [64500], [30], 30, 40,
 		[('KP', 'KP-01', x.10)], 'KP', x.10, x.5, now()
@@ -53,7 +55,8 @@ var viewRows = []string{
 
 const viewRange = "from = '2026-11-30 10:00:00', to = '2026-11-30 11:00:00'"
 
-// viewAnswers are questions to the views, and answers of TSV with | between columns and a space between rows.
+// viewAnswers maps queries of the views to their answers: TSV with | between columns and a space
+// between rows.
 var viewAnswers = map[string]string{
 	"SELECT prefix, count() FROM prefix_history WHERE dataset = 'd' GROUP BY prefix ORDER BY prefix":                                                 "198.51.0.0/16|3 198.51.100.0/24|4 2001:db8::/32|4 203.0.113.0/24|4",
 	"SELECT begin, length, origin_name, peer_name, min(timestamp) FROM prefix_history WHERE dataset = 'd' AND prefix = '2001:db8::/32' GROUP BY ALL": "2001:db8::|32|NORTH|TRANSIT|2026-11-30_10:02:00.000000",
@@ -94,7 +97,7 @@ var viewAnswers = map[string]string{
 	"SELECT dictGet('darkmap.as_info', 'organisation', 64500)":                                                                                  "Transit",
 }
 
-// TestViews asks every view as the reader, after every row was inserted twice.
+// TestViews runs each query as the reader, after every row was inserted twice.
 func TestViews(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
@@ -125,7 +128,8 @@ func TestViews(t *testing.T) {
 	t.Run("views", func(t *testing.T) { viewsAreExact(t, s) })   //nolint:paralleltest // they share the store
 }
 
-// hoursAreRows: entity_minutes answers for whole hours, which it reads from the hours, what it answers from the rows; before the first row and after a long silence, too.
+// hoursAreRows: for whole hours, entity_minutes gives the same answer from the table of hours as
+// from the rows, also before the first row and after a long silence.
 func hoursAreRows(t *testing.T, s clickhouse.Server) {
 	t.Helper()
 	if _, err := answer(t, s, strings.ReplaceAll(`INSERT INTO darkmap.visibility (dataset, timestamp, entity_type, entity_code, family, space, prefixes, baseline_space, baseline_prefixes, usual_space, usual_prefixes, voters, position_sequence, appended_at)

@@ -10,7 +10,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(clickhousetest.Main(m)) }
 
-// TestConfigured: the same tables over the native protocol, and over HTTP with a password.
+// TestConfigured: both the native protocol and HTTP with a password reach the same tables.
 func TestConfigured(t *testing.T) {
 	t.Parallel()
 	e, s := clickhousetest.Configured(t)

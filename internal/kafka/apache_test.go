@@ -6,8 +6,9 @@ import (
 	"github.com/darkmap/darkmap/internal/kafkatest"
 )
 
-// TestApache transforms records on three brokers of a real Apache Kafka. In the second part one broker
-// is killed meanwhile, and comes back. TestSecure has what does not depend on the number of brokers.
+// TestApache transforms records on three brokers of a real Apache Kafka. In the second part one
+// broker is killed meanwhile, and restarted. TestSecure covers the parts that do not depend on the
+// number of brokers.
 func TestApache(t *testing.T) {
 	t.Parallel()
 	cluster := kafkatest.StartApache(t, 3)

@@ -22,7 +22,7 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// strangers are clients that the embedded broker must not serve.
+// strangers lists clients that the embedded broker must reject.
 func strangers(t *testing.T, cfg kafka.Config, old kafka.Credentials) map[string]kafka.Config {
 	t.Helper()
 	password := filepath.Join(t.TempDir(), "password")
@@ -47,7 +47,7 @@ func strangers(t *testing.T, cfg kafka.Config, old kafka.Credentials) map[string
 	return out
 }
 
-// refused tries what a stranger would: list, produce, delete.
+// refused tries the requests of a stranger: list, produce, delete.
 func refused(t *testing.T, name string, cfg kafka.Config) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -75,8 +75,8 @@ func refused(t *testing.T, name string, cfg kafka.Config) {
 	}
 }
 
-// TestAuthentication: the embedded broker serves who knows its password, which is another one after each start, also on the folder of the
-// start before.
+// TestAuthentication: the embedded broker serves only clients with its password. The password
+// changes at every start, also on the folder of an earlier start.
 func TestAuthentication(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "kafka")
@@ -114,7 +114,7 @@ func TestAuthentication(t *testing.T) {
 	}
 }
 
-// TestUnauthenticated: a client without a login gets answers that show nothing of what the broker holds.
+// TestUnauthenticated: the answers to a client without a login reveal nothing of the broker's data.
 func TestUnauthenticated(t *testing.T) {
 	t.Parallel()
 	b, err := kafka.StartBroker(t.Context(), kafka.BrokerConfig{})
@@ -143,7 +143,7 @@ func TestUnauthenticated(t *testing.T) {
 	}
 }
 
-// TestCredentialsHidden: a password is written where it has to be, and nowhere else.
+// TestCredentialsHidden: a password appears only where it is needed.
 func TestCredentialsHidden(t *testing.T) {
 	t.Parallel()
 	c := kafka.Credentials{Mechanism: "scram-sha-256", User: "darkmap", Password: "geheim"}

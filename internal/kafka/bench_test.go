@@ -12,10 +12,10 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// benchBatch records are written in one go.
+// benchBatch is the number of records of one write.
 const benchBatch = 20_000
 
-// BenchmarkBroker writes records to a broker that asks for a password, and one that does not.
+// BenchmarkBroker writes records to a broker with a password, and to one without.
 func BenchmarkBroker(b *testing.B) {
 	for _, tt := range []struct {
 		name string
@@ -54,7 +54,7 @@ func BenchmarkBroker(b *testing.B) {
 	}
 }
 
-// BenchmarkCheckFolder checks a folder in which nothing is damaged, as every start does.
+// BenchmarkCheckFolder checks an undamaged folder, as every start does.
 func BenchmarkCheckFolder(b *testing.B) {
 	dir := filepath.Join(b.TempDir(), "kafka")
 	broker, err := kafka.StartBroker(b.Context(), kafka.BrokerConfig{Dir: dir})

@@ -13,7 +13,8 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
-// TestBrokerLog: that the broker cannot write is said in plain words and not for every batch; its chatter is not.
+// TestBrokerLog: the log reports in plain words that the broker cannot write, but not for every
+// batch. It omits the broker's other messages.
 func TestBrokerLog(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -8,7 +8,8 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// TestInterleaving14CheckpointTopic: a cluster compacts the checkpoints soon; with its defaults a day of them would stand there.
+// TestInterleaving14CheckpointTopic: a cluster compacts the checkpoints soon. With the defaults of
+// the cluster the topic would hold a day of them.
 func TestInterleaving14CheckpointTopic(t *testing.T) {
 	t.Parallel()
 	i := slices.IndexFunc(schemas.Topics, func(t schemas.Topic) bool { return t.Name == schemas.TopicCheckpoints })

@@ -15,17 +15,17 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// collectorOf is a.1's a.
+// collectorOf returns the collector of a topic: a for a.1.
 func collectorOf(topic string) string { return strings.Split(topic, ".")[0] }
 
-// member is one of the group: what it has, of which generation.
+// member is a member of the group: its topics and their generation.
 type member struct {
 	instance   string
 	has        []string
 	generation int32
 }
 
-// balance returns each member's collectors after as many rebalances as it takes to hand over.
+// balance returns the collectors of each member after all rebalances that a hand-over needs.
 func balance(t *testing.T, topics []string, members ...member) map[string][]string {
 	t.Helper()
 	b := kafka.Collectors(collectorOf)
@@ -117,7 +117,7 @@ func TestCollectors(t *testing.T) {
 	}
 }
 
-// TestMark gives a producer no rest and asks when what was given is acknowledged.
+// TestMark gives a producer records without a pause and checks when earlier ones are acknowledged.
 func TestMark(t *testing.T) {
 	t.Parallel()
 	p, err := kafka.NewProducer(t.Context(), kafkatest.New(t, 4), schemas.TopicUpdates, kafkatest.Log(), nil)

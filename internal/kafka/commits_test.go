@@ -16,7 +16,8 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// TestCommittedBehindEnd: a stage whose committed offsets lie behind the ends of the logs, or before their beginnings, goes on there.
+// TestCommittedBehindEnd: a stage whose committed offsets lie behind the ends of the logs, or
+// before their beginnings, continues at the ends or beginnings.
 func TestCommittedBehindEnd(t *testing.T) {
 	t.Parallel()
 	cfg := kafkatest.New(t, 3)
@@ -49,7 +50,8 @@ func TestCommittedBehindEnd(t *testing.T) {
 	}
 	stop := start(t, newDoubler(cfg, "0", 50))
 	defer stop()
-	// The stage asks where all partitions end before it reads any: what is produced once it has read partition 0 comes behind those ends.
+	// The stage reads the ends of all partitions before it reads any records. Records that are
+	// produced after it has read partition 0 come behind those ends.
 	for len(kafkatest.Read(t, cfg, schemas.TopicRoutes)) < backlog {
 		if ctx.Err() != nil {
 			t.Fatal("the backlog of partition 0 was not read")
@@ -59,7 +61,7 @@ func TestCommittedBehindEnd(t *testing.T) {
 	for c := range collectors {
 		produce(t, cfg, fmt.Sprintf("file/%d", c), 20, 10)
 	}
-	for ctx.Err() == nil { // until all that is new was read, and nothing older of partitions 1 and 2
+	for ctx.Err() == nil { // until it has read all new records, and no older ones of partitions 1 and 2
 		got := map[int32]int{}
 		for _, r := range kafkatest.Read(t, cfg, schemas.TopicRoutes) {
 			got[r.Partition]++
@@ -84,7 +86,7 @@ func TestCommittedBehindEnd(t *testing.T) {
 	t.Error("what came after the end was not read")
 }
 
-// keeper is a doubler that says where records were lost.
+// keeper is a doubler that reports lost records.
 type keeper struct{ doubler }
 
 func (keeper) Lost(rec *kgo.Record, l kafka.Lost, emit func(*kgo.Record)) error {
@@ -92,7 +94,7 @@ func (keeper) Lost(rec *kgo.Record, l kafka.Lost, emit func(*kgo.Record)) error 
 	return nil
 }
 
-// TestTransformLost: a stage passes on, in order, where records of its input were lost.
+// TestTransformLost: a stage reports lost records of its input in its output, in order.
 func TestTransformLost(t *testing.T) {
 	t.Parallel()
 	w := newDamagedLog(t)

@@ -14,7 +14,7 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// testCompare changes topics and looks what Compare and Apply make of that.
+// testCompare changes topics and checks the results of Compare and Apply.
 func testCompare(t *testing.T, cfg kafka.Config, adm *kadm.Client) {
 	t.Helper()
 	ctx, log := t.Context(), kafkatest.Log()
@@ -88,7 +88,8 @@ func testCompare(t *testing.T, cfg kafka.Config, adm *kadm.Client) {
 	if cfg.Embedded() {
 		return
 	}
-	// A compacted topic that should not be is refused: its old records would be deleted.
+	// Apply rejects a compacted topic that should not be compacted, because a change would delete
+	// its old records.
 	set(schemas.TopicRoutes, "cleanup.policy", "compact")
 	for wait := (retry.Backoff{}); ; {
 		_, err := kafka.Apply(ctx, cfg, log, schemas.Topics)

@@ -25,7 +25,8 @@ import (
 )
 
 const (
-	// damagedRecords are produced to each topic of a damagedLog, damagedGroup of them at a time.
+	// damagedRecords is the number of records in each topic of a damagedLog, damagedGroup the
+	// number of each write.
 	damagedRecords = 600
 	damagedGroup   = 10
 )
@@ -36,14 +37,16 @@ type written struct {
 	committed bool
 }
 
-// damagedLog is the folder of a broker that holds records in every topic, in several segments, and what was written.
+// damagedLog is the folder of a broker with records in every topic, in several segments, and a list
+// of these records.
 type damagedLog struct {
-	closed, killed string // folders: of a broker that was closed, and of one that was killed
+	closed, killed string // folders of a closed broker and of a killed one
 	records        map[string][]written
 	ends           map[string]int64
 }
 
-// newDamagedLog fills a broker: bgp.routes and bgp.outages in transactions, of which some are aborted; the others plainly.
+// newDamagedLog fills a broker: bgp.routes and bgp.outages in transactions, some of them aborted;
+// the other topics without transactions.
 func newDamagedLog(t *testing.T) *damagedLog {
 	t.Helper()
 	w := &damagedLog{closed: filepath.Join(t.TempDir(), "closed"), killed: filepath.Join(t.TempDir(), "killed"), records: map[string][]written{}, ends: map[string]int64{}}
@@ -87,7 +90,7 @@ func newDamagedLog(t *testing.T) *damagedLog {
 	return w
 }
 
-// onePartition is the registry with one partition a topic.
+// onePartition is the registry with one partition per topic.
 func onePartition() []schemas.Topic {
 	topics := slices.Clone(schemas.Topics)
 	for i := range topics {
@@ -100,7 +103,7 @@ func transactional(topic string) bool {
 	return topic == schemas.TopicRoutes || topic == schemas.TopicOutages
 }
 
-// fill produces the records of a topic: their values are their numbers.
+// fill produces the records of a topic. Their values are their numbers.
 func (w *damagedLog) fill(t *testing.T, cfg kafka.Config, topic string) {
 	t.Helper()
 	opts := []kgo.Opt{kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner())}
@@ -138,7 +141,7 @@ func (w *damagedLog) fill(t *testing.T, cfg kafka.Config, topic string) {
 	}
 }
 
-// found is what a broker holds of a topic.
+// found is the content of a topic.
 type found struct {
 	numbers map[int]bool
 	lost    []kafka.Lost
@@ -146,7 +149,7 @@ type found struct {
 	end     int64
 }
 
-// look reads a topic to its end, checking that each record stands where it was written.
+// look reads a topic to its end and checks the offset of each record.
 func (w *damagedLog) look(t *testing.T, cfg kafka.Config, topic string) found {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -209,7 +212,8 @@ func (w *damagedLog) look(t *testing.T, cfg kafka.Config, topic string) found {
 	return f
 }
 
-// abortedAt is the end of the aborted transaction at an offset; its records are not read, nor, maybe, its marker.
+// abortedAt returns the end of the aborted transaction at an offset. Its records are not read, and
+// its marker may not be.
 func (w *damagedLog) abortedAt(topic string, at int64) int64 {
 	for _, r := range w.records[topic] {
 		if !r.committed && r.offset == at {
@@ -219,7 +223,8 @@ func (w *damagedLog) abortedAt(topic string, at int64) int64 {
 	return at
 }
 
-// check reads every topic and compares it with what was written: what is missing has to be lost by name. It returns how many records are.
+// check reads every topic and compares it with the written records. Every missing record must be
+// reported as lost. It returns the number of missing records.
 func (w *damagedLog) check(t *testing.T, cfg kafka.Config) (missing int) {
 	t.Helper()
 	for _, topic := range schemas.Topics {
@@ -306,7 +311,7 @@ func flip(t *testing.T, path string, at int) {
 	}
 }
 
-// segments are the files of a topic's only partition, in order.
+// segments returns the files of a topic's only partition, in order.
 func segments(t *testing.T, dir, topic, suffix string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "partitions", topic+"-0", "*"+suffix))
@@ -321,14 +326,15 @@ func segments(t *testing.T, dir, topic, suffix string) []string {
 	return files
 }
 
-// on is the folder that a test damages.
+// on holds the folder that a test damages.
 type on struct {
 	t   *testing.T
 	dir string
 }
 
-// TestDamage: whatever is damaged in the broker's folder, it starts, keeps what can be read, and names what it lost: in the log with file and
-// octets, in the partition with a record in the place of what was lost.
+// TestDamage: for any damage in its folder, the broker starts, keeps readable records, and reports
+// lost ones: in the log with file and octets, in the partition with a control record in their
+// place.
 func TestDamage(t *testing.T) {
 	t.Parallel()
 	w := newDamagedLog(t)
@@ -347,7 +353,7 @@ func TestDamage(t *testing.T) {
 	type test struct {
 		name   string
 		damage func(x on)
-		said   string // pattern; empty is nothing
+		said   string // pattern; empty means no line
 		lost   [2]int // at least and at most
 	}
 	tests := []test{{"nothing", func(on) {}, "", [2]int{}}}
@@ -437,7 +443,7 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// TestDamageAtRandom: files are damaged anywhere. The name of a run is its seed.
+// TestDamageAtRandom damages files at random places. The name of a run is its seed.
 func TestDamageAtRandom(t *testing.T) {
 	t.Parallel()
 	w := newDamagedLog(t)
@@ -490,7 +496,8 @@ func TestDamageAtRandom(t *testing.T) {
 	}
 }
 
-// ofCompacted reports whether a file is one of a compacted topic: what is missing there may have been compacted.
+// ofCompacted reports whether a file belongs to a compacted topic, whose missing records may have
+// been compacted.
 func ofCompacted(path string) bool {
 	return slices.ContainsFunc(schemas.Topics, func(t schemas.Topic) bool { return t.Compacted && strings.Contains(path, t.Name) })
 }

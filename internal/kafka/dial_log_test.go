@@ -13,7 +13,8 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
-// TestDialLog: a broker that cannot be reached is named after half a minute, and then every ten; all else is passed on.
+// TestDialLog: the log names an unreachable broker after half a minute, and then every ten minutes.
+// It passes on all other messages.
 func TestDialLog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

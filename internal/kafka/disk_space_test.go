@@ -35,8 +35,9 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// TestFullDisk: where the disk is full nothing fails: what is sent waits, the broker says so, and all goes on when there is room, in order
-// and once. After that its folder is whole.
+// TestFullDisk: on a full disk nothing fails. Sent records wait, and the broker logs the reason.
+// When there is room, all records are written in order and once. Afterwards the folder is
+// undamaged.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	disk := datatest.SmallDisk(t, 96<<20)
@@ -75,13 +76,13 @@ func TestFullDisk(t *testing.T) {
 	if err := p.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	kafkatest.WaitDrained(t, cfg, enrich) // the stage has joined its group: that is written without asking for room
+	kafkatest.WaitDrained(t, cfg, enrich) // the stage has joined its group: the broker writes that without a check for room
 	for round := range 3 {
 		send(200)
 		free := datatest.FillDisk(t, disk)
 		send(100)
 		mark := p.Mark()
-		time.Sleep(time.Duration(2+11*(round%2)) * time.Second) // in the second round longer than a transaction may take
+		time.Sleep(time.Duration(2+11*(round%2)) * time.Second) // in the second round longer than the timeout of a transaction
 		if done, err := p.Acked(mark); done || err != nil {
 			t.Errorf("round %d: acknowledged on a full disk: %v, %v", round, done, err)
 		}

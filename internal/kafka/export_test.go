@@ -10,24 +10,24 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// Cluster is for tests that make the broker fail.
+// Cluster returns the kfake cluster, for tests that make the broker fail.
 func (b *Broker) Cluster() *kfake.Cluster { return b.cluster }
 
-// NewBrokerLog is what the broker in dir logs to.
+// NewBrokerLog returns the log of the broker in dir.
 func NewBrokerLog(log *slog.Logger, dir string) kfake.Logger { return newBrokerLog(log, dir) }
 
-// NewDialLog is what a client logs to.
+// NewDialLog returns the log of a client.
 func NewDialLog(log *slog.Logger) kgo.Logger {
 	return newDialLog(Config{Brokers: []string{"192.0.2.1:9092"}}, log)
 }
 
-// CheckFolder is what a start does with a folder.
+// CheckFolder checks a folder as a start does.
 func CheckFolder(ctx context.Context, dir string, log *slog.Logger) error {
 	return checkFolder(ctx, dir, log)
 }
 
-// Embedded reports whether the brokers are the embedded one.
+// Embedded reports whether the configuration is that of the embedded broker.
 func (c Config) Embedded() bool { return c.embedded }
 
-// Wanted is the configuration that a topic of the registry gets.
+// Wanted returns the desired configuration of a topic of the registry.
 func (c Config) Wanted(t schemas.Topic) map[string]string { return c.wanted(t).configs }

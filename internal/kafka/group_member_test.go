@@ -13,7 +13,7 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// sharer is a member that remembers what it has.
+// sharer is a member that records its partitions.
 type sharer struct {
 	mu    sync.Mutex
 	owned []int32
@@ -49,8 +49,8 @@ func newSharer(t *testing.T, cfg kafka.Config, instance string) *sharer {
 	return s
 }
 
-// TestShare, in virtual time: members have the partitions among them; those of one that is gone without a word go to the other
-// within ten seconds, and one that comes back under its name before that has them at once.
+// TestShare, in virtual time: members share the partitions. Those of a member that vanishes go to
+// the other within ten seconds. A member that returns under its name before that has them at once.
 func TestShare(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -89,8 +89,8 @@ func TestShare(t *testing.T) {
 	})
 }
 
-// TestShareDiesJoining, in virtual time: a member that is gone without a word while members join does not keep the others waiting, nor
-// a third one from its place, for longer than ten seconds.
+// TestShareDiesJoining, in virtual time: a member that vanishes while members join delays the
+// others, and the admission of a third one, by at most ten seconds.
 func TestShareDiesJoining(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestShareDiesJoining(t *testing.T) {
 		a := newSharer(t, cfg, "a")
 		time.Sleep(3 * time.Second)
 		b := newSharer(t, cfg, "b")
-		time.Sleep(100 * time.Millisecond) // a hears of it with its next heartbeat
+		time.Sleep(100 * time.Millisecond) // a learns of it with its next heartbeat
 		if len(b.has()) != 0 {
 			t.Fatal("b has joined already")
 		}

@@ -54,12 +54,13 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestPartitionOf pins Kafka's own choice, as its Java client makes it (org.apache.kafka.common.utils.Utils.murmur2).
+// TestPartitionOf pins the choice of Kafka's Java client
+// (org.apache.kafka.common.utils.Utils.murmur2).
 func TestPartitionOf(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		key  string
-		hash int32 // murmur2, as Kafka's UtilsTest has it
+		hash int32 // murmur2, from Kafka's UtilsTest
 	}{
 		{"21", -973932308},
 		{"foobar", -790332482},
@@ -116,7 +117,7 @@ func testApplyAndRemove(t *testing.T, cfg kafka.Config) {
 		}
 	}
 	testCompare(t, cfg, adm)
-	// A group with a static member that is still remembered does not stand in the way of Remove.
+	// A group that still has a static member does not prevent Remove.
 	s, err := kafka.NewSession(ctx, cfg, kafka.SessionConfig{Stage: "enrich", Instance: "0", Topics: []string{schemas.TopicUpdates}}, log, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -210,7 +211,7 @@ func TestProducer(t *testing.T) {
 	if n, _ := p.Produced(); n != 304 {
 		t.Errorf("got %d produced, want 304", n)
 	}
-	// What is too large is refused, and what follows is written.
+	// A record that is too large is rejected, and later records are written.
 	for _, n := range []int{kafka.MaxRecordBytes, 1 << 20, 3 << 20} {
 		if err := p.Produce(ctx, "ris/rrc00", make([]byte, n)); !errors.Is(err, kafka.ErrTooLarge) {
 			t.Errorf("%d octets: got %v, want ErrTooLarge", n, err)
@@ -233,7 +234,8 @@ func TestProducer(t *testing.T) {
 	}
 }
 
-// TestProducerLost: after a record that was taken and could not be written nothing may follow.
+// TestProducerLost: after a taken record that could not be written, the producer writes no more
+// records.
 func TestProducerLost(t *testing.T) {
 	t.Parallel()
 	cfg := kafkatest.New(t, 4)
@@ -289,7 +291,8 @@ func TestLagDrained(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(3, false)
-	// The marker of a transaction is no record: behind it a group is drained although its offset is not the end.
+	// The marker of a transaction is no record: a group before it is drained although its offset is
+	// not the end.
 	s, err := kafka.NewSession(ctx, cfg, kafka.SessionConfig{Stage: "enrich", Instance: "0", Topics: []string{schemas.TopicUpdates}}, log, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -335,7 +338,7 @@ func TestTail(t *testing.T) {
 	}
 }
 
-// TestBrokerOnDisk: what was written is there again, and retention by size drops it.
+// TestBrokerOnDisk: written records are there after a restart, and retention by size drops them.
 func TestBrokerOnDisk(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -37,7 +37,7 @@ func gated(t *testing.T) (string, *gate) {
 	return c.ListenAddrs()[0], g
 }
 
-// loggedIn asks for the topics with a password.
+// loggedIn lists the topics with a password.
 func loggedIn(t *testing.T, addr, password string) error {
 	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RequestRetries(0), kgo.SASL(scram.Auth{User: "darkmap", Pass: password}.AsSha256Mechanism()))
@@ -54,7 +54,7 @@ func loggedIn(t *testing.T, addr, password string) error {
 	return err
 }
 
-// request is the header of a request with no client id, and the body's first octets.
+// request returns the header of a request without a client id, and the first octets of the body.
 func request(size uint32, key, version int16, body ...byte) []byte {
 	b := binary.BigEndian.AppendUint32(nil, size)
 	b = binary.BigEndian.AppendUint16(b, uint16(key))
@@ -63,8 +63,8 @@ func request(size uint32, key, version int16, body ...byte) []byte {
 	return append(b, body...)
 }
 
-// TestGateRefuses: a request that would make the broker panic, allocate gigabytes or serve a stranger ends its connection, and
-// the broker goes on.
+// TestGateRefuses: a request that would make the broker panic, allocate gigabytes or serve a
+// stranger ends its connection, and the broker continues.
 func TestGateRefuses(t *testing.T) {
 	t.Parallel()
 	addr, _ := gated(t)
@@ -96,7 +96,7 @@ func TestGateRefuses(t *testing.T) {
 	}
 }
 
-// TestGateLogin: a wrong password gets Kafka's own error, not a bare end of the connection.
+// TestGateLogin: a wrong password gets Kafka's own error, and not only the end of the connection.
 func TestGateLogin(t *testing.T) {
 	t.Parallel()
 	addr, _ := gated(t)
@@ -108,7 +108,8 @@ func TestGateLogin(t *testing.T) {
 	}
 }
 
-// TestGateSlots: connections that never log in do not keep others out; the oldest of them is closed.
+// TestGateSlots: connections that never log in do not keep others out. The gate closes the oldest
+// of them.
 func TestGateSlots(t *testing.T) {
 	t.Parallel()
 	addr, g := gated(t)

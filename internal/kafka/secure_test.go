@@ -24,13 +24,13 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// secured is a real broker that asks for logins and has access rules.
+// secured is a real broker with logins and access rules.
 type secured struct {
 	*kafkatest.ApacheCluster
 	adm *kadm.Client
 }
 
-// TestSecure tries logins, certificates and rights on one real broker.
+// TestSecure tests logins, certificates and rights on one real broker.
 func TestSecure(t *testing.T) {
 	t.Parallel()
 	cluster := kafkatest.StartApacheWith(t, apachekafka.Options{Brokers: 1, Secure: true})
@@ -51,7 +51,7 @@ func TestSecure(t *testing.T) {
 	t.Run("Refused while it runs", s.testRefusedLater)
 }
 
-// check asks whether a client may do what detect needs. It must not take long, whatever is wrong.
+// check asks whether a client has the rights of detect. It must not take long, for any fault.
 func check(t *testing.T, cfg kafka.Config, name string) error {
 	t.Helper()
 	a, ok := schemas.AccessOf(name)
@@ -63,7 +63,7 @@ func check(t *testing.T, cfg kafka.Config, name string) error {
 	return kafka.CheckAccess(ctx, cfg, a, "0")
 }
 
-// wantRefused looks for what an error has to name.
+// wantRefused checks that an error contains the expected names.
 func wantRefused(t *testing.T, what string, err error, names ...string) {
 	t.Helper()
 	if _, ok := errors.AsType[*kafka.RefusedError](err); !ok {
@@ -135,7 +135,7 @@ func (s secured) testCertificates(t *testing.T) {
 	none := good
 	none.TLS.CertFile, none.TLS.KeyFile = "", ""
 	wantRefused(t, "no certificate", check(t, none, "detect"), broker, "set kafka.tls.cert_file")
-	// A user without rules is told by the certificate's name.
+	// The error names a user without rules by the name in the certificate.
 	err = check(t, issue(s.Authority, "poor", time.Now().Add(time.Hour)), "enrich")
 	if _, ok := errors.AsType[*kafka.MissingError](err); !ok || !strings.Contains(err.Error(), "CN=poor") {
 		t.Errorf("a certificate without rights: got %v, want a MissingError", err)
@@ -145,13 +145,13 @@ func (s secured) testCertificates(t *testing.T) {
 // connections counts the connections that a client has opened.
 type connections struct{ opened atomic.Int64 }
 
-// OnBrokerConnect is kgo's.
+// OnBrokerConnect implements kgo.HookBrokerConnect.
 func (c *connections) OnBrokerConnect(kgo.BrokerMetadata, time.Duration, net.Conn, error) {
 	c.opened.Add(1)
 }
 
-// testRotation replaces the client's certificate while the client runs. The client drops connections that
-// are idle for a moment, so that it opens new ones.
+// testRotation replaces the client's certificate while the client runs. The client drops briefly
+// idle connections, so that it opens new ones.
 func (s secured) testRotation(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile, err := s.Authority.IssueFiles(dir, apachekafka.AdminUser, time.Now().Add(time.Hour))
@@ -165,7 +165,7 @@ func (s secured) testRotation(t *testing.T) {
 	}
 	adm := kadm.NewClient(cl)
 	defer adm.Close()
-	// ask asks over a connection that did not exist before.
+	// ask sends a request over a new connection.
 	ask := func() (topics int) {
 		t.Helper()
 		before := conns.opened.Load()
@@ -182,7 +182,8 @@ func (s secured) testRotation(t *testing.T) {
 	if n := ask(); n == 0 {
 		t.Error("the administrator sees no topics")
 	}
-	// Half of a rotation: the new certificate does not fit the old key. The pair that was read last goes on.
+	// In the middle of a rotation the new certificate does not fit the old key. The client
+	// continues with the pair that it read last.
 	cert, key, err := s.Authority.Issue("other", time.Now().Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
@@ -196,13 +197,13 @@ func (s secured) testRotation(t *testing.T) {
 	if err := os.WriteFile(keyFile, key, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// The new one is another user, who has no rights: topics are hidden.
+	// The new certificate is another user's, who has no rights: topics are hidden.
 	if n := ask(); n != 0 {
 		t.Errorf("after the rotation: got %d topics, want none", n)
 	}
 }
 
-// user makes a user with the rules of a row of the table of rights.
+// user creates a user with the rules of a row of the table of rights.
 func (s secured) user(t *testing.T, a schemas.Access) kafka.Config {
 	t.Helper()
 	if err := s.AddUser(t.Context(), a.Name, s.Config.Grants(a)); err != nil {
@@ -211,12 +212,12 @@ func (s secured) user(t *testing.T, a schemas.Access) kafka.Config {
 	return s.As(a.Name)
 }
 
-// testRights takes each right of each row away, and gives it back: without it the check of the row's
-// client names it and nothing of another resource.
+// testRights revokes each right of each row, and restores it. Without the right, the check of the
+// row's client names it, and nothing of another resource.
 func (s secured) testRights(t *testing.T) {
 	for _, a := range schemas.Accesses {
 		cfg := s.user(t, a)
-		// A group that is not there cannot be asked about.
+		// A client cannot ask about a group that does not exist.
 		for _, g := range cfg.Grants(a) {
 			if g.Resource == kmsg.ACLResourceTypeGroup {
 				s.makeGroup(t, g.Name)
@@ -225,7 +226,7 @@ func (s secured) testRights(t *testing.T) {
 		await(t, a.Name+" has its rights", func() bool { return check(t, cfg, a.Name) == nil })
 		for _, g := range cfg.Grants(a) {
 			if len(a.Create) > 0 && g.Name != cfg.Topic(a.Create[0]) {
-				continue // one topic stands for all that are created
+				continue // one topic represents all that are created
 			}
 			if err := s.Deny(t.Context(), a.Name, g); err != nil {
 				t.Fatal(err)
@@ -235,7 +236,7 @@ func (s secured) testRights(t *testing.T) {
 				err := check(t, cfg, a.Name)
 				return errors.As(err, &missing)
 			})
-			// Who may not describe a topic is not told what else is allowed on it.
+			// The broker hides the other rights on a topic from a client that may not describe it.
 			other := slices.ContainsFunc(missing.Missing, func(m kafka.Grant) bool { return m.Name != g.Name })
 			if hidden := len(a.Create) > 0 && g.Operation == kmsg.ACLOperationDescribe; !hidden {
 				other = len(missing.Missing) != 1
@@ -262,7 +263,7 @@ func await(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// makeGroup commits an offset, so that a group is there.
+// makeGroup commits an offset, so that a group exists.
 func (s secured) makeGroup(t *testing.T, name string) {
 	t.Helper()
 	var to kadm.Offsets
@@ -272,7 +273,7 @@ func (s secured) makeGroup(t *testing.T, name string) {
 	}
 }
 
-// testRefusedLater takes rights away from clients that run: their errors name what is missing.
+// testRefusedLater revokes rights of running clients. Their errors name the missing right.
 func (s secured) testRefusedLater(t *testing.T) {
 	a, _ := schemas.AccessOf("enrich")
 	cfg := s.user(t, a)

@@ -19,9 +19,9 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// life is what a broker left.
+// life is the remainder of a broker's run.
 type life struct {
-	killed string // what a kill leaves of its folder
+	killed string // copy of its folder as a kill leaves it
 	said   string
 	end    int64 // of bgp.updates
 }
@@ -59,7 +59,7 @@ func run(t *testing.T, dir string, use func(t *testing.T, b *kafka.Broker, cfg k
 	return life{killed, out.String(), ends[schemas.TopicUpdates][0].Offset}
 }
 
-// drop removes the records of bgp.updates below an offset, as retention does; -1 is all.
+// drop removes the records of bgp.updates below an offset, as retention does. -1 is all.
 func drop(t *testing.T, adm *kadm.Client, at int64) {
 	t.Helper()
 	got, err := adm.DeleteRecords(t.Context(), kadm.Offsets{schemas.TopicUpdates: {0: {Topic: schemas.TopicUpdates, At: at}}})
@@ -71,7 +71,7 @@ func drop(t *testing.T, adm *kadm.Client, at int64) {
 	}
 }
 
-// expire applies retention until bgp.updates is empty: its records have to be some milliseconds old.
+// expire applies retention until bgp.updates is empty. Its records must be some milliseconds old.
 func expire(t *testing.T, b *kafka.Broker, adm *kadm.Client) {
 	t.Helper()
 	for {
@@ -88,7 +88,7 @@ func expire(t *testing.T, b *kafka.Broker, adm *kadm.Client) {
 	}
 }
 
-// copied is a copy of a folder.
+// copied returns a copy of a folder.
 func copied(t *testing.T, from string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "kafka")
@@ -108,8 +108,9 @@ func removeLog(t *testing.T, dir string) {
 	}
 }
 
-// TestRetentionIsNoLoss: records that were too old are not said to be lost, whether the broker was closed or killed, and no offset is used
-// twice. Records that went otherwise are said to be lost.
+// TestRetentionIsNoLoss: records that exceeded the retention are not reported as lost, whether the
+// broker was closed or killed, and no offset is used twice. Records that are missing for other
+// reasons are reported as lost.
 func TestRetentionIsNoLoss(t *testing.T) {
 	t.Parallel()
 	w := newDamagedLog(t)
@@ -121,7 +122,7 @@ func TestRetentionIsNoLoss(t *testing.T) {
 	const empty, lost = `^\S+ level=INFO msg="a partition .* too old.*topic=bgp.updates\S* .*\n$`, `WARN.*missing.*topic=bgp.updates`
 	for _, tt := range []struct {
 		name string
-		made func(t *testing.T, dir string) (string, int64) // returns the folder that is opened, and where bgp.updates ended
+		made func(t *testing.T, dir string) (string, int64) // returns the folder to open, and the end of bgp.updates
 		said string
 	}{
 		{"first segments dropped, then killed", func(t *testing.T, dir string) (string, int64) {
@@ -141,7 +142,7 @@ func TestRetentionIsNoLoss(t *testing.T) {
 		{"all dropped, closed, then killed", func(t *testing.T, dir string) (string, int64) {
 			t.Helper()
 			run(t, dir, dropAll)
-			l := run(t, dir, dropAll) // also the record that stands for those that were dropped
+			l := run(t, dir, dropAll) // also the control record for those that were dropped
 			return l.killed, l.end
 		}, empty},
 		{"all too old, then killed", func(t *testing.T, dir string) (string, int64) {
@@ -219,7 +220,7 @@ func TestRetentionIsNoLoss(t *testing.T) {
 	}
 }
 
-// files are the files of a topic's partition and what they hold.
+// files returns the files of a topic's partition and their content.
 func files(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	dir = filepath.Join(dir, "partitions", schemas.TopicUpdates+"-0")
@@ -234,7 +235,7 @@ func files(t *testing.T, dir string) map[string]string {
 			t.Fatal(err)
 		}
 		name := e.Name()
-		if name == "snapshot.json" { // it is renamed last, or once the broker has read it
+		if name == "snapshot.json" { // renamed last, or after the broker has read it
 			name = "snapshot.earlier"
 		}
 		out[name] = string(b)
@@ -242,15 +243,15 @@ func files(t *testing.T, dir string) map[string]string {
 	return out
 }
 
-// TestMendingEndsEarly: where the process ends while it mends a log, the next start mends it to the same end. The files are written in
-// one order, so that each number of them may be there.
+// TestMendingEndsEarly: if the process ends during the repair of a log, the next start repairs it
+// with the same result. The files are written in one order, so any number of them may exist.
 func TestMendingEndsEarly(t *testing.T) {
 	t.Parallel()
 	w := newDamagedLog(t)
 	name := filepath.Base
 	for _, tt := range []struct {
 		name   string
-		damage func(t *testing.T, dir string) []string // returns the files that are written, in order
+		damage func(t *testing.T, dir string) []string // returns the written files, in order
 	}{
 		{"two batches of the last segment", func(t *testing.T, dir string) []string {
 			t.Helper()
@@ -284,7 +285,7 @@ func TestMendingEndsEarly(t *testing.T) {
 	} {
 		for _, from := range []struct{ name, dir string }{{"closed", w.closed}, {"killed", w.killed}} {
 			if from.name == "killed" && !strings.HasPrefix(tt.name, "two") {
-				continue // nothing but the snapshot knows of it
+				continue // only the snapshot knows of it
 			}
 			t.Run(from.name+"/"+tt.name, func(t *testing.T) {
 				t.Parallel()
@@ -325,7 +326,7 @@ func TestMendingEndsEarly(t *testing.T) {
 	}
 }
 
-// TestFolderOfAnyName: the data may lie in a folder whose name looks like a pattern.
+// TestFolderOfAnyName: the name of the data's folder may look like a pattern.
 func TestFolderOfAnyName(t *testing.T) {
 	t.Parallel()
 	w := newDamagedLog(t)

@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// doubler makes two records of each; some it does not understand.
+// doubler makes two records of each. It cannot decode some.
 type doubler struct{}
 
 func (doubler) Transform(rec *kgo.Record, emit func(*kgo.Record)) error {
@@ -71,7 +71,7 @@ func runTransform(ctx context.Context, cfg kafka.Config, instance string) error 
 
 var enrich = kafka.Reading{Stage: "enrich", Topics: []string{schemas.TopicUpdates}}
 
-// collectors is how many streams the tests write; records is how many records each has.
+// collectors is the number of streams of the tests, records the number of records in each.
 const collectors = 5
 
 func produceAll(tb testing.TB, cfg kafka.Config, records int) {
@@ -81,7 +81,8 @@ func produceAll(tb testing.TB, cfg kafka.Config, records int) {
 	}
 }
 
-// checkDoubled asserts that everything was transformed once, in order, into the partition it came from.
+// checkDoubled asserts that every record was transformed once, in order, into the partition of its
+// input.
 func checkDoubled(tb testing.TB, cfg kafka.Config, records int) {
 	tb.Helper()
 	next := map[string]int{}
@@ -100,7 +101,7 @@ func checkDoubled(tb testing.TB, cfg kafka.Config, records int) {
 	}
 }
 
-// start runs a transform until the function returned is called.
+// start runs a transform until the returned function is called.
 func start(tb testing.TB, x *kafka.Transform) (stop func()) {
 	tb.Helper()
 	ctx, cancel := context.WithCancel(tb.Context())
@@ -133,7 +134,8 @@ func testTransform(t *testing.T, cfg kafka.Config) {
 		t.Errorf("got %v, want ready", err)
 	}
 	checkDoubled(t, cfg, 500)
-	// What cannot be transformed is passed over, with a reason; half of its output is not published.
+	// A record that cannot be transformed is skipped, with a reason. Its partial output is not
+	// published.
 	p, err := kafka.NewProducer(t.Context(), cfg, schemas.TopicUpdates, kafkatest.Log(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +184,7 @@ func testTransform(t *testing.T, cfg kafka.Config) {
 	}
 }
 
-// TestTransformFaults lets the broker refuse every kind of request that a transaction is made of.
+// TestTransformFaults makes the broker reject every kind of request in a transaction.
 func TestTransformFaults(t *testing.T) {
 	t.Parallel()
 	b, err := kafka.StartBroker(t.Context(), kafka.BrokerConfig{})
@@ -251,7 +253,7 @@ func TestTransformFaults(t *testing.T) {
 	checkDoubled(t, cfg, records)
 }
 
-// ending is a transformer in whose first record the stage is told to end.
+// ending is a transformer that ends the stage at the first record.
 type ending struct {
 	doubler
 	end func()
@@ -262,7 +264,7 @@ func (e ending) Transform(rec *kgo.Record, emit func(*kgo.Record)) error {
 	return e.doubler.Transform(rec, emit)
 }
 
-// TestTransformLastCommitFails: a stage that ends says when its last transaction came to nothing.
+// TestTransformLastCommitFails: an ending stage reports a failure of its last transaction.
 func TestTransformLastCommitFails(t *testing.T) {
 	t.Parallel()
 	b, err := kafka.StartBroker(t.Context(), kafka.BrokerConfig{})
@@ -303,13 +305,13 @@ func TestTransformLastCommitFails(t *testing.T) {
 	}
 }
 
-// TestTransformKilled kills the process again and again, and lets another member come and go beside it.
+// TestTransformKilled kills the process repeatedly, while another member joins and leaves.
 func TestTransformKilled(t *testing.T) {
 	t.Parallel()
 	testTransformKilled(t, kafkatest.New(t, 3), 6, 10_000, func(int) {})
 }
 
-// testTransformKilled kills the stage again and again; after each kill it calls between.
+// testTransformKilled kills the stage repeatedly. After each kill it calls between.
 func testTransformKilled(t *testing.T, cfg kafka.Config, kills, records int, between func(kill int)) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(3, 4))
@@ -322,7 +324,7 @@ func testTransformKilled(t *testing.T, cfg kafka.Config, kills, records int, bet
 	left := func() int64 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		for wait := (retry.Backoff{}); ; { // a broker that was just killed is asked until the others have noticed
+		for wait := (retry.Backoff{}); ; { // ask again until the other brokers have noticed a killed one
 			lag, err := kafka.Lag(ctx, adm, cfg, enrich)
 			if err == nil {
 				return lag[0].Records
@@ -336,7 +338,7 @@ func testTransformKilled(t *testing.T, cfg kafka.Config, kills, records int, bet
 		before := left()
 		p := kafkatest.Start(t, "transform", cfg, "0")
 		limit, poll := time.NewTimer(time.Minute), time.NewTicker(time.Millisecond)
-		for left() == before { // it has not begun yet
+		for left() == before { // until it begins
 			select {
 			case <-poll.C:
 			case <-limit.C:

@@ -12,8 +12,8 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// TestTakeOver, in virtual time: a member that is gone without a word is replaced when its session has ended, and not
-// before; one that comes back under its name has its partitions at once.
+// TestTakeOver, in virtual time: a member that vanishes is replaced when its session has ended, and
+// not before. A member that returns under its name has its partitions at once.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -23,7 +23,8 @@ func TestTakeOver(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer adm.Close()
-		// drain measures how long it takes until everything is read, to 100 ms of virtual time: each look costs real time.
+		// drain measures the time until everything is read, to 100 ms of virtual time: each check
+		// costs real time.
 		drain := func() time.Duration {
 			t.Helper()
 			began := time.Now()
@@ -73,11 +74,12 @@ func drainAfter(t *testing.T, cfg kafka.Config, instance string, drain func() ti
 	took := drain()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
-	<-ctx.Done() // let it send heartbeats
+	<-ctx.Done() // time for heartbeats
 	return took
 }
 
-// TestWaiting, in virtual time: while the broker is away the producer says that somebody waits for room, and for how long in vain.
+// TestWaiting, in virtual time: while the broker is away, the producer reports that a caller waits
+// for room, and the time without an answer.
 func TestWaiting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -93,7 +95,7 @@ func TestWaiting(t *testing.T) {
 		if err := b.Close(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute) // nobody waits: this does not count
+		time.Sleep(time.Minute) // no caller waits: this does not count
 		ctx, cancel := context.WithCancel(t.Context())
 		defer p.EndAfter(ctx, time.Second)()
 		done := make(chan error)

@@ -255,8 +255,8 @@ type UnexpectedRoute struct {
 	Origin AS     `json:"origin"`
 	// Expected are the ASes that the list names.
 	Expected []ASN `json:"expected"`
-	// Voters counts the voters that hold the route, Collectors their collectors. SharePercent is the
-	// share of these voters among all voters.
+	// Voters counts the voters that hold the route, Collectors their collectors. SharePercent is
+	// the share of these voters among all voters.
 	Voters       int     `json:"voters"`
 	Collectors   int     `json:"collectors"`
 	SharePercent Decimal `json:"share_percent"`

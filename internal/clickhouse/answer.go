@@ -87,7 +87,7 @@ func (a *Answer) takeError() {
 		return
 	}
 	message, _, _ := bytes.Cut(a.held[i+len(mark):], []byte(" "+a.tag+"\r\n"))
-	if end := bytes.LastIndexByte(message, '\n'); end >= 0 { // the last line is the message's length
+	if end := bytes.LastIndexByte(message, '\n'); end >= 0 { // the last line is a length
 		message = message[:end]
 	}
 	e := &QueryError{Message: string(bytes.TrimSpace(message))}

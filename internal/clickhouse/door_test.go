@@ -24,7 +24,8 @@ import (
 
 const doorPassword = "correct horse"
 
-// openDoor opens a door to an engine with the schema and returns its address and the engine's server.
+// openDoor opens a door to an engine with the schema and returns its address and the engine's
+// server.
 func openDoor(t *testing.T) (addr string, s clickhouse.Server) {
 	t.Helper()
 	s = clickhousetest.StartMigrated(t, clickhouse.EngineConfig{Dir: t.TempDir()}).Server()
@@ -272,8 +273,9 @@ func TestDoorDoesNotWaitForStrangers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer conn.Close()                                                        //nolint:errcheck // a test's connection
-			if err := conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil { // less than the 11 of an answer
+			defer conn.Close() //nolint:errcheck // a test's connection
+			// The deadline is shorter than the 11 minutes of an answer.
+			if err := conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := io.WriteString(conn, request); err != nil {

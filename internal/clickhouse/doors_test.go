@@ -320,7 +320,8 @@ func TestOtherUser(t *testing.T) {
 				}
 				return string(out)
 			}
-			for parent := dir; parent != filepath.Dir(parent); parent = filepath.Dir(parent) { // the folders above t.TempDir
+			// The folders above t.TempDir.
+			for parent := dir; parent != filepath.Dir(parent); parent = filepath.Dir(parent) {
 				if info, err := os.Stat(parent); err == nil && parent != dir && info.Mode().Perm()&0o005 != 0o005 && strings.HasPrefix(parent, filepath.Dir(filepath.Dir(dir))) {
 					if err := os.Chmod(parent, 0o755); err != nil {
 						t.Fatal(err)

@@ -106,7 +106,8 @@ func FillLookups(
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, lock.release(ctx)) }()
-	if stale, _, err = f.stale(locked, stale); err != nil { // another process may have filled them meanwhile
+	// Another process may have filled them meanwhile.
+	if stale, _, err = f.stale(locked, stale); err != nil {
 		return nil, err
 	}
 	for _, t := range stale {

@@ -74,7 +74,7 @@ func TestFillLookups(t *testing.T) {
 	l.fill(ases("b", 2, false), "table lookup_ases was filled: 2 rows")
 	l.shows(nameOf, "b0")
 	l.shows(stored, "['b']\t2")
-	l.shows("SELECT dictGet('darkmap.as_info', 'name', 64498)", "") // only the older snapshot had it
+	l.shows("SELECT dictGet('darkmap.as_info', 'name', 64498)", "") // only the older one had it
 	l.interrupted()
 	l.twoProcesses()
 	l.fill(clickhouse.Lookups{

@@ -104,7 +104,8 @@ func TestKilledRunner(t *testing.T) {
 	}
 	copied := func() uint64 {
 		var n uint64
-		_ = conn.QueryRow(t.Context(), "SELECT count() FROM "+s.Database+".schema_progress FINAL WHERE partition != ''").Scan(&n) // it may not be there yet
+		// The table may not exist yet.
+		_ = conn.QueryRow(t.Context(), "SELECT count() FROM "+s.Database+".schema_progress FINAL WHERE partition != ''").Scan(&n)
 		return n
 	}
 	waitFor(t, "a partition that is copied", func() bool { return copied() > 0 })

@@ -106,7 +106,8 @@ func TestPortTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("/proc/self/exe", engineArg, cfg.Library, cfg.Dir, port+"/"+noPort) // starts itself
+	// The command is this program.
+	cmd := exec.Command("/proc/self/exe", engineArg, cfg.Library, cfg.Dir, port+"/"+noPort)
 	cmd.Dir, cmd.Env, cmd.ExtraFiles, cmd.Stdin, cmd.Stderr = dataDir(cfg.Dir), engineEnv(), []*os.File{listener}, theirs, theirs
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -68,7 +68,8 @@ func TestTwoReplicas(t *testing.T) {
 			name := createdBy.FindStringSubmatch(sql)[1]
 			sql = strings.Replace(sql, name, fmt.Sprintf("%s UUID '5f0c3a7e-0001-4000-8000-%x'", name, b), 1)
 			for i, conn := range conns {
-				if m.Version > 1 && one[uint8](t, conn, "EXISTS TABLE "+name) == 1 { // it is made anew by a later step
+				// A later step makes the table again.
+				if m.Version > 1 && one[uint8](t, conn, "EXISTS TABLE "+name) == 1 {
 					must(t, conn, "RENAME TABLE "+name+" TO "+name+"_before")
 				}
 				if err := conn.Exec(t.Context(), sql); err != nil {

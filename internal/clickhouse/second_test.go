@@ -105,7 +105,8 @@ func TestCopyGoesOn(t *testing.T) {
 	conn := open(t, s)
 	files := withFurther(t)
 	letters(t, conn, s, 3)
-	must(t, conn, "CREATE TABLE "+s.Database+".letters_by_offset (n UInt8) ENGINE = MergeTree ORDER BY n") // so that the copy fails
+	// This table makes the copy fail.
+	must(t, conn, "CREATE TABLE "+s.Database+".letters_by_offset (n UInt8) ENGINE = MergeTree ORDER BY n")
 	if _, err := clickhouse.MigrateFrom(t.Context(), s, files); err == nil || !strings.Contains(err.Error(), "made_up, statement 5") {
 		t.Fatalf("got %v, want that statement 5 failed", err)
 	}
@@ -196,7 +197,8 @@ func TestViewsSkipOtherTimes(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
 	conn := open(t, s)
-	for _, month := range []string{"2099-01", "2099-02", "2099-03"} { // a partition each, which no retention drops
+	// Each month is a partition that no retention drops.
+	for _, month := range []string{"2099-01", "2099-02", "2099-03"} {
 		for _, table := range []string{"panel (dataset, timestamp, collector, idx, position_collector, position_sequence, appended_at)", "feeds (dataset, timestamp, collector, peer_asn, position_collector, position_sequence, appended_at)"} {
 			must(t, conn, "INSERT INTO "+s.Database+"."+table+" SELECT 'live', toDateTime64('"+month+"-10 00:00:00', 6) + number, 'ris/rrc00', number % 2, 'x', toUInt64(toDateTime('"+month+"-10 00:00:00')) + number, '"+month+"-10 00:00:00' FROM numbers(1000)")
 		}

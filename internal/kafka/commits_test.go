@@ -30,7 +30,8 @@ func TestCommittedBehindEnd(t *testing.T) {
 	topic := cfg.Topic(schemas.TopicUpdates)
 	var offsets kadm.Offsets
 	for p := range int32(3) {
-		offsets.Add(kadm.Offset{Topic: topic, Partition: p, At: 1_000_000 * int64(p), LeaderEpoch: -1}) // 0: before the beginning
+		// 0 is before the beginning.
+		offsets.Add(kadm.Offset{Topic: topic, Partition: p, At: 1_000_000 * int64(p), LeaderEpoch: -1})
 	}
 	if err := adm.CommitAllOffsets(t.Context(), cfg.Group("enrich"), offsets); err != nil {
 		t.Fatal(err)
@@ -61,7 +62,8 @@ func TestCommittedBehindEnd(t *testing.T) {
 	for c := range collectors {
 		produce(t, cfg, fmt.Sprintf("file/%d", c), 20, 10)
 	}
-	for ctx.Err() == nil { // until it has read all new records, and no older ones of partitions 1 and 2
+	// Wait until the stage has read all new records, and no older ones of partitions 1 and 2.
+	for ctx.Err() == nil {
 		got := map[int32]int{}
 		for _, r := range kafkatest.Read(t, cfg, schemas.TopicRoutes) {
 			got[r.Partition]++

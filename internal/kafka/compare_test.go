@@ -57,7 +57,8 @@ func testCompare(t *testing.T, cfg kafka.Config, adm *kadm.Client) {
 		return got
 	}
 	var got []string
-	for wait := (retry.Backoff{}); !slices.Equal(got, want); { // a cluster takes a moment to show it
+	// A cluster takes a moment to show the changes.
+	for wait := (retry.Backoff{}); !slices.Equal(got, want); {
 		changes, err := kafka.Compare(ctx, cfg, log, schemas.Topics)
 		if got = kinds(changes); wait.Wait(ctx) != nil {
 			t.Fatalf("got %q, %v; want %q", got, err, want)

@@ -235,7 +235,8 @@ func (w *damagedLog) check(t *testing.T, cfg kafka.Config) (missing int) {
 			switch {
 			case f.numbers[n] && named:
 				t.Errorf("%s: record %d is there and said to be lost", topic.Name, n)
-			case r.committed && !f.numbers[n] && !named && r.offset >= f.begin: // else as where it was too old
+			// Before f.begin the records exceeded the retention.
+			case r.committed && !f.numbers[n] && !named && r.offset >= f.begin:
 				if unsaid++; unsaid == 1 {
 					t.Errorf("%s: record %d at %d is missing, and nothing says so: %+v", topic.Name, n, r.offset, f.lost)
 				}

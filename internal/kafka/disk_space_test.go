@@ -76,13 +76,15 @@ func TestFullDisk(t *testing.T) {
 	if err := p.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	kafkatest.WaitDrained(t, cfg, enrich) // the stage has joined its group: the broker writes that without a check for room
+	// The stage has joined its group: the broker writes that without a check for room.
+	kafkatest.WaitDrained(t, cfg, enrich)
 	for round := range 3 {
 		send(200)
 		free := datatest.FillDisk(t, disk)
 		send(100)
 		mark := p.Mark()
-		time.Sleep(time.Duration(2+11*(round%2)) * time.Second) // in the second round longer than the timeout of a transaction
+		// The second round is longer than the timeout of a transaction.
+		time.Sleep(time.Duration(2+11*(round%2)) * time.Second)
 		if done, err := p.Acked(mark); done || err != nil {
 			t.Errorf("round %d: acknowledged on a full disk: %v, %v", round, done, err)
 		}

@@ -220,7 +220,8 @@ func TestProducer(t *testing.T) {
 			t.Errorf("%d octets everywhere: got %v, want ErrTooLarge", n+1, err)
 		}
 	}
-	for _, n := range []int{kafka.MaxRecordBytes - len("ris/rrc00"), 5} { // the largest that is taken
+	// The first is the largest that the producer takes.
+	for _, n := range []int{kafka.MaxRecordBytes - len("ris/rrc00"), 5} {
 		if err := p.Produce(ctx, "ris/rrc00", make([]byte, n)); err != nil {
 			t.Fatal(err)
 		}

@@ -122,7 +122,8 @@ func TestRetentionIsNoLoss(t *testing.T) {
 	const empty, lost = `^\S+ level=INFO msg="a partition .* too old.*topic=bgp.updates\S* .*\n$`, `WARN.*missing.*topic=bgp.updates`
 	for _, tt := range []struct {
 		name string
-		made func(t *testing.T, dir string) (string, int64) // returns the folder to open, and the end of bgp.updates
+		// made returns the folder to open, and the end of bgp.updates.
+		made func(t *testing.T, dir string) (string, int64)
 		said string
 	}{
 		{"first segments dropped, then killed", func(t *testing.T, dir string) (string, int64) {

@@ -198,7 +198,8 @@ func TestTransformFaults(t *testing.T) {
 	var calls, faults atomic.Int64
 	r := rand.New(rand.NewPCG(1, 2))
 	fail := func(key int16, answer func(kmsg.Request) (kmsg.Response, error)) {
-		b.Cluster().ControlKey(key, func(req kmsg.Request) (kmsg.Response, error, bool) { // runs in the broker's one goroutine
+		// The function runs in the broker's one goroutine.
+		b.Cluster().ControlKey(key, func(req kmsg.Request) (kmsg.Response, error, bool) {
 			b.Cluster().KeepControl()
 			if calls.Add(1); r.IntN(5) != 0 || faults.Load() >= 60 {
 				return nil, nil, false
@@ -274,7 +275,8 @@ func TestTransformLastCommitFails(t *testing.T) {
 	t.Cleanup(func() { _ = b.Close() }) // it cannot fail
 	cfg := kafkatest.Dataset(t, b.Use(kafka.DefaultConfig()), 3)
 	produceAll(t, cfg, 10)
-	b.Cluster().ControlKey(int16(kmsg.TxnOffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) { // runs in the broker's one goroutine
+	// The function runs in the broker's one goroutine.
+	b.Cluster().ControlKey(int16(kmsg.TxnOffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		b.Cluster().KeepControl()
 		resp := req.ResponseKind().(*kmsg.TxnOffsetCommitResponse)
 		for _, t := range req.(*kmsg.TxnOffsetCommitRequest).Topics {
@@ -324,7 +326,8 @@ func testTransformKilled(t *testing.T, cfg kafka.Config, kills, records int, bet
 	left := func() int64 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		for wait := (retry.Backoff{}); ; { // ask again until the other brokers have noticed a killed one
+		// Ask again until the other brokers have noticed a killed one.
+		for wait := (retry.Backoff{}); ; {
 			lag, err := kafka.Lag(ctx, adm, cfg, enrich)
 			if err == nil {
 				return lag[0].Records

@@ -234,9 +234,10 @@ func TestBMPPeersAreBounded(t *testing.T) {
 
 func TestBMPReaderStrict(t *testing.T) {
 	t.Parallel()
-	pr, pw := io.Pipe()                                                            // a socket that stays open
-	go func() { _, _ = pw.Write(append(monitoring(0, 0, 0), 4, 0, 0, 0, 9, 0)) }() // ends when the test closes the pipe
-	defer pr.Close()                                                               //nolint:errcheck // a pipe
+	// The pipe is a socket that stays open. The goroutine ends when the test closes it.
+	pr, pw := io.Pipe()
+	go func() { _, _ = pw.Write(append(monitoring(0, 0, 0), 4, 0, 0, 0, 9, 0)) }()
+	defer pr.Close() //nolint:errcheck // a pipe
 	r := wire.NewBMPReader(pr)
 	r.Strict = true
 	if b, err := r.Next(); err != nil || !bytes.Equal(b, monitoring(0, 0, 0)) {
@@ -350,8 +351,9 @@ func FuzzBMP(f *testing.F) {
 				_ = tlv.Value
 			}
 			_ = m.Down.String()
-			if m.Type == wire.BMPRouteMonitoring && len(m.Update) >= wire.HeaderLength { // what is lost may be shorter
-				_, _ = d.DecodeUpdate(m.Update[wire.HeaderLength:], m.Options) // FuzzUpdate looks at the result
+			// A lost message may be shorter.
+			if m.Type == wire.BMPRouteMonitoring && len(m.Update) >= wire.HeaderLength {
+				_, _ = d.DecodeUpdate(m.Update[wire.HeaderLength:], m.Options) // FuzzUpdate checks the result
 			}
 		}
 		if at != int64(len(in)) {

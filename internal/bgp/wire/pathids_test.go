@@ -16,7 +16,8 @@ func TestPathIdentifiersAgainstTheMark(t *testing.T) {
 	marked := wire.Options{ASOctets: 4, AddPathIPv4: true, AddPathIPv6: true}
 	plain := wire.Options{ASOctets: 4}
 	id := func(n byte, p ...byte) []byte { return append([]byte{0, 0, 0, n}, p...) }
-	far := func(p ...byte) []byte { return append([]byte{0x9e, 0x37, 0x79, 0xb9}, p...) } // an identifier out of a hash
+	// far is an identifier from a hash.
+	far := func(p ...byte) []byte { return append([]byte{0x9e, 0x37, 0x79, 0xb9}, p...) }
 	net22 := []byte{22, 198, 51, 100}
 	tests := map[string]struct {
 		body []byte

@@ -153,7 +153,8 @@ func TestRISLivePathWidth(t *testing.T) {
 	t.Parallel()
 	// One segment of two 4-octet numbers, or of two 2-octet numbers and another of one.
 	tie := bmpUnhex("0202" + "0000fbf0" + "02010000")
-	tie = append(tie[:6], bmpUnhex("0201fbf1")...) // 0202 0000fbf0 0201fbf1: 4-octet [64496, 0x0201fbf1]; 2-octet [0, 64496] [64497]
+	// 0202 0000fbf0 0201fbf1: 4-octet [64496, 0x0201fbf1]; 2-octet [0, 64496] [64497].
+	tie = append(tie[:6], bmpUnhex("0201fbf1")...)
 	update := func(path []byte) []byte {
 		attributes := append([]byte{0x40, 2, byte(len(path))}, path...)
 		return bgpBytes(wire.MessageUpdate, append(append([]byte{0, 0, 0, byte(len(attributes))}, attributes...), 24, 198, 51, 100))

@@ -196,7 +196,8 @@ func (f filler) stale(ctx context.Context, all []lookupTable) (stale, late []loo
 		at       time.Time
 	}
 	current, loaded := map[string]named{}, map[string]time.Time{}
-	q := fmt.Sprintf("SELECT lookup, argMax(snapshot, filled_at), max(filled_at) FROM %s.lookup_snapshots GROUP BY lookup",
+	q := fmt.Sprintf(
+		"SELECT lookup, argMax(snapshot, filled_at), max(filled_at) FROM %s.lookup_snapshots GROUP BY lookup",
 		f.server.Database)
 	err = each(ctx, f.conn, q, "", func(rows driver.Rows) error {
 		var lookup string

@@ -65,12 +65,13 @@ func (s Server) migrationsTable() string {
 
 // progressTable returns the statement that makes the table of completed statements.
 func (s Server) progressTable() string {
-	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s.schema_progress %s (version UInt32 COMMENT 'number of the step', "+
-		"statement UInt32 COMMENT 'number of the statement within the step, from 1', "+
-		"partition String COMMENT 'id of the partition that the statement was run for; empty where it runs once', "+
-		"hash UInt64 COMMENT 'a hash of the statement', finished_at DateTime64(3, 'UTC') COMMENT 'when it had passed', "+
-		"seconds Float64 COMMENT 'how long it took, seconds', program String COMMENT 'the darkmap that ran it') "+
-		"ENGINE = %s ORDER BY (version, statement, partition) COMMENT 'Statements of the schema''s steps that have passed: an interrupted step goes on after them.'",
+	return fmt.Sprintf(
+		"CREATE TABLE IF NOT EXISTS %s.schema_progress %s (version UInt32 COMMENT 'number of the step', "+
+			"statement UInt32 COMMENT 'number of the statement within the step, from 1', "+
+			"partition String COMMENT 'id of the partition that the statement was run for; empty where it runs once', "+
+			"hash UInt64 COMMENT 'a hash of the statement', finished_at DateTime64(3, 'UTC') COMMENT 'when it had passed', "+
+			"seconds Float64 COMMENT 'how long it took, seconds', program String COMMENT 'the darkmap that ran it') "+
+			"ENGINE = %s ORDER BY (version, statement, partition) COMMENT 'Statements of the schema''s steps that have passed: an interrupted step goes on after them.'",
 		s.Database, s.onCluster(), s.engine("ReplacingMergeTree", "finished_at"))
 }
 
@@ -152,7 +153,8 @@ func (r *migration) state(ctx context.Context) (schemaState, error) {
 
 // recordStep records that a step has completed.
 func (r *migration) recordStep(ctx context.Context, m Migration) error {
-	record := fmt.Sprintf("INSERT INTO %s.schema_migrations (version, name, applied_at, program) VALUES (?, ?, ?, ?)",
+	record := fmt.Sprintf(
+		"INSERT INTO %s.schema_migrations (version, name, applied_at, program) VALUES (?, ?, ?, ?)",
 		r.server.Database)
 	if err := r.conn.Exec(ctx, record, m.Version, m.Name, time.Now().UTC(), r.Program); err != nil {
 		return fmt.Errorf("recording migration %d: %w", m.Version, err)

@@ -29,7 +29,8 @@ func (c *partitionCheck) mend(log *slog.Logger) error {
 		return nil
 	}
 	if c.stale() && !c.damaged() {
-		log.Warn("the snapshot of a partition does not say what its log says: it is computed anew, and nothing is lost",
+		log.Warn(
+			"the snapshot of a partition does not say what its log says: it is computed anew, and nothing is lost",
 			"file", filepath.Join(c.dir, snapshotName))
 	}
 	for _, s := range c.segments {

@@ -115,8 +115,9 @@ func Entity(e bgp.Entity) *pb.Entity {
 	return &pb.Entity{Type: pb.EntityType(e.Type), Code: e.Code, Name: e.Name}
 }
 
-// ParseVerdict returns the reason for no verdict in a panel record, and the votes. A record from
-// before the field no_verdict implies the reason by its number of voters.
+// ParseVerdict returns the reason for no verdict in a panel record, and the votes. For an older
+// record, without the field verdicts, too few voters are the reason if the voters are below the
+// minimum.
 func ParseVerdict(rec *pb.PanelRecord) (bgp.NoVerdict, bgp.Votes) {
 	v := bgp.Votes{
 		Voters: int(rec.GetVoters()), Collectors: int(rec.GetCollectors()),

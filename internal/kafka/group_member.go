@@ -103,7 +103,7 @@ func (s *GroupMember) Run(ctx context.Context) error {
 	return nil
 }
 
-// Joined reports whether the group has admitted this member, if only to stand by.
+// Joined reports whether the group has admitted this member, with or without partitions.
 func (s *GroupMember) Joined() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/darkmap/darkmap/detect/checkpoint"
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/schemas"
 )
 
@@ -29,6 +30,7 @@ type metrics struct {
 	window, buffered              prometheus.Gauge
 	success                       prometheus.Gauge
 	refusedPeers, refusedPrefixes prometheus.Gauge
+	gateShut                      [len(bgp.Families)]prometheus.Gauge
 
 	refusedCheckpoints                    map[string]prometheus.Counter // by reason
 	checkpointsWritten, checkpointsFailed prometheus.Counter
@@ -54,6 +56,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		refusedPrefixes: f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_refused_prefixes", Help: "Prefixes refused since the state was built, because the prefix table was full."}),
 	}
 	m.checkpoints(f)
+	gate := f.NewGaugeVec(prometheus.GaugeOpts{Name: "darkmap_detect_gate_shut", Help: "Whether nothing is decided because many own feeds were lost at once (1) or not (0), by address family."}, []string{"family"})
+	for i, family := range bgp.Families {
+		m.gateShut[i] = gate.WithLabelValues(family.String())
+	}
 	out := f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_detect_records_out_total", Help: "Records published, by topic."}, []string{"topic"})
 	for _, t := range outTopics {
 		m.out[t] = out.WithLabelValues(t)
@@ -89,5 +95,20 @@ func (m *metrics) refused(d Detector) {
 		peers, prefixes := b.Refused()
 		m.refusedPeers.Set(float64(peers))
 		m.refusedPrefixes.Set(float64(prefixes))
+	}
+}
+
+// gate shows whether the panel gates of a detector that has some are shut.
+func (m *metrics) gate(d Detector) {
+	g, ok := d.(interface{ Gated(f bgp.Family) bool })
+	if !ok {
+		return
+	}
+	for i, f := range bgp.Families {
+		shut := 0.
+		if g.Gated(f) {
+			shut = 1
+		}
+		m.gateShut[i].Set(shut)
 	}
 }

@@ -235,6 +235,7 @@ func (x *session) poll(ctx context.Context, fetches kgo.Fetches) error {
 	x.m.batch.Observe(time.Since(began).Seconds())
 	x.m.buffered.Set(float64(x.clock.Buffered()))
 	x.m.refused(x.detector)
+	x.m.gate(x.detector)
 	if w, ok := x.clock.Open(); ok {
 		x.m.window.Set(float64(w))
 	}

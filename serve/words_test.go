@@ -132,6 +132,8 @@ func TestWords(t *testing.T) {
 	sc.panel(minute, bgp.NoVerdictTables)
 	sc.decide(minute)
 	s.wants("detect builds its state again", false, "It cannot be decided what is dark", "of others the whole table is not known")
+	sc.panel(minute, bgp.NoVerdictDegraded)
+	s.wants("many own feeds are lost", false, "It cannot be decided what is dark", "IPv4: degraded, no outage opens or ends for some minutes: many of darkmap's own feeds were lost")
 	sc.panel(minute, bgp.VerdictPossible)
 	fiji := lost(bgp.Entity{Type: bgp.EntityCountry, Code: "FJ", Name: "Fiji"}, minute)
 	fiji.LostPrefixes, fiji.LostPrefixesTotal = []string{"192.0.2.0/24"}, 1

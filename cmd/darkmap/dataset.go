@@ -272,7 +272,7 @@ func (r *datasetRun) tellDataset(p *pipeline) {
 // defaultsEdition counts the changes of defaults that decide results (the keys tagged
 // `result:"yes"`). Raise it with each such change. Otherwise a run would go on with a dataset that
 // other defaults made. TestDefaultsEdition checks it.
-const defaultsEdition = 2
+const defaultsEdition = 3
 
 // settings returns a hash of everything but the inputs that decides the result.
 func (r *datasetRun) settings(sources *enrich.Sources) string {

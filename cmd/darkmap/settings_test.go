@@ -18,7 +18,7 @@ import (
 // hash.
 func TestDefaultsEdition(t *testing.T) {
 	t.Parallel()
-	editions := map[int]string{2: "47cd6880dfb4c390"}
+	editions := map[int]string{3: "108685472bde3955"}
 	h := sha256.New()
 	cfg := defaultConfiguration()
 	for _, k := range config.Keys(cfg) {
@@ -36,7 +36,7 @@ func TestDefaultsEdition(t *testing.T) {
 func TestResultSettings(t *testing.T) {
 	t.Parallel()
 	usual := resultSettings(defaultConfiguration())
-	if usual != "defaults 2\n" {
+	if usual != "defaults 3\n" {
 		t.Errorf("the defaults: got %q", usual)
 	}
 	tagged := 0

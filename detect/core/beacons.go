@@ -97,7 +97,7 @@ func (d *Detector) beat(c *collector, i int, start int64) string {
 	r, x := &heartbeats[i], &c.beacons
 	late := int64(d.cfg.Feeds.BeaconLate / time.Second)
 	instant := (start + windowSeconds - late) / r.seconds * r.seconds
-	if instant+late <= start || c.masked || c.gap != nil || x.disturbed > instant {
+	if instant+late <= start || c.masked != unmasked || c.gap != nil || x.disturbed > instant {
 		return ""
 	}
 	switch {

@@ -41,20 +41,22 @@ func (f *familyState) close(start int64) ([]Out, error) {
 	f.rib.SettleDoubts()
 	f.rib.Repack()
 	decided, changed := f.panel.Close(end, f.rib.Size)
+	f.gate, f.gateTurned = f.panel.CloseGate(end, func() bool { return f.lossesSpread(start) })
 	if f.panel.Verdicts() {
 		f.lapse()
 	}
 	samples := f.vis.Close(visibility.Window{
 		End: end, Voters: f.panel.Voters(), Changed: changed || f.swept, Knowledge: f.panel.Knowledge(), Verdicts: f.panel.Verdicts(),
+		Gated: f.gate.Shut(), Left: f.panel.Left(),
 	})
 	f.swept = false
 	judged := f.judging.judged(f.panel.Knowledge(), samples)
-	var out []Out
+	out := f.gateRecords(end)
 	if f.noteVerdict(start) || decided && f.panel.Verdicts() || f.verdicts.peers > 0 && f.panel.Decides(end) {
 		out = append(out, f.panelRecord(end))
 	}
 	events := f.engine.Close(start, judged)
-	if f.panel.Verdicts() {
+	if f.panel.Verdicts() && !f.gate.Shut() {
 		out = f.visibilityRecords(out, start, samples)
 		out = f.prefixRecords(out, start)
 	}
@@ -132,6 +134,12 @@ func (v view) Panel(bgp.Family) (bgp.Panel, bool) {
 		Voters: p.Voters().N, Collectors: p.Voters().Collectors, Table: p.Knowledge(), KnownPrefixes: v.f.judging.knownPrefixes(),
 	}, p.Verdicts()
 }
+
+// Gated is outage.View's.
+func (v view) Gated(bgp.Family) bool { return v.f.gate.Shut() }
+
+// Leaving is outage.View's.
+func (v view) Leaving(bgp.Family) bool { return v.f.gate.Leaving }
 
 // Present is outage.View's.
 func (v view) Present(k outage.Key) (outage.Sample, bool) { return v.f.vis.Present(k) }

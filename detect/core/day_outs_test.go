@@ -33,6 +33,10 @@ func (p *dayPlayer) keep(o Out) {
 		line(r.TimeUs, "", fmt.Sprint("panel ", r), "")
 	case *pb.OutageRecord:
 		line(r.DecidedAtUs, r.Id, r.Event+" "+withoutChurn(p.t, r.Json), fmt.Sprint(r.Event, (r.StartS-dawn)/60, (r.GetEndS()-dawn)/60, r.Kind))
+	case *pb.FeedRecord: // each of the disturbances that take a vote shuts the panel gate
+		if r.Collector != "detect/ipv4" {
+			p.t.Errorf("published %v", r)
+		}
 	default:
 		p.t.Errorf("published %v", r)
 	}

@@ -27,7 +27,7 @@ func (p *dayPlayer) filledGap(c int, from, length, after int64) {
 	to, id := from+length, fmt.Sprint("gap", from)
 	p.lost = append(p.lost, span{c, from, to})
 	p.silent = append(p.silent, span{c, from, to})
-	p.touched = append(p.touched, span{c, from - 60, to + after + 120})
+	p.touched = append(p.touched, span{c, from - 60, max(to+after+120, from+dayGate)})
 	p.at(c, to, func() {
 		p.gap(c, to, id, from-1)
 		p.say(c, "live", to, &pb.CollectorUp{})
@@ -137,7 +137,7 @@ func (p *dayPlayer) late(c int, from, length int64, said bool) {
 	to := from + length
 	p.lost = append(p.lost, span{c, from, to})
 	p.silent = append(p.silent, span{c, from, to})
-	p.touched = append(p.touched, span{c, from - 60, to + 120})
+	p.touched = append(p.touched, span{c, from - 60, max(to+120, from+dayGate)})
 	if said {
 		p.at(c, from, func() {
 			p.say(c, "live", from, &pb.CollectorDown{Reason: pb.DownReason_DOWN_REASON_STALE})

@@ -33,6 +33,8 @@ const (
 	// dayTick is the time between two ticks: a second at 20 times speed.
 	dayTick    = int64(20)
 	daySeconds = int64(24 * 3600)
+	// dayGate is for how long at most the panel gate is shut after one of the collectors is lost, a minute before and after included.
+	dayGate = int64(480)
 	// dayScripted networks, the last, go and come as TestDay says.
 	dayScripted = 8
 )

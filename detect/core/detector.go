@@ -48,7 +48,9 @@ type familyState struct {
 	judging judging
 	covers  covers
 
-	verdicts verdicts
+	verdicts   verdicts
+	gate       panel.Gate // of the last window; gateTurned: it shut or opened in it
+	gateTurned bool
 }
 
 // New returns a detector that knows nothing. The error is about cfg.
@@ -162,12 +164,17 @@ func (d *Detector) apply(c *collector, rec *pb.RouteRecord, now int64) error {
 	case *pb.RouteRecord_PeerDown:
 		return d.peerDown(c, b.PeerDown.GetPeer(), now)
 	case *pb.RouteRecord_CollectorUp:
-		d.mask(c, false, now)
+		d.mask(c, unmasked, now)
 	case *pb.RouteRecord_CollectorDown:
-		if b.CollectorDown.GetReason() == pb.DownReason_DOWN_REASON_LOST {
+		switch b.CollectorDown.GetReason() {
+		case pb.DownReason_DOWN_REASON_LOST:
 			d.lose(c, now)
+			d.mask(c, masked, now)
+		case pb.DownReason_DOWN_REASON_ENDED:
+			d.mask(c, ended, now)
+		case pb.DownReason_DOWN_REASON_UNSPECIFIED, pb.DownReason_DOWN_REASON_STALE:
+			d.mask(c, masked, now)
 		}
-		d.mask(c, true, now)
 	case *pb.RouteRecord_EpochBegin:
 		d.newOwner(c)
 	case *pb.RouteRecord_GapBegin:

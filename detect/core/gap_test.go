@@ -318,7 +318,8 @@ func TestLostWithinGap(t *testing.T) {
 	}
 }
 
-// TestLossWithinGap: after a complete table, what it lacks counts as withdrawn: a loss within a gap is found.
+// TestLossWithinGap: after a complete table, what it lacks counts as withdrawn: a loss within a gap is found, once the panel gate opens that shut
+// with the gap.
 func TestLossWithinGap(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -333,8 +334,11 @@ func TestLossWithinGap(t *testing.T) {
 		w.add(c, at+61, &pb.GapEnd{Id: "g", Complete: true})
 	}
 	f := w.run(at + 2*hours)
-	if got := told(f, country); len(got) != 1 || got[0] != "KP outage open 62-open" && got[0] != "KP outage open 61-open" {
+	if got := told(f, country); len(got) != 1 || got[0] != "KP outage open 65-open" {
 		t.Errorf("got %v, want the loss of KP", got)
+	}
+	if want := "No verdict was possible from 18:00 UTC on 13 May 2014 to 18:05 UTC on 13 May 2014: the loss may have begun at any time between."; !strings.Contains(notesOf(f, "KP"), want) {
+		t.Errorf("%q is not among what is said of KP: %s", want, notesOf(f, "KP"))
 	}
 }
 

@@ -20,7 +20,7 @@ const (
 // collector is what is known of one.
 type collector struct {
 	name    string
-	masked  bool
+	masked  masking
 	peers   map[bgp.Peer]*peer
 	same    map[bgp.Peer]*peer   // under other AS numbers, see identity.go
 	at      map[bgp.Peer][]*peer // without AS numbers
@@ -29,6 +29,15 @@ type collector struct {
 	check   *check
 	beacons beaconLog
 }
+
+// masking says whether a collector's peers are taken out of every denominator.
+type masking uint8
+
+const (
+	unmasked masking = iota
+	masked
+	ended // its files have ended: that is no loss
+)
 
 // peer is a neighbour of a collector.
 type peer struct {
@@ -95,7 +104,7 @@ func (d *Detector) seat(f *familyState, c *collector, p *peer, now int64) bool {
 		f.peers = append(f.peers, nil)
 	}
 	f.peers[slot] = p
-	s := &panel.Session{Key: p.key, Up: true, Masked: c.masked, Since: now, LastHeard: now}
+	s := &panel.Session{Key: p.key, Up: true, Masked: c.masked != unmasked, Ended: c.masked == ended, Since: now, LastHeard: now}
 	switch {
 	case p.upAt != 0:
 		s.PeerUp(p.upAt, d.cfg.Panel.TransferSeconds())
@@ -205,15 +214,16 @@ func (c *collector) leave(p *peer) {
 }
 
 // mask takes a collector's peers out of every denominator, or lets them back.
-func (d *Detector) mask(c *collector, masked bool, now int64) {
-	if c.masked != masked {
+func (d *Detector) mask(c *collector, m masking, now int64) {
+	if (c.masked != unmasked) != (m != unmasked) {
 		c.beacons.disturbed = now
 	}
-	c.masked = masked
+	c.masked = m
 	for _, p := range c.peers {
 		for _, f := range d.families {
 			if ps := &p.slots[f.family-bgp.IPv4]; ps.used {
-				f.panel.Session(ps.slot).Masked = masked
+				s := f.panel.Session(ps.slot)
+				s.Masked, s.Ended = m != unmasked, m == ended
 			}
 		}
 	}

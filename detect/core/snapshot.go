@@ -15,7 +15,7 @@ const (
 	// snapshotKind is what a snapshot of a Detector names itself.
 	snapshotKind = "the detector"
 	// SnapshotFormat grows with every change of what a snapshot of a Detector holds. No other format is read.
-	SnapshotFormat = 1
+	SnapshotFormat = 2
 )
 
 // Snapshot writes the state as it stands between two calls of Apply and CloseWindow, the records of the open window included. It changes

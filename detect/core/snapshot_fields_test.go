@@ -13,7 +13,7 @@ import (
 // configuration's, a link to what is, is made again from what is, or holds something only while a window is being closed.
 var stateFields = map[string]string{
 	"core.Detector":    "-cfg collectors families owners geography watch trimmed",
-	"core.familyState": "-family rib panel vis engine -owners -watch -all -beacons -beats -peers swept refused judging covers verdicts",
+	"core.familyState": "-family rib panel vis engine -owners -watch -all -beacons -beats -peers swept refused judging covers verdicts -gate -gateTurned",
 	"core.collector":   "name masked peers same at gap gaps check beacons",
 	"core.peer":        "key upAt down slots gap reading",
 	"core.peerSlot":    "slot used named refused",
@@ -57,15 +57,17 @@ var stateFields = map[string]string{
 	"rib.Check":    "-t slots added over",
 	"rib.addition": "origin upstream row slot",
 
-	"panel.Panel":       "-cfg -family sessions knowledge voters need chosen in out -struck",
+	"panel.Panel":       "-cfg -family sessions knowledge voters need chosen in out -struck leavers gate -left",
 	"panel.rowSet":      "few many",
 	"panel.Voters":      "N Collectors Mask Leaders second collector",
 	"panel.follower":    "slot leader",
 	"panel.ReasonCount": "Reason Peers",
+	"panel.Left":        "-Voters -Since -Usual -Held -Heard",
+	"panel.Gate":        "-Since -Voters -Usual -Leavers -Leaving",
 	"panel.Status":      "-Session -Slot -Votes -Reason",
 
 	"visibility.State": "-family -rib -peers prefixes days -knownRows -trie origins places -leftOut entities -byKey -byASN touchedEntities -voters knowledge " +
-		"verdicts now hour began skipped stale first placing staged -tallied -usualTally holdings watch strangers -scratch -plan -stamps -round -rows -leaving -steps young expected " +
+		"verdicts now hour began skipped stale first placing staged -tallied -left -usualTally holdings watch strangers -scratch -plan -stamps -round -rows -leaving -steps young expected " +
 		"moved open loss churn troughs brief -overlapped",
 	"visibility.days":         "various -free",
 	"visibility.usualTally":   "-tally -known",
@@ -105,13 +107,13 @@ var stateFields = map[string]string{
 	"visibility.scratch":      "-of -was -is",
 	"visibility.change":       "-row -flags -belonging -origins",
 
-	"outage.Engine": "-cfg -view entities active behind -medians deepened started next tabled blind decided window panel -neighbours -pending -out changed " +
+	"outage.Engine": "-cfg -view entities active behind -medians deepened started next tabled blind decided gatedSince window panel -neighbours -pending -out changed " +
 		"taken strange removed standing listed -steps",
 	"outage.entity": "key last hist frozen loss large band moved covered toldCovered ev closed strange strangeClosed recent flaps starts lastEnd lastID " +
 		"superseded settled deep near movedSpace -touched -listed",
 	"outage.history":      "points",
 	"outage.flapLog":      "minutes",
-	"outage.run":          "first minutes score peak digest deep suspect rejected",
+	"outage.run":          "first minutes score peak digest deep suspect rejected held",
 	"outage.shortLoss":    "first run ev",
 	"outage.relation":     "parents named left looked stale space since wider",
 	"outage.parent":       "key ev share",
@@ -128,7 +130,7 @@ var stateFields = map[string]string{
 // fieldwise are the types of which the tests of their packages fill every field, and see that it is read as it was written.
 var fieldwise = []string{
 	"watchlist.List", "watchlist.Member", "watchlist.Host", "watchlist.stream", "watchlist.gathered",
-	"panel.Session", "panel.burst", "panel.spoken", "panel.lapse", "panel.knowledge", "panel.Need",
+	"panel.Session", "panel.burst", "panel.spoken", "panel.lapse", "panel.knowledge", "panel.Need", "panel.gate",
 	"outage.Key", "outage.Sample", "outage.UnexpectedRoute", "outage.point", "outage.baseline", "outage.loss", "outage.interval", "outage.deepness", "outage.nearness",
 	"outage.event", "outage.spells", "outage.told", "outage.Overlap", "outage.digest", "outage.Cover",
 }

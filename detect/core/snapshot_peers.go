@@ -49,7 +49,7 @@ func (n *peerNumbers) set(c *snapshot.Coder, v *map[*peer]bool) {
 // codeCollector writes or reads what is known of a collector.
 func (d *Detector) codeCollector(s *snapshot.Coder, c *collector) {
 	snapshot.Text(s, &c.name)
-	snapshot.Bool(s, &c.masked)
+	snapshot.Number(s, &c.masked, int(ended)+1)
 	n := &peerNumbers{}
 	if !s.Reading() {
 		n.peers = slices.SortedFunc(maps.Values(c.peers), func(a, b *peer) int { return a.key.Compare(b.key) })

@@ -152,6 +152,9 @@ func (f *familyState) noteVerdict(start int64) bool {
 	if why == bgp.VerdictPossible && f.panel.Knowledge() == bgp.TablesLearned && !f.vis.AnyDecidable() {
 		why = bgp.NoVerdictPrefixes
 	}
+	if why == bgp.VerdictPossible && f.gate.Shut() {
+		why = bgp.NoVerdictDegraded
+	}
 	f.verdicts.noteStruck(f.panel.Struck())
 	peers := 0
 	for _, p := range f.peers {

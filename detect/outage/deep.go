@@ -16,6 +16,14 @@ func (e *Engine) extendSpaceRuns(ent *entity, rd *reading, lost, large, moved bo
 		large = large && e.deepSpace(ent) >= rd.largeFrom
 	}
 	e.extendRuns(ent, rd, lost, large, false, moved)
+	e.deepen(ent, rd)
+}
+
+// deepen finds out whether the losses of an AS, country, region or the world that last long enough are deep.
+func (e *Engine) deepen(ent *entity, rd *reading) {
+	if ent.key.Type == bgp.EntityPrefix {
+		return // measurePrefix does
+	}
 	if r := ent.loss; r != nil && !r.deep && r.minutes >= e.cfg.SuspectMinutes {
 		r.deep = e.deepSpace(ent) >= e.needed(rd)
 	}

@@ -34,6 +34,8 @@ type Engine struct {
 	blind interval
 	// decided: a verdict was given once.
 	decided bool
+	// gatedSince is the first of the last windows in a row in which the panel gate was shut; 0 while it is open.
+	gatedSince int64
 
 	// Of the present minute:
 	window     int64
@@ -77,7 +79,9 @@ func (e *Engine) Close(window int64, changed []Sample) []Event {
 	if e.next == 0 {
 		e.started, e.next = window, window
 	}
-	e.out, e.taken = e.taken, nil
+	if !e.view.Gated(e.cfg.Family) {
+		e.out, e.taken = e.taken, nil
+	}
 	for ; e.next < window && len(e.active)+len(e.strange) > 0; e.next += minute {
 		e.closeMinute(e.next, nil)
 	}
@@ -91,6 +95,10 @@ func (e *Engine) Close(window int64, changed []Sample) []Event {
 func (e *Engine) closeMinute(window int64, changed []Sample) {
 	defer e.send()
 	e.window, e.neighbours = window, nil
+	if e.view.Gated(e.cfg.Family) {
+		e.hold(changed)
+		return
+	}
 	panel, verdicts := e.view.Panel(e.cfg.Family)
 	if e.panel.Table == bgp.TablesLearned && panel.Table == bgp.TablesComplete {
 		e.tabled = window
@@ -100,8 +108,10 @@ func (e *Engine) closeMinute(window int64, changed []Sample) {
 	work := e.take(changed)
 	if e.noteVerdicts(verdicts); !verdicts {
 		e.suspend(work)
+		e.gatedSince = 0
 		return
 	}
+	shut := e.resume()
 	for _, ent := range e.active {
 		if !ent.listed {
 			ent.listed = true
@@ -125,6 +135,9 @@ func (e *Engine) closeMinute(window int64, changed []Sample) {
 		}
 	}
 	for i, ent := range work {
+		if rd := &readings[i]; shut != 0 {
+			e.decideKept(ent, rd, shut)
+		}
 		e.decide(ent, &readings[i])
 		e.tellAgain(ent)
 		e.leave(ent)
@@ -169,6 +182,8 @@ func (e *Engine) take(changed []Sample) []*entity {
 		}
 		if isPrefix {
 			e.noteDeep(&ent.last, s)
+		} else if e.gatedSince != 0 {
+			e.rebase(ent, s)
 		}
 		ent.last, ent.touched = *s, true
 		if !ent.listed {

@@ -119,6 +119,7 @@ type run struct {
 	deep     bool   // in one of the minutes hardly anybody held the prefix, or enough of the entity's space
 	suspect  *event // sent as suspected
 	rejected bool   // of a large entity: it was looked at and is too narrow
+	held     int    // minutes of it in which nothing was decided, because the panel gate was shut
 }
 
 // end is when a run was over that held without a break.

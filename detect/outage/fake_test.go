@@ -15,6 +15,8 @@ import (
 type fakeView struct {
 	panel    bgp.Panel
 	verdicts bool
+	gated    bool
+	leaving  bool
 	lost     map[Key][]LostPrefix
 	visible  map[Key][]netip.Prefix
 	moved    map[Key][]MovedPrefix
@@ -31,6 +33,8 @@ type fakeView struct {
 }
 
 func (v *fakeView) Panel(bgp.Family) (bgp.Panel, bool) { return v.panel, v.verdicts }
+func (v *fakeView) Gated(bgp.Family) bool              { return v.gated }
+func (v *fakeView) Leaving(bgp.Family) bool            { return v.leaving }
 func (v *fakeView) Churn(Key, int64) bgp.Churn         { return v.churn }
 func (v *fakeView) Moved(k Key) []MovedPrefix          { return v.moved[k] }
 

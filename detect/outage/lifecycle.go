@@ -107,7 +107,7 @@ func (e *Engine) partialRun(ent *entity) *run {
 // suspect sends an early sign of a nearly total loss. An entity that is known to be unstable gives none.
 func (e *Engine) suspect(ent *entity, rd *reading) {
 	r := ent.loss
-	if ent.ev != nil || r.suspect != nil || r.digest == nil || len(ent.recent) >= e.cfg.FlapLosses-1 || e.mergeable(ent, bgp.KindOutage, r) || e.stands(ent.key) {
+	if ent.ev != nil || r.suspect != nil || r.digest == nil || len(ent.recent) >= e.cfg.FlapLosses-1 || e.mergeable(ent, bgp.KindOutage, r) || e.stands(ent.key) || e.view.Leaving(e.cfg.Family) {
 		return
 	}
 	need := permilleUp(rd.base.space, e.cfg.SuspectPermille)
@@ -146,6 +146,7 @@ func (e *Engine) newEvent(ent *entity, kind bgp.Kind, r *run, rd *reading) *even
 		ev.startBlind = blind
 	}
 	ev.id = ent.newID(start)
+	ev.noteHeld(r)
 	e.describeStart(ent, ev)
 	return ev
 }
@@ -184,6 +185,7 @@ func (e *Engine) openOutage(ent *entity, r *run, rd *reading) {
 		} else {
 			ev.state, ev.digest, ev.peak, ev.score = bgp.StateOpen, r.digest, r.peak, r.score
 			ev.start = e.refine(ent, r)
+			ev.noteHeld(r)
 			e.describeStart(ent, ev)
 		}
 		if before != nil {
@@ -252,6 +254,7 @@ func (e *Engine) reopen(ent *entity, r *run, rd *reading) {
 	ent.superseded = ""
 	ev.score += r.score
 	ev.now = rd.loss
+	ev.noteHeld(r)
 	ev.worsen(r.peak, r.digest)
 	ent.ev, ent.closed = ev, nil
 	e.publish(ent, ev, bgp.EventReopened)

@@ -171,6 +171,7 @@ func (g *graph) run(c *snapshot.Coder, r *run) {
 	snapshot.Bool(c, &r.deep)
 	g.event(&r.suspect)
 	snapshot.Bool(c, &r.rejected)
+	snapshot.Int(c, &r.held)
 }
 
 func (g *graph) shortLoss(c *snapshot.Coder, s *shortLoss) {
@@ -190,6 +191,7 @@ func (e *Engine) code(c *snapshot.Coder) {
 	snapshot.Int(c, &e.tabled)
 	codeInterval(c, &e.blind)
 	snapshot.Bool(c, &e.decided)
+	snapshot.Int(c, &e.gatedSince)
 	snapshot.Int(c, &e.window)
 	codePanel(c, &e.panel)
 	snapshot.Int(c, &e.changed)

@@ -43,6 +43,10 @@ type Sample struct {
 type View interface {
 	// Panel tells who votes in the family; Verdicts is false while there are too few for any verdict.
 	Panel(f bgp.Family) (p bgp.Panel, verdicts bool)
+	// Gated reports whether nothing is decided in the window, because too many of the own feeds were lost. It goes before verdicts.
+	Gated(f bgp.Family) bool
+	// Leaving reports whether so many own feeds were lost lately that nothing is suspected: what lasts is told when it opens.
+	Leaving(f bgp.Family) bool
 	// Present is the sample of an entity as it stands, whether it changed or not; ok is false where nothing of it is known.
 	Present(k Key) (s Sample, ok bool)
 	// Lost lists the entity's lost prefixes, sorted.

@@ -37,13 +37,15 @@ type Config struct {
 	TransferPrefixes int `yaml:"transfer_prefixes" min:"1" result:"yes"`
 	// The same of a peer whose table is not known.
 	LearnedTransferPrefixes int `yaml:"learned_transfer_prefixes" min:"1" result:"yes"`
+	// Nothing is decided for some minutes after many voters are lost at once, so that the loss of one's own feeds opens no outage.
+	Gate bool `yaml:"gate" result:"yes"`
 }
 
 // DefaultConfig is what docs/detection.md says.
 func DefaultConfig() Config {
 	return Config{
 		MinVoters: 20, MinCollectors: 3, FullFeedInPermille: 750, FullFeedOutPermille: 700,
-		TransferTimeout: 10 * time.Minute, DecideInterval: 15 * time.Minute, TransferPrefixes: 256, LearnedTransferPrefixes: 10_000,
+		TransferTimeout: 10 * time.Minute, DecideInterval: 15 * time.Minute, TransferPrefixes: 256, LearnedTransferPrefixes: 10_000, Gate: true,
 	}
 }
 

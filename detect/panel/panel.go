@@ -22,6 +22,9 @@ type Panel struct {
 	// in and out are the prefixes from which a table was a full feed at the last decision, and below which it was one no more.
 	in, out int
 	struck  []Status
+	leavers leavers // of the last window
+	gate    gate
+	left    *Left // of the last window
 }
 
 // New returns a panel without sessions. cfg has its defaults set.
@@ -38,7 +41,12 @@ func (p *Panel) Add(slot int, s *Session) {
 }
 
 // Remove forgets the session at a slot.
-func (p *Panel) Remove(slot int) { p.sessions[slot] = nil }
+func (p *Panel) Remove(slot int) {
+	p.sessions[slot] = nil
+	if b := p.gate.before; slot>>6 < len(b) {
+		b[slot>>6] &^= 1 << (slot & 63)
+	}
+}
 
 // Session is the one at a slot, nil where there is none.
 func (p *Panel) Session(slot int) *Session {
@@ -82,6 +90,7 @@ func (p *Panel) Close(now int64, size func(slot int) int) (decided, changed bool
 	p.need = p.needOf(votes)
 	changed = !v.Equal(p.voters) || v.N != p.voters.N
 	p.voters = v
+	p.leavers = p.countLeavers(now)
 	p.strike(now)
 	return decided && (p.Verdicts() || p.knowledge == bgp.TablesComplete), changed
 }

@@ -33,6 +33,8 @@ type Session struct {
 	Up bool
 	// Masked: the collector's stream is stale or ended.
 	Masked bool
+	// Ended: it is masked because the files of the collector have ended.
+	Ended bool
 	// Awaiting: its table is not known, and what answers the gap, or anybody's table, has not come.
 	Awaiting bool
 	// Complete: the whole table is known.
@@ -47,7 +49,7 @@ type Session struct {
 	shrunk        int64 // since when a member withdrew so much that its table is no full feed; 0: it did not
 	lost          bool  // for that it does not vote
 	extra         bool  // a third feed of its ASN
-	voted         bool  // when the last window closed
+	voted         uint  // rememberWindows if it voted when the last window closed, less one for each window since it did
 	burst         burst
 	spoken        spoken
 	growing       bool  // its table grew by a burst in this window

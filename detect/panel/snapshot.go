@@ -27,6 +27,22 @@ func (p *Panel) Code(c *snapshot.Coder, rows int) {
 	p.codeVoters(c, p.chosen)
 	snapshot.Int(c, &p.in)
 	snapshot.Int(c, &p.out)
+	for i := range p.leavers {
+		snapshot.Int(c, &p.leavers[i])
+	}
+	codeGate(c, &p.gate)
+}
+
+func codeGate(c *snapshot.Coder, v *gate) {
+	snapshot.Slice(c, &v.voters, snapshot.Int)
+	snapshot.Int(c, &v.since)
+	snapshot.Int(c, &v.calm)
+	snapshot.Words(c, &v.before, bitsOf(maxSlots))
+	snapshot.Int(c, &v.shutAt)
+	snapshot.Int(c, &v.usual)
+	if len(v.voters) > gateWindows {
+		c.Fail("voters of %d windows, which is more than %d", len(v.voters), gateWindows)
+	}
 }
 
 func codeNeed(c *snapshot.Coder, v *Need) {
@@ -57,6 +73,7 @@ func (s *Session) code(c *snapshot.Coder, rows int) {
 	snapshot.PeerKey(c, &s.Key)
 	snapshot.Bool(c, &s.Up)
 	snapshot.Bool(c, &s.Masked)
+	snapshot.Bool(c, &s.Ended)
 	snapshot.Bool(c, &s.Awaiting)
 	snapshot.Bool(c, &s.Complete)
 	snapshot.Bool(c, &s.Unreadable)
@@ -67,7 +84,7 @@ func (s *Session) code(c *snapshot.Coder, rows int) {
 	snapshot.Int(c, &s.shrunk)
 	snapshot.Bool(c, &s.lost)
 	snapshot.Bool(c, &s.extra)
-	snapshot.Bool(c, &s.voted)
+	snapshot.Uint(c, &s.voted) // more than rememberWindows counts as that
 	s.burst.code(c, rows)
 	codeSpoken(c, &s.spoken)
 	snapshot.Bool(c, &s.growing)

@@ -24,6 +24,7 @@ func TestSnapshotTypes(t *testing.T) {
 	snapshottest.Type(t, codeLapse)
 	snapshottest.Type(t, codeKnowledge)
 	snapshottest.Type(t, codeNeed)
+	snapshottest.Type(t, codeGate)
 	var p Panel
 	v := Voters{N: 1, Collectors: 2, Mask: []uint64{3}, Leaders: []uint64{1}, second: []follower{{1, 0}}, collector: []uint16{4, 5}}
 	var got Voters

@@ -7,8 +7,12 @@ func (p *Panel) strike(now int64) {
 		if s == nil {
 			continue
 		}
-		voted := s.voted
-		if s.voted = p.voters.Votes(slot); !voted || s.voted {
+		before := s.voted
+		if p.voters.Votes(slot) {
+			s.voted = rememberWindows
+			continue
+		}
+		if s.voted -= min(s.voted, 1); before != rememberWindows {
 			continue
 		}
 		switch r := s.reason(&p.cfg, now); r {

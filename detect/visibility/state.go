@@ -83,7 +83,8 @@ type State struct {
 	placing   bool  // places of known prefixes are taken anew in this window
 	staged    []rib.Row
 
-	tallied asCount // of the row that is looked at
+	tallied asCount     // of the row that is looked at
+	left    *panel.Left // of the window that is closed
 
 	holdings  holdings
 	watch     watch
@@ -160,6 +161,10 @@ type Window struct {
 	Knowledge bgp.TableKnowledge
 	// Verdicts is false while there are too few voters: everything stays as it is.
 	Verdicts bool
+	// Gated: the panel gate is shut. Everything stays as it is, but for the times of withdrawals.
+	Gated bool
+	// Left are who left while the gate was shut, in the first window after that; nil in others.
+	Left *panel.Left
 }
 
 // Close ends a window and returns the samples that are not what they were, in no particular order: countries, regions, ASes, the
@@ -172,13 +177,18 @@ func (s *State) Close(w Window) []outage.Sample {
 	}
 	s.churn.close(w.End, w.Voters)
 	dirty := s.rib.TakeDirty()
-	if !w.Verdicts {
+	if w.Gated || !w.Verdicts {
 		s.stale = true
-		s.loss.skip()
+		if w.Gated {
+			s.follow(dirty)
+		} else {
+			s.loss.skip()
+		}
 		s.brief.announced = shrink(s.brief.announced)
 		return nil
 	}
 	s.troughs.minute++
+	s.left = w.Left
 	first := w.Knowledge == bgp.TablesComplete && s.knowledge != bgp.TablesComplete
 	s.first = first
 	var away map[rib.Row]uint32

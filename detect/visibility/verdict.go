@@ -71,7 +71,11 @@ func (s *State) withPlace(r rib.Row) change {
 }
 
 // judge decides a row with whole tables.
-func (s *State) judge(r rib.Row, t tally) change { return s.decide(s.withPlace(r), t) }
+func (s *State) judge(r rib.Row, t tally) change {
+	c := s.withPlace(r)
+	s.rebase(&c, t)
+	return s.decide(c, t)
+}
 
 // decide returns what a row is after this window: c is what it was, with its new place, and t counts its voters now. Lost is v < b/2,
 // and more of the voters that ever heard it have it not than have it: a voter that is gone is no withdrawal, and neither is a panel

@@ -1,6 +1,9 @@
 package bgp
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+)
 
 // NoVerdict is the reason why a panel gives no verdict in a minute. It appears as
 // PanelRecord.no_verdict on bgp.panel.v1, in the column no_verdict of panel, and in the report of a
@@ -22,6 +25,9 @@ const (
 	// NoVerdictPrefixes: tables are learned from updates alone, and for no prefix enough voters
 	// have sent updates yet.
 	NoVerdictPrefixes NoVerdict = "prefixes"
+	// NoVerdictDegraded: too many of darkmap's own feeds were lost at once. Nothing is decided for
+	// some minutes (docs/detection.md, The panel gate).
+	NoVerdictDegraded NoVerdict = "degraded"
 	// NoVerdictMinutes: a verdict was possible for fewer minutes in a row than a loss must last.
 	// Only the report of a replay has this reason.
 	NoVerdictMinutes NoVerdict = "minutes"
@@ -30,7 +36,7 @@ const (
 // NoVerdicts lists the reasons in reporting order.
 var NoVerdicts = [...]NoVerdict{
 	NoVerdictPeers, NoVerdictTables, NoVerdictVoters,
-	NoVerdictCollectors, NoVerdictPrefixes, NoVerdictMinutes,
+	NoVerdictCollectors, NoVerdictPrefixes, NoVerdictDegraded, NoVerdictMinutes,
 }
 
 // Votes counts the networks (ASNs) that vote and their collectors, and holds the numbers that a
@@ -57,6 +63,8 @@ func (n NoVerdict) Text(v Votes) string {
 	case NoVerdictPrefixes:
 		return fmt.Sprintf("there are no tables, and of no prefix half of the %s have sent updates",
 			Count(v.Voters, "voter"))
+	case NoVerdictDegraded:
+		return "many of darkmap's own feeds were lost, which leaves " + v.have()
 	case NoVerdictMinutes:
 		return "a verdict was possible for fewer minutes in a row than a loss has to last"
 	}
@@ -69,6 +77,9 @@ func (n NoVerdict) Sentence(f Family, v Votes) string {
 	if n == VerdictPossible {
 		return f.Title() + ": verdicts are possible: " + n.Text(v)
 	}
+	if n == NoVerdictDegraded {
+		return f.Title() + ": degraded, no outage opens or ends for some minutes: " + n.Text(v)
+	}
 	return f.Title() + ": no verdict is possible: " + n.Text(v)
 }
 
@@ -79,6 +90,8 @@ func (n NoVerdict) Standing(f Family, v Votes, open int) string {
 	switch {
 	case n == VerdictPossible || open == 0:
 		return s
+	case n == NoVerdictDegraded:
+		return s + " (open events: " + strconv.Itoa(open) + ")"
 	case open == 1:
 		return s + "; 1 event stays open, nothing is decided"
 	}

@@ -105,7 +105,7 @@ type FeedRecord struct {
 	Position *Position `protobuf:"bytes,1,opt,name=position,proto3" json:"position,omitempty"`
 	// When, microseconds since 1970, UTC.
 	TimestampUs int64 `protobuf:"varint,2,opt,name=timestamp_us,json=timestampUs,proto3" json:"timestamp_us,omitempty"`
-	// The collector.
+	// The collector; detect/ipv4 or detect/ipv6 where many feeds of the family were lost at once, so that nothing is decided.
 	Collector string `protobuf:"bytes,3,opt,name=collector,proto3" json:"collector,omitempty"`
 	// The peer; absent where the whole collector is meant.
 	Peer *Peer `protobuf:"bytes,4,opt,name=peer,proto3" json:"peer,omitempty"`

@@ -368,7 +368,7 @@ type PanelRecord struct {
 	MinCollectors uint32 `protobuf:"varint,9,opt,name=min_collectors,json=minCollectors,proto3" json:"min_collectors,omitempty"`
 	// Whether a verdict is possible. Absent in records from before this field.
 	Verdicts *bool `protobuf:"varint,10,opt,name=verdicts,proto3,oneof" json:"verdicts,omitempty"`
-	// Why no verdict is possible: peers, tables, voters, collectors, prefixes (docs/detection.md, Panel). Empty where one is.
+	// Why no verdict is possible: peers, tables, voters, collectors, prefixes, degraded (docs/detection.md, Panel). Empty where one is.
 	NoVerdict string `protobuf:"bytes,11,opt,name=no_verdict,json=noVerdict,proto3" json:"no_verdict,omitempty"`
 	// Why countries, regions and the world are not judged, as a sentence; empty where they are (docs/detection.md, Panel).
 	PlacesNotJudged string `protobuf:"bytes,12,opt,name=places_not_judged,json=placesNotJudged,proto3" json:"places_not_judged,omitempty"`

@@ -1,0 +1,67 @@
+package visibility
+
+import (
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+const (
+	// The parts of the known prefixes, and of the countries with so many of them, in which losses are spread widely.
+	spreadPrefixesPercent, spreadCountriesPercent = 5, 20
+	spreadCountryPrefixes                         = 10
+)
+
+// Spread reports whether losses of a twentieth of the known prefixes, or of a fifth of the countries that are large enough, began at or after a time (Unix
+// seconds). began reports that of a country.
+func (s *State) Spread(since int64, began func(code string) bool) bool {
+	n := 0
+	for r := range s.open { // they are counted: their order does not matter
+		if p := &s.prefixes[r]; p.flags&(known|lost) == known|lost && int64(p.since)*60 > since {
+			n++
+		}
+	}
+	if n*100 >= s.knownRows*spreadPrefixesPercent && n > 0 {
+		return true
+	}
+	countries, lose := 0, 0
+	for i := range s.entities {
+		e := &s.entities[i]
+		if e.key.Type != bgp.EntityCountry || e.knownCount < spreadCountryPrefixes {
+			continue
+		}
+		countries++
+		if began(e.key.Code) {
+			lose++
+		}
+	}
+	return lose > 0 && lose*100 >= countries*spreadCountriesPercent
+}
+
+// rebase makes usual of a row what those usually hold who still vote, where with that it is not lost, or partial: those who held it left, and took nothing
+// back. What was lost before the gate shut, but for the two minutes before, is left alone.
+func (s *State) rebase(c *change, t tally) {
+	p, left, n := &s.prefixes[c.row], s.left, s.voters.N
+	if left == nil || c.flags&known == 0 || p.since != 0 && int64(p.since)*60 <= left.Since-120 {
+		return
+	}
+	short := func(usual int) bool { return t.held*wholeShare*1000 < partialBelow*usual*n }
+	if !short(int(p.usual)) {
+		return
+	}
+	held, heard := s.rib.Heard(c.row)
+	var b [maxWords]uint64
+	for i := range left.Mask {
+		known := left.Held[i] | left.Heard[i]
+		b[i] = held[i]&left.Held[i] | heard[i]&left.Heard[i] | left.Mask[i]&^known
+	}
+	gone := left.Count(b[:len(left.Mask)])
+	if gone == 0 {
+		return
+	}
+	// A sample is rounded: one voter more or less.
+	if rest := max(0, int(p.usual)*left.Usual-wholeShare*(gone+1)) / n; short(rest) {
+		return
+	}
+	p.usual = uint8(t.held * wholeShare / n) // rounded up, it would be partial at once
+	s.days.fill(&p.day, p.usual)
+	s.settle(p, c)
+}

@@ -332,8 +332,8 @@ func (c *sinkRunCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return usageError(err)
 	}
-	if err := g.prepareSchema(ctx, server, cfg); err != nil {
-		return err
+	if err := g.awaitSchema(ctx, server, cfg); err != nil {
+		return unlessTold(ctx, err)
 	}
 	reg := telemetry.NewRegistry(version)
 	s, err := sink.New(cfg.Sink, sink.Deps{

@@ -47,7 +47,7 @@ func openStore(
 			return nil, usageError(err)
 		}
 	}
-	if err := g.prepareSchema(ctx, s.server, cfg); err != nil {
+	if err := g.awaitSchema(ctx, s.server, cfg); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil

@@ -7,8 +7,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/datadir"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/neterror"
+	"github.com/darkmap/darkmap/internal/retry"
 )
 
 // sayAfter is how long a wait may last before it is reported.
@@ -59,5 +62,37 @@ func (g *globals) tellBroker(ctx context.Context, cfg kafka.Config) (stop func()
 	return func() {
 		cancel()
 		<-ended
+	}
+}
+
+// awaitSchema calls prepareSchema until ClickHouse answers. After a second and then every minute it
+// prints that it waits, and why. It returns the first error that is no sign of an absent server, or
+// ctx.Err(). The embedded engine answers as long as it runs, so there nothing is waited for.
+func (g *globals) awaitSchema(ctx context.Context, server clickhouse.Server, cfg *configuration) error {
+	began := time.Now()
+	next, said := began.Add(sayAfter), false
+	for wait := (retry.Backoff{}); ; {
+		err := g.prepareSchema(ctx, server, cfg)
+		now := time.Now()
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && (server.Embedded || !clickhouse.Unreachable(err)):
+			return err
+		case err == nil && said:
+			fmt.Fprintf(g.stderr, "darkmap: ClickHouse answers, after %v\n", now.Sub(began).Round(time.Second))
+			return nil
+		case err == nil:
+			return nil
+		case !now.Before(next):
+			next, said = now.Add(remindEvery), true
+			fmt.Fprintf(
+				g.stderr, "darkmap: waiting for ClickHouse at %s: %s; until it answers: Ctrl-C ends it\n",
+				strings.Join(server.Addresses, ", "), neterror.Why(err),
+			)
+		}
+		if err := wait.Wait(ctx); err != nil {
+			return err
+		}
 	}
 }

@@ -2,6 +2,9 @@ package clickhouse
 
 import (
 	"errors"
+	"io"
+	"net"
+	"syscall"
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
@@ -38,6 +41,19 @@ func Code(err error) int {
 // Hopeless reports whether err is an error that waiting does not resolve: a table, a column or a
 // type does not fit the statement, or access is denied.
 func Hopeless(err error) bool { return hopelessCodes[proto.Error(Code(err))] }
+
+// Unreachable reports whether err means that no server answered, or that the connection broke. The
+// server may be there again later. The end of the caller's context is no such error.
+func Unreachable(err error) bool {
+	if Code(err) != 0 {
+		return false
+	}
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return true
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
 
 // forbidden reports whether err means that the user has no right to the statement.
 func forbidden(err error) bool {

@@ -68,6 +68,7 @@ type cli struct {
 	Dead     deadletterCmd `cmd:"" name:"deadletter" help:"List, show and send back the records that stages passed over." group:"stages"`
 	Conf     configCmd     `cmd:"" name:"config" help:"Check or print the configuration."`
 	Simulate simulateCmd   `cmd:"" help:"Write a synthetic feed with known truth as MRT files."`
+	Health   healthCmd     `cmd:"" help:"Ask the admin server of a process here whether it does its work; for containers."`
 	Version  versionCmd    `cmd:"" help:"Say what this is."`
 	Help     helpCmd       `cmd:"" help:"Show the help of a command."`
 

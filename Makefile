@@ -32,7 +32,7 @@ TEST    := $(GO) test -vet=off -shuffle=on -tags $(TAGS) -timeout 40m
 TESTRACE := $(if $(RACE),CGO_ENABLED=1 )$(TEST) $(RACE)
 # These packages and their tests start no goroutine and hold no lock. The race detector would make
 # them 5 to 10 times slower and find nothing. TestRaceless refuses other packages.
-RACELESS := . deploy/grafana detect/clock detect/core detect/outage detect/panel detect/rib detect/snapshot detect/visibility detect/watchlist enrich/geo/source \
+RACELESS := . deploy/grafana deploy/image deploy/prometheus deploy/strimzi deploy/systemd detect/clock detect/core detect/outage detect/panel detect/rib detect/snapshot detect/visibility detect/watchlist enrich/geo/source \
   eval/simulate eval/simulate/year ingest/tablechunk ingest/updatefile internal/atomfeed internal/atomicfile internal/bgp internal/codec internal/config \
   internal/mrt internal/nearest internal/plaintext internal/query internal/terminal internal/timespan notify/incident notify/target notify/target/text \
   schemas serve/worldmap/geometry serve/worldmap/make
@@ -71,7 +71,8 @@ deps-data: build
 .PHONY: deps-modules
 deps-modules:
 	$(GO) mod download
-	@for t in buf protobuf golangci-lint alertmanager web; do (cd tools/$$t && $(GO) mod download) || exit 1; done
+	@for t in buf protobuf golangci-lint alertmanager web k8s; do (cd tools/$$t && $(GO) mod download) || exit 1; done
+	@sed '/^#/d; s/ .*//' tools/k8s/crds.txt | xargs $(GO) mod download
 
 .PHONY: deps-clients
 deps-clients:
@@ -101,6 +102,18 @@ cross: ## Build for linux/arm64 and darwin/arm64
 	GOOS=linux GOARCH=arm64 $(GO) build -tags $(TAGS) -o /dev/null ./cmd/darkmap
 	GOOS=darwin GOARCH=arm64 $(GO) build -tags $(TAGS) -o /dev/null ./cmd/darkmap
 	$(GO) build -o /dev/null ./cmd/darkmap
+
+# The image of the stages: linux, GOARCH, without the embedded engine, so that it needs no library. The date is that of the commit.
+IMAGE := darkmap:$(VERSION)
+.PHONY: image
+image: ## Build the image of the stages into buildah's or docker's store, from bin/image
+	@mkdir -p bin/image
+	GOOS=linux $(GO) build -ldflags '$(LDFLAGS)' -o bin/image/darkmap ./cmd/darkmap
+	@cp deploy/image/Dockerfile deploy/image/passwd deploy/image/group bin/image/
+	@if command -v buildah >/dev/null; then \
+	  buildah bud --isolation chroot --timestamp $$(git log -1 --format=%ct) --platform linux/$$($(GO) env GOARCH) -t '$(IMAGE)' bin/image; \
+	elif docker info >/dev/null 2>&1; then docker build -t '$(IMAGE)' bin/image; \
+	else echo "there is neither buildah nor docker: bin/image has what either needs"; fi
 
 .PHONY: fmt
 fmt: ## Format
@@ -140,12 +153,17 @@ cover: ## Tests with coverage, as coverage.out
 	$(GO) test -tags $(TAGS) -coverprofile coverage.out ./... && $(GO) tool cover -func coverage.out | tail -n 1
 
 .PHONY: gen
-gen: ## Generate code, the AsyncAPI document, docs of outages, keys and metrics, the files of the pages, the boards
+gen: ## Generate code, the AsyncAPI document, docs of outages, keys and metrics, the files of the pages, the boards, Kafka's users for Strimzi
 	cd schemas/proto && $(BUF) generate
 	$(GO) generate ./serve/page
 	$(GO) test -vet=off -tags $(TAGS) -run '^(TestAsyncAPI|TestOutagePage)$$' ./schemas -update
 	$(GO) test -vet=off -tags $(TAGS) -run '^(TestConfigurationPage|TestMetricsPage)$$' ./cmd/darkmap -update
 	$(GO) test -vet=off -run '^TestBoards$$' ./deploy/grafana -update
+	$(GO) test -vet=off -tags $(TAGS) -run '^TestUsers$$' ./deploy/strimzi -update
+
+.PHONY: manifests
+manifests: ## Render deploy/k8s from the chart, and check all that is deployed on Kubernetes
+	cd tools/k8s && $(GO) run . && $(GO) test -vet=off ./...
 
 .PHONY: map
 map: ## Draw the world map again, from Natural Earth
@@ -180,8 +198,8 @@ breaking: ## Compare the schemas with the newest released ones
 
 .PHONY: ci
 ci: ## Run all checks that a change has to pass
-	$(MAKE) gen tidy
-	@git diff --exit-code -- schemas docs/outage.md docs/configuration.md docs/metrics.md cmd/darkmap/configuration_keys.json deploy/grafana/dashboards serve/page/web/dist go.mod go.sum || { echo "make gen tidy changed files: commit them"; exit 1; }
+	$(MAKE) gen tidy manifests
+	@git diff --exit-code -- schemas docs/outage.md docs/configuration.md docs/metrics.md cmd/darkmap/configuration_keys.json deploy/grafana/dashboards deploy/k8s deploy/strimzi serve/page/web/dist go.mod go.sum || { echo "make gen tidy manifests changed files: commit them"; exit 1; }
 	$(MAKE) breaking lint build cross
 	$(MAKE) fuzz FUZZTIME=5s
 	$(MAKE) test

@@ -1,0 +1,83 @@
+// Command k8s renders deploy/chart into deploy/k8s, and its tests hold the rules for what is deployed. It has a go.mod of its
+// own: nothing of helm or kustomize is linked into darkmap.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+func main() {
+	root := flag.String("root", "../..", "folder of the repository")
+	build := flag.String("build", "", "print this overlay, or the chart with its values, instead of writing files: single, cluster, chart")
+	flag.Parse()
+	log.SetOutput(io.Discard) // helm tells of each link
+	if err := run(*root, *build); err != nil {
+		fmt.Fprintln(os.Stderr, "k8s:", err)
+		os.Exit(1)
+	}
+}
+
+// run writes what follows from the chart, or prints an overlay.
+func run(root, build string) error {
+	k8s, chart := filepath.Join(root, "deploy/k8s"), filepath.Join(root, "deploy/chart")
+	switch build {
+	case "":
+		return write(k8s, chart)
+	case "chart":
+		all, err := renderChart(chart, nil)
+		if err != nil {
+			return err
+		}
+		for _, o := range all {
+			b, err := marshal(o)
+			if err != nil {
+				return err
+			}
+			fmt.Printf("---\n%s", b)
+		}
+		return nil
+	}
+	text, err := buildOverlay(filepath.Join(k8s, "overlays", build))
+	if err == nil {
+		_, err = os.Stdout.Write(text)
+	}
+	return err
+}
+
+// write writes the files and removes those that no longer follow from the chart.
+func write(k8s, chart string) error {
+	files, err := generated(chart)
+	if err != nil {
+		return err
+	}
+	old, err := existing(k8s)
+	if err != nil {
+		return err
+	}
+	for _, name := range old {
+		if _, stays := files[name]; !stays {
+			if err := os.Remove(filepath.Join(k8s, name)); err != nil {
+				return err
+			}
+		}
+	}
+	for name, text := range files {
+		path := filepath.Join(k8s, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if now, err := os.ReadFile(path); err == nil && slices.Equal(now, text) {
+			continue
+		}
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

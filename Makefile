@@ -107,7 +107,7 @@ cross: ## Build for linux/arm64 and darwin/arm64
 IMAGE := darkmap:$(VERSION)
 .PHONY: image
 image: ## Build the image of the stages into buildah's or docker's store, from bin/image
-	@mkdir -p bin/image
+	@mkdir -p bin/image/var/lib/darkmap bin/image/var/cache/darkmap
 	GOOS=linux $(GO) build -ldflags '$(LDFLAGS)' -o bin/image/darkmap ./cmd/darkmap
 	@cp deploy/image/Dockerfile deploy/image/passwd deploy/image/group bin/image/
 	@if command -v buildah >/dev/null; then \

@@ -85,7 +85,7 @@ func TestDockerfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"\nFROM scratch\n", "\nUSER 65532:65532\n", "\nENTRYPOINT [\"/darkmap\"]\n"} {
+	for _, want := range []string{"\nFROM scratch\n", "\nUSER 65532:65532\n", "\nENTRYPOINT [\"/darkmap\"]\n", "\nCOPY --chown=65532:65532 var /var\n"} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("the Dockerfile lacks %q", want)
 		}

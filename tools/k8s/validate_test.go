@@ -46,7 +46,9 @@ func crds(t *testing.T) []fs.FS {
 
 // everything is a value of the chart that switches on all that it can add.
 const everything = `{bmp: {enabled: true, sourceRanges: [198.51.100.0/24]}, ingress: {enabled: true}, httpRoute: {enabled: true}, monitoring: {enabled: true}, keda: {enabled: true},
-  externalSecrets: {enabled: true}, networkPolicy: {enabled: true}, kafka: {tls: {enabled: true}, sasl: {enabled: true}}}`
+  externalSecrets: {enabled: true}, networkPolicy: {enabled: true}, kafka: {tls: {enabled: true}, sasl: {enabled: true}}, imagePullSecrets: [{name: registry}], image: {digest: "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"},
+  components: {sink: {extraArgs: [--set=sink.flush_interval=2s, --pprof]}}, nodeSelector: {kubernetes.io/arch: amd64}, tolerations: [{key: a, operator: Exists, effect: NoSchedule}],
+  extraVolumes: [{name: pager, secret: {secretName: pager}}], extraVolumeMounts: [{name: pager, mountPath: /run/secrets/darkmap/pager, readOnly: true}]}`
 
 // withEverything is the chart with it.
 func withEverything(t *testing.T) []object {
@@ -156,6 +158,14 @@ func TestOptions(t *testing.T) {
 	all := withEverything(t)
 	for _, f := range broken(all, rules) {
 		t.Error(f)
+	}
+	sink := asObject(find(t, all, "StatefulSet", "darkmap-sink").pod()["spec"])
+	c := sink.containers()[0]
+	if args := texts(c["args"]); !slices.Contains(args, "--set=sink.flush_interval=2s") || !slices.Contains(args, "--pprof") || !strings.HasPrefix(text(c["image"]), "darkmap@sha256:") {
+		t.Errorf("got the image %v and the arguments %q", c["image"], args)
+	}
+	if at(sink, "nodeSelector", "kubernetes.io/arch") != "amd64" || len(objects(sink["tolerations"])) != 1 || len(objects(sink["imagePullSecrets"])) != 1 {
+		t.Errorf("got %v", sink)
 	}
 	bmp := find(t, all, "Service", "darkmap-bmp")
 	if at(bmp, "spec", "externalTrafficPolicy") != "Local" || len(texts(at(bmp, "spec", "loadBalancerSourceRanges"))) != 1 || at(bmp, "spec", "ipFamilyPolicy") != "PreferDualStack" {

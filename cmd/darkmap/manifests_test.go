@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -8,8 +10,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/darkmap/darkmap/internal/kafkatest"
 )
 
 // deployed is the command line of a container and the configuration that it is given.
@@ -120,4 +125,81 @@ func TestDeployedCommands(t *testing.T) {
 			t.Errorf("nothing runs %q: %v run", want, commands)
 		}
 	}
+}
+
+// TestDeployedStagesStart starts stages with the arguments and the configuration of the base, at brokers and in folders of the test: each becomes
+// ready on its admin port, and ends well. sink and serve need a ClickHouse server, and are left out.
+func TestDeployedStagesStart(t *testing.T) {
+	t.Parallel()
+	kafkaConfig := kafkatest.Open(t, 4)
+	common := append(offline(t), "--dataset", kafkaConfig.Dataset(), "--set", "kafka.brokers=["+strings.Join(kafkaConfig.Brokers, ",")+"]")
+	more := map[string][]string{
+		"ingest": {
+			"--set", "ingest.rislive.enabled=false", "--set", "ingest.routeviews.enabled=false", "--set", "ingest.archives=false",
+			"--set", "ingest.bmp.routers=[{address: 192.0.2.1}]", "--set", "ingest.bmp.listen=127.0.0.1:0",
+		},
+	}
+	for _, stage := range []string{"ingest", "enrich", "detect", "notify"} {
+		t.Run(stage, func(t *testing.T) {
+			t.Parallel()
+			admin := freeAddress(t)
+			args := slices.Concat(adapted(t, stage, admin), common, more[stage])
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			var stdout, stderr bytes.Buffer
+			ended := make(chan int, 1)
+			go func() { ended <- run(ctx, args, strings.NewReader(""), &stdout, &stderr) }() // ends with ctx
+			look := time.NewTicker(100 * time.Millisecond)
+			defer look.Stop()
+			var said string
+			for deadline := time.After(2 * time.Minute); ; {
+				var out, errs bytes.Buffer
+				if run(t.Context(), []string{"health", "--admin-addr", admin}, strings.NewReader(""), &out, &errs) == 0 {
+					break
+				}
+				said = errs.String()
+				select {
+				case code := <-ended:
+					t.Fatalf("it ended with %d: %s", code, &stderr)
+				case <-deadline:
+					t.Fatalf("it is not ready: %s", said)
+				case <-look.C:
+				}
+			}
+			if code, _, errs := darkmap(t, "", "health", "--live", "--admin-addr", admin); code != 0 {
+				t.Errorf("it is ready, and not alive: %s", errs)
+			}
+			stop()
+			if code := <-ended; code != 0 {
+				t.Errorf("got %d, want 0: %s", code, &stderr)
+			}
+		})
+	}
+}
+
+// adapted are the arguments of a stage of the base, with the paths and the admin address of a test.
+func adapted(t *testing.T, stage, admin string) []string {
+	t.Helper()
+	path := "../../deploy/k8s/base/" + stage + "/statefulset.yaml"
+	i := slices.IndexFunc(deployedCommands(t), func(d deployed) bool { return d.where == path })
+	if i < 0 {
+		t.Fatalf("there is no %s", path)
+	}
+	args := slices.Clone(deployedCommands(t)[i].args)
+	replaced := 0
+	for i, arg := range args {
+		for from, to := range map[string]string{
+			"--config=/etc/darkmap/darkmap.yaml": "--config=../../deploy/k8s/base/config/darkmap.yaml", "--admin-addr=:9464": "--admin-addr=" + admin,
+			"--data-dir=/var/lib/darkmap": "--data-dir=" + t.TempDir(), "--cache-dir=/var/cache/darkmap": "--cache-dir=" + t.TempDir(),
+		} {
+			if arg == from {
+				args[i] = to
+				replaced++
+			}
+		}
+	}
+	if replaced != 4 {
+		t.Fatalf("%s: got the arguments %q", stage, args)
+	}
+	return args
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -127,5 +128,27 @@ func TestComposeBroken(t *testing.T) {
 		if faults := strings.Join(composeFaults(p), "\n"); !strings.Contains(faults, "ingest: ") || !strings.Contains(faults, what) {
 			t.Errorf("%s: got %q", what, faults)
 		}
+	}
+}
+
+// TestComposeSources: Grafana has the data sources of deploy/grafana, at the addresses of the containers.
+func TestComposeSources(t *testing.T) {
+	t.Parallel()
+	sources := func(path string) []object {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := readObjects(b)
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%s: got %v, %v", path, all, err)
+		}
+		return objects(all[0]["datasources"])
+	}
+	want, got := sources("../../deploy/grafana/provisioning/datasources/darkmap.yaml"), sources("../../deploy/compose/grafana.yaml")
+	asObject(want[0]["jsonData"])["host"], asObject(want[0]["jsonData"])["username"] = "clickhouse", "darkmap_reader"
+	want[1]["url"] = "http://prometheus:9090"
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

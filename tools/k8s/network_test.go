@@ -119,3 +119,45 @@ func TestNetworkOpen(t *testing.T) {
 		t.Errorf("found %d policies", tried)
 	}
 }
+
+// TestNetworkSingle: in the overlay single Kafka reaches itself, which transactions need, and nobody but darkmap reaches Kafka and ClickHouse.
+func TestNetworkSingle(t *testing.T) {
+	t.Parallel()
+	out, err := buildOverlay(filepath.Join(k8sDir, "overlays/single"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := readObjects(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := policies{all, map[string]string{namespaceLabel: "darkmap"}}
+	pods := map[string]party{"another pod": podIn("darkmap", "another pod"), "DNS": podIn("kube-system", "DNS", "k8s-app", "kube-dns"), "Internet": {name: "Internet", addr: netip.MustParseAddr("192.0.2.1")}}
+	for _, o := range all {
+		if o.pod() == nil {
+			continue
+		}
+		labels := map[string]string{}
+		for k, v := range asObject(at(o.pod(), "metadata", "labels")) {
+			labels[k] = text(v)
+		}
+		pods[strings.TrimPrefix(o.name(), release+"-")] = party{name: o.name(), namespace: p.own, labels: labels}
+	}
+	for _, tt := range []struct {
+		from, to string
+		port     int
+		want     bool
+	}{
+		{"kafka", "kafka", 9092, true}, {"kafka", "DNS", 53, true}, {"kafka", "Internet", 443, false}, {"ingest", "kafka", 9092, true}, {"topics", "kafka", 9092, true},
+		{"migrate", "kafka", 9092, false}, {"another pod", "kafka", 9092, false}, {"sink", "clickhouse", 9000, true}, {"serve", "clickhouse", 9000, true}, {"migrate", "clickhouse", 9000, true},
+		{"detect", "clickhouse", 9000, false}, {"another pod", "clickhouse", 9000, false}, {"sink", "clickhouse", 8123, false}, {"clickhouse", "Internet", 443, false},
+	} {
+		got := p.allows("Egress", pods[tt.from], pods[tt.to], "TCP", tt.port, nil)
+		if tt.to != "Internet" && tt.to != "DNS" {
+			got = got && p.allows("Ingress", pods[tt.to], pods[tt.from], "TCP", tt.port, nil)
+		}
+		if got != tt.want {
+			t.Errorf("%s to %s, port %d: got %t, want %t", tt.from, tt.to, tt.port, got, tt.want)
+		}
+	}
+}

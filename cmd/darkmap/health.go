@@ -49,7 +49,7 @@ func (c *healthCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return fmt.Errorf("asking %s: %w", c.AdminAddr, err)
 	}
-	defer res.Body.Close()
+	defer res.Body.Close() //nolint:errcheck // only read
 	body, err := io.ReadAll(io.LimitReader(res.Body, healthBytes))
 	if err != nil {
 		return fmt.Errorf("reading the answer of %s: %w", c.AdminAddr, err)

@@ -103,7 +103,8 @@ cross: ## Build for linux/arm64 and darwin/arm64
 	GOOS=darwin GOARCH=arm64 $(GO) build -tags $(TAGS) -o /dev/null ./cmd/darkmap
 	$(GO) build -o /dev/null ./cmd/darkmap
 
-# The image of the stages: linux, GOARCH, without the embedded engine, so that it needs no library. The date is that of the commit.
+# The image of the stages is for linux and GOARCH. It has no embedded engine, so the program is static.
+# The date of the image is that of the commit.
 IMAGE := darkmap:$(VERSION)
 .PHONY: image
 image: ## Build the image of the stages into buildah's or docker's store, from bin/image

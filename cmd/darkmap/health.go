@@ -18,7 +18,8 @@ const (
 	healthBytes = 64 << 10
 )
 
-// healthCmd asks the admin server of a process how it is, for what starts containers and has no other HTTP client.
+// healthCmd asks the admin server of a process how it is, for what starts containers and has no
+// other HTTP client.
 type healthCmd struct {
 	AdminAddr adminAddr `help:"Admin server that is asked (default ${default})." default:"${admin_addr}" placeholder:"HOST:PORT"`
 	Live      bool      `help:"Ask whether its loops turn (/livez), in the place of whether it does its work (/readyz)."`

@@ -10,7 +10,8 @@ import (
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
-// TestHealth asks an admin server that is well, one that waits, one that is not ready, one whose loop stands, and none.
+// TestHealth asks an admin server that is well, one that waits, one that is not ready, one whose
+// loop stands, and none.
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	waits := telemetry.WaitingError{Err: errors.New("no verdict yet")}

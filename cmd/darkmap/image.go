@@ -2,8 +2,9 @@
 
 package main
 
-// A program without the embedded engine needs no library, and runs in an empty root: there are no time zones and no certificates of
-// authorities but these. Where the system has some, those are used.
+// A program without the embedded engine needs no library, and runs in an empty root: there are no
+// time zones and no certificates of authorities but these. Where the system has some, those are
+// used.
 import (
 	_ "time/tzdata"
 

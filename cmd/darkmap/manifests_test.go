@@ -23,8 +23,8 @@ type deployed struct {
 	args          []string
 }
 
-// deployedCommands are those of the base on Kubernetes, with each configuration that is in the tree for it and with what components add, and those
-// of compose.yaml.
+// deployedCommands are those of the base on Kubernetes, with each configuration that is in the tree
+// for it and with what components add, and those of compose.yaml.
 func deployedCommands(t *testing.T) []deployed {
 	t.Helper()
 	var all []deployed
@@ -93,7 +93,8 @@ func readYAML(t *testing.T, path string, v any) {
 	}
 }
 
-// TestDeployedCommands: the command lines of containers are ones of this program, and their configurations hold under them.
+// TestDeployedCommands: the command lines of containers are ones of this program, and their
+// configurations hold under them.
 func TestDeployedCommands(t *testing.T) {
 	t.Parallel()
 	all, commands := deployedCommands(t), map[string]bool{}
@@ -127,8 +128,9 @@ func TestDeployedCommands(t *testing.T) {
 	}
 }
 
-// TestDeployedStagesStart starts stages with the arguments and the configuration of the base, at brokers and in folders of the test: each becomes
-// ready on its admin port, and ends well. sink and serve need a ClickHouse server, and are left out.
+// TestDeployedStagesStart starts stages with the arguments and the configuration of the base, at
+// brokers and in folders of the test: each becomes ready on its admin port, and ends well. sink and
+// serve need a ClickHouse server, and are left out.
 func TestDeployedStagesStart(t *testing.T) {
 	t.Parallel()
 	kafkaConfig := kafkatest.Open(t, 4)

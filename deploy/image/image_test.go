@@ -30,7 +30,8 @@ func buildProgram(t *testing.T) string {
 	return path
 }
 
-// TestProgram: the program is static and small, and in a root that holds nothing else it starts, knows time zones and has authorities.
+// TestProgram: the program is static and small, and in a root that holds nothing else it starts,
+// knows time zones and has authorities.
 func TestProgram(t *testing.T) {
 	t.Parallel()
 	path := buildProgram(t)

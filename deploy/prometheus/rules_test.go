@@ -100,7 +100,8 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
-// TestRunbook: each alert has a severity, and a heading in the runbook, where its URL leads; the runbook has no others.
+// TestRunbook: each alert has a severity, and a heading in the runbook, where its URL leads; the
+// runbook has no others.
 func TestRunbook(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/runbook.md")
@@ -129,7 +130,8 @@ func TestRunbook(t *testing.T) {
 	}
 }
 
-// TestMetrics: the metrics that alerts ask for exist with the labels that are named. docs/metrics.md is made from the code.
+// TestMetrics: the metrics that alerts ask for exist with the labels that are named.
+// docs/metrics.md is made from the code.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/metrics.md")

@@ -136,8 +136,8 @@ func operationName(op kmsg.ACLOperation) string {
 	return out.String()
 }
 
-// TestUsersEnough: each stage that writes in transactions may use every transactional id that its members draw, whatever
-// their pods are called, and a stage without transactions may use none.
+// TestUsersEnough: each stage that writes in transactions may use every transactional id that its
+// members draw, whatever their pods are called, and a stage without transactions may use none.
 func TestUsersEnough(t *testing.T) {
 	t.Parallel()
 	for _, a := range schemas.Accesses {

@@ -83,7 +83,8 @@ func composeFaults(p *types.Project) (faults []string) {
 	return faults
 }
 
-// TestCompose: the specification's own library takes the file, and every service is as it should be.
+// TestCompose: the specification's own library takes the file, and every service is as it should
+// be.
 func TestCompose(t *testing.T) {
 	t.Parallel()
 	env := secretsOfCompose(t)
@@ -131,7 +132,8 @@ func TestComposeBroken(t *testing.T) {
 	}
 }
 
-// TestComposeSources: Grafana has the data sources of deploy/grafana, at the addresses of the containers.
+// TestComposeSources: Grafana has the data sources of deploy/grafana, at the addresses of the
+// containers.
 func TestComposeSources(t *testing.T) {
 	t.Parallel()
 	sources := func(path string) []object {

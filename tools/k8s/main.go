@@ -1,5 +1,5 @@
-// Command k8s renders deploy/chart into deploy/k8s, and its tests hold the rules for what is deployed. It has a go.mod of its
-// own: nothing of helm or kustomize is linked into darkmap.
+// Command k8s renders deploy/chart into deploy/k8s, and its tests hold the rules for what is
+// deployed. It has a go.mod of its own: nothing of helm or kustomize is linked into darkmap.
 package main
 
 import (

@@ -7,22 +7,24 @@ import (
 	"strings"
 )
 
-// party is somebody at the other end of a connection: a pod with labels in a namespace with labels, or an address outside.
+// party is somebody at the other end of a connection: a pod with labels in a namespace with labels,
+// or an address outside.
 type party struct {
 	name              string
 	namespace, labels map[string]string
 	addr              netip.Addr
 }
 
-// policies evaluates NetworkPolicies as the API says: a pod that no policy of a direction takes is open in it; else what one of them allows.
+// policies evaluates NetworkPolicies as the API says: a pod that no policy of a direction takes is
+// open in it; else what one of them allows.
 type policies struct {
 	all []object
 	// own are the labels of the namespace in which the policies are.
 	own map[string]string
 }
 
-// allows reports whether a pod may open a connection to (Egress) or be reached by (Ingress) a party, on a protocol and port.
-// names are the named ports of the pod that is reached.
+// allows reports whether a pod may open a connection to (Egress) or be reached by (Ingress) a
+// party, on a protocol and port. names are the named ports of the pod that is reached.
 func (p policies) allows(direction string, pod, other party, protocol string, port int, names map[string]int) bool {
 	taken := false
 	for _, o := range p.all {
@@ -111,7 +113,8 @@ func anyPort(list any, protocol string, port int, names map[string]int) bool {
 	})
 }
 
-// matrix is a table of who may speak with whom: a line for each stage, direction and party, with the ports that are open.
+// matrix is a table of who may speak with whom: a line for each stage, direction and party, with
+// the ports that are open.
 func (p policies) matrix(stages []party, parties []party, ports []string, names map[string]map[string]int) string {
 	var out strings.Builder
 	for _, stage := range stages {

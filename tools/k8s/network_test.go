@@ -82,7 +82,8 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// TestNetworkOpen: without policies everything is open, and each policy that is left out changes the table.
+// TestNetworkOpen: without policies everything is open, and each policy that is left out changes
+// the table.
 func TestNetworkOpen(t *testing.T) {
 	t.Parallel()
 	stages, others := scene()
@@ -120,7 +121,8 @@ func TestNetworkOpen(t *testing.T) {
 	}
 }
 
-// TestNetworkSingle: in the overlay single Kafka reaches itself, which transactions need, and nobody but darkmap reaches Kafka and ClickHouse.
+// TestNetworkSingle: in the overlay single Kafka reaches itself, which transactions need, and
+// nobody but darkmap reaches Kafka and ClickHouse.
 func TestNetworkSingle(t *testing.T) {
 	t.Parallel()
 	out, err := buildOverlay(filepath.Join(k8sDir, "overlays/single"))

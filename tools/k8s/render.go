@@ -21,7 +21,8 @@ import (
 // release is the name under which the chart is rendered for deploy/k8s.
 const release = "darkmap"
 
-// renderChart renders the chart in dir with values over its own, and refuses values that its schema does not know.
+// renderChart renders the chart in dir with values over its own, and refuses values that its schema
+// does not know.
 func renderChart(dir string, values map[string]any) ([]object, error) {
 	chart, err := loader.LoadDir(dir)
 	if err != nil {
@@ -49,8 +50,9 @@ func renderChart(dir string, values map[string]any) ([]object, error) {
 	return found, nil
 }
 
-// forKustomize takes from objects of the chart what kustomize does itself: ConfigMaps named by their content bring pods anew, and
-// the names of Jobs are fixed (deploy/k8s/upgrade removes those that are through).
+// forKustomize takes from objects of the chart what kustomize does itself: ConfigMaps named by
+// their content bring pods anew, and the names of Jobs are fixed (deploy/k8s/upgrade removes those
+// that are through).
 func forKustomize(all []object) {
 	for _, o := range all {
 		if pod := o.pod(); pod != nil {
@@ -66,7 +68,8 @@ func forKustomize(all []object) {
 	}
 }
 
-// optional are the components of kustomize that are rendered from the chart, and the values that switch them on.
+// optional are the components of kustomize that are rendered from the chart, and the values that
+// switch them on.
 var optional = map[string]map[string]any{
 	"monitoring":       {"monitoring": map[string]any{"enabled": true}},
 	"keda":             {"keda": map[string]any{"enabled": true}},

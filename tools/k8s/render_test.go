@@ -35,7 +35,8 @@ func TestRendered(t *testing.T) {
 	}
 }
 
-// TestSecure: the components tls and sasl, which are written by hand, do what the chart's values do.
+// TestSecure: the components tls and sasl, which are written by hand, do what the chart's values
+// do.
 func TestSecure(t *testing.T) {
 	t.Parallel()
 	want, err := renderChart(chartDir, map[string]any{"kafka": map[string]any{"tls": map[string]any{"enabled": true}, "sasl": map[string]any{"enabled": true}}})
@@ -68,7 +69,8 @@ func TestSecure(t *testing.T) {
 	}
 }
 
-// beside makes a kustomization beside the base, since kustomize loads nothing from absolute paths, and removes it.
+// beside makes a kustomization beside the base, since kustomize loads nothing from absolute paths,
+// and removes it.
 func beside(t *testing.T, text string) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(k8sDir, "test-")
@@ -176,7 +178,8 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// TestJobsAreNewOnes: another configuration or version gives Jobs other names, and the same gives the same.
+// TestJobsAreNewOnes: another configuration or version gives Jobs other names, and the same gives
+// the same.
 func TestJobsAreNewOnes(t *testing.T) {
 	t.Parallel()
 	names := func(values map[string]any) (all []string) {

@@ -9,13 +9,15 @@ import (
 	"strings"
 )
 
-// rule is something that holds for all objects that are deployed together. check returns what breaks it.
+// rule is something that holds for all objects that are deployed together. check returns what
+// breaks it.
 type rule struct {
 	name  string
 	check func(all []object) []string
 }
 
-// drainSeconds is the default of the configuration key drain; a stage is given up after twice that time.
+// drainSeconds is the default of the configuration key drain; a stage is given up after twice that
+// time.
 const drainSeconds = 10
 
 // graceSpare is how long, seconds, a pod has beyond its preStop and its drain.
@@ -279,7 +281,8 @@ func quantity(text string) (octets int64, ok bool) {
 	return n << map[string]int{"Ki": 10, "Mi": 20, "Gi": 30}[m[2]], err == nil
 }
 
-// probes: what goes on running has three of them, on ports that it has. A stage's are those of its admin server.
+// probes: what goes on running has three of them, on ports that it has. A stage's are those of its
+// admin server.
 func probes(o, c object) (faults []string) {
 	if o.kind() == "Job" {
 		return nil
@@ -390,7 +393,8 @@ func budgets(all []object) (faults []string) {
 	return faults
 }
 
-// preStops: a Service with an address sends connections to a pod for a moment after its end has begun.
+// preStops: a Service with an address sends connections to a pod for a moment after its end has
+// begun.
 func preStops(all []object) (faults []string) {
 	for _, s := range all {
 		if s.kind() != "Service" || at(s, "spec", "clusterIP") == "None" {

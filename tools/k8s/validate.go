@@ -12,7 +12,8 @@ import (
 // kubernetesVersion is that of the schemas of built-in kinds: the oldest that the chart allows.
 const kubernetesVersion = "1.30"
 
-// newValidator returns the API server's own validation, offline: built-in kinds, and those of CRDs in folders.
+// newValidator returns the API server's own validation, offline: built-in kinds, and those of CRDs
+// in folders.
 func newValidator(crds ...fs.FS) (*validator.Validator, error) {
 	return validator.New(openapiclient.NewOverlay(
 		openapiclient.HardcodedPatchLoader(kubernetesVersion),

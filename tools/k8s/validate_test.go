@@ -64,8 +64,8 @@ func withEverything(t *testing.T) []object {
 	return all
 }
 
-// TestValid: the API server's validation takes the chart with all that can be switched on, and the overlays. Strimzi's kinds are not looked at:
-// their definitions are in no module.
+// TestValid: the API server's validation takes the chart with all that can be switched on, and the
+// overlays. Strimzi's kinds are not looked at: their definitions are in no module.
 func TestValid(t *testing.T) {
 	t.Parallel()
 	v, err := newValidator(crds(t)...)
@@ -118,7 +118,8 @@ func TestValid(t *testing.T) {
 	}
 }
 
-// TestMisspelt: a misspelt key and a wrong type are refused, in what kustomize builds too. (Quantities are not looked at.)
+// TestMisspelt: a misspelt key and a wrong type are refused, in what kustomize builds too.
+// (Quantities are not looked at.)
 func TestMisspelt(t *testing.T) {
 	t.Parallel()
 	v, err := newValidator()

@@ -192,6 +192,16 @@ kafka: ## Run an Apache Kafka out of Maven until Ctrl-C: BROKERS, PORT, DIR, HEA
 	@$(GO) build -o bin/kafka ./tools/kafka
 	@exec bin/kafka -brokers $(BROKERS) -port $(PORT) -dir '$(DIR)' -heap $(HEAP) $(if $(SECURE),-secure)
 
+# Stages as processes of their own, three real brokers and an engine; faults without order, from a seed
+# that it prints. FAULTS=20 SEED=7 SCENARIO=four-withdrawn makes a small one.
+FAULTS   ?= 200
+SEED     ?= 0
+SCENARIO ?= outage-48h
+.PHONY: chaos
+chaos: build ## Kill stages, brokers and ClickHouse at random, and compare the results: FAULTS, SEED, SCENARIO
+	TEST_INTEGRATION=1 $(GO) test -vet=off -tags $(TAGS) -v -timeout 3h -run '^TestChaos$$' ./cmd/darkmap \
+	  -chaos-faults $(FAULTS) -chaos-brokers 3 -chaos-seed $(SEED) -chaos-scenario $(SCENARIO)
+
 .PHONY: breaking
 breaking: ## Compare the schemas with the newest released ones
 	@tag=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null) || { echo "no release yet: nothing to compare with"; exit 0; }; \

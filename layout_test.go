@@ -244,7 +244,7 @@ var builders = map[string][]string{
 	"prometheus.NewSummaryVec":    {},
 	"prometheus.NewUntypedFunc":   {},
 	"ch.Dial":                     {"internal/clickhouse"},
-	"context.Background":          {"cmd/darkmap", "examples", "serve/worldmap/make", "tools/kafka"},
+	"context.Background":          {"cmd/darkmap", "examples", "serve/worldmap/make", "tools/kafka", "tools/plainwords"},
 }
 
 // TestHomes checks that each library and each constructor is used in its own packages only.

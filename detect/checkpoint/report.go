@@ -9,6 +9,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/kafka"
 )
@@ -119,6 +121,9 @@ func (s Store) Members(ctx context.Context) ([]string, error) {
 	all, err := adm.DescribeGroups(ctx, group)
 	if err == nil {
 		err = all.Error()
+	}
+	if errors.Is(err, kerr.GroupIDNotFound) { // no member ever joined it
+		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("asking who is in the group %s: %w", group, err)

@@ -148,7 +148,8 @@ func checkRecord(ev Event, before bgp.Outage, known bool) error {
 // 10 points off, other origins or twice or half as many prefixes of a moved event, or twice as many short losses.
 func differs(o, before bgp.Outage) bool {
 	apart := func(a, b bgp.Decimal) bool { return a-b >= 1000 || b-a >= 1000 }
-	if !slices.Equal(parentIDs(o), parentIDs(before)) {
+	same := func(a, b bgp.Parent) bool { return a.Type == b.Type && a.Code == b.Code && a.ID == b.ID } // a pending one has no id yet
+	if !slices.EqualFunc(o.Parents, before.Parents, same) {
 		return true
 	}
 	if o.Kind == bgp.KindMoved {
@@ -303,13 +304,4 @@ func plainMedian(v []uint64) uint64 {
 		w[i] = weighted{x, 1}
 	}
 	return median(w)
-}
-
-// parentIDs are the ids of the parents that a record names.
-func parentIDs(o bgp.Outage) []string {
-	ids := []string{}
-	for _, p := range o.Parents {
-		ids = append(ids, p.ID)
-	}
-	return ids
 }

@@ -31,7 +31,7 @@ const (
 // claims coordinate processes that share a cache. Each name has two octets of a file, one for each
 // purpose. A claim locks its octet (fcntl). The system releases the locks of a process when it
 // ends, for whatever reason.
-// closed when the Fetcher is garbage-collected, or with the process
+// closed when the Fetcher is garbage-collected, or with the process.
 type claims struct{ file *os.File }
 
 func openClaims(dir string) (*claims, error) {

@@ -9,8 +9,10 @@ func newASColumns() (proto.Input, func(LookupAS)) {
 	asn, name, organisation, country :=
 		new(proto.ColUInt32), new(proto.ColStr), new(proto.ColStr), lowCardinality()
 	return proto.Input{
-			{Name: "asn", Data: asn}, {Name: "name", Data: name},
-			{Name: "organisation", Data: organisation}, {Name: "country", Data: country},
+			{Name: "asn", Data: asn},
+			{Name: "name", Data: name},
+			{Name: "organisation", Data: organisation},
+			{Name: "country", Data: country},
 		},
 		func(r LookupAS) {
 			asn.Append(r.ASN)
@@ -24,8 +26,10 @@ func newCountryColumns() (proto.Input, func(LookupCountry)) {
 	code, name, continent, neighbours :=
 		lowCardinality(), new(proto.ColStr), lowCardinality(), lowCardinality().Array()
 	return proto.Input{
-			{Name: "code", Data: code}, {Name: "name", Data: name},
-			{Name: "continent", Data: continent}, {Name: "neighbours", Data: neighbours},
+			{Name: "code", Data: code},
+			{Name: "name", Data: name},
+			{Name: "continent", Data: continent},
+			{Name: "neighbours", Data: neighbours},
 		},
 		func(r LookupCountry) {
 			code.Append(r.Code)

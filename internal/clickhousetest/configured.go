@@ -32,7 +32,8 @@ func Configured(t testing.TB) (*clickhouse.Engine, clickhouse.Server) {
 			login := embedded
 			login.User, login.Password = r.In.Header.Get("X-ClickHouse-User"), r.In.Header.Get("X-ClickHouse-Key")
 			login.Authorize(r.Out.Header)
-		}})
+		},
+	})
 	t.Cleanup(web.Close)
 	s := clickhouse.Server{
 		Addresses: []string{forward(t, l.Addr().String())}, HTTPAddress: strings.TrimPrefix(web.URL, "http://"),

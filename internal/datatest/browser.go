@@ -33,7 +33,8 @@ func Playwright(t testing.TB, program string, args ...string) *exec.Cmd {
 	if _, err := os.Stat(filepath.Join(folder, "node_modules", "playwright-core")); err != nil {
 		Missing(t, "playwright-core and axe-core are not installed: make deps, or npm ci in serve/page/browser")
 	}
-	cmd := exec.CommandContext(t.Context(), node, append([]string{filepath.Join(folder, program)}, args...)...)
+	args = append([]string{filepath.Join(folder, program)}, args...)
+	cmd := exec.CommandContext(t.Context(), node, args...) //nolint:gosec // the repository's own programs
 	cmd.Env = append(os.Environ(), "CHROMIUM="+chromium)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

@@ -150,9 +150,20 @@ func TestNetworkSingle(t *testing.T) {
 		port     int
 		want     bool
 	}{
-		{"kafka", "kafka", 9092, true}, {"kafka", "DNS", 53, true}, {"kafka", "Internet", 443, false}, {"ingest", "kafka", 9092, true}, {"topics", "kafka", 9092, true},
-		{"migrate", "kafka", 9092, false}, {"another pod", "kafka", 9092, false}, {"sink", "clickhouse", 9000, true}, {"serve", "clickhouse", 9000, true}, {"migrate", "clickhouse", 9000, true},
-		{"detect", "clickhouse", 9000, false}, {"another pod", "clickhouse", 9000, false}, {"sink", "clickhouse", 8123, false}, {"clickhouse", "Internet", 443, false},
+		{"kafka", "kafka", 9092, true},
+		{"kafka", "DNS", 53, true},
+		{"kafka", "Internet", 443, false},
+		{"ingest", "kafka", 9092, true},
+		{"topics", "kafka", 9092, true},
+		{"migrate", "kafka", 9092, false},
+		{"another pod", "kafka", 9092, false},
+		{"sink", "clickhouse", 9000, true},
+		{"serve", "clickhouse", 9000, true},
+		{"migrate", "clickhouse", 9000, true},
+		{"detect", "clickhouse", 9000, false},
+		{"another pod", "clickhouse", 9000, false},
+		{"sink", "clickhouse", 8123, false},
+		{"clickhouse", "Internet", 443, false},
 	} {
 		got := p.allows("Egress", pods[tt.from], pods[tt.to], "TCP", tt.port, nil)
 		if tt.to != "Internet" && tt.to != "DNS" {

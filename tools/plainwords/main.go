@@ -8,6 +8,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -19,7 +20,7 @@ func main() {
 	bars := flag.Bool("bars", false, "exit with 1 where a count is above its bar")
 	same := flag.String("same", "", "compare the tokens of Go files with those of this commit instead")
 	flag.Parse()
-	ok, err := run(os.Stdout, *dir, *same)
+	ok, err := run(context.Background(), os.Stdout, *dir, *same)
 	code := 0
 	switch {
 	case err != nil:
@@ -33,11 +34,11 @@ func main() {
 
 // run prints the counts or the comparison. It reports whether all counts are at most their bars, or
 // all files have the same tokens.
-func run(w io.Writer, dir, commit string) (bool, error) {
+func run(ctx context.Context, w io.Writer, dir, commit string) (bool, error) {
 	if commit != "" {
-		return compare(w, dir, commit)
+		return compare(ctx, w, dir, commit)
 	}
-	texts, long, err := read(dir)
+	texts, long, err := read(ctx, dir)
 	if err != nil {
 		return false, err
 	}

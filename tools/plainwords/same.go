@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"go/scanner"
 	"go/token"
@@ -14,9 +15,9 @@ import (
 
 // compare prints the Go files whose tokens differ from those of a commit, and reports whether there
 // is none.
-func compare(w io.Writer, dir, commit string) (bool, error) {
+func compare(ctx context.Context, w io.Writer, dir, commit string) (bool, error) {
 	git := func(args ...string) ([]byte, error) {
-		cmd := exec.Command("git", args...)
+		cmd := exec.CommandContext(ctx, "git", args...) //nolint:gosec // of this program
 		cmd.Dir = dir
 		return cmd.Output()
 	}
@@ -27,7 +28,7 @@ func compare(w io.Writer, dir, commit string) (bool, error) {
 	same, files := true, strings.Fields(string(changed))
 	for _, file := range files {
 		was, err := git("show", commit+":"+file)
-		is, err2 := os.ReadFile(filepath.Join(dir, file))
+		is, err2 := os.ReadFile(filepath.Join(dir, file)) //nolint:gosec // a file of the repository
 		if err != nil || err2 != nil {
 			fmt.Fprintf(w, "%s: new or removed\n", file)
 			same = false

@@ -161,7 +161,8 @@ func (d *Decoder) merge(path, as4 []bgp.PathSegment) {
 }
 
 func (d *Decoder) copySegment(path []bgp.PathSegment,
-	kind bgp.SegmentType, asns []bgp.ASN) []bgp.PathSegment {
+	kind bgp.SegmentType, asns []bgp.ASN,
+) []bgp.PathSegment {
 	start := len(d.arena)
 	d.arena = append(d.arena, asns...)
 	return d.appendSegment(path, kind, start)
@@ -213,6 +214,8 @@ func (d *Decoder) aggregator(o Options, width uint8) {
 		d.malformed(typeAS4Aggregator, "bad length", AttributeDiscard)
 		return
 	}
-	a.Aggregator = Aggregator{ASN: bgp.ASN(binary.BigEndian.Uint32(as4)),
-		Address: netip.AddrFrom4([4]byte(as4[4:]))}
+	a.Aggregator = Aggregator{
+		ASN:     bgp.ASN(binary.BigEndian.Uint32(as4)),
+		Address: netip.AddrFrom4([4]byte(as4[4:])),
+	}
 }

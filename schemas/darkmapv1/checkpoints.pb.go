@@ -30,7 +30,7 @@ type CheckpointRecord struct {
 	Slot uint32 `protobuf:"varint,2,opt,name=slot,proto3" json:"slot,omitempty"`
 	// Names the checkpoint: chunks of another id in the same slot belong to one that was replaced, or not finished.
 	Id string `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
-	// What it holds.
+	// The content of the record.
 	//
 	// Types that are valid to be assigned to Body:
 	//
@@ -208,7 +208,7 @@ type CheckpointManifest struct {
 	Offsets map[int32]int64 `protobuf:"bytes,2,rep,name=offsets,proto3" json:"offsets,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	// The last window that was closed, microseconds since 1970, UTC.
 	WindowUs int64 `protobuf:"varint,3,opt,name=window_us,json=windowUs,proto3" json:"window_us,omitempty"`
-	// The version of what the chunks hold.
+	// The version of the format of the chunks.
 	Format uint32 `protobuf:"varint,4,opt,name=format,proto3" json:"format,omitempty"`
 	// SHA-256 of the settings that decide results.
 	Settings []byte `protobuf:"bytes,5,opt,name=settings,proto3" json:"settings,omitempty"`

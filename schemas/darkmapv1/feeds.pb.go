@@ -21,11 +21,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// What happened to a feed.
+// The event of a feed.
 type FeedEvent int32
 
 const (
-	// Not said.
+	// Not specified.
 	FeedEvent_FEED_EVENT_UNSPECIFIED FeedEvent = 0
 	// It is there.
 	FeedEvent_FEED_EVENT_UP FeedEvent = 1
@@ -39,7 +39,7 @@ const (
 	FeedEvent_FEED_EVENT_RECOVERED FeedEvent = 5
 	// The detector needs its tables again.
 	FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED FeedEvent = 6
-	// How it stands, every now and then.
+	// Its status, from time to time.
 	FeedEvent_FEED_EVENT_STATUS FeedEvent = 7
 	// How far the tables or fills that answer a gap have been sent.
 	FeedEvent_FEED_EVENT_PROGRESS FeedEvent = 8
@@ -98,10 +98,10 @@ func (FeedEvent) EnumDescriptor() ([]byte, []int) {
 	return file_darkmap_v1_feeds_proto_rawDescGZIP(), []int{0}
 }
 
-// A record of bgp.feeds.v1, keyed by collector or peer: what happened to a feed.
+// A record of bgp.feeds.v1, keyed by collector or peer: an event of a feed.
 type FeedRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where the record stands.
+	// The position of the record.
 	Position *Position `protobuf:"bytes,1,opt,name=position,proto3" json:"position,omitempty"`
 	// When, microseconds since 1970, UTC.
 	TimestampUs int64 `protobuf:"varint,2,opt,name=timestamp_us,json=timestampUs,proto3" json:"timestamp_us,omitempty"`
@@ -109,23 +109,23 @@ type FeedRecord struct {
 	Collector string `protobuf:"bytes,3,opt,name=collector,proto3" json:"collector,omitempty"`
 	// The peer; absent where the whole collector is meant.
 	Peer *Peer `protobuf:"bytes,4,opt,name=peer,proto3" json:"peer,omitempty"`
-	// What happened.
+	// The event.
 	Event FeedEvent `protobuf:"varint,5,opt,name=event,proto3,enum=darkmap.v1.FeedEvent" json:"event,omitempty"`
 	// Why, in words.
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The gap, where it is about one.
 	GapId string `protobuf:"bytes,7,opt,name=gap_id,json=gapId,proto3" json:"gap_id,omitempty"`
-	// Who says it: rislive, bmp, routeviews, archive, detect.
+	// The source of the event: rislive, bmp, routeviews, archive, detect.
 	Source string `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`
-	// The process that says it: ingest.instance.
+	// The process that wrote the record: ingest.instance.
 	Instance string `protobuf:"bytes,9,opt,name=instance,proto3" json:"instance,omitempty"`
-	// From when a gap is, microseconds since 1970, UTC; 0 is since ever.
+	// The begin of a gap, microseconds since 1970, UTC; 0 if no record of the collector is older.
 	BeginUs int64 `protobuf:"varint,10,opt,name=begin_us,json=beginUs,proto3" json:"begin_us,omitempty"`
-	// Until when it is: what the collector says from then on is known. 0 where that is not known yet.
+	// The end of a gap: the collector's messages from then on are known. 0 while the end is not known.
 	EndUs int64 `protobuf:"varint,11,opt,name=end_us,json=endUs,proto3" json:"end_us,omitempty"`
 	// The peers that a gap is about; empty is all of the collector.
 	Peers []*Peer `protobuf:"bytes,12,rep,name=peers,proto3" json:"peers,omitempty"`
-	// How the collector's stream stands; only with FEED_EVENT_STATUS and FEED_EVENT_PROGRESS.
+	// The status of the collector's stream; only with FEED_EVENT_STATUS and FEED_EVENT_PROGRESS.
 	Status        *FeedStatus `protobuf:"bytes,13,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -252,12 +252,12 @@ func (x *FeedRecord) GetStatus() *FeedStatus {
 	return nil
 }
 
-// How a collector's stream stands.
+// The status of a collector's stream.
 type FeedStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// opening, up, stale, suspended, down, closed, or bootstrapping: tables are being read.
 	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
-	// Peers whose sessions are up, as far as the stream told.
+	// Peers whose sessions are up, as far as the stream has reported them.
 	PeersUp uint32 `protobuf:"varint,2,opt,name=peers_up,json=peersUp,proto3" json:"peers_up,omitempty"`
 	// BGP messages since the session began.
 	Messages uint64 `protobuf:"varint,3,opt,name=messages,proto3" json:"messages,omitempty"`
@@ -271,8 +271,10 @@ type FeedStatus struct {
 	DoneBytes uint64 `protobuf:"varint,7,opt,name=done_bytes,json=doneBytes,proto3" json:"done_bytes,omitempty"`
 	// And in all, as far as known.
 	TotalBytes uint64 `protobuf:"varint,8,opt,name=total_bytes,json=totalBytes,proto3" json:"total_bytes,omitempty"`
-	// Up to when everything that the collector said is known: its clock, or the beginning of the oldest gap that is open, as far
-	// as the brokers have acknowledged it on bgp.updates.v1; microseconds since 1970, UTC; 0 where it was never known whole. Whoever takes the collector over fills from there.
+	// The watermark: all messages of the collector up to this time are known. It is the collector's clock, or
+	// the begin of the oldest open gap, as far as the brokers have acknowledged it on bgp.updates.v1.
+	// Microseconds since 1970, UTC; 0 if the stream was never complete. A process that takes over the
+	// collector backfills from there.
 	KnownUs       int64 `protobuf:"varint,9,opt,name=known_us,json=knownUs,proto3" json:"known_us,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -21,19 +21,19 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// What a NotifyRecord holds.
+// The kind of the state in a NotifyRecord.
 type NotifyKind int32
 
 const (
-	// Not said.
+	// Not specified.
 	NotifyKind_NOTIFY_KIND_UNSPECIFIED NotifyKind = 0
-	// What a target was told of an incident, and what it still has to be told. Key: target/incident.
+	// The messages about an incident that a target has received, and those that it has still to receive. Key: target/incident.
 	NotifyKind_NOTIFY_KIND_DELIVERY NotifyKind = 1
 	// A silence. Key: /id.
 	NotifyKind_NOTIFY_KIND_SILENCE NotifyKind = 2
 	// Somebody asks for a parked message to be sent again. Key: retry/target/incident.
 	NotifyKind_NOTIFY_KIND_RETRY NotifyKind = 3
-	// Says that the topic was begun, and up to where bgp.outages.v1 was read then. Key: begun.
+	// The start of the topic, with the offsets up to which bgp.outages.v1 had been read then. Key: begun.
 	NotifyKind_NOTIFY_KIND_BEGUN NotifyKind = 4
 )
 
@@ -82,10 +82,10 @@ func (NotifyKind) EnumDescriptor() ([]byte, []int) {
 	return file_darkmap_v1_notify_proto_rawDescGZIP(), []int{0}
 }
 
-// A record of bgp.notify.v1: what notify has to remember under one key. A record without a value (a tombstone) removes the key.
+// A record of bgp.notify.v1: the state that notify keeps under one key. A record without a value (a tombstone) removes the key.
 type NotifyRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the record holds.
+	// The kind of the state.
 	Kind NotifyKind `protobuf:"varint,1,opt,name=kind,proto3,enum=darkmap.v1.NotifyKind" json:"kind,omitempty"`
 	// The name of the target, of a delivery.
 	Target string `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`

@@ -25,7 +25,7 @@ const (
 type PrefixState int32
 
 const (
-	// Not said.
+	// Not specified.
 	PrefixState_PREFIX_STATE_UNSPECIFIED PrefixState = 0
 	// Half of the voters hold it, and they did not in most of the last 24 hours.
 	PrefixState_PREFIX_STATE_NEW PrefixState = 1
@@ -35,7 +35,7 @@ const (
 	PrefixState_PREFIX_STATE_PARTLY PrefixState = 3
 	// Fewer than half of its usual voters hold it.
 	PrefixState_PREFIX_STATE_LOST PrefixState = 4
-	// Too few voters usually hold it, and fewer than half hold it now. Nothing more is said of it until that changes.
+	// Too few voters usually hold it, and fewer than half hold it now. No more records follow until that changes.
 	PrefixState_PREFIX_STATE_GONE PrefixState = 5
 )
 
@@ -87,7 +87,7 @@ func (PrefixState) EnumDescriptor() ([]byte, []int) {
 }
 
 // A record of bgp.prefixes.v1, keyed by prefix and family: who holds a prefix, and who sees it. Sent when the state or the origins changed,
-// and once a day. A prefix of which nothing was said for 26 hours of event time is not in the table any more, or the detector stood still.
+// and once a day. A prefix without a record for 26 hours of event time is no longer in the table, or the detector did not run.
 type PrefixRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Collector detect/<family>, lane out.
@@ -96,12 +96,12 @@ type PrefixRecord struct {
 	Prefix []byte `protobuf:"bytes,2,opt,name=prefix,proto3" json:"prefix,omitempty"`
 	// The address family.
 	Family Family `protobuf:"varint,3,opt,name=family,proto3,enum=darkmap.v1.Family" json:"family,omitempty"`
-	// The beginning of the minute in which it is said, microseconds since 1970, UTC.
+	// The begin of the minute in which the record was written, microseconds since 1970, UTC.
 	WindowUs int64 `protobuf:"varint,4,opt,name=window_us,json=windowUs,proto3" json:"window_us,omitempty"`
 	// How the voters see the prefix.
 	State PrefixState `protobuf:"varint,5,opt,name=state,proto3,enum=darkmap.v1.PrefixState" json:"state,omitempty"`
 	// The beginning of the minute from which on state and origins are these, microseconds since 1970, UTC. It may lie some minutes before
-	// window_us: a change of the origins, and one from visible to partly and back, is said when it has lasted.
+	// window_us: a change of the origins, or from visible to partly and back, is published after it has lasted.
 	SinceUs int64 `protobuf:"varint,6,opt,name=since_us,json=sinceUs,proto3" json:"since_us,omitempty"`
 	// State and origins were these already when the detector began: since_us is the first minute that it decided.
 	SinceAtLeast bool `protobuf:"varint,7,opt,name=since_at_least,json=sinceAtLeast,proto3" json:"since_at_least,omitempty"`

@@ -30,7 +30,7 @@ type RouteRecord struct {
 	TimestampUs int64 `protobuf:"varint,2,opt,name=timestamp_us,json=timestampUs,proto3" json:"timestamp_us,omitempty"`
 	// When darkmap received it, microseconds since 1970, UTC.
 	ReceivedAtUs int64 `protobuf:"varint,3,opt,name=received_at_us,json=receivedAtUs,proto3" json:"received_at_us,omitempty"`
-	// What it says.
+	// The content of the record.
 	//
 	// Types that are valid to be assigned to Body:
 	//
@@ -55,7 +55,7 @@ type RouteRecord struct {
 	Part uint32 `protobuf:"varint,17,opt,name=part,proto3" json:"part,omitempty"`
 	// More parts follow.
 	MoreParts bool `protobuf:"varint,18,opt,name=more_parts,json=moreParts,proto3" json:"more_parts,omitempty"`
-	// With collector_up, gap_begin and check_begin: what the location files know. Absent where there are none.
+	// With collector_up, gap_begin and check_begin: the space that the location files know. Absent if there are none.
 	Geography     *Geography `protobuf:"bytes,20,opt,name=geography,proto3" json:"geography,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -510,8 +510,8 @@ func (x *PlaceSpace) GetIpv6() uint64 {
 	return 0
 }
 
-// Records of a partition were lost on the broker's disk, in bgp.updates before they could be enriched, or in bgp.routes. What the
-// peers of its collectors hold is not known from here on, until their tables come. The position names no collector.
+// Records of a partition were lost on the broker's disk, in bgp.updates before they could be enriched, or in bgp.routes. From here on the
+// routes of the peers of its collectors are unknown until their tables come. The position names no collector.
 type RecordsLost struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The topic that lost them.
@@ -593,14 +593,14 @@ func (x *RecordsLost) GetUntilUs() int64 {
 	return 0
 }
 
-// What one BGP message changed. Withdrawals apply before announcements (RFC 4271 section 4.3).
+// The changes of one BGP message. Withdrawals apply before announcements (RFC 4271 section 4.3).
 type RouteChanges struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who sent it.
 	Peer *Peer `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
 	// The AS path of the announcements.
 	AsPath []*PathSegment `protobuf:"bytes,2,rep,name=as_path,json=asPath,proto3" json:"as_path,omitempty"`
-	// The origin AS of the announcements: the last of the last AS_SEQUENCE; 0 where the path does not tell.
+	// The origin AS of the announcements: the last of the last AS_SEQUENCE; 0 if the path does not show it.
 	OriginAs uint32 `protobuf:"varint,3,opt,name=origin_as,json=originAs,proto3" json:"origin_as,omitempty"`
 	// The neighbour of the origin on the path, prepends skipped; 0 where there is none.
 	UpstreamAs uint32 `protobuf:"varint,4,opt,name=upstream_as,json=upstreamAs,proto3" json:"upstream_as,omitempty"`
@@ -618,8 +618,8 @@ type RouteChanges struct {
 	Owners []*Owner `protobuf:"bytes,10,rep,name=owners,proto3" json:"owners,omitempty"`
 	// The withdrawals come from a malformed announcement (RFC 7606 section 2).
 	TreatAsWithdraw bool `protobuf:"varint,11,opt,name=treat_as_withdraw,json=treatAsWithdraw,proto3" json:"treat_as_withdraw,omitempty"`
-	// What of the message could not be read; absent where all was. It applies before withdrawals and announcements, and stands in the
-	// first part of a record that is split.
+	// The parts of the message that could not be read; absent if all could be. It applies before withdrawals
+	// and announcements, and is in the first part of a split record.
 	Unread *Unread `protobuf:"bytes,12,opt,name=unread,proto3" json:"unread,omitempty"`
 	// Families of which the peer begins to send all routes again (BoRR, RFC 7313).
 	RefreshBegins []Family `protobuf:"varint,13,rep,packed,name=refresh_begins,json=refreshBegins,proto3,enum=darkmap.v1.Family" json:"refresh_begins,omitempty"`
@@ -757,13 +757,14 @@ func (x *RouteChanges) GetRefreshEnds() []Family {
 	return nil
 }
 
-// What of a BGP message could not be read, because it was cut or is malformed. Withdrawals and announcements beside it are what could.
+// The parts of a BGP message that could not be read, because it was cut or is malformed. The withdrawals and
+// announcements beside it are the parts that could.
 type Unread struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Prefixes that the message names (see Route.prefix): whether the peer holds them is not known.
 	Prefixes [][]byte `protobuf:"bytes,1,rep,name=prefixes,proto3" json:"prefixes,omitempty"`
-	// Families of which it may have named more: what the peer holds of them is not known, but for what it says from here on, until its
-	// table comes.
+	// Families of which it may have named more: the peer's routes of them are unknown until its table
+	// comes, except those that it sends from here on.
 	Families      []Family `protobuf:"varint,2,rep,packed,name=families,proto3,enum=darkmap.v1.Family" json:"families,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -21,16 +21,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A record of bgp.updates.v1, keyed by collector: what was received, as it was received.
+// A record of bgp.updates.v1, keyed by collector: a message in the form in which it was received.
 type UpdateRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where the record stands.
+	// The position of the record.
 	Position *Position `protobuf:"bytes,1,opt,name=position,proto3" json:"position,omitempty"`
 	// The collector's time, microseconds since 1970, UTC.
 	TimestampUs int64 `protobuf:"varint,2,opt,name=timestamp_us,json=timestampUs,proto3" json:"timestamp_us,omitempty"`
 	// When darkmap received it, microseconds since 1970, UTC.
 	ReceivedAtUs int64 `protobuf:"varint,3,opt,name=received_at_us,json=receivedAtUs,proto3" json:"received_at_us,omitempty"`
-	// What it says.
+	// The content of the record.
 	//
 	// Types that are valid to be assigned to Body:
 	//
@@ -361,9 +361,9 @@ type BGPMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who sent it.
 	Peer *Peer `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
-	// The message from the marker on (RFC 4271 section 4.1), as far as the source has it: one that was cut is shorter than its header says.
+	// The message from the marker on (RFC 4271 section 4.1), as far as the source has it: one that was cut is shorter than the length in its header.
 	Raw []byte `protobuf:"bytes,2,opt,name=raw,proto3" json:"raw,omitempty"`
-	// Octets of an AS number in AS_PATH: 2 or 4; 0 where the source does not say (take the width that parses).
+	// Octets of an AS number in AS_PATH: 2 or 4; 0 if the source does not specify it (take the width that parses).
 	AsOctets uint32 `protobuf:"varint,3,opt,name=as_octets,json=asOctets,proto3" json:"as_octets,omitempty"`
 	// IPv4 NLRI carry path identifiers (RFC 7911).
 	AddPathIpv4 bool `protobuf:"varint,4,opt,name=add_path_ipv4,json=addPathIpv4,proto3" json:"add_path_ipv4,omitempty"`

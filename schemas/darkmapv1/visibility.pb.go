@@ -25,7 +25,7 @@ const (
 type EntityType int32
 
 const (
-	// Not said.
+	// Not specified.
 	EntityType_ENTITY_TYPE_UNSPECIFIED EntityType = 0
 	// A prefix.
 	EntityType_ENTITY_TYPE_PREFIX EntityType = 1
@@ -90,11 +90,11 @@ func (EntityType) EnumDescriptor() ([]byte, []int) {
 	return file_darkmap_v1_visibility_proto_rawDescGZIP(), []int{0}
 }
 
-// What the panel's verdicts rest on.
+// The base of the panel's verdicts.
 type TableKnowledge int32
 
 const (
-	// Not said.
+	// Not specified.
 	TableKnowledge_TABLE_KNOWLEDGE_UNSPECIFIED TableKnowledge = 0
 	// Whole tables.
 	TableKnowledge_TABLE_KNOWLEDGE_COMPLETE TableKnowledge = 1
@@ -207,7 +207,7 @@ func (x *Entity) GetName() string {
 	return ""
 }
 
-// A record of bgp.visibility.v1, keyed by entity: what of an entity was visible in one minute. Sent when it changed, and once an hour.
+// A record of bgp.visibility.v1, keyed by entity: the visible part of an entity in one minute. Sent when it changed, and once an hour.
 type VisibilityRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Collector detect/<family>, lane out.
@@ -228,8 +228,8 @@ type VisibilityRecord struct {
 	BaselinePrefixes uint32 `protobuf:"varint,8,opt,name=baseline_prefixes,json=baselinePrefixes,proto3" json:"baseline_prefixes,omitempty"`
 	// How many ASNs voted.
 	Voters uint32 `protobuf:"varint,9,opt,name=voters,proto3" json:"voters,omitempty"`
-	// What is usually visible, same unit: the baseline that the entity's outage is measured against, and while there is none, the median of the
-	// last 24 hours. Absent in records from before this field.
+	// The usually visible space, same unit: the baseline of the entity's outage, or without an outage the median
+	// of the last 24 hours. Absent in records from before this field.
 	UsualSpace *uint64 `protobuf:"varint,10,opt,name=usual_space,json=usualSpace,proto3,oneof" json:"usual_space,omitempty"`
 	// How many prefixes are usually visible. Absent in records from before this field.
 	UsualPrefixes *uint32 `protobuf:"varint,11,opt,name=usual_prefixes,json=usualPrefixes,proto3,oneof" json:"usual_prefixes,omitempty"`

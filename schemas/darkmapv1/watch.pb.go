@@ -26,7 +26,7 @@ type WatchMemory struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name of the list.
 	List string `protobuf:"bytes,1,opt,name=list,proto3" json:"list,omitempty"`
-	// What the list is called in texts.
+	// The title of the list in texts.
 	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
 	// The fencing epoch in which the list is written; 0 on the record of a host.
 	Epoch uint64 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`

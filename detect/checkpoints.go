@@ -16,13 +16,15 @@ import (
 )
 
 const (
-	// lateAfter is from when on the open window counts as one of the past: detect is catching up, or its sources are late by nature.
+	// lateAfter is the age from which the open window counts as a window of the past: detect is
+	// catching up, or its sources are late by nature.
 	lateAfter = 2 * time.Minute
-	// nearClose is how long before a window is due to close no checkpoint begins.
+	// nearClose is the time before the close of a window in which no checkpoint begins.
 	nearClose = 5 * time.Second
 )
 
-// errNotPublished: the transaction with the manifest did not commit, or the session ended before it.
+// errNotPublished reports that the transaction with the manifest did not commit, or that the
+// session ended before the manifest was published.
 var errNotPublished = errors.New("the session ended before its manifest was published")
 
 // restored is the state that a checkpoint holds.
@@ -32,30 +34,34 @@ type restored struct {
 	detector Detector
 }
 
-// keeper writes the checkpoints of a session. It is the loop's.
+// keeper writes the checkpoints of a session. Only the session's loop uses it.
 type keeper struct {
 	settings []byte
 	topicID  [16]byte
-	slot     uint32    // of the next one
-	begun    time.Time // when the last one was begun, or the session
+	slot     uint32    // slot of the next checkpoint
+	begun    time.Time // the time when the last checkpoint, or else the session, began
 	writer   *checkpoint.Writer
-	writing  *checkpoint.Writing  // whose chunks are on their way
-	whole    *checkpoint.Manifest // which is among the records to publish
+	writing  *checkpoint.Writing  // the checkpoint whose chunks are being written
+	whole    *checkpoint.Manifest // the manifest that is among the records to publish
 }
 
-// checkpoints is where the stage's checkpoints stand.
+// checkpoints returns the store of the stage's checkpoints.
 func (s *Stage) checkpoints() checkpoint.Store {
 	return checkpoint.Store{Kafka: s.d.Kafka, Log: s.d.Log, Detector: Name}
 }
 
-// newClock is a clock that has read nothing.
+// newClock returns a clock that has read no record.
 func (s *Stage) newClock(partitions int) *clock.Clock {
 	return clock.New(clock.Config{
-		Partitions: partitions, BufferBytes: s.cfg.BufferMaxBytes, Vanished: s.cfg.Core.Feeds.CollectorTimeout, Back: s.cfg.Core.Feeds.BackWithin,
+		Partitions:  partitions,
+		BufferBytes: s.cfg.BufferMaxBytes,
+		Vanished:    s.cfg.Core.Feeds.CollectorTimeout,
+		Back:        s.cfg.Core.Feeds.BackWithin,
 	})
 }
 
-// load restores the newest checkpoint that may be used; nil where there is none. slot is the one to write next. It reports each that is refused.
+// load restores the newest checkpoint that may be used; r is nil if there is none. slot is the slot
+// of the next checkpoint to write. load reports each checkpoint that it refuses.
 func (x *session) load(ctx context.Context, p progress) (r *restored, slot uint32, err error) {
 	d, err := x.d.NewDetector()
 	if err != nil {
@@ -68,7 +74,8 @@ func (x *session) load(ctx context.Context, p progress) (r *restored, slot uint3
 	found, err := x.checkpoints().List(ctx)
 	switch {
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
-		x.d.Log.Warn("there are no checkpoints, for there is no such topic: `darkmap topics apply` makes it", "topic", x.d.Kafka.Topic(schemas.TopicCheckpoints))
+		x.d.Log.Warn("there are no checkpoints, for there is no such topic: `darkmap topics apply` makes it",
+			"topic", x.d.Kafka.Topic(schemas.TopicCheckpoints))
 		return nil, 0, nil
 	case err != nil:
 		return nil, 0, err
@@ -76,16 +83,20 @@ func (x *session) load(ctx context.Context, p progress) (r *restored, slot uint3
 	for _, fault := range found.Faults {
 		x.refuse(fault)
 	}
-	now := checkpoint.Situation{Settings: checkpoint.Hash(x.d.Settings), TopicID: p.log.topicID, Ends: p.log.ends, Published: p.published}
+	now := checkpoint.Situation{
+		Settings: checkpoint.Hash(x.d.Settings), TopicID: p.log.topicID, Ends: p.log.ends, Published: p.published,
+	}
 	for _, m := range found.Manifests {
 		if r, err = x.restore(ctx, m, now); err == nil {
-			x.d.Log.Info("the state goes on from a checkpoint", "checkpoint", m.ID, "window", time.Unix(m.Window, 0).UTC(), "written", m.Written)
+			x.d.Log.Info("the state goes on from a checkpoint",
+				"checkpoint", m.ID, "window", time.Unix(m.Window, 0).UTC(), "written", m.Written)
 			return r, 1 - m.Slot, nil
 		}
-		if checkpoint.Reason(err) == checkpoint.Other { // Kafka's, or the detector's
+		if checkpoint.Reason(err) == checkpoint.Other { // an error of Kafka, or of the detector
 			return nil, 0, err
 		}
-		x.refuse(fmt.Errorf("checkpoint %s of %s: %w", m.ID, time.Unix(m.Window, 0).UTC().Format(time.RFC3339), err))
+		x.refuse(fmt.Errorf("checkpoint %s of %s: %w",
+			m.ID, time.Unix(m.Window, 0).UTC().Format(time.RFC3339), err))
 	}
 	if found.Last >= 0 {
 		slot = 1 - uint32(found.Last)
@@ -99,8 +110,11 @@ func (x *session) refuse(err error) {
 	x.d.Log.Warn("a checkpoint is not used", "reason", err)
 }
 
-// restore makes the state that a checkpoint holds.
-func (x *session) restore(ctx context.Context, m checkpoint.Manifest, now checkpoint.Situation) (*restored, error) {
+// restore builds the state that a checkpoint holds. If checkpoint.Reason of the error is not
+// checkpoint.Other, this checkpoint cannot be used, and the next one may be tried.
+func (x *session) restore(
+	ctx context.Context, m checkpoint.Manifest, now checkpoint.Situation,
+) (*restored, error) {
 	if err := m.Usable(now); err != nil {
 		return nil, err
 	}
@@ -120,13 +134,14 @@ func (x *session) restore(ctx context.Context, m checkpoint.Manifest, now checkp
 	return r, nil
 }
 
-// checkpoint takes the state after a window was closed, if that is due. offset is the one behind the record of the partition whose steps are being taken.
-// It flushes first, so that nothing is pending and the window is published.
+// checkpoint begins a checkpoint after a window was closed, if one is due. offset is the offset
+// behind the record whose steps the loop is taking; partition is the partition of that record.
+// checkpoint flushes first, so that no record is pending and the window is published.
 func (x *session) checkpoint(window int64, partition int32, offset int64) error {
 	if err := x.collect(); err != nil {
 		return err
 	}
-	if x.keeper.whole != nil { // one record can lead to many windows
+	if x.keeper.whole != nil { // one record can close many windows
 		return x.flush()
 	}
 	if !x.checkpointDue(window) {
@@ -154,7 +169,8 @@ func (x *session) checkpoint(window int64, partition int32, offset int64) error 
 	}
 	began := time.Now()
 	w, err := k.writer.Begin(checkpoint.Manifest{
-		Slot: k.slot, Settings: k.settings, TopicID: k.topicID, Offsets: next, Window: window, Published: x.publisher.last, TablesMissing: x.incomplete, Written: x.now(),
+		Slot: k.slot, Settings: k.settings, TopicID: k.topicID, Offsets: next,
+		Window: window, Published: x.publisher.last, TablesMissing: x.incomplete, Written: x.now(),
 	}, x.clock, d)
 	x.m.checkpointSeconds.Observe(time.Since(began).Seconds())
 	if err != nil {
@@ -165,11 +181,13 @@ func (x *session) checkpoint(window int64, partition int32, offset int64) error 
 	return nil
 }
 
-// checkpointDue reports whether a checkpoint is written after the window that was just closed: not while the last one is on its way, the state is not
-// that of what was published, or another window is about to close.
+// checkpointDue reports whether a checkpoint begins after the window that was just closed. No
+// checkpoint begins while the last one is being written, while the state differs from the state of
+// the published records, or shortly before another window closes.
 func (x *session) checkpointDue(window int64) bool {
 	k := x.keeper
-	if _, ok := x.detector.(checkpoint.State); !ok || x.cfg.CheckpointInterval == 0 || k.writing != nil || k.whole != nil || x.now().Sub(k.begun) < time.Duration(x.cfg.CheckpointInterval) {
+	if _, ok := x.detector.(checkpoint.State); !ok || x.cfg.CheckpointInterval == 0 ||
+		k.writing != nil || k.whole != nil || x.now().Sub(k.begun) < time.Duration(x.cfg.CheckpointInterval) {
 		return false
 	}
 	if x.lasting != nil || x.rebuilding() || window != x.publisher.last {
@@ -179,7 +197,7 @@ func (x *session) checkpointDue(window int64) bool {
 	return open >= lateAfter || open < time.Duration(clock.Window)*time.Second-nearClose
 }
 
-// behind reports whether the log holds records that were not pushed.
+// behind reports whether the log holds records that were not pushed into the clock.
 func (x *session) behind(next map[int32]int64) bool {
 	for p, end := range x.high {
 		if next[p] < end {
@@ -189,7 +207,8 @@ func (x *session) behind(next map[int32]int64) bool {
 	return false
 }
 
-// nextOf is the offset of each partition's next record, when that of a partition is done.
+// nextOf returns the offset of the next record of each partition. In the given partition that is
+// offset, as if its present record were applied; partition -1 is none.
 func (x *session) nextOf(partition int32, offset int64) map[int32]int64 {
 	next := map[int32]int64{}
 	for p := range int32(len(x.committed)) {
@@ -202,7 +221,7 @@ func (x *session) nextOf(partition int32, offset int64) map[int32]int64 {
 	return next
 }
 
-// collect takes a checkpoint whose chunks are written: its manifest is published with the next transaction.
+// collect takes a checkpoint whose chunks are written. The next transaction publishes its manifest.
 func (x *session) collect() error {
 	k := x.keeper
 	if k.writing == nil {
@@ -228,7 +247,9 @@ func (x *session) collect() error {
 	return nil
 }
 
-// untilCheckpoint returns a context that ends when a checkpoint was loaded, before the state begins, or when the chunks of one that is being written are.
+// untilCheckpoint returns a context for a poll. Before the state begins, the context ends when a
+// checkpoint was loaded. While the chunks of a checkpoint are being written, it ends when they are
+// written.
 func (x *session) untilCheckpoint(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	var done <-chan struct{}
@@ -250,7 +271,7 @@ func (x *session) untilCheckpoint(ctx context.Context) (context.Context, context
 	return ctx, cancel
 }
 
-// kept notes that the manifest among recs was published.
+// kept records that the manifest among recs was published.
 func (x *session) kept(recs []*kgo.Record) {
 	k := x.keeper
 	if k.whole == nil {
@@ -266,18 +287,19 @@ func (x *session) kept(recs []*kgo.Record) {
 		x.m.checkpointsWritten.Inc()
 		x.m.checkpointBytes.Set(float64(m.Length))
 		x.m.checkpointWindow.Set(float64(m.Window))
-		x.d.Log.Info("a checkpoint was written", "checkpoint", m.ID, "window", time.Unix(m.Window, 0).UTC(), "octets", m.Length, "chunks", len(m.Chunks))
+		x.d.Log.Info("a checkpoint was written", "checkpoint", m.ID,
+			"window", time.Unix(m.Window, 0).UTC(), "octets", m.Length, "chunks", len(m.Chunks))
 		return
 	}
 }
 
-// failed reports a checkpoint that was not written; the next one is tried after the interval.
+// failed reports a checkpoint that was not written. The next attempt follows after the interval.
 func (x *session) failed(err error) {
 	x.m.checkpointsFailed.Inc()
 	x.d.Log.Warn("a checkpoint was not written: a new start would go on from the one before", "err", err)
 }
 
-// endCheckpoints gives up a checkpoint that is being written.
+// endCheckpoints abandons a checkpoint that is being written, and waits until its writer has ended.
 func (x *session) endCheckpoints() {
 	k := x.keeper
 	if k == nil {
@@ -294,7 +316,7 @@ func (x *session) endCheckpoints() {
 	}
 }
 
-// now is the time that checkpoints go by.
+// now returns the time by which checkpoints are written.
 func (s *Stage) now() time.Time {
 	if s.d.Now != nil {
 		return s.d.Now()

@@ -16,10 +16,13 @@ type Config struct {
 	PollMaxRecords int `yaml:"poll_max_records" min:"1" max:"1000000"`
 	// The most octets, as encoded, of records that wait for their minute.
 	BufferMaxBytes int `yaml:"buffer_max_bytes" min:"1"`
-	// The soft memory limit of a process with a detector, octets: from there on the garbage collector runs more often. auto: 15 % more than what is
-	// in use, and at least 268435456; in up and in runs of files 50 % more, as other stages run beside it. GOMEMLIMIT in the environment goes before it.
+	// The soft memory limit of a process with a detector, octets: from there on the garbage
+	// collector runs more often. auto: 15 % more than what is in use, and at least 268435456; in up
+	// and in runs of files 50 % more, as other stages run beside it. GOMEMLIMIT in the environment
+	// goes before it.
 	Memory config.CountOrAuto `yaml:"memory" min:"67108864"`
-	// The time between two checkpoints: the state, written to bgp.checkpoints. A new start reads the log from the newest one on.
+	// The time between two checkpoints: the state, written to bgp.checkpoints. A new start reads
+	// the log from the newest one on.
 	CheckpointInterval config.DurationOrOff `yaml:"checkpoint_interval" min:"1s" max:"24h"`
 	// The query door at the admin address.
 	Door DoorConfig `yaml:"door"`
@@ -27,12 +30,16 @@ type Config struct {
 
 // DoorConfig is the section detect.door.
 type DoorConfig struct {
-	// The secret that who asks the detector has to know, and that `darkmap show --detector` sends. Without one `up` draws a new one at each start,
-	// and the door of a `detect` of its own is closed.
+	// The secret that who asks the detector has to know, and that `darkmap show --detector` sends.
+	// Without one `up` draws a new one at each start, and the door of a `detect` of its own is
+	// closed.
 	Key config.Secret `yaml:"key"`
 }
 
-// DefaultConfig is what docs/detection.md says.
+// DefaultConfig returns the defaults that docs/detection.md describes.
 func DefaultConfig() Config {
-	return Config{Core: core.DefaultConfig(), PollMaxRecords: 10_000, BufferMaxBytes: clock.DefaultBufferBytes, CheckpointInterval: config.DurationOrOff(5 * time.Minute)}
+	return Config{
+		Core: core.DefaultConfig(), PollMaxRecords: 10_000, BufferMaxBytes: clock.DefaultBufferBytes,
+		CheckpointInterval: config.DurationOrOff(5 * time.Minute),
+	}
 }

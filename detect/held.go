@@ -9,18 +9,21 @@ import (
 )
 
 const (
-	// heldAfter is for how long no minute may end before that is said: minutes end one after the other, a few seconds late.
+	// heldAfter is the time without the end of a minute after which Ready reports the delay.
+	// Normally minutes end one after the other, a few seconds late.
 	heldAfter = 70 * time.Second
-	// maxHolders is how many collectors are named.
+	// maxHolders is the number of collectors that the text names at most.
 	maxHolders = 5
 )
 
-// HeldError is a reason of Ready: no minute has ended for a while, and nothing is decided.
+// HeldError is a reason of Ready: no minute has ended for more than heldAfter, so detect decides
+// nothing.
 type HeldError struct{ Text string }
 
 func (e *HeldError) Error() string { return e.Text }
 
-// undecided says why nothing is decided at present: the open minute does not end, or no verdict is possible. It is nil where neither is so.
+// undecided returns the reason why detect decides nothing at present: the open minute does not end,
+// or no verdict is possible. It is nil if neither holds.
 func (x *session) undecided(now time.Time) error {
 	lacks := x.detector.NoVerdict()
 	since, opened := x.clock.Open()
@@ -34,9 +37,11 @@ func (x *session) undecided(now time.Time) error {
 	return nil
 }
 
-// heldText words it; since is the beginning of the open minute, seconds since 1970.
+// heldText returns the text of a HeldError. since is the beginning of the open minute, seconds
+// since 1970.
 func heldText(since int64, holders []string) string {
-	text := "nothing is decided since " + time.Unix(since, 0).UTC().Format(time.DateTime) + " UTC, all events stay as they are: "
+	text := "nothing is decided since " + time.Unix(since, 0).UTC().Format(time.DateTime) +
+		" UTC, all events stay as they are: "
 	if len(holders) == 0 {
 		return text + "the records of that minute have not come to their end"
 	}

@@ -12,15 +12,17 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// lasting are the outages that were published as suspected or open, and have not ended.
+// lasting holds the outages that were published as suspected or open and have not ended.
 type lasting struct {
 	outages []bgp.Outage
-	// until is the time up to which was decided and published, seconds since 1970.
+	// until is the time up to which the group's earlier members decided and published, seconds
+	// since 1970.
 	until int64
 }
 
-// readLasting reads them from bgp.outages; nil where there is none and nothing was decided before. At most outagelog.MaxOutages are held. No transaction of an owner before is
-// pending (session.progress).
+// readLasting reads the lasting outages from bgp.outages. It returns nil if there is none and
+// nothing was published before. It holds at most outagelog.MaxOutages. No transaction of an earlier
+// owner is pending: session.progress has waited for it.
 func (x *session) readLasting(ctx context.Context) (*lasting, error) {
 	open, undecodable := outagelog.NewLasting(), 0
 	err := kafka.ReadToEnd(ctx, x.d.Kafka, x.d.Log, schemas.TopicOutages, func(rec *kgo.Record) error {
@@ -33,9 +35,12 @@ func (x *session) readLasting(ctx context.Context) (*lasting, error) {
 		return nil, fmt.Errorf("reading which outages last: %w", err)
 	}
 	if undecodable > 0 || open.Dropped() {
-		x.d.Log.Warn("not all outages that were published are known: of some that last no end will be told", "undecodable", undecodable, "too_many", open.Dropped())
+		x.d.Log.Warn("not all outages that were published are known: of some that last no end will be told",
+			"undecodable", undecodable, "too_many", open.Dropped())
 	}
-	l := &lasting{outages: outagelog.Outages(open.Select(outagelog.Filter{All: true})), until: open.Decided().Unix()}
+	l := &lasting{
+		outages: outagelog.Outages(open.Select(outagelog.Filter{All: true})), until: open.Decided().Unix(),
+	}
 	if len(l.outages) == 0 && x.a.published < 0 {
 		return nil, nil //nolint:nilnil // there is none
 	}

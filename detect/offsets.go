@@ -12,34 +12,35 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
-// assignment is what the group's callbacks learn, in the client's goroutine, and the loop takes over.
+// assignment holds the results of the group's callbacks, which run in a goroutine of the client.
+// The loop reads them. mu guards all fields.
 type assignment struct {
 	mu        sync.Mutex
 	given     bool
 	lost      bool
-	committed map[int32]int64 // every partition of the topic; -1 where nothing was committed
-	published int64           // last window published; -1 for none
+	committed map[int32]int64 // of every partition of the topic; -1: no offset was committed
+	published int64           // last window published; -1: none
 	log       extent
-	restored  *restored // nil where the state begins with the log
-	slot      uint32    // of the next checkpoint
+	restored  *restored // nil if the state begins with the log
+	slot      uint32    // slot of the next checkpoint
 }
 
-// progress is how far the group has come.
+// progress is the position that the group has reached.
 type progress struct {
 	committed map[int32]int64
 	published int64
 	log       extent
 }
 
-// extent is what there is of the log when a life of the state begins.
+// extent describes the log at the time when a session begins.
 type extent struct {
-	trimmed bool            // it does not begin with its first record
-	starts  map[int32]int64 // offsets of its first records
-	ends    map[int32]int64 // offsets behind its last records
+	trimmed bool            // the log has lost its first records
+	starts  map[int32]int64 // offsets of the first records
+	ends    map[int32]int64 // offsets behind the last records
 	topicID [16]byte
 }
 
-// assigned is called after each rebalance, also where nothing is new.
+// assigned is called after each rebalance, even if no partition is new.
 func (x *session) assigned(ctx context.Context, cl *kgo.Client, m map[string][]int32) {
 	if len(m[x.topic]) > 0 {
 		if err := kafka.Claim(ctx, cl); err != nil {
@@ -53,12 +54,12 @@ func (x *session) assigned(ctx context.Context, cl *kgo.Client, m map[string][]i
 	case len(m[x.topic]) > 0 && x.a.given:
 		x.a.lost = true // the state was built without these partitions
 	case !x.a.given && len(m[x.topic]) == 0:
-		x.ready.Set(nil) // standing by is ready
+		x.ready.Set(nil) // a member that stands by is ready
 		x.asking.Set(errStandingBy)
 	}
 }
 
-// lose notes that the state is of no use any more.
+// lose records that the state cannot be used any more.
 func (x *session) lose() {
 	x.a.mu.Lock()
 	defer x.a.mu.Unlock()
@@ -73,8 +74,11 @@ func (x *session) revoked(_ context.Context, _ *kgo.Client, m map[string][]int32
 	}
 }
 
-// fromStart makes the client read from a checkpoint, or from the beginning of the log, and remembers what was committed and published.
-func (x *session) fromStart(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+// fromStart makes the client read from a checkpoint, or else from the beginning of the log. It
+// stores the committed offsets and the last window published.
+func (x *session) fromStart(
+	ctx context.Context, offsets map[string]map[int32]kgo.Offset,
+) (map[string]map[int32]kgo.Offset, error) {
 	if len(offsets[x.topic]) == 0 {
 		return offsets, nil
 	}
@@ -91,7 +95,8 @@ func (x *session) fromStart(ctx context.Context, offsets map[string]map[int32]kg
 	}
 	x.a.mu.Lock()
 	defer x.a.mu.Unlock()
-	x.a.given, x.a.committed, x.a.published, x.a.log, x.a.restored, x.a.slot = true, p.committed, p.published, p.log, r, slot
+	x.a.given, x.a.committed, x.a.published,
+		x.a.log, x.a.restored, x.a.slot = true, p.committed, p.published, p.log, r, slot
 	if r != nil {
 		close(x.loaded)
 	}
@@ -104,7 +109,7 @@ func (x *session) fromStart(ctx context.Context, offsets map[string]map[int32]kg
 	return offsets, nil
 }
 
-// again notes, and reports, that partitions were given before.
+// again reports whether the group assigned partitions before. If so, it marks the state as lost.
 func (x *session) again() bool {
 	x.a.mu.Lock()
 	defer x.a.mu.Unlock()
@@ -112,8 +117,9 @@ func (x *session) again() bool {
 	return x.a.given
 }
 
-// progress reads the group's offsets, the last window published, and what there is of the log. No transaction is pending: the client has just
-// waited for that, and only the present member can begin another.
+// progress reads the group's offsets, the last window published, and the extent of the log. No
+// transaction is pending: the client has just waited for the end of pending transactions, and only
+// the present member can begin another.
 func (x *session) progress(ctx context.Context) (progress, error) {
 	adm, err := kafka.NewAdmin(x.d.Kafka, x.d.Log)
 	if err != nil {
@@ -127,7 +133,8 @@ func (x *session) progress(ctx context.Context) (progress, error) {
 	if err != nil {
 		return progress{}, fmt.Errorf("reading the group's offsets: %w", err)
 	}
-	log, err := x.extent(ctx, adm) // behind the offsets, which it bounds
+	// Read the extent after the offsets, because it bounds them.
+	log, err := x.extent(ctx, adm)
 	if err != nil {
 		return progress{}, err
 	}
@@ -135,7 +142,9 @@ func (x *session) progress(ctx context.Context) (progress, error) {
 	for p, o := range resp[x.topic] {
 		committed[p] = o.At
 		if end, ok := log.ends[p]; ok && o.At > end {
-			x.d.Log.Warn("the offset that was committed lies behind the end of the log: reading goes on at the end", "topic", x.topic, "partition", p, "committed", o.At, "end", end)
+			x.d.Log.Warn(
+				"the offset that was committed lies behind the end of the log: reading goes on at the end",
+				"topic", x.topic, "partition", p, "committed", o.At, "end", end)
 			committed[p] = end
 		}
 		w, err := kafka.ParseWindow(o.Metadata)
@@ -152,7 +161,7 @@ func (x *session) progress(ctx context.Context) (progress, error) {
 	return progress{committed, published, log}, nil
 }
 
-// extent asks the broker where the log begins and ends.
+// extent asks the broker for the beginning and the end of the log.
 func (x *session) extent(ctx context.Context, adm *kadm.Client) (extent, error) {
 	starts, err := adm.ListStartOffsets(ctx, x.topic)
 	if err == nil {
@@ -184,10 +193,12 @@ func (x *session) extent(ctx context.Context, adm *kadm.Client) (extent, error) 
 	return e, nil
 }
 
-// offsets makes the commit say where each partition was read to, and which window was published last. While the state is built again,
-// that is where an earlier life was: a partition that is ahead of others has led to nothing yet, and whoever waits until all is read
-// (kafka.Drained) would be told so too early. It writes all of the request, because the client knows nothing new to commit when a
-// poll takes several transactions.
+// offsets writes the commit request: the offset of each partition's next record, and in the
+// metadata the last window published. While the state is being rebuilt, the offsets are those that
+// were committed before: a partition that is ahead of others has led to no output yet, and a reader
+// that waits until all is read (kafka.Drained) would get that answer too early. offsets writes the
+// whole request, because the client knows no new offsets to commit when a poll takes several
+// transactions.
 func (x *session) offsets(req *kmsg.TxnOffsetCommitRequest, window int64) {
 	for i := range req.Topics {
 		x.topicID = req.Topics[i].TopicID
@@ -211,7 +222,8 @@ func (x *session) offsets(req *kmsg.TxnOffsetCommitRequest, window int64) {
 	req.Topics = []kmsg.TxnOffsetCommitRequestTopic{t}
 }
 
-// rebuilding reports whether a partition was not read up to where an earlier life of the state was.
+// rebuilding reports whether the next record of some partition is below the offset that was
+// committed before the session.
 func (x *session) rebuilding() bool {
 	for p, at := range x.committed {
 		if x.next[p] < at {

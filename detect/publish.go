@@ -17,26 +17,28 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// errPublish marks a failure of Kafka while a window was being closed: the state is thrown away and built again.
+// errPublish marks a failure of Kafka while a window was being closed. The state is then thrown
+// away and built again.
 var errPublish = errors.New("publishing failed")
 
-// indexBits of a sequence number the records of a window, from 1; above them stands the window, in minutes since 1970.
-// So it rises from window to window whatever a window holds, and stays below 2^53.
+// indexBits is the number of low bits of a sequence number that hold the number of the record in
+// its window, from 1. The bits above them hold the window, in minutes since 1970. So sequence
+// numbers rise from window to window, however many records a window has, and they stay below 2^53.
 const indexBits = 24
 
-// publisher turns what the detector returns into records, each window once.
+// publisher turns the detector's output into records, each window once.
 type publisher struct {
 	cfg        kafka.Config
 	m          *metrics
-	partitions map[string]int32 // of each topic of outTopics
-	last       int64            // window, seconds since 1970; -1 for none
+	partitions map[string]int32 // number of partitions of each topic of outTopics
+	last       int64            // last window gathered or published, seconds since 1970; -1: none
 	pending    []*kgo.Record
-	windows    int // closed since the last transaction
+	windows    int // number of windows closed since the last transaction
 }
 
 func newPublisher(ctx context.Context, x *session) (*publisher, error) {
 	p := &publisher{cfg: x.d.Kafka, m: x.m, partitions: map[string]int32{}, last: x.a.published}
-	adm := kadm.NewClient(x.s.Client()) // closing it would close the session's client
+	adm := kadm.NewClient(x.s.Client()) // Close would close the session's client.
 	for _, t := range outTopics {
 		n, err := kafka.Partitions(ctx, adm, x.d.Kafka, t)
 		if err != nil {
@@ -47,7 +49,8 @@ func newPublisher(ctx context.Context, x *session) (*publisher, error) {
 	return p, nil
 }
 
-// window gathers what a window brought, with the records put aside in it; nothing if it was published in an earlier life of the state.
+// window gathers the output of a window, and the records that were rejected in it. It gathers
+// nothing if the window was published by an earlier session.
 func (p *publisher) window(start int64, outs []core.Out, rejected []clock.Rejected) error {
 	if start <= p.last {
 		return nil
@@ -63,7 +66,10 @@ func (p *publisher) window(start int64, outs []core.Out, rejected []clock.Reject
 		if err != nil {
 			return fmt.Errorf("encoding a dead letter: %w", err)
 		}
-		from := &kgo.Record{Topic: p.cfg.Topic(schemas.TopicRoutes), Partition: r.Partition, Offset: r.Offset, Key: []byte(r.Record.GetPosition().GetCollector()), Value: value}
+		from := &kgo.Record{
+			Topic: p.cfg.Topic(schemas.TopicRoutes), Partition: r.Partition, Offset: r.Offset,
+			Key: []byte(r.Record.GetPosition().GetCollector()), Value: value,
+		}
 		p.deadLetter(from, r.Err)
 	}
 	index := map[string]uint64{}
@@ -75,7 +81,8 @@ func (p *publisher) window(start int64, outs []core.Out, rejected []clock.Reject
 	return nil
 }
 
-// out gives one record its position and gathers it. index counts the window's records per collector.
+// out gives one record its position and gathers it. index counts the records of the window for each
+// collector.
 func (p *publisher) out(start int64, o core.Out, index map[string]uint64) error {
 	n, ok := p.partitions[o.Topic]
 	if !ok {
@@ -87,7 +94,9 @@ func (p *publisher) out(start int64, o core.Out, index map[string]uint64) error 
 	if i >= 1<<indexBits {
 		return fmt.Errorf("window %d has more than %d records", start, 1<<indexBits-1)
 	}
-	pos := &pb.Position{Collector: collector, Lane: string(bgp.LaneOut), Sequence: uint64(start/clock.Window)<<indexBits | i}
+	pos := &pb.Position{
+		Collector: collector, Lane: string(bgp.LaneOut), Sequence: uint64(start/clock.Window)<<indexBits | i,
+	}
 	switch r := o.Record.(type) {
 	case *pb.VisibilityRecord:
 		r.Position = pos
@@ -106,7 +115,9 @@ func (p *publisher) out(start int64, o core.Out, index map[string]uint64) error 
 	if err != nil {
 		return fmt.Errorf("encoding a record of %s: %w", o.Topic, err)
 	}
-	rec := &kgo.Record{Topic: p.cfg.Topic(o.Topic), Partition: kafka.PartitionOf(string(o.Key), n), Key: o.Key, Value: value}
+	rec := &kgo.Record{
+		Topic: p.cfg.Topic(o.Topic), Partition: kafka.PartitionOf(string(o.Key), n), Key: o.Key, Value: value,
+	}
 	if size := len(rec.Key) + len(rec.Value); size > kafka.MaxRecordBytes {
 		p.deadLetter(rec, fmt.Errorf("record of %d octets is above %d", size, kafka.MaxRecordBytes))
 		return nil
@@ -118,11 +129,13 @@ func (p *publisher) out(start int64, o core.Out, index map[string]uint64) error 
 	return nil
 }
 
-// outageJSON is the record of bgp.outages.json.v1 that stands beside one of bgp.outages.v1. It is shorter than that one but for its headers.
+// outageJSON returns the record of bgp.outages.json.v1 that accompanies a record of bgp.outages.v1.
+// Apart from its headers it is the shorter of the two.
 func (p *publisher) outageJSON(key []byte, r *pb.OutageRecord) *kgo.Record {
 	const topic = schemas.TopicOutagesJSON
 	return &kgo.Record{
-		Topic: p.cfg.Topic(topic), Partition: kafka.PartitionOf(string(key), p.partitions[topic]), Key: key, Value: r.GetJson(),
+		Topic: p.cfg.Topic(topic), Partition: kafka.PartitionOf(string(key), p.partitions[topic]),
+		Key: key, Value: r.GetJson(),
 		Headers: []kgo.RecordHeader{
 			{Key: schemas.HeaderContentType, Value: []byte(schemas.ContentTypeJSON)},
 			{Key: schemas.HeaderDataset, Value: []byte(r.GetDataset())},
@@ -133,7 +146,8 @@ func (p *publisher) outageJSON(key []byte, r *pb.OutageRecord) *kgo.Record {
 	}
 }
 
-// family is the collector of what detect publishes: detect/<family>, or detect where a record is about none.
+// family returns the collector of a record that detect publishes: detect/<family>, or detect if the
+// record belongs to no family.
 func family(r core.Record) string {
 	f, ok := r.(interface{ GetFamily() pb.Family })
 	if !ok {
@@ -153,14 +167,15 @@ func (p *publisher) deadLetter(rec *kgo.Record, reason error) {
 	p.pending = append(p.pending, kafka.DeadLetter(p.cfg, Name, rec, reason.Error()))
 }
 
-// take hands over what is to be published, with the last window closed.
+// take returns the records to publish and the last window closed. The publisher keeps none of the
+// records.
 func (p *publisher) take() ([]*kgo.Record, int64) {
 	recs := p.pending
 	p.pending = nil
 	return recs, p.last
 }
 
-// published counts what was committed.
+// published counts the records and windows that were committed.
 func (p *publisher) published(recs []*kgo.Record) {
 	prefix := len(p.cfg.Topic(""))
 	for _, r := range recs {

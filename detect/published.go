@@ -21,18 +21,20 @@ type positioned interface {
 	GetPosition() *pb.Position
 }
 
-// windowTopics are those of which the newest records show which window was published last.
+// windowTopics are the topics whose newest records show which window was published last.
 var windowTopics = map[string]func() positioned{
 	schemas.TopicOutages:    func() positioned { return &pb.OutageRecord{} },
 	schemas.TopicVisibility: func() positioned { return &pb.VisibilityRecord{} },
 	schemas.TopicPanel:      func() positioned { return &pb.PanelRecord{} },
 }
 
-// newestLook is how many of a partition's newest records are looked at: the last one is the end of a transaction.
+// newestLook is the number of newest records of a partition that are read first. The last offset
+// may belong to the end of a transaction.
 const newestLook = 64
 
-// publishedBefore finds the last window that was published from the newest records, where the group's commits name none: they expire when no detector runs for
-// a week. It returns -1 where nothing was published.
+// publishedBefore finds the last window published from the newest records. It serves when the
+// group's commits name no window: commits expire when no detector runs for a week. It returns -1 if
+// nothing was published.
 func (x *session) publishedBefore(ctx context.Context) (int64, error) {
 	last := int64(-1)
 	for topic, empty := range windowTopics {
@@ -43,7 +45,8 @@ func (x *session) publishedBefore(ctx context.Context) (int64, error) {
 				if r.UnmarshalVT(rec.Value) != nil {
 					return
 				}
-				if pos := r.GetPosition(); pos.GetLane() == string(bgp.LaneOut) && strings.HasPrefix(pos.GetCollector(), Name) {
+				if pos := r.GetPosition(); pos.GetLane() == string(bgp.LaneOut) &&
+					strings.HasPrefix(pos.GetCollector(), Name) {
 					last = max(last, int64(pos.GetSequence()>>indexBits)*clock.Window)
 				}
 			})
@@ -53,12 +56,14 @@ func (x *session) publishedBefore(ctx context.Context) (int64, error) {
 		}
 	}
 	if last >= 0 {
-		x.d.Log.Warn("no commit names the last window that was published: it is taken from the newest records", "window", time.Unix(last, 0).UTC())
+		x.d.Log.Warn("no commit names the last window that was published: it is taken from the newest records",
+			"window", time.Unix(last, 0).UTC())
 	}
 	return last, nil
 }
 
-// eachNewest gives fn the newest records of a partition, at least one where there is any.
+// eachNewest calls fn with the newest records of a partition, at least one if the partition has
+// any.
 func (x *session) eachNewest(ctx context.Context, topic string, s kafka.Span, fn func(*kgo.Record)) error {
 	for look, hi := int64(newestLook), s.End; hi > s.Start; look *= 4 {
 		lo, found := max(s.Start, s.End-look), false

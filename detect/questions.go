@@ -12,37 +12,41 @@ import (
 )
 
 const (
-	// maxQuestions wait for the loop at most: it answers all of them between two polls, and one may take some milliseconds.
+	// maxQuestions is the number of questions that may wait for the loop. The loop answers all of
+	// them between two polls, and one answer may take some milliseconds.
 	maxQuestions = 8
-	// answerWithin is how long a question waits; the loop passes over those that have waited longer.
+	// answerWithin is the time for which a question waits. The loop skips questions that have
+	// waited longer.
 	answerWithin = 2 * time.Second
 )
 
-// Why a question has no answer.
+// Reasons why a question has no answer.
 var (
-	errBusy       = fmt.Errorf("%d questions wait already: ask again in a second", maxQuestions)
-	errLate       = fmt.Errorf("the detector was busy for %v, as it is while it closes a window: ask again", answerWithin)
+	errBusy = fmt.Errorf("%d questions wait already: ask again in a second", maxQuestions)
+	errLate = fmt.Errorf(
+		"the detector was busy for %v, as it is while it closes a window: ask again", answerWithin)
 	errStandingBy = errors.New("this detector stands by: another process of the group has the state, ask that one")
 )
 
-// questions are those that wait for the loop. It is safe for concurrent use.
+// questions holds the questions that wait for the loop. It is safe for concurrent use.
 type questions struct {
 	mu      sync.Mutex
 	waiting []*asked
-	wake    context.CancelFunc // ends the poll that is under way; nil while there is none
+	wake    context.CancelFunc // ends the present poll; nil outside of a poll
 }
 
-// asked is a question that somebody waits for.
+// asked is a question with a caller that waits for the answer.
 type asked struct {
 	q      query.Question
 	limit  int
-	gone   <-chan struct{}   // closed when nobody waits any more
-	answer chan query.Answer // takes one
+	gone   <-chan struct{}   // closed when the caller waits no longer
+	answer chan query.Answer // has a buffer of one answer
 }
 
-// Ask answers a question from the state, with limit entries a list. It may be called from any goroutine: the question waits until the loop
-// is between two polls. The error says in words why there is no answer: the state is being built, another process has it, too many ask, or
-// it took too long.
+// Ask answers a question from the state, with at most limit entries a list. Any goroutine may call
+// it: the question waits until the loop is between two polls. The error gives the reason in words
+// if there is no answer: the state is being built, another process has it, too many questions wait,
+// or the answer took too long.
 func (s *Stage) Ask(ctx context.Context, q query.Question, limit int) (query.Answer, error) {
 	if err := s.asking.Ready(); err != nil {
 		return query.Answer{}, err
@@ -62,7 +66,8 @@ func (s *Stage) Ask(ctx context.Context, q query.Question, limit int) (query.Ans
 	}
 }
 
-// put makes a question wait, and ends the poll that is under way; false where too many wait.
+// put adds a question to those that wait, and ends the present poll. It returns false if too many
+// questions wait.
 func (x *questions) put(a *asked) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -76,14 +81,15 @@ func (x *questions) put(a *asked) bool {
 	return true
 }
 
-// drop takes back a question that nobody waits for.
+// drop removes a question whose caller waits no longer.
 func (x *questions) drop(a *asked) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.waiting = slices.DeleteFunc(x.waiting, func(b *asked) bool { return a == b })
 }
 
-// until returns a context for a poll that ends when a question comes, or waits already. The function that it returns has to be called.
+// until returns a context for a poll. The context ends when a question is put, and at once if one
+// waits already. The caller must call the returned function.
 func (x *questions) until(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	x.mu.Lock()
@@ -100,7 +106,7 @@ func (x *questions) until(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// take returns the questions that wait.
+// take removes and returns the questions that wait.
 func (x *questions) take() []*asked {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -109,7 +115,7 @@ func (x *questions) take() []*asked {
 	return all
 }
 
-// answer answers the questions that wait, unless the state is not there: then they wait for it.
+// answer answers the questions that wait. If the state is not ready, the questions keep waiting.
 func (x *session) answer() {
 	if x.asking.Ready() != nil {
 		return

@@ -21,57 +21,76 @@ import (
 )
 
 var (
-	// errDetector marks a failure of the core: a bug, which no restart of the state mends.
+	// errDetector marks a failure of the core: a bug, which a rebuild of the state does not remove.
 	errDetector = errors.New("detector failed")
-	// errLost: the partitions were taken away, or given again, or a transaction was aborted.
+	// errLost reports that partitions were revoked or assigned again, or that a transaction was
+	// aborted.
 	errLost = errors.New("partitions lost or transaction aborted")
 )
 
 const (
-	// commitInterval is how long the offsets of records that lead to nothing may wait.
+	// commitInterval is the longest time for which the offsets of records without output wait for a
+	// commit.
 	commitInterval = 100 * time.Millisecond
-	// heartbeat is how soon a member that stands by hears that the active one is gone.
+	// heartbeat bounds the time after which a member that stands by learns that the active member
+	// is gone.
 	heartbeat = time.Second
-	// maxAttempts is how often a transaction is tried before the state is thrown away.
+	// maxAttempts is the number of times that a transaction is tried before the state is thrown
+	// away.
 	maxAttempts = 5
 )
 
-// flushRecords is how many records to publish are gathered before they are sent although the poll is not done: a long
-// hole in the input closes many windows at once.
+// flushRecords is the number of gathered records from which they are sent before the poll is done:
+// a long hole in the input closes many windows at once.
 const flushRecords = 20_000
 
-// session is one life of the state: from an empty one, or a checkpoint, until partitions or a transaction are lost.
+// session is one life of the state: from an empty state, or a checkpoint, until partitions or a
+// transaction are lost.
 type session struct {
 	*Stage
 	s     *kgo.GroupTransactSession
 	a     *assignment
 	topic string
-	// loaded is closed when a checkpoint was loaded: there may be no record to read.
+	// loaded is closed when a checkpoint was loaded. It ends a poll, because the log may hold no
+	// record to read.
 	loaded chan struct{}
 
-	// From here on owned by the loop; nil until partitions are given.
-	clock      *clock.Clock
-	detector   Detector
-	publisher  *publisher
-	keeper     *keeper
-	restored   *restored       // that the state begins with; nil once resume was called
-	starts     map[int32]int64 // offsets of the log's first records when the state began
-	lasting    *lasting        // outages that were published and have not ended; nil once the detector was told
-	next       map[int32]int64 // offset of the next record of each partition
-	committed  map[int32]int64 // assignment's, as it was when the state began
-	topicID    [16]byte
-	ends       map[int32]int64 // offsets up to which the log went when the state began
-	high       map[int32]int64 // offsets up to which the partitions went when they were last polled
-	incomplete bool            // records are missing, and tables were not requested yet: the state has not caught up
-	ended      time.Time       // when the last window was closed, or the state began, by our clock
-	due        time.Time       // when what was read has to be committed; zero when nothing waits
-	ctx        context.Context //nolint:containedctx // the stage's: closing a window may publish
+	// The loop owns all fields from here on. They are nil until partitions are assigned.
+	clock     *clock.Clock
+	detector  Detector
+	publisher *publisher
+	keeper    *keeper
+	restored  *restored       // the checkpoint that the state begins with; nil after resume
+	starts    map[int32]int64 // offsets of the first records of the log when the state began
+	// lasting holds the published outages that have not ended; nil after the detector took them
+	// over.
+	lasting   *lasting
+	next      map[int32]int64 // offset of the next record of each partition
+	committed map[int32]int64 // assignment.committed as of the beginning of the state
+	topicID   [16]byte
+	ends      map[int32]int64 // ends of the partitions when the state began
+	high      map[int32]int64 // ends of the partitions at the last poll
+	// incomplete: records are missing, and tables were not requested yet because the state has not
+	// caught up.
+	incomplete bool
+	// ended is the wall-clock time when the last window was closed, or else when the state began.
+	ended time.Time
+	// due is the time by which the records read so far must be committed; zero: none waits.
+	due time.Time
+	ctx context.Context //nolint:containedctx // the stage's: closing a window may publish
 }
 
 // session runs one life of the state.
 func (s *Stage) session(ctx context.Context, wait *retry.Backoff) error {
-	x := &session{Stage: s, a: &assignment{published: -1}, topic: s.d.Kafka.Topic(schemas.TopicRoutes), loaded: make(chan struct{}), ctx: ctx}
-	gs, err := kafka.NewSession(ctx, s.d.Kafka, kafka.SessionConfig{Stage: Name, Instance: s.d.Instance, Topics: []string{schemas.TopicRoutes}, Sole: true}, s.d.Log, s.d.Registerer,
+	x := &session{
+		Stage: s, a: &assignment{published: -1}, topic: s.d.Kafka.Topic(schemas.TopicRoutes),
+		loaded: make(chan struct{}), ctx: ctx,
+	}
+	gs, err := kafka.NewSession(ctx, s.d.Kafka,
+		kafka.SessionConfig{
+			Stage: Name, Instance: s.d.Instance, Topics: []string{schemas.TopicRoutes}, Sole: true,
+		},
+		s.d.Log, s.d.Registerer,
 		kgo.Balancers(kafka.SingleOwner()),
 		kgo.HeartbeatInterval(heartbeat),
 		kgo.OnPartitionsAssigned(x.assigned),
@@ -104,7 +123,8 @@ func (s *Stage) session(ctx context.Context, wait *retry.Backoff) error {
 	}
 }
 
-// read polls until a question comes; while something waits to be committed, not longer than until it has to be.
+// read polls until a question is put. While offsets wait for a commit, it polls no longer than
+// until the commit is due.
 func (x *session) read(ctx context.Context) kgo.Fetches {
 	ctx, done := x.questions.until(ctx)
 	defer done()
@@ -118,7 +138,7 @@ func (x *session) read(ctx context.Context) kgo.Fetches {
 	return x.s.PollRecords(ctx, x.cfg.PollMaxRecords)
 }
 
-// finish commits what was read when the stage is told to end.
+// finish commits the records read so far when the stage is told to end.
 func (x *session) finish() error {
 	if x.due.IsZero() {
 		return nil
@@ -126,7 +146,8 @@ func (x *session) finish() error {
 	return x.flush()
 }
 
-// begin takes the state of a checkpoint, or builds an empty one, once partitions are given; false while standing by.
+// begin takes the state of a checkpoint, or builds an empty state, once partitions are assigned. It
+// returns false while this member stands by.
 func (x *session) begin(ctx context.Context) (bool, error) {
 	x.a.mu.Lock()
 	defer x.a.mu.Unlock()
@@ -149,10 +170,14 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 	x.unready(errors.New("rebuilding the state"))
 	x.publisher = p
 	x.ended = time.Now()
-	x.next, x.committed, x.ends, x.high = map[int32]int64{}, x.a.committed, x.a.log.ends, map[int32]int64{} // the callbacks replace these maps, they do not write to them
-	x.keeper = &keeper{settings: checkpoint.Hash(x.d.Settings), topicID: x.a.log.topicID, slot: x.a.slot, begun: x.now()}
+	// The callbacks replace these maps; they do not write to them.
+	x.next, x.committed, x.ends, x.high = map[int32]int64{}, x.a.committed, x.a.log.ends, map[int32]int64{}
+	x.keeper = &keeper{
+		settings: checkpoint.Hash(x.d.Settings), topicID: x.a.log.topicID, slot: x.a.slot, begun: x.now(),
+	}
 	if r := x.a.restored; r != nil {
-		x.detector, x.clock, x.incomplete, x.restored, x.starts = r.detector, r.clock, r.manifest.TablesMissing, r, x.a.log.starts
+		x.detector, x.clock, x.incomplete,
+			x.restored, x.starts = r.detector, r.clock, r.manifest.TablesMissing, r, x.a.log.starts
 		x.a.restored = nil
 		return true, nil
 	}
@@ -161,15 +186,16 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 	}
 	if x.a.log.trimmed {
 		x.recordsMissing()
-		x.d.Log.Warn("the log has lost its beginning: tables are asked for again, and nothing is decided on before they came")
+		x.d.Log.Warn(
+			"the log has lost its beginning: tables are asked for again, and nothing is decided on before they came")
 	}
 	x.clock = x.newClock(len(x.committed))
 	maps.Copy(x.next, x.a.log.starts)
 	return true, nil
 }
 
-// resume goes on with the state of a checkpoint, if the state is one. Where the log has lost records behind it, they are lost to the collectors of their
-// partition.
+// resume continues from the state of a checkpoint, if the session began with one. If the log has
+// lost records behind the checkpoint, they count as lost to the collectors of their partition.
 func (x *session) resume() error {
 	r := x.restored
 	if r == nil {
@@ -183,7 +209,7 @@ func (x *session) resume() error {
 		x.s.Client().PauseFetchPartitions(map[string][]int32{x.topic: paused})
 	}
 	x.due = time.Now().Add(commitInterval)
-	if err := x.take(-1, 0); err != nil { // what was left when the checkpoint was taken
+	if err := x.take(-1, 0); err != nil { // the steps left when the checkpoint was taken
 		return err
 	}
 	for _, p := range slices.Sorted(maps.Keys(x.starts)) {
@@ -191,14 +217,17 @@ func (x *session) resume() error {
 		if from >= to {
 			continue
 		}
-		if err := x.give(p, to-1, codec.RecordsLost(x.topic, p, from, to, time.Time{}, time.Time{}), 0); err != nil {
+		if err := x.give(
+			p, to-1, codec.RecordsLost(x.topic, p, from, to, time.Time{}, time.Time{}), 0,
+		); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// poll applies what was read and publishes what came of it. Where nothing did, the offsets are committed now and then.
+// poll applies the fetched records and publishes the output. If there is no output, the offsets are
+// committed within commitInterval.
 func (x *session) poll(ctx context.Context, fetches kgo.Fetches) error {
 	began := time.Now()
 	if ok, err := x.begin(ctx); !ok || err != nil {
@@ -243,10 +272,11 @@ func (x *session) poll(ctx context.Context, fetches kgo.Fetches) error {
 	return nil
 }
 
-// push decodes one record, gives it to the clock, and does what follows from it: records are applied, windows closed and
-// published. A transaction in between commits the offset of this record, not the next one: it is not done yet.
+// push decodes one record, gives it to the clock, and takes the steps that follow: it applies
+// records, and closes and publishes windows. A transaction in between commits the offset of this
+// record, not the offset of the next one, because this record is not done yet.
 func (x *session) push(rec *kgo.Record) error {
-	if rec.Offset < x.next[rec.Partition] { // read again after a transaction that was aborted
+	if rec.Offset < x.next[rec.Partition] { // read again after an aborted transaction
 		return nil
 	}
 	defer func() { x.next[rec.Partition] = rec.Offset + 1 }()
@@ -257,10 +287,11 @@ func (x *session) push(rec *kgo.Record) error {
 	return x.give(rec.Partition, rec.Offset, r, len(rec.Value))
 }
 
-// give pushes a record of the log into the clock, and does what follows from it.
+// give pushes a record of the log into the clock, and takes the steps that follow.
 func (x *session) give(partition int32, offset int64, r *pb.RouteRecord, size int) error {
 	if lost := r.GetRecordsLost(); lost != nil {
-		x.d.Log.Warn("records were lost: what the collectors of their partition know is void until their tables come", "topic", lost.GetTopic(), "partition", partition,
+		x.d.Log.Warn("records were lost: what the collectors of their partition know is void until their tables come",
+			"topic", lost.GetTopic(), "partition", partition,
 			"offsets", fmt.Sprintf("%d-%d", lost.GetFromOffset(), lost.GetToOffset()-1))
 		x.recordsMissing()
 	}
@@ -272,12 +303,14 @@ func (x *session) give(partition int32, offset int64, r *pb.RouteRecord, size in
 	return x.take(partition, offset+1)
 }
 
-// take takes the clock's steps. next is the offset behind the record of the partition that they follow from; partition -1 is none.
+// take takes the clock's steps. next is the offset behind the record that led to them, in the given
+// partition; partition -1 is none.
 func (x *session) take(partition int32, next int64) error {
 	for step := range x.clock.Steps() {
 		if step.Record != nil {
 			if err := x.apply(step); err != nil {
-				return fmt.Errorf("%w: applying the record at partition %d, offset %d: %w", errDetector, step.Partition, step.Offset, err)
+				return fmt.Errorf("%w: applying the record at partition %d, offset %d: %w",
+					errDetector, step.Partition, step.Offset, err)
 			}
 			continue
 		}
@@ -296,7 +329,8 @@ func (x *session) take(partition int32, next int64) error {
 	return nil
 }
 
-// decode returns the record for the clock; nil where there is none.
+// decode returns the record for the clock, or nil if there is none. A record that cannot be decoded
+// goes to the dead-letter topic.
 func (x *session) decode(rec *kgo.Record) *pb.RouteRecord {
 	if l, ok := kafka.ParseLost(rec); ok {
 		return codec.RecordsLost(rec.Topic, rec.Partition, l.From, l.To, l.Since, l.Until)
@@ -307,7 +341,7 @@ func (x *session) decode(rec *kgo.Record) *pb.RouteRecord {
 	r := &pb.RouteRecord{}
 	if err := r.UnmarshalVT(rec.Value); err != nil {
 		x.m.dropped[dropUndecodable].Inc()
-		if rec.Offset >= x.committed[rec.Partition] { // else it is a dead letter already
+		if rec.Offset >= x.committed[rec.Partition] { // otherwise it is a dead letter already
 			x.publisher.deadLetter(rec, err)
 		}
 		return nil
@@ -315,10 +349,12 @@ func (x *session) decode(rec *kgo.Record) *pb.RouteRecord {
 	return r
 }
 
-// apply gives the detector a record. One that says something impossible is put aside until its window closes.
+// apply gives the detector a record. A record with impossible content is rejected and kept until
+// its window closes.
 func (x *session) apply(step clock.Step) error {
 	if step.Record.GetRecordsLost() != nil {
-		x.incomplete = true // again: the clock may have held the record back until tables were requested
+		// Set it again: the clock may have held the record back until tables were requested.
+		x.incomplete = true
 	}
 	err := x.detector.Apply(step.Record, step.Effective)
 	if errors.Is(err, codec.ErrInvalid) {
@@ -328,7 +364,7 @@ func (x *session) apply(step clock.Step) error {
 	return err
 }
 
-// closeWindow ends a window, and gathers what is to be published of it.
+// closeWindow closes a window, and gathers its records to publish.
 func (x *session) closeWindow(start int64) error {
 	if x.lasting != nil && start >= x.lasting.until {
 		x.detector.TakeOver(x.lasting.outages, x.lasting.until)
@@ -351,13 +387,15 @@ func (x *session) closeWindow(start int64) error {
 	return x.publisher.window(start, outs, x.clock.Rejected(start))
 }
 
-// recordsMissing notes that the log lacks records: tables are requested, and nothing is learned in their place.
+// recordsMissing records that the log has gaps. The stage requests tables, and the detector learns
+// no state from updates in their place.
 func (x *session) recordsMissing() {
 	x.detector.RecordsMissing()
 	x.incomplete = true
 }
 
-// follow says whether the state has caught up with what was committed before, and whether a verdict is possible.
+// follow sets the readiness: whether the state has caught up with the offsets committed before, and
+// whether a verdict is possible.
 func (x *session) follow() {
 	if x.rebuilding() {
 		w, _ := x.clock.Open()
@@ -368,7 +406,7 @@ func (x *session) follow() {
 	x.asking.Set(nil)
 }
 
-// tellVerdicts keeps what the detector tells when its session ends.
+// tellVerdicts stores the detector's verdicts when its session ends.
 func (x *session) tellVerdicts() {
 	if x.detector != nil {
 		v := x.detector.Verdicts()
@@ -376,7 +414,7 @@ func (x *session) tellVerdicts() {
 	}
 }
 
-// caughtUp reports whether everything that was in the log when the state began has been read.
+// caughtUp reports whether the loop has read all records that the log held when the state began.
 func (x *session) caughtUp() bool {
 	for p, at := range x.ends {
 		if x.next[p] < at {
@@ -386,10 +424,11 @@ func (x *session) caughtUp() bool {
 	return true
 }
 
-// flush publishes what has been gathered and commits where the log was read to, in one transaction. One that the broker
-// aborts although the partitions are still ours (the one before it may not be wound up yet) is done again with the same
-// records: nothing of it was published, and the state holds nothing that it does not say. The client goes back to what
-// was committed then; push passes over what it reads again.
+// flush publishes the gathered records and commits the offsets, in one transaction. The broker may
+// abort a transaction although the partitions are still assigned to us, because the one before it
+// may not be finished yet. flush then repeats it with the same records: none of them was published,
+// and they hold every result of the state. After an abort the client goes back to the committed
+// offsets; push skips the records that it reads again.
 func (x *session) flush() error {
 	recs, window := x.publisher.take()
 	var wait retry.Backoff

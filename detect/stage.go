@@ -22,65 +22,81 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// Name names the stage's group and its members.
+// Name is the name of the stage, of its group and of its members.
 const Name = core.Name
 
-// outTopics are those that a detector publishes to.
-var outTopics = []string{schemas.TopicVisibility, schemas.TopicPrefixes, schemas.TopicPanel, schemas.TopicOutages, schemas.TopicOutagesJSON, schemas.TopicFeeds}
+// outTopics are the topics to which a detector publishes.
+var outTopics = []string{
+	schemas.TopicVisibility, schemas.TopicPrefixes, schemas.TopicPanel,
+	schemas.TopicOutages, schemas.TopicOutagesJSON, schemas.TopicFeeds,
+}
 
-// Detector is the pure core that the stage drives, *core.Detector or a test's. Errors that wrap codec.ErrInvalid are about the
-// record: it goes to the dead-letter topic and the next one follows.
+// Detector is the pure core that the stage drives: *core.Detector, or a test's. An error that wraps
+// codec.ErrInvalid means that the record is bad: it goes to the dead-letter topic, and the stage
+// continues with the next record.
 type Detector interface {
-	// Apply takes a record of the open window. effective is its effective time, microseconds since 1970.
+	// Apply applies a record of the open window. effective is its effective time, microseconds
+	// since 1970.
 	Apply(rec *pb.RouteRecord, effective int64) error
-	// CloseWindow ends the minute that began at start, seconds since 1970, and returns what to publish.
+	// CloseWindow closes the minute that began at start, seconds since 1970, and returns the
+	// records to publish.
 	CloseWindow(start int64) ([]core.Out, error)
-	// TakeOver is called once, before the first window that was not published before is closed, where anything was published: with the outages that
-	// were suspected or open up to a time (seconds since 1970). What the detector does not know of them it ends with that window.
+	// TakeOver is called once, before the first unpublished window is closed, if anything was
+	// published before. published are the outages that were suspected or open at until, seconds
+	// since 1970. With that window the detector ends those that it does not know.
 	TakeOver(published []bgp.Outage, until int64)
-	// RecordsMissing is called before any record where the log does not begin with its first, and where records are lost.
+	// RecordsMissing is called before all records if the log has lost its first one, and whenever
+	// records are lost.
 	RecordsMissing()
-	// RequestTables is called after RecordsMissing, once the state has caught up with the log, at the end of the window that
-	// began at start. It returns a request for each table that the state lacks, which is published with that window.
+	// RequestTables is called after RecordsMissing, once the state has caught up with the log, at
+	// the end of the window that began at start. It returns a request for each table that the state
+	// needs. The requests are published with that window.
 	RequestTables(start int64) []core.Out
-	// NoVerdict says, a sentence each, in which families no verdict is possible at present, and why.
+	// NoVerdict returns one sentence for each family in which no verdict is possible at present,
+	// with the reason.
 	NoVerdict() []string
-	// Verdicts tells of each family in how many minutes a verdict was possible.
+	// Verdicts returns for each family the number of minutes in which a verdict was possible.
 	Verdicts() []core.Verdicts
-	// WatchNotes says, a sentence each, what was wrong with watch lists in the windows that closed since the last call.
+	// WatchNotes returns one sentence for each fault of a watch list in the windows that closed
+	// since the last call.
 	WatchNotes() []string
-	// Answer tells what is known at present of what a question is about, with limit entries a list at most. It changes nothing.
+	// Answer answers a question from the present state, with at most limit entries a list. It
+	// changes nothing.
 	Answer(q query.Question, limit int) query.Answer
 }
 
-// NoVerdictError is a reason of Ready: the stage does its work, and too little is known for a verdict.
+// NoVerdictError is a reason of Ready: the stage does its work, but too little is known for a
+// verdict.
 type NoVerdictError struct{ Text string }
 
 func (e *NoVerdictError) Error() string { return e.Text }
 
-// Deps is what the stage works with.
+// Deps holds the dependencies of the stage.
 type Deps struct {
 	Kafka kafka.Config
 	Log   *slog.Logger
-	// Instance is this process among those of the stage; it stays over restarts, and no two share one.
+	// Instance names this process among the processes of the stage. It stays the same over
+	// restarts, and no two processes share one.
 	Instance string
-	// Drain bounds the last transaction when the stage is told to end. 0 is kafka.DefaultDrain.
+	// Drain bounds the last transaction when the stage is told to end. 0 means kafka.DefaultDrain.
 	Drain time.Duration
-	// Settings are what decides results, as text: a checkpoint of others is not used.
+	// Settings is the text of all settings that decide results. A checkpoint with other settings is
+	// not used.
 	Settings string
-	// Now is the time that checkpoints go by; nil is time.Now.
+	// Now returns the time by which checkpoints are written; nil means time.Now.
 	Now func() time.Time
-	// Registerer of metrics; nil is none.
+	// Registerer registers the metrics; nil means that they are not registered.
 	Registerer prometheus.Registerer
-	// NewDetector returns a core that knows nothing yet. It is called for every (re)start of the state. Checkpoints are written of one that is
-	// a checkpoint.State.
+	// NewDetector returns an empty core. It is called whenever the state is built. Checkpoints are
+	// written if the core is a checkpoint.State.
 	NewDetector func() (Detector, error)
 }
 
-// Stage reads all of bgp.routes, in one active process, and publishes what its detector finds, each window once: the
-// metadata of its commits name the last window published. When it starts, and whenever its partitions were taken away or
-// a transaction cannot be brought to an end, it throws its state away and builds it again from the newest checkpoint that it
-// may use, else from the beginning of the log, without publishing what was published.
+// Stage reads all of bgp.routes, in one active process, and publishes the output of its detector,
+// each window once: the metadata of its commits name the last window published. When it starts,
+// when its partitions were revoked, and when a transaction cannot be finished, it throws its state
+// away. It builds the state again from the newest checkpoint that it may use, else from the
+// beginning of the log, and publishes no window a second time.
 type Stage struct {
 	cfg   Config
 	d     Deps
@@ -89,11 +105,11 @@ type Stage struct {
 	// asking is nil while questions can be answered.
 	asking    telemetry.Readiness
 	questions questions
-	// verdicts is what the detector of the last session tells; it is stored when a session ends.
+	// verdicts holds the verdicts of the last session's detector. It is stored when a session ends.
 	verdicts atomic.Pointer[[]core.Verdicts]
 }
 
-// New is inert.
+// New checks the configuration and builds the stage. It starts no goroutine and uses no network.
 func New(cfg Config, d Deps) (*Stage, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err
@@ -107,7 +123,8 @@ func New(cfg Config, d Deps) (*Stage, error) {
 	return s, nil
 }
 
-// Verdicts tells of each family in how many minutes a verdict was possible; nil before the first session has ended.
+// Verdicts returns for each family the number of minutes in which a verdict was possible; nil
+// before the first session has ended.
 func (s *Stage) Verdicts() []core.Verdicts {
 	if v := s.verdicts.Load(); v != nil {
 		return *v
@@ -115,20 +132,21 @@ func (s *Stage) Verdicts() []core.Verdicts {
 	return nil
 }
 
-// Ready is nil while the stage follows the log, or stands by; while it rebuilds its state it is not ready. Where no verdict is possible in a
-// family, or no minute ends, it says so, as telemetry.WaitingError around NoVerdictError or HeldError.
+// Ready returns nil while the stage follows the log, or stands by. While the stage rebuilds its
+// state, the error is the reason. If no verdict is possible in a family, or no minute ends, the
+// error is a telemetry.WaitingError around a NoVerdictError or a HeldError.
 func (s *Stage) Ready() error {
 	return s.ready.Ready()
 }
 
-// unready says why there is no state.
+// unready sets the reason why the stage has no state.
 func (s *Stage) unready(reason error) {
 	s.ready.Set(reason)
 	s.asking.Set(reason)
 }
 
-// Run blocks until ctx ends. It fails where another process took the instance's place, or where the detector fails for
-// another reason than a record's.
+// Run blocks until ctx ends. It fails if another process took the place of this instance, or if the
+// detector fails for a reason other than a bad record.
 func (s *Stage) Run(ctx context.Context) error {
 	var wait retry.Backoff
 	for {

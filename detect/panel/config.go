@@ -7,19 +7,22 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// LeastVoters is below what no configuration may go: one vote in two proves nothing. The tag of MinVoters says the same.
+// LeastVoters is the smallest number of voters that a configuration may require: one vote in two
+// proves nothing. The tag of MinVoters has the same number.
 const LeastVoters = 3
 
 // Config is the section detect.panel: who votes.
 type Config struct {
-	// Inputs are the voters (bgp.PeerKey.Voter) that the peers of each collector in the files of a replay can be; nil elsewhere. With them a verdict needs no more
-	// voters and collectors than there are (Config.Need).
+	// Inputs are the voters (bgp.PeerKey.Voter) that the peers of each collector in the files of a
+	// replay can be; nil elsewhere. With them a verdict needs no more voters and collectors than
+	// there are (Config.Need).
 	Inputs map[string][]bgp.PeerKey `yaml:"-"`
 	// With fewer voting ASNs no verdict is given.
 	MinVoters int `yaml:"min_voters" min:"3" result:"yes"`
 	// With voters on fewer collectors no verdict is given.
 	MinCollectors int `yaml:"min_collectors" min:"1" result:"yes"`
-	// A peer is a full feed when its table has this part, in thousandths, of the 95th percentile of all tables.
+	// A peer is a full feed when its table has this part, in thousandths, of the 95th percentile of
+	// all tables.
 	FullFeedInPermille int `yaml:"full_feed_in_permille" min:"1" max:"1000" result:"yes"`
 	// A full feed stays one until its table has less than this part.
 	FullFeedOutPermille int `yaml:"full_feed_out_permille" min:"1" max:"1000" result:"yes"`
@@ -29,30 +32,36 @@ type Config struct {
 	FloorIPv6 config.CountOrOff `yaml:"floor_ipv6" min:"1" result:"yes"`
 	// How long a peer that came up does not vote unless it sends End-of-RIB.
 	TransferTimeout time.Duration `yaml:"transfer_timeout" min:"1s" step:"1s" result:"yes"`
-	// A peer that sends no message for longer does not vote. Only where sources deliver KEEPALIVEs is silence a sign.
+	// A peer that sends no message for longer does not vote. Only where sources deliver KEEPALIVEs
+	// is silence a sign.
 	SilentTimeout config.DurationOrOff `yaml:"silent_timeout" min:"1s" step:"1s" result:"yes"`
 	// The time between two decisions on who votes; they fall on its multiples.
 	DecideInterval time.Duration `yaml:"decide_interval" min:"1m" step:"1m" result:"yes"`
-	// The distinct prefixes that a transfer without a state message has at least, of a peer whose table is known.
+	// The distinct prefixes that a transfer without a state message has at least, of a peer whose
+	// table is known.
 	TransferPrefixes int `yaml:"transfer_prefixes" min:"1" result:"yes"`
 	// The same of a peer whose table is not known.
 	LearnedTransferPrefixes int `yaml:"learned_transfer_prefixes" min:"1" result:"yes"`
-	// Nothing is decided for some minutes after many voters are lost at once, so that the loss of one's own feeds opens no outage.
+	// Nothing is decided for some minutes after many voters are lost at once, so that the loss of
+	// one's own feeds opens no outage.
 	Gate bool `yaml:"gate" result:"yes"`
 }
 
-// DefaultConfig is what docs/detection.md says.
+// DefaultConfig returns the defaults that docs/detection.md describes.
 func DefaultConfig() Config {
 	return Config{
 		MinVoters: 20, MinCollectors: 3, FullFeedInPermille: 750, FullFeedOutPermille: 700,
-		TransferTimeout: 10 * time.Minute, DecideInterval: 15 * time.Minute, TransferPrefixes: 256, LearnedTransferPrefixes: 10_000, Gate: true,
+		TransferTimeout: 10 * time.Minute, DecideInterval: 15 * time.Minute,
+		TransferPrefixes: 256, LearnedTransferPrefixes: 10_000, Gate: true,
 	}
 }
 
-// Faults are those that tags cannot say.
+// Faults returns the faults that the tags cannot express.
 func (c Config) Faults() []config.Fault {
 	if c.FullFeedOutPermille > c.FullFeedInPermille {
-		return []config.Fault{{Key: "full_feed_out_permille", Value: c.FullFeedOutPermille, Want: "at most full_feed_in_permille"}}
+		return []config.Fault{{
+			Key: "full_feed_out_permille", Value: c.FullFeedOutPermille, Want: "at most full_feed_in_permille",
+		}}
 	}
 	return nil
 }

@@ -3,15 +3,19 @@ package panel
 import "github.com/darkmap/darkmap/internal/bgp"
 
 const (
-	// A member whose table has less than this part of a full feed's has lost nearly all of it, and loses its vote at once.
+	// A member whose table times lostShare is below the size of a full feed has lost nearly all of
+	// its table. It loses its vote at once.
 	lostShare = 3
-	// A member whose table is below a full feed's loses its vote after this: an outage that reaches some voters before others is none of theirs.
+	// A member whose table is below a full feed's loses its vote after shrunkSeconds. The delay
+	// covers an outage that reaches some voters before others.
 	shrunkSeconds = 300
 )
 
-// doubt takes the vote of members that had full feeds and have none now, because they withdrew them while their sessions went on, and
-// gives it back to those that have a full feed again: an upstream of theirs is gone, or the router, and not the prefixes. Where more than
-// half of the voters lost theirs, nobody knows who is right, and the loss stands. It reports whether anybody's state changed.
+// doubt takes the vote of members that withdrew their full feeds while their sessions went on, and
+// gives it back to members that have a full feed again. Such a member has lost an upstream or its
+// router, not the prefixes. If more than half of the voters lost their full feeds, doubt cannot
+// decide which side is right: all of them keep their votes, and the loss counts. It reports whether
+// the state of any session changed.
 func (p *Panel) doubt(now int64, size func(slot int) int) bool {
 	healthy, sick := make(map[bgp.PeerKey]bool), make(map[bgp.PeerKey]bool)
 	was := make([]bool, len(p.sessions))

@@ -6,48 +6,59 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// The constants of docs/detection.md, The panel gate.
+// These constants are those of docs/detection.md, The panel gate.
 const (
-	// A session that votes is remembered as a voter for so many windows after it leaves.
+	// A session that votes is remembered as a voter for rememberWindows windows after it leaves.
 	rememberWindows = 3
-	// M is the median of the voters in so many windows in which the gate was open, and needs some.
+	// M is the median number of voters in the last gateWindows windows in which the gate was open.
+	// It needs at least gateLeast of them.
 	gateWindows, gateLeast = 60, 10
-	// The gate shuts below this part of M, in thousandths, or where at least gateLeavers, and gateLeaverPermille of M, have left and losses begin.
+	// The gate shuts below gateVotersPermille of M, in thousandths. It also shuts if at least
+	// gateLeavers voters, and at least gateLeaverPermille of M, have left and losses begin.
 	gateVotersPermille, gateLeaverPermille, gateLeavers = 850, 30, 2
-	// It opens after so many windows in a row without a new leaver, and after gateSeconds in any case.
+	// The gate opens after gateCalm windows in a row without a new leaver, and after gateSeconds in
+	// any case.
 	gateCalm    = 5
 	gateSeconds = 15 * 60
 )
 
-// gate tells when too many of the own feeds were lost for what the others miss to mean anything. The zero value is an open one.
+// gate decides when too many own feeds were lost for the losses of the others to mean anything. The
+// zero value is an open gate.
 type gate struct {
-	voters []int // in the last gateWindows windows with verdicts in which it was open
-	since  int64 // the beginning of the window with which it shut; 0 while it is open
-	calm   int   // windows in a row without a new leaver, while it is shut
-	// Until Left tells of those who left: slots that voted in one of the last windows before it shut, or since, when it shut, and M then.
+	// voters are the numbers of voters in the last gateWindows windows with verdicts in which the
+	// gate was open.
+	voters []int
+	// since is the beginning of the window with which the gate shut; 0 while it is open.
+	since int64
+	calm  int // windows in a row without a new leaver, while the gate is shut
+	// The following fields serve Left. before has the slots that voted in one of the last windows
+	// before the gate shut, or since; shutAt is the time when it shut, and usual is M at that time.
 	before []uint64
 	shutAt int64
 	usual  int
 }
 
-// Gate says how the panel gate of a family stands.
+// Gate is the state of a family's panel gate.
 type Gate struct {
-	// Since is the beginning of the first window that was not decided, Unix seconds; 0 while the gate is open.
+	// Since is the beginning of the first window without decisions, Unix seconds; 0 while the gate
+	// is open.
 	Since int64
-	// Voters vote now, Usual is how many usually did when the gate shut. Leavers voted lately and do not any more.
+	// Voters is the number of voters now, Usual the usual number when the gate shut. Leavers is the
+	// number of ASNs that voted in the last windows and do not vote now.
 	Voters, Usual, Leavers int
-	// Leaving: so many left that the gate shuts as soon as losses are spread.
+	// Leaving reports whether so many voters left that the gate shuts as soon as losses are spread.
 	Leaving bool
 }
 
-// Shut reports whether nothing is decided.
+// Shut reports whether the gate stops all decisions.
 func (g Gate) Shut() bool { return g.Since != 0 }
 
-// leavers are ASNs that voted and do not vote now, because their feeds are away and not because the panel was chosen anew: by how many
-// windows ago they left, 0 being the window that ends.
+// leavers counts the ASNs that voted and do not vote now because their feeds are away. ASNs that a
+// new choice of the panel removed do not count. The index is the number of windows since they left;
+// 0 is the window that ends.
 type leavers [rememberWindows]int
 
-// all are those of the last windows.
+// all returns the number of leavers of the last windows.
 func (l leavers) all() (n int) {
 	for _, x := range l {
 		n += x
@@ -55,7 +66,8 @@ func (l leavers) all() (n int) {
 	return n
 }
 
-// left reports whether a session does not vote because it is away. The end of a file is no loss.
+// left reports whether a session does not vote because its feed is away. The end of a file is no
+// loss.
 func (s *Session) left(cfg *Config, now int64) bool {
 	switch s.reason(cfg, now) {
 	case CollectorDown:
@@ -63,13 +75,13 @@ func (s *Session) left(cfg *Config, now int64) bool {
 	case Down, Silent, Transferring, TableIncomplete:
 		return true
 	case "":
-		return !s.Complete // what a gap lacked did not come
+		return !s.Complete // the messages that a gap missed did not come
 	default:
 		return false
 	}
 }
 
-// countLeavers counts those of the window that ends at now.
+// countLeavers counts the leavers as of the window that ends at now.
 func (p *Panel) countLeavers(now int64) (out leavers) {
 	voting, leaving := make(map[bgp.PeerKey]bool), make(map[bgp.PeerKey]uint)
 	for slot, s := range p.sessions {
@@ -89,8 +101,9 @@ func (p *Panel) countLeavers(now int64) (out leavers) {
 	return out
 }
 
-// CloseGate ends the window that ends at now, after Close and before anything is decided by its voters. spread reports whether
-// losses began in the last two windows in so many prefixes or countries that those who left may be why. changed says that the gate shut or opened.
+// CloseGate closes the gate's window that ends at now. Call it after Close, and before its voters
+// decide anything. spread reports whether losses in so many prefixes or countries began in the last
+// two windows that the leavers may be the reason. changed reports whether the gate shut or opened.
 func (p *Panel) CloseGate(now int64, spread func() bool) (g Gate, changed bool) {
 	x := &p.gate
 	if !p.cfg.Gate {
@@ -98,11 +111,13 @@ func (p *Panel) CloseGate(now int64, spread func() bool) (g Gate, changed bool) 
 	}
 	was, n := x.since, p.voters.N
 	p.left = nil
-	lately := p.leavers.all() // what they are the reason of shows up to a window later
+	lately := p.leavers.all() // Losses that leavers cause show up to a window later.
 	if x.since == 0 {
 		x.shut(now, n, lately, spread)
 	} else {
-		x.hold(now, n, p.leavers[0], func() bool { return x.many(p.leavers[0]+p.leavers[1], x.usual) && spread() })
+		x.hold(now, n, p.leavers[0], func() bool {
+			return x.many(p.leavers[0]+p.leavers[1], x.usual) && spread()
+		})
 	}
 	switch {
 	case x.since != 0:
@@ -121,12 +136,12 @@ func (p *Panel) CloseGate(now int64, spread func() bool) (g Gate, changed bool) 
 	return g, x.since != was
 }
 
-// GateNow is how the gate stands since the last window.
+// GateNow returns the state of the gate as of the last window.
 func (p *Panel) GateNow() Gate {
 	return Gate{Since: p.gate.since, Voters: p.voters.N, Usual: p.gate.usual, Leavers: p.leavers.all()}
 }
 
-// rememberVoters keeps who votes, and who left lately.
+// rememberVoters adds to before the slots that vote, or that left in the last windows.
 func (p *Panel) rememberVoters() {
 	x := &p.gate
 	x.before = append(x.before, make([]uint64, max(0, bitsOf(len(p.sessions))-len(x.before)))...)
@@ -137,18 +152,20 @@ func (p *Panel) rememberVoters() {
 	}
 }
 
-// Left are the voters who left while the gate was shut, or shortly before, and are not back.
+// Left are the voters that left while the gate was shut, or shortly before, and are not back.
 type Left struct {
 	*Voters
-	// Since is when it had shut, Unix seconds.
+	// Since is the time when the gate had shut, Unix seconds.
 	Since int64
-	// Usual is how many voted usually before.
+	// Usual is the usual number of voters before.
 	Usual int
-	// Held are those of their slots whose routes are still known, Heard those whose sessions ended: they held what they had heard. Of the others of Mask nothing is known.
+	// Held are the slots whose routes are still known. Heard are the slots whose sessions ended:
+	// they held the routes that they had announced. The routes of the other slots of Mask are not
+	// known.
 	Held, Heard []uint64
 }
 
-// leftSince are those who voted when the gate shut, or since, and do not vote.
+// leftSince returns the voters that voted when the gate shut, or since, and do not vote now.
 func (p *Panel) leftSince() *Left {
 	before := p.gate.before
 	voting := make(map[bgp.PeerKey]bool)
@@ -159,7 +176,9 @@ func (p *Panel) leftSince() *Left {
 	}
 	n := bitsOf(len(p.sessions))
 	l := &Left{Since: p.gate.shutAt, Usual: p.gate.usual, Held: make([]uint64, n), Heard: make([]uint64, n)}
-	l.Voters = newVoters(p.sessions, func(slot int) bool { return hasBit(before, slot) && !voting[p.sessions[slot].Key.Voter()] })
+	l.Voters = newVoters(p.sessions, func(slot int) bool {
+		return hasBit(before, slot) && !voting[p.sessions[slot].Key.Voter()]
+	})
 	for slot, s := range p.sessions {
 		switch {
 		case s == nil || !l.Votes(slot):
@@ -172,15 +191,16 @@ func (p *Panel) leftSince() *Left {
 	return l
 }
 
-// Left are those who left while the gate was shut, in the first window with verdicts in which it is open again; nil in other windows.
+// Left returns the voters that left while the gate was shut, in the first window with verdicts in
+// which the gate is open again. It is nil in other windows.
 func (p *Panel) Left() *Left { return p.left }
 
-// many reports whether leavers are many of those that usually vote.
+// many reports whether leavers are many in comparison with the usual number of voters.
 func (x *gate) many(leavers, usual int) bool {
 	return leavers >= gateLeavers && leavers*1000 >= usual*gateLeaverPermille
 }
 
-// shut shuts an open gate where n voters are few, or many left and losses begin.
+// shut shuts an open gate if the n voters are few, or if many left and losses begin.
 func (x *gate) shut(now int64, n, left int, spread func() bool) {
 	usual, ok := x.median()
 	if !ok || left == 0 {
@@ -193,7 +213,8 @@ func (x *gate) shut(now int64, n, left int, spread func() bool) {
 	}
 }
 
-// hold counts a window of a gate that is shut, and opens it. What votes then is usual.
+// hold counts a window of a gate that is shut, and opens the gate when it is due. The number of
+// voters at that time becomes the usual one.
 func (x *gate) hold(now int64, n, left int, unquiet func() bool) {
 	x.calm++
 	if left > 0 || unquiet() {
@@ -205,7 +226,7 @@ func (x *gate) hold(now int64, n, left int, unquiet func() bool) {
 	x.since, x.calm, x.voters = 0, 0, slices.Repeat([]int{n}, gateLeast)
 }
 
-// median is the lower median of the voters; ok is false where there are too few windows.
+// median returns the lower median of the voters; ok is false if there are too few windows.
 func (x *gate) median() (n int, ok bool) {
 	if len(x.voters) < gateLeast {
 		return 0, false

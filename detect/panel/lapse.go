@@ -1,22 +1,25 @@
 package panel
 
-// lapse is the end of a session whose table was known, until a new table is there to be compared with it. The zero value is none.
+// lapse is the end of a session with a known table. It is kept until a new table can be compared
+// with the old one. The zero value is no lapse.
 type lapse struct {
 	at   int64 // Unix seconds
-	size int   // prefixes that it held
+	size int   // number of prefixes that the session held
 }
 
-// Known says how much of a session's table is known when it ends.
+// Known is the part of a session's table that is known when the session ends.
 type Known uint8
 
-// How much is known.
+// Values of Known.
 const (
-	NoTable     Known = iota
-	PartOfTable       // of a table that is being sent, beside that of the session before
+	NoTable Known = iota
+	// PartOfTable is a part of a table that is being sent, beside the table of the session before.
+	PartOfTable
 	WholeTable
 )
 
-// Lapse notes that a session ends at t, holding size prefixes, and tells what is known of its table. Call it before PeerUp and PeerDown.
+// Lapse records that a session with size prefixes ends at t, and returns the known part of its
+// table. Call it before PeerUp and PeerDown.
 func (s *Session) Lapse(t int64, size int) Known {
 	switch {
 	case s.lapse.at != 0:
@@ -31,13 +34,15 @@ func (s *Session) Lapse(t int64, size int) Known {
 // Lapsed is a session that has a whole table again.
 type Lapsed struct {
 	Slot int
-	// At is when the session before ended.
+	// At is the time when the session before it ended.
 	At int64
-	// Comparable: the table is about as large as the one before, so what it lacks is lost. A smaller one is another kind of table.
+	// Comparable reports whether the table is about as large as the one before, so that prefixes
+	// missing from it are lost. A smaller table is another kind of table.
 	Comparable bool
 }
 
-// Lapses returns, once each, the sessions that have a whole table again after one that ended. size tells how many prefixes a slot holds.
+// Lapses returns, once each, the sessions that have a whole table again after an earlier session
+// ended. size returns the number of prefixes that a slot holds.
 func (p *Panel) Lapses(size func(slot int) int) []Lapsed {
 	var out []Lapsed
 	for slot, s := range p.sessions {

@@ -6,16 +6,16 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TransferSeconds is TransferTimeout.
+// TransferSeconds returns TransferTimeout in seconds.
 func (c *Config) TransferSeconds() int64 { return int64(c.TransferTimeout / time.Second) }
 
-// silentSeconds is SilentTimeout; 0 is never.
+// silentSeconds returns SilentTimeout in seconds; 0 means that the rule is off.
 func (c *Config) silentSeconds() int64 { return int64(time.Duration(c.SilentTimeout) / time.Second) }
 
-// decideSeconds is DecideInterval.
+// decideSeconds returns DecideInterval in seconds.
 func (c *Config) decideSeconds() int64 { return int64(c.DecideInterval / time.Second) }
 
-// floor is the family's.
+// floor returns the least number of prefixes of a full feed in family f.
 func (c *Config) floor(f bgp.Family) int {
 	if f == bgp.IPv4 {
 		return int(c.FloorIPv4)

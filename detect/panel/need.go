@@ -7,11 +7,13 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Need is what a verdict needs.
+// Need is the number of voters and collectors that a verdict needs.
 type Need struct{ Voters, Collectors int }
 
-// Need returns what a verdict needs where peers of so many ASNs on so many collectors can vote at best. With fewer ASNs than twice
-// MinVoters a third of them has to vote: many may have no whole table. It is never more than what is configured.
+// Need returns the voters and collectors that a verdict needs, if peers of asns ASNs on that many
+// collectors can vote at best. If there are fewer ASNs than twice MinVoters, a third of them has to
+// vote, because many may have no whole table. The result is at least LeastVoters and never more
+// than the configuration requires.
 func (c *Config) Need(asns, collectors int) Need {
 	n := Need{c.MinVoters, max(1, min(c.MinCollectors, collectors))}
 	if asns < 2*c.MinVoters {
@@ -20,8 +22,9 @@ func (c *Config) Need(asns, collectors int) Need {
 	return n
 }
 
-// needOf returns what a verdict needs at present. That is what is configured; with the inputs of a replay only those collectors
-// count that have voters, or whose tables are on their way.
+// needOf returns the voters and collectors that a verdict needs at present. Normally they are
+// configured. With the inputs of a replay, only collectors count that have voters, or whose tables
+// are on their way.
 func (p *Panel) needOf(votes func(slot int) bool) Need {
 	if p.cfg.Inputs == nil {
 		return Need{p.cfg.MinVoters, p.cfg.MinCollectors}
@@ -44,14 +47,18 @@ func (p *Panel) needOf(votes func(slot int) bool) Need {
 // coming reports whether a session's table is on its way.
 func (s *Session) coming() bool { return s.Up && (s.Awaiting || s.transferUntil != 0) }
 
-// wouldVote reports whether a slot has a whole table while there are too few of them for a panel.
+// wouldVote reports whether a slot was chosen while too few slots have whole tables for a panel.
 func (p *Panel) wouldVote(slot int) bool {
 	return p.knowledge == bgp.TablesUndecided && p.chosen.Votes(slot)
 }
 
-// Lack says why no verdict is possible, and how many networks a verdict could rest on.
+// Lack returns the reason why no verdict is possible, and the number of voters that a verdict could
+// rest on.
 func (p *Panel) Lack() (bgp.NoVerdict, bgp.Votes) {
-	v := bgp.Votes{Voters: p.voters.N, Collectors: p.voters.Collectors, MinVoters: p.need.Voters, MinCollectors: p.need.Collectors}
+	v := bgp.Votes{
+		Voters: p.voters.N, Collectors: p.voters.Collectors,
+		MinVoters: p.need.Voters, MinCollectors: p.need.Collectors,
+	}
 	if p.Verdicts() {
 		return bgp.VerdictPossible, v
 	}
@@ -73,13 +80,15 @@ func (p *Panel) Lack() (bgp.NoVerdict, bgp.Votes) {
 	return bgp.NoVerdictCollectors, v
 }
 
-// ReasonCount is how many peers do not vote for a reason; of those that vote the reason is empty.
+// ReasonCount is the number of peers that do not vote for one reason. For peers that vote the
+// reason is empty.
 type ReasonCount struct {
 	Reason Reason `json:"reason"`
 	Peers  int    `json:"peers"`
 }
 
-// Reasons counts the sessions at now by why they do not vote, the voters first, then by reason.
+// Reasons counts the sessions at now by the reason why they do not vote: the voters first, then by
+// reason.
 func (p *Panel) Reasons(now int64) []ReasonCount {
 	n := map[Reason]int{}
 	for _, s := range p.Statuses(now) {

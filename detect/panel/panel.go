@@ -7,10 +7,10 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// maxPerASN sessions of an ASN vote.
+// maxPerASN is the number of sessions of an ASN that may vote.
 const maxPerASN = 2
 
-// Panel is who votes in a family. New makes one.
+// Panel decides who votes in a family. New makes one.
 type Panel struct {
 	cfg       Config
 	family    bgp.Family
@@ -18,8 +18,9 @@ type Panel struct {
 	knowledge bgp.TableKnowledge
 	voters    *Voters
 	need      Need
-	chosen    *Voters // who would vote by the last decision; it counts while there is no panel
-	// in and out are the prefixes from which a table was a full feed at the last decision, and below which it was one no more.
+	chosen    *Voters // voters by the last decision; it counts while there is no panel
+	// in is the number of prefixes from which a table is a full feed, out the number below which it
+	// no longer is one, both as of the last decision.
 	in, out int
 	struck  []Status
 	leavers leavers // of the last window
@@ -27,9 +28,12 @@ type Panel struct {
 	left    *Left // of the last window
 }
 
-// New returns a panel without sessions. cfg has its defaults set.
+// New returns a panel without sessions. cfg must have its defaults set.
 func New(cfg Config, f bgp.Family) *Panel {
-	return &Panel{cfg: cfg, family: f, voters: &Voters{}, chosen: &Voters{}, need: Need{cfg.MinVoters, cfg.MinCollectors}}
+	return &Panel{
+		cfg: cfg, family: f, voters: &Voters{}, chosen: &Voters{},
+		need: Need{cfg.MinVoters, cfg.MinCollectors},
+	}
 }
 
 // Add puts a session at a slot of the rib.
@@ -48,7 +52,7 @@ func (p *Panel) Remove(slot int) {
 	}
 }
 
-// Session is the one at a slot, nil where there is none.
+// Session returns the session at a slot, or nil.
 func (p *Panel) Session(slot int) *Session {
 	if slot >= len(p.sessions) {
 		return nil
@@ -56,19 +60,20 @@ func (p *Panel) Session(slot int) *Session {
 	return p.sessions[slot]
 }
 
-// Knowledge is what the present voters know.
+// Knowledge returns how much the present voters know of their tables.
 func (p *Panel) Knowledge() bgp.TableKnowledge { return p.knowledge }
 
-// Voters are those of the last Close.
+// Voters returns the voters as of the last Close.
 func (p *Panel) Voters() *Voters { return p.voters }
 
 // Verdicts reports whether there are enough voters for any verdict.
 func (p *Panel) Verdicts() bool {
-	return p.knowledge != bgp.TablesUndecided && p.voters.N >= p.need.Voters && p.voters.Collectors >= p.need.Collectors
+	return p.knowledge != bgp.TablesUndecided &&
+		p.voters.N >= p.need.Voters && p.voters.Collectors >= p.need.Collectors
 }
 
-// Close ends a window at now. size tells how many prefixes a slot holds. decided says that the panel was chosen anew, changed
-// that other slots vote than before.
+// Close closes the window that ends at now. size returns the number of prefixes that a slot holds.
+// decided reports whether the panel was chosen again, changed whether other slots vote than before.
 func (p *Panel) Close(now int64, size func(slot int) int) (decided, changed bool) {
 	for slot, s := range p.sessions {
 		if s == nil {
@@ -95,9 +100,13 @@ func (p *Panel) Close(now int64, size func(slot int) int) (decided, changed bool
 	return decided && (p.Verdicts() || p.knowledge == bgp.TablesComplete), changed
 }
 
-// deserted reports whether every member is down, or at a collector that is: others need not wait for the next quarter hour.
+// deserted reports whether every member is down, or belongs to a collector that is down. Other
+// sessions then need not wait for the next quarter hour.
 func (p *Panel) deserted() bool {
-	return p.knowledge == bgp.TablesComplete && !slices.ContainsFunc(p.sessions, func(s *Session) bool { return s != nil && s.member && s.Up && !s.Masked })
+	return p.knowledge == bgp.TablesComplete &&
+		!slices.ContainsFunc(p.sessions, func(s *Session) bool {
+			return s != nil && s.member && s.Up && !s.Masked
+		})
 }
 
 // votes reports whether a slot votes at now.
@@ -112,8 +121,8 @@ func (p *Panel) votes(slot int, now int64) bool {
 	return p.knowledge == bgp.TablesLearned
 }
 
-// decide chooses the members, if there are tables to choose from; otherwise everybody learns. It reports whether there is a
-// panel.
+// decide chooses the members, if there are tables to choose from. Otherwise all sessions learn. It
+// reports whether there is a panel.
 func (p *Panel) decide(now int64, size func(slot int) int) bool {
 	sizes, live, whole, awaiting := []int(nil), map[bgp.PeerKey]bool{}, map[bgp.PeerKey]bool{}, false
 	for slot, s := range p.sessions {
@@ -138,7 +147,7 @@ func (p *Panel) decide(now int64, size func(slot int) int) bool {
 		need := p.needOf(votes)
 		if p.chosen.N < need.Voters || p.chosen.Collectors < need.Collectors || 2*p.chosen.N < len(live) {
 			if awaiting || p.knowledge == bgp.TablesUndecided && len(whole) > 0 && 2*len(whole) >= len(live) {
-				return false // tables are on their way, or there and too few
+				return false // tables are on their way, or exist but are too few
 			}
 			p.knowledge = bgp.TablesLearned
 			return true
@@ -156,7 +165,8 @@ func (p *Panel) decide(now int64, size func(slot int) int) bool {
 	return true
 }
 
-// limits are the table sizes from which a peer is a full feed, and below which it is one no more.
+// limits returns the table size from which a peer is a full feed, and the size below which it no
+// longer is one.
 func (p *Panel) limits(sizes []int) (in, out int) {
 	floor := max(p.cfg.floor(p.family), 1)
 	if len(sizes) == 0 {
@@ -168,10 +178,11 @@ func (p *Panel) limits(sizes []int) (in, out int) {
 	return scale(p.cfg.FullFeedInPermille), scale(p.cfg.FullFeedOutPermille)
 }
 
-// candidates tells by slot who has a full feed. A member that sends its table again stays a member: the size that it has now
-// says nothing; so does one that waits for what a gap lacks. A member that had a full feed in this session stays one, whatever it withdrew:
-// doubt tells whether it votes. A session that was there before anything was known has a whole table when its
-// size proves it, beside tables that are known as whole.
+// candidates returns, by slot, which sessions have a full feed. A member that sends its table again
+// stays a member, because its present size means nothing. A member that waits for the end of a gap
+// stays one, too. A member that had a full feed in this session also stays one, however much it
+// withdrew: doubt decides whether it votes. A session that is older than all knowledge about it
+// counts as whole if its size proves that, beside tables that are known as whole.
 func (p *Panel) candidates(now int64, size func(slot int) int, in, out int, compared bool) []bool {
 	chosen := make([]bool, len(p.sessions))
 	for slot, s := range p.sessions {
@@ -185,14 +196,16 @@ func (p *Panel) candidates(now int64, size func(slot int) int, in, out int, comp
 		case s.Awaiting || s.transferUntil != 0:
 		case s.Complete:
 			chosen[slot] = n >= in || s.member && (n >= out || s.withdrewFrom(n, out))
-		case compared && p.knowledge == bgp.TablesComplete && now-s.Since >= p.cfg.TransferSeconds() && n >= in:
+		case compared && p.knowledge == bgp.TablesComplete &&
+			now-s.Since >= p.cfg.TransferSeconds() && n >= in:
 			s.Complete, chosen[slot] = true, true
 		}
 	}
 	return chosen
 }
 
-// thin leaves every ASN two feeds: those that were there before, then the larger, then the lower key.
+// thin leaves every ASN at most maxPerASN feeds: first those that were chosen before, then the
+// larger ones, then those with the lower key.
 func (p *Panel) thin(size func(slot int) int) {
 	byVoter := make(map[bgp.PeerKey][]int)
 	for slot, s := range p.sessions {
@@ -205,7 +218,7 @@ func (p *Panel) thin(size func(slot int) int) {
 		}
 		byVoter[s.Key.Voter()] = append(byVoter[s.Key.Voter()], slot)
 	}
-	for _, slots := range byVoter { // each ASN by itself, so their order does not matter
+	for _, slots := range byVoter { // Each ASN is independent, so their order does not matter.
 		slices.SortFunc(slots, func(a, b int) int {
 			x, y := p.sessions[a], p.sessions[b]
 			return cmp.Or(compareBool(x.extra, y.extra), cmp.Compare(size(b), size(a)), x.Key.Compare(y.Key))
@@ -217,7 +230,7 @@ func (p *Panel) thin(size func(slot int) int) {
 	}
 }
 
-// compareBool puts false first.
+// compareBool orders false before true.
 func compareBool(a, b bool) int {
 	switch {
 	case a == b:
@@ -228,7 +241,7 @@ func compareBool(a, b bool) int {
 	return 1
 }
 
-// Status says whether a session votes, and if not, why.
+// Status is whether a session votes, and if not, the reason.
 type Status struct {
 	Session *Session
 	Slot    int
@@ -236,7 +249,8 @@ type Status struct {
 	Reason  Reason
 }
 
-// Statuses lists every session at now, ordered by collector, address, ASN.
+// Statuses returns the status of every session at now, in the order of the keys: collector,
+// address, ASN.
 func (p *Panel) Statuses(now int64) []Status {
 	var out []Status
 	for slot, s := range p.sessions {
@@ -262,5 +276,5 @@ func (p *Panel) Statuses(now int64) []Status {
 	return out
 }
 
-// Decides reports whether the panel is chosen anew at now in any case.
+// Decides reports whether now is a time at which the panel is chosen again in any case.
 func (p *Panel) Decides(now int64) bool { return now%p.cfg.decideSeconds() == 0 }

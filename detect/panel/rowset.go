@@ -1,12 +1,14 @@
 package panel
 
-// fewRows of a rowSet are kept one by one: live feeds name some thousands in ten minutes, a table has a million.
+// fewRows is the number of rows up to which a rowSet keeps them one by one. Live feeds name some
+// thousands in ten minutes; a table has a million.
 const fewRows = 1 << 14
 
 // rowSet is a set of rows of the rib. The zero value is empty.
 type rowSet struct {
-	few  map[uint32]struct{}
-	many []uint64 // instead of few, a bit a row, where there are more than fewRows
+	few map[uint32]struct{}
+	// many replaces few from fewRows on: one bit a row.
+	many []uint64
 }
 
 // begun reports whether any row was added.
@@ -20,7 +22,7 @@ func (x *rowSet) has(row uint32) bool {
 	return ok
 }
 
-// add puts a row into the set and reports whether it was not in it.
+// add adds a row to the set and reports whether the set did not have it before.
 func (x *rowSet) add(row uint32) bool {
 	if x.has(row) {
 		return false

@@ -4,7 +4,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Reason says why a session does not vote, in the words of PanelPeer.reason; empty for one that does.
+// Reason is the reason why a session does not vote, in the words of PanelPeer.reason. It is empty
+// for a session that votes.
 type Reason string
 
 // The reasons.
@@ -16,13 +17,14 @@ const (
 	Silent          Reason = "silent"
 	SecondFeed      Reason = "second_feed"
 	TableIncomplete Reason = "table_incomplete"
-	// LostTable: it withdrew so much of its table that it has no full feed, without an end of its session, and most voters did not.
+	// LostTable: the peer withdrew so much of its table that it has no full feed, its session did
+	// not end, and most voters did not do so.
 	LostTable Reason = "lost_table"
-	// OnlyWithdraws: it has announced nothing, or hardly anything of what it withdraws.
+	// OnlyWithdraws: the peer has announced no prefix, or few in comparison with its withdrawals.
 	OnlyWithdraws Reason = "only_withdraws"
-	// Unreadable: most of its messages cannot be read.
+	// Unreadable: most of the peer's messages cannot be read.
 	Unreadable Reason = "unreadable"
-	// NoPanel: its table is whole, and there are too few such peers for a panel.
+	// NoPanel: the peer's table is whole, but too few peers have whole tables for a panel.
 	NoPanel Reason = "no_panel"
 )
 
@@ -31,110 +33,130 @@ type Session struct {
 	Key bgp.PeerKey
 	// Up is false after Peer Down.
 	Up bool
-	// Masked: the collector's stream is stale or ended.
+	// Masked means that the collector's stream is stale or ended.
 	Masked bool
-	// Ended: it is masked because the files of the collector have ended.
+	// Ended means that the session is masked because the files of the collector have ended.
 	Ended bool
-	// Awaiting: its table is not known, and what answers the gap, or anybody's table, has not come.
+	// Awaiting means that the table is not known, and the answer to the gap, or any table of the
+	// peer, has not come.
 	Awaiting bool
-	// Complete: the whole table is known.
+	// Complete means that the whole table is known.
 	Complete bool
-	// Unreadable: most of what the peer says cannot be read.
+	// Unreadable means that most messages of the peer cannot be read.
 	Unreadable bool
-	// Since is when it was first heard of, LastHeard when it last said something.
+	// Since is the time of the first record about the session, LastHeard the time of its last
+	// message.
 	Since, LastHeard int64
 
 	transferUntil int64 // 0: none
 	member        bool  // chosen at the last decision
-	shrunk        int64 // since when a member withdrew so much that its table is no full feed; 0: it did not
-	lost          bool  // for that it does not vote
-	extra         bool  // a third feed of its ASN
-	voted         uint  // rememberWindows if it voted when the last window closed, less one for each window since it did
-	burst         burst
-	spoken        spoken
-	growing       bool  // its table grew by a burst in this window
-	lapse         lapse // of the session before
+	// shrunk is the time since when a member's withdrawals left it without a full feed; 0: they did
+	// not.
+	shrunk int64
+	lost   bool // it does not vote because it shrank (doubt)
+	extra  bool // the ASN has maxPerASN other feeds that are preferred
+	// voted is rememberWindows if the session voted when the last window closed, and one less for
+	// each window since its last vote.
+	voted   uint
+	burst   burst
+	spoken  spoken
+	growing bool  // its table grew by at least burstBegins in this window
+	lapse   lapse // the end of the session before
 
 	inGap  bool
-	before knowledge // when the oldest open gap began
+	before knowledge // the knowledge when the oldest open gap began
 }
 
-// knowledge is what a session knew of its table when a gap began.
+// knowledge is a session's knowledge of its table when a gap began.
 type knowledge struct {
 	complete, awaiting bool
 	transferUntil      int64
 }
 
-// spoken counts what a session has said since it came up. A withdrawal proves that the prefix was held before, unless the peer withdraws
-// what it never announced as a habit: some routers withdraw each prefix that they do not pass on.
+// spoken counts the messages of a session since it came up. A withdrawal proves that the peer held
+// the prefix before, except for a peer that habitually withdraws prefixes that it never announced:
+// some routers withdraw each prefix that they do not pass on.
 type spoken struct {
 	announced int // announcements
-	unheard   int // withdrawals of prefixes that it was never heard to announce, each prefix once
-	most      int // the most prefixes that it held at the end of a window, those of a table included
-	gone      int // withdrawals of prefixes that it held, since the last decision at which it held about as many as ever
+	// unheard counts withdrawals of prefixes that the session never announced, each prefix once.
+	unheard int
+	// most is the highest number of prefixes held at the end of a window, including those of a
+	// table.
+	most int
+	// gone counts withdrawals of held prefixes since the last decision at which the session held
+	// about as many prefixes as ever.
+	gone int
 }
 
-// settle begins to count gone anew at a decision, unless the session, which holds size prefixes, has lost much of what it held.
+// settle resets gone at a decision, unless the session, which holds size prefixes, has lost much of
+// its largest table.
 func (x *spoken) settle(cfg *Config, size int) {
 	if size*1000 >= x.most*cfg.FullFeedOutPermille {
 		x.gone = 0
 	}
 }
 
-// withdrewFrom reports whether a session that holds size prefixes would hold at least full if it had withdrawn none.
+// withdrewFrom reports whether a session that holds size prefixes would hold at least full prefixes
+// if it had withdrawn none.
 func (s *Session) withdrewFrom(size, full int) bool { return size+s.spoken.gone >= full }
 
-// The shape of a session that only withdraws: at least unheardLeast prefixes that it never announced, and more than unheardTimes as many
-// as it announced. Sound peers of eight captures stay below 0.38 as many.
+// A session only withdraws if it withdrew at least unheardLeast prefixes that it never announced,
+// and more than unheardTimes as many as it announced. Sound peers of eight captures stay below 0.38
+// as many.
 const (
 	unheardLeast = 50
 	unheardTimes = 2
 )
 
-// witness reports whether its withdrawals say anything.
+// witness reports whether the session's withdrawals are evidence.
 func (x *spoken) witness() bool {
 	said := max(x.announced, x.most)
 	return said > 0 && (x.unheard < unheardLeast || x.unheard <= unheardTimes*said)
 }
 
-// burst watches for a table that is sent without a state message: as many distinct prefixes as the table has, each announced
-// once, hardly a withdrawal. Only announcements of prefixes of which nothing was known count, and those that follow them: a table that is
-// sent again says nothing new, and what comes back after an outage was known before.
+// burst detects a table that is sent without a state message: as many distinct prefixes as the
+// table has, each announced once, and hardly a withdrawal. Only announcements of prefixes without
+// earlier knowledge count, and later announcements of the same prefixes. So a table that is sent
+// again does not count, nor do prefixes that return after an outage.
 type burst struct {
-	since     int64 // of the first window
+	since     int64 // beginning of the first window
 	window    int   // first announcements in this window
 	counted   int   // announcements of rows in seen
-	withdrawn int   // withdrawals since seen exists
+	withdrawn int   // withdrawals since seen is not empty
 	distinct  int
 	ended     bool   // End-of-RIB came
 	seen      rowSet // rows
 }
 
-// The shape of a burst.
+// Bounds of a burst.
 const (
 	burstBegins  = 256 // first announcements in a window before anything is counted
 	burstWindows = 600 // seconds that a burst may take
 )
 
-// PeerUp begins a session at t: its table comes now. A gap is not about it any more.
+// PeerUp begins a session at t, and the peer sends its table from now on. An open gap does not
+// concern the new session.
 func (s *Session) PeerUp(t, transferSeconds int64) {
 	s.Up, s.Awaiting, s.Complete, s.inGap = true, false, false, false
 	s.transferUntil = t + transferSeconds
 	s.burst, s.spoken = burst{}, spoken{}
 }
 
-// PeerDown ends it. A gap is not about it any more.
+// PeerDown ends the session. An open gap does not concern it any more.
 func (s *Session) PeerDown() {
 	s.Up, s.Awaiting, s.Complete, s.inGap, s.transferUntil = false, false, false, false, 0
 	s.burst = burst{}
 }
 
-// GapBegin says that messages are missing. With mask set the session does not vote until the gap is answered, and what it knew of
-// its table is void; otherwise it goes on. A gap that begins while another is open replaces it: what the session knew before
-// the first one stays remembered.
+// GapBegin records that messages are missing. With mask set the session does not vote until the gap
+// is answered, and its knowledge of its table is void; otherwise the session continues. A gap that
+// begins while another one is open replaces it: the knowledge before the first gap stays
+// remembered.
 func (s *Session) GapBegin(mask bool) {
 	if !s.inGap {
-		s.inGap, s.before = true, knowledge{complete: s.Complete, awaiting: s.Awaiting, transferUntil: s.transferUntil}
+		s.inGap, s.before = true, knowledge{
+			complete: s.Complete, awaiting: s.Awaiting, transferUntil: s.transferUntil,
+		}
 	}
 	if mask {
 		s.Awaiting, s.Complete, s.transferUntil = true, false, 0
@@ -142,10 +164,11 @@ func (s *Session) GapBegin(mask bool) {
 	}
 }
 
-// Hold takes a session that went on over a gap out of the vote until the gap ends.
+// Hold stops the votes of a session that continued over a gap, until the gap ends.
 func (s *Session) Hold() { s.Awaiting = true }
 
-// GapFilled says that all that was missing came: the session is what it was before the gap.
+// GapFilled records that all missing messages came. The session returns to its state before the
+// gap.
 func (s *Session) GapFilled() {
 	if s.Awaiting {
 		s.Awaiting = s.before.awaiting
@@ -155,7 +178,8 @@ func (s *Session) GapFilled() {
 	s.inGap = false
 }
 
-// GapTabled says that a whole table came. One that the session was sending when the gap began comes first.
+// GapTabled records that a whole table came. If the session was sending its table when the gap
+// began, that transfer is finished first.
 func (s *Session) GapTabled() {
 	if s.Awaiting && s.inGap {
 		s.transferUntil = max(s.transferUntil, s.before.transferUntil)
@@ -163,7 +187,8 @@ func (s *Session) GapTabled() {
 	s.Awaiting, s.Complete, s.inGap = false, s.Up, false
 }
 
-// GapUnknown says that what was missing did not come, or not all of it: the table is not known.
+// GapUnknown records that missing messages did not come, or not all of them. The table is not
+// known.
 func (s *Session) GapUnknown() {
 	if !s.Awaiting {
 		s.transferUntil = 0
@@ -171,14 +196,14 @@ func (s *Session) GapUnknown() {
 	s.Awaiting, s.Complete, s.inGap, s.lapse = false, false, false, lapse{}
 }
 
-// Knows reports whether the session's table is known, or will be once a gap is filled.
+// Knows reports whether the session's table is known, or will be known once a gap is filled.
 func (s *Session) Knows() bool { return s.Complete || s.inGap && s.before.complete }
 
 // Transferring reports whether the table is being sent.
 func (s *Session) Transferring() bool { return s.transferUntil != 0 }
 
-// EndOfRIB says that the table has been sent (RFC 4724 §2). Of one that is sent without a state message the end of the window tells
-// whether it is one.
+// EndOfRIB records that the table has been sent (RFC 4724 §2). For a table that is sent without a
+// state message, the end of the window decides whether it is a table.
 func (s *Session) EndOfRIB() {
 	if s.transferUntil != 0 {
 		s.transferUntil, s.Complete, s.burst = 0, true, burst{}
@@ -189,7 +214,8 @@ func (s *Session) EndOfRIB() {
 	}
 }
 
-// Announced counts an announcement of a row of the rib; first says that nothing was known of the session and the row.
+// Announced counts an announcement of a row of the rib. first reports that nothing was known before
+// about the session and the row.
 func (s *Session) Announced(row uint32, first bool) {
 	s.spoken.announced++
 	b := &s.burst
@@ -218,10 +244,11 @@ func (s *Session) Withdrew() {
 // Lost counts a withdrawal of a prefix that the session held.
 func (s *Session) Lost() { s.spoken.gone++ }
 
-// Unheard counts a withdrawal of a prefix that the session was never heard to announce.
+// Unheard counts a withdrawal of a prefix that the session never announced.
 func (s *Session) Unheard() { s.spoken.unheard++ }
 
-// close looks at the burst when the window that ends at now closes; size is how many prefixes the session holds.
+// close examines the burst when the window that ends at now closes. size is the number of prefixes
+// that the session holds.
 func (s *Session) close(cfg *Config, now int64, size int) {
 	s.growing = size >= s.spoken.most+burstBegins
 	s.spoken.most = max(s.spoken.most, size)
@@ -250,7 +277,8 @@ func (s *Session) close(cfg *Config, now int64, size int) {
 	}
 }
 
-// reason says why the session does not vote at now, masks first; it does not look at the size of its table.
+// reason returns the reason why the session does not vote at now, masks first. It does not consider
+// the size of the table.
 func (s *Session) reason(cfg *Config, now int64) Reason {
 	switch {
 	case s.Masked:
@@ -273,11 +301,11 @@ func (s *Session) reason(cfg *Config, now int64) Reason {
 	return ""
 }
 
-// bitsOf is the number of words that n slots need.
+// bitsOf returns the number of words for n slots.
 func bitsOf(n int) int { return (n + 63) / 64 }
 
-// setBit sets slot s.
+// setBit sets the bit of slot s.
 func setBit(b []uint64, s int) { b[s>>6] |= 1 << (s & 63) }
 
-// hasBit tells whether slot s is set; slots beyond b are not.
+// hasBit reports whether the bit of slot s is set; slots beyond b are not set.
 func hasBit(b []uint64, s int) bool { return s>>6 < len(b) && b[s>>6]&(1<<(s&63)) != 0 }

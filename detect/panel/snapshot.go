@@ -5,10 +5,11 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// maxSlots bounds the slots of a snapshot. It is that of the rib.
+// maxSlots bounds the slots of a snapshot. It equals the bound of the rib.
 const maxSlots = 1024
 
-// Code writes the sessions and who votes, or reads that into a new Panel. rows is one more than the highest row of the rib.
+// Code writes the sessions and the voters, or reads them into a new Panel. rows is one more than
+// the highest row of the rib.
 func (p *Panel) Code(c *snapshot.Coder, rows int) {
 	snapshot.Slice(c, &p.sessions, func(c *snapshot.Coder, v **Session) {
 		snapshot.Pointer(c, v, func(c *snapshot.Coder, s *Session) { s.code(c, rows) })
@@ -50,7 +51,7 @@ func codeNeed(c *snapshot.Coder, v *Need) {
 	snapshot.Int(c, &v.Collectors)
 }
 
-// codeVoters writes voters, or fills them.
+// codeVoters writes voters, or reads into them.
 func (p *Panel) codeVoters(c *snapshot.Coder, v *Voters) {
 	snapshot.Int(c, &v.N)
 	snapshot.Int(c, &v.Collectors)
@@ -84,7 +85,7 @@ func (s *Session) code(c *snapshot.Coder, rows int) {
 	snapshot.Int(c, &s.shrunk)
 	snapshot.Bool(c, &s.lost)
 	snapshot.Bool(c, &s.extra)
-	snapshot.Uint(c, &s.voted) // more than rememberWindows counts as that
+	snapshot.Uint(c, &s.voted) // A value above rememberWindows counts as rememberWindows.
 	s.burst.code(c, rows)
 	codeSpoken(c, &s.spoken)
 	snapshot.Bool(c, &s.growing)

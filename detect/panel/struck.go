@@ -1,6 +1,7 @@
 package panel
 
-// strike finds the sessions that voted when the window before closed and do not vote any more because of what they say themselves.
+// strike finds the sessions that voted when the window before closed and do not vote any more
+// because of their own messages.
 func (p *Panel) strike(now int64) {
 	p.struck = p.struck[:0]
 	for slot, s := range p.sessions {
@@ -23,6 +24,6 @@ func (p *Panel) strike(now int64) {
 	}
 }
 
-// Struck are the sessions that lost their vote in the window that closed last, as LostTable, Unreadable or OnlyWithdraws. It is valid until
-// the next Close.
+// Struck returns the sessions that lost their vote in the window that closed last, as LostTable,
+// Unreadable or OnlyWithdraws. The slice is valid until the next Close.
 func (p *Panel) Struck() []Status { return p.struck }

@@ -7,15 +7,16 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Voters says which slots vote and how they make ASNs. The zero value has none. It is not changed once made.
+// Voters holds the slots that vote, and groups them by ASN. The zero value has no voters. It does
+// not change once it is made.
 type Voters struct {
-	// N is how many ASNs vote, Collectors on how many collectors they are.
+	// N is the number of ASNs that vote, Collectors the number of their collectors.
 	N, Collectors int
-	// Mask holds every slot that votes, Leaders one of each ASN.
+	// Mask holds every slot that votes, Leaders one slot of each ASN.
 	Mask, Leaders []uint64
 	// second pairs a further slot of an ASN with its leader.
 	second []follower
-	// collector numbers the collector of each slot that votes.
+	// collector has a number for the collector of each slot that votes.
 	collector []uint16
 }
 
@@ -25,11 +26,11 @@ type follower struct{ slot, leader int }
 // Votes reports whether a slot votes.
 func (v *Voters) Votes(slot int) bool { return hasBit(v.Mask, slot) }
 
-// Collector is a number for the collector of a slot that votes.
+// Collector returns a number for the collector of a slot that votes.
 func (v *Voters) Collector(slot int) int { return int(v.collector[slot]) }
 
-// Fold turns a bitset of slots into one of voters: dst gets the leaders of the slots in b that vote. It returns how many.
-// dst is as long as b.
+// Fold turns a bitset of slots into a bitset of voters: dst gets the leader of each ASN with a
+// voting slot in b. It returns their number. dst is as long as b.
 func (v *Voters) Fold(dst, b []uint64) int {
 	n := 0
 	k := min(len(b), len(v.Leaders))
@@ -38,7 +39,7 @@ func (v *Voters) Fold(dst, b []uint64) int {
 	}
 	clear(dst[k:])
 	for _, f := range v.second {
-		if dst[f.leader>>6]&(1<<(f.leader&63)) == 0 && hasBit(b, f.slot) { // mostly the leader is there
+		if dst[f.leader>>6]&(1<<(f.leader&63)) == 0 && hasBit(b, f.slot) { // rare: b mostly has the leader
 			dst[f.leader>>6] |= 1 << (f.leader & 63)
 		}
 	}
@@ -48,7 +49,7 @@ func (v *Voters) Fold(dst, b []uint64) int {
 	return n
 }
 
-// Count is Fold without its result.
+// Count returns the number that Fold returns, without the bitset.
 func (v *Voters) Count(b []uint64) int {
 	if len(v.second) > 0 {
 		var dst [16]uint64
@@ -68,7 +69,7 @@ func (v *Voters) Equal(o *Voters) bool {
 	return slices.Equal(v.Mask, o.Mask) && slices.Equal(v.Leaders, o.Leaders)
 }
 
-// newVoters makes the voters out of the slots that vote.
+// newVoters builds the voters from the slots that vote.
 func newVoters(sessions []*Session, votes func(slot int) bool) *Voters {
 	n := bitsOf(len(sessions))
 	v := &Voters{

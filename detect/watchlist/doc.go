@@ -1,8 +1,8 @@
 // Package watchlist keeps the watch lists that the log holds (docs/detection.md, Watch lists).
 //
-// A Keeper reads WatchList and HostAddresses records. What records of a window say is taken over when it closes: a whole list when its
-// last part has come, addresses always. A record that cannot be is refused with a reason, and changes nothing. Everything is bounded:
-// MaxLists, MaxMembers and MaxAddresses.
+// A Keeper reads WatchList and HostAddresses records. The records of a window take effect when the
+// window closes: a list when its last part has come, addresses always. An invalid record is refused
+// with a reason and changes nothing. All memory is bounded: MaxLists, MaxMembers and MaxAddresses.
 //
-// A Keeper is pure and for one goroutine; a List that it hands out is not changed any more.
+// A Keeper is pure and serves one goroutine. A List that it returns does not change any more.
 package watchlist

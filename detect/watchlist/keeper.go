@@ -13,23 +13,27 @@ import (
 // Keeper holds the lists. New makes one.
 type Keeper struct {
 	lists map[string]*List
-	// streams are those of which something was said and not taken over, or whose addresses came before their list.
+	// streams holds the lists whose records have not taken effect yet, or whose addresses came
+	// before their list.
 	streams map[string]*stream
-	// gone are the lists that the last window removed: their last records name them.
+	// gone holds the lists that the last window removed, because their last records still name
+	// them.
 	gone  map[string]*List
 	notes []string
 }
 
-// stream is what the records of one list said since the last window closed.
+// stream holds the records of one list since the last window closed.
 type stream struct {
-	list     *List // whole
+	list     *List // all its parts have come
 	removed  bool
 	gathered *gathered
 	hosts    map[string]Host
-	problem  string // why the newest list was not taken; kept until one is
+	// problem is the reason why the newest list was refused. It stays until a list is complete, or
+	// removed.
+	problem string
 }
 
-// gathered are the parts of a list whose last part has not come.
+// gathered holds the parts of a list whose last part has not come.
 type gathered struct {
 	list  List
 	epoch uint64
@@ -41,17 +45,18 @@ func New() *Keeper {
 	return &Keeper{lists: make(map[string]*List), streams: make(map[string]*stream)}
 }
 
-// Change is what became of a list when a window closed.
+// Change is the change of one list when a window closed.
 type Change struct {
 	Name string
-	// List is the list as it holds now; nil where it was removed.
+	// List is the list in effect now; nil if it was removed.
 	List *List
-	// Members: its members changed, or it is new. Hosts: addresses changed. Both are false where only texts changed.
+	// Members: the members changed, or the list is new. Hosts: addresses changed. Both are false if
+	// only texts changed.
 	Members, Hosts bool
 }
 
-// Note reads a record of the open window; ok is false where it is about no list and stands in no list's stream. The error wraps
-// codec.ErrInvalid.
+// Note reads a record of the open window. ok is false if the record neither concerns a watch list
+// nor belongs to the stream of one. The error wraps codec.ErrInvalid.
 func (k *Keeper) Note(rec *pb.RouteRecord) (ok bool, err error) {
 	switch b := rec.GetBody().(type) {
 	case *pb.RouteRecord_WatchList:
@@ -70,8 +75,8 @@ func (k *Keeper) Note(rec *pb.RouteRecord) (ok bool, err error) {
 	return true, invalid("a record of %T in the stream of the watch list %.80q", rec.GetBody(), name)
 }
 
-// stream returns that of a list, a new one if there is space. Beyond MaxLists it depends on the order of the lists' records which are
-// refused.
+// stream returns the stream of a list, and makes one if there is room. Beyond MaxLists the order of
+// the lists' records decides which lists are refused.
 func (k *Keeper) stream(name string) (*stream, error) {
 	if s := k.streams[name]; s != nil {
 		return s, nil
@@ -135,7 +140,8 @@ func (k *Keeper) gather(s *stream, p *pb.Position, in *pb.WatchList) error {
 	case g == nil:
 		return invalid("watch list %s: part %d came without those before it", in.GetName(), in.GetPart())
 	case in.GetPart() != g.next || p.GetEpoch() != g.epoch:
-		return invalid("watch list %s: part %d of epoch %d came where part %d of epoch %d was expected", in.GetName(), in.GetPart(), p.GetEpoch(), g.next, g.epoch)
+		return invalid("watch list %s: part %d of epoch %d came where part %d of epoch %d was expected",
+			in.GetName(), in.GetPart(), p.GetEpoch(), g.next, g.epoch)
 	}
 	members, err := readMembers(in)
 	if err != nil {
@@ -150,18 +156,19 @@ func (k *Keeper) gather(s *stream, p *pb.Position, in *pb.WatchList) error {
 	return nil
 }
 
-// incomplete says that the parts that came are not a list.
+// incomplete records that the parts that came do not make a list, with the reason.
 func (k *Keeper) incomplete(name string, s *stream, why string) {
 	held := "no list of that name holds"
 	if k.lists[name] != nil {
 		held = "the list before it holds on"
 	}
-	s.problem = fmt.Sprintf("of the newest list %s came and not the last one, %s: %s", bgp.Count(int(s.gathered.next), "part"), why, held)
+	s.problem = fmt.Sprintf("of the newest list %s came and not the last one, %s: %s",
+		bgp.Count(int(s.gathered.next), "part"), why, held)
 	s.gathered = nil
 	k.note(fmt.Sprintf("watch list %s: %s", name, s.problem))
 }
 
-// lost drops parts after which records of the stream are missing.
+// lost drops the gathered parts of a stream, because later records of the stream are missing.
 func (k *Keeper) lost(name string) {
 	if s := k.streams[name]; s != nil && s.gathered != nil {
 		k.incomplete(name, s, "because the log lacks records")
@@ -196,7 +203,8 @@ func (k *Keeper) note(s string) {
 	}
 }
 
-// TakeNotes returns, a sentence each, what nobody else hears of: lists that were not complete.
+// TakeNotes returns and clears the notes, one sentence each, about incomplete lists. No other
+// result reports them.
 func (k *Keeper) TakeNotes() []string {
 	out := k.notes
 	k.notes = nil
@@ -204,7 +212,8 @@ func (k *Keeper) TakeNotes() []string {
 	return out
 }
 
-// Close takes over what was said in a window that ends at end, Unix seconds, and returns what changed, by name.
+// Close applies the records of the window that ends at end, Unix seconds, and returns the changes,
+// by name.
 func (k *Keeper) Close(end int64) []Change {
 	var out []Change
 	k.gone = nil
@@ -220,7 +229,7 @@ func (k *Keeper) Close(end int64) []Change {
 	return out
 }
 
-// take takes over what one stream said.
+// take applies the records of one stream.
 func (k *Keeper) take(name string, s *stream, end int64) (c Change, ok bool) {
 	c.Name = name
 	if s.removed {
@@ -249,10 +258,13 @@ func (k *Keeper) take(name string, s *stream, end int64) (c Change, ok bool) {
 	next.Hosts = next.hostsOf(s.hosts)
 	clear(s.hosts)
 	s.list = nil
-	c.Hosts = !maps.EqualFunc(next.Hosts, hostsOrNone(was), func(a, b Host) bool { return a.sameAddresses(&b) })
+	c.Hosts = !maps.EqualFunc(next.Hosts, hostsOrNone(was), func(a, b Host) bool {
+		return a.sameAddresses(&b)
+	})
 	texts := was == nil || next.Title != was.Title || next.Home != was.Home || next.Public != was.Public
-	if !c.Members && !c.Hosts && !texts && maps.EqualFunc(next.Hosts, hostsOrNone(was), func(a, b Host) bool { return a.equal(&b) }) {
-		return c, false // said again, as it is each hour
+	if !c.Members && !c.Hosts && !texts &&
+		maps.EqualFunc(next.Hosts, hostsOrNone(was), func(a, b Host) bool { return a.equal(&b) }) {
+		return c, false // the hourly repetition
 	}
 	if next.Since = end; was != nil && !c.Members && !texts {
 		next.Since = was.Since
@@ -262,7 +274,7 @@ func (k *Keeper) take(name string, s *stream, end int64) (c Change, ok bool) {
 	return c, true
 }
 
-// hostsOrNone is what is known of the hosts of a list that may be nil.
+// hostsOrNone returns the hosts of a list that may be nil.
 func hostsOrNone(l *List) map[string]Host {
 	if l == nil {
 		return nil
@@ -270,7 +282,7 @@ func hostsOrNone(l *List) map[string]Host {
 	return l.Hosts
 }
 
-// hostsOf is what is known of the list's hosts, with newer answers.
+// hostsOf returns the known addresses of the list's hosts, with those of newer where it has them.
 func (l *List) hostsOf(newer map[string]Host) map[string]Host {
 	out := make(map[string]Host)
 	for i := range l.Members {
@@ -284,7 +296,7 @@ func (l *List) hostsOf(newer map[string]Host) map[string]Host {
 	return out
 }
 
-// Lists returns the lists that hold, by name.
+// Lists returns the lists in effect, by name.
 func (k *Keeper) Lists() []*List {
 	out := make([]*List, 0, len(k.lists))
 	for _, name := range slices.Sorted(maps.Keys(k.lists)) {
@@ -293,10 +305,11 @@ func (k *Keeper) Lists() []*List {
 	return out
 }
 
-// List returns one, nil where there is none of that name.
+// List returns the list of that name, or nil.
 func (k *Keeper) List(name string) *List { return k.lists[name] }
 
-// Called is what a list is called, also one that the last window removed; empty where there is none.
+// Called returns the title of a list, or else its name, even if the last window removed the list.
+// It is empty if there is none.
 func (k *Keeper) Called(name string) string {
 	if l := cmp.Or(k.lists[name], k.gone[name]); l != nil {
 		return l.Called()
@@ -304,7 +317,7 @@ func (k *Keeper) Called(name string) string {
 	return ""
 }
 
-// Problem says why a newer list of that name was not taken; empty where there is none.
+// Problem returns the reason why a newer list of that name was refused; empty if there is none.
 func (k *Keeper) Problem(name string) string {
 	if s := k.streams[name]; s != nil {
 		return s.problem

@@ -7,9 +7,9 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Bounds; those of texts are in octets.
+// Bounds. Those of texts are in octets.
 const (
-	// MaxLists bounds the lists that hold at once.
+	// MaxLists bounds the number of lists in effect at once.
 	MaxLists = 1000
 	// MaxMembers bounds the members of a list.
 	MaxMembers = 10_000
@@ -17,7 +17,7 @@ const (
 	MaxAddresses = 64
 	// MaxName bounds the name of a list.
 	MaxName = 64
-	// MaxTitle bounds its title.
+	// MaxTitle bounds the title of a list.
 	MaxTitle = 256
 	// MaxHost is the longest name of a host (RFC 1035 section 2.3.4).
 	MaxHost = 253
@@ -25,21 +25,22 @@ const (
 	MaxOrigins = 256
 )
 
-// List is one watch list, as it holds.
+// List is one watch list in effect.
 type List struct {
 	Name string
-	// Title is empty where it has none. Home is an ISO 3166-1 code, or empty.
+	// Title may be empty. Home is an ISO 3166-1 code, or empty.
 	Title, Home string
 	Public      bool
 	// Members are in the order of the configuration, each once.
 	Members []Member
-	// Hosts has the addresses of members that are hosts, as far as they are known.
+	// Hosts has the known addresses of members that are hosts.
 	Hosts map[string]Host
-	// Since is the end of the window in which the newest change was taken over, Unix seconds.
+	// Since is the end of the window in which the newest change of members or texts took effect,
+	// Unix seconds.
 	Since int64
 }
 
-// Called is the title, or the name of a list without one.
+// Called returns the title, or the name of a list without a title.
 func (l *List) Called() string {
 	if l.Title != "" {
 		return l.Title
@@ -47,17 +48,17 @@ func (l *List) Called() string {
 	return l.Name
 }
 
-// Member is one member: one of Prefix, ASN, Country and Host is set.
+// Member is one member. One of Prefix, ASN, Country and Host is set.
 type Member struct {
 	Prefix  netip.Prefix
 	ASN     bgp.ASN
 	Country string
 	Host    string
-	// Origins of a prefix are the ASes that may originate it, sorted; empty: whoever.
+	// Origins are the ASes that may originate the prefix, sorted. If empty, any AS may.
 	Origins []bgp.ASN
 }
 
-// String is the member as it is written.
+// String returns the member as it is written in the configuration.
 func (m *Member) String() string {
 	switch {
 	case m.Prefix.IsValid():
@@ -70,7 +71,8 @@ func (m *Member) String() string {
 	return m.Host
 }
 
-// Is reports whether the member is written as s. It allocates little, so that many can be asked.
+// Is reports whether the member is written as s. It allocates little, so that it can be called for
+// many members.
 func (m *Member) Is(s string) bool {
 	if m.Country == s && s != "" || m.Host == s && s != "" {
 		return true
@@ -78,12 +80,12 @@ func (m *Member) Is(s string) bool {
 	return (m.Prefix.IsValid() || m.ASN != 0) && m.String() == s
 }
 
-// Host is what DNS last said of a host.
+// Host is the last DNS answer about a host.
 type Host struct {
 	Addresses, NameServers []netip.Addr
-	// ResolvedAt is in Unix seconds; 0 is never.
+	// ResolvedAt is in Unix seconds; 0 means never.
 	ResolvedAt int64
-	// Problem is why the newest question got no address; empty where it got one.
+	// Problem is the reason why the newest query returned no address; empty if it returned one.
 	Problem string
 }
 
@@ -98,6 +100,7 @@ func (h *Host) sameAddresses(o *Host) bool {
 // sameMembers reports whether two lists have the same members with the same origins, in the same order.
 func (l *List) sameMembers(o *List) bool {
 	return slices.EqualFunc(l.Members, o.Members, func(a, b Member) bool {
-		return a.Prefix == b.Prefix && a.ASN == b.ASN && a.Country == b.Country && a.Host == b.Host && slices.Equal(a.Origins, b.Origins)
+		return a.Prefix == b.Prefix && a.ASN == b.ASN && a.Country == b.Country && a.Host == b.Host &&
+			slices.Equal(a.Origins, b.Origins)
 	})
 }

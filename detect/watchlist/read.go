@@ -13,7 +13,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// streamPrefix begins the pseudo-collector of every list.
+// streamPrefix is the beginning of the name of each list's pseudo-collector.
 const streamPrefix = "watch/"
 
 var (
@@ -21,7 +21,8 @@ var (
 	hostPattern = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*$`)
 )
 
-// StreamOf returns the list in whose stream a collector's records stand; ok is false for real collectors.
+// StreamOf returns the list to whose stream a collector's records belong; ok is false for real
+// collectors.
 func StreamOf(collector string) (list string, ok bool) {
 	return strings.CutPrefix(collector, streamPrefix)
 }
@@ -30,11 +31,12 @@ func invalid(format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(args, codec.ErrInvalid)...)
 }
 
-// checkStream says what is wrong with the place of a record about the list name.
+// checkStream checks the position of a record about the list name, and returns the fault.
 func checkStream(p *pb.Position, name string) error {
 	switch {
 	case name == "" || len(name) > MaxName || !namePattern.MatchString(name):
-		return invalid("watch list %.80q: its name is not of a-z, 0-9 and -, at most %d of them", name, MaxName)
+		return invalid(
+			"watch list %.80q: its name is not of a-z, 0-9 and -, at most %d of them", name, MaxName)
 	case p.GetCollector() != streamPrefix+name:
 		return invalid("watch list %s in the stream of %.80q", name, p.GetCollector())
 	case p.GetLane() != string(bgp.LaneWatch):
@@ -43,9 +45,12 @@ func checkStream(p *pb.Position, name string) error {
 	return nil
 }
 
-// header reads what a record says of a list, without its members.
+// header reads the fields of a list, without its members.
 func header(in *pb.WatchList) (List, error) {
-	l := List{Name: strings.Clone(in.GetName()), Title: strings.Clone(in.GetTitle()), Home: strings.Clone(in.GetHome()), Public: in.GetPublic()}
+	l := List{
+		Name: strings.Clone(in.GetName()), Title: strings.Clone(in.GetTitle()),
+		Home: strings.Clone(in.GetHome()), Public: in.GetPublic(),
+	}
 	switch {
 	case len(l.Title) > MaxTitle || !utf8.ValidString(l.Title):
 		return l, invalid("watch list %s: its title is longer than %d octets, or not UTF-8", l.Name, MaxTitle)
@@ -58,13 +63,15 @@ func header(in *pb.WatchList) (List, error) {
 // readMembers reads the members of a part.
 func readMembers(in *pb.WatchList) ([]Member, error) {
 	if n := len(in.GetMembers()); n > MaxMembers {
-		return nil, invalid("watch list %s: %d members in a part, more than the %d of a list", in.GetName(), n, MaxMembers)
+		return nil, invalid("watch list %s: %d members in a part, more than the %d of a list",
+			in.GetName(), n, MaxMembers)
 	}
 	out := make([]Member, 0, len(in.GetMembers()))
 	for i, m := range in.GetMembers() {
 		member, err := readMember(m)
 		if err != nil {
-			return nil, fmt.Errorf("watch list %s, member %d of part %d: %w", in.GetName(), i, in.GetPart(), err)
+			return nil, fmt.Errorf("watch list %s, member %d of part %d: %w",
+				in.GetName(), i, in.GetPart(), err)
 		}
 		out = append(out, member)
 	}
@@ -78,7 +85,8 @@ func readMember(in *pb.WatchMember) (m Member, err error) {
 			return m, err
 		}
 		if f := bgp.FamilyOf(m.Prefix); m.Prefix.Bits() < f.MinLength() {
-			return m, invalid("prefix %v is shorter than /%d: no such %s routes are looked at", m.Prefix, f.MinLength(), f.Title())
+			return m, invalid("prefix %v is shorter than /%d: no such %s routes are looked at",
+				m.Prefix, f.MinLength(), f.Title())
 		}
 	case *pb.WatchMember_Asn:
 		if m.ASN = bgp.ASN(b.Asn); b.Asn == 0 {
@@ -118,7 +126,8 @@ func isHost(s string) bool {
 	return len(s) <= MaxHost && hostPattern.MatchString(strings.ToLower(strings.TrimSuffix(s, ".")))
 }
 
-// distinct keeps the first of equal members, with the origins of all.
+// distinct removes repeated members. It keeps the first of equal members, with the origins of all
+// of them.
 func distinct(all []Member) []Member {
 	seen := make(map[string]int, len(all))
 	out := all[:0]
@@ -141,7 +150,8 @@ func readHost(in *pb.HostAddresses) (h Host, err error) {
 		return h, invalid("watch list %s: %.80q is no name of a host", in.GetList(), in.GetHost())
 	}
 	if !utf8.ValidString(in.GetProblem()) || len(in.GetProblem()) > 1000 {
-		return h, invalid("watch list %s: the problem of %s is longer than 1,000 octets, or not UTF-8", in.GetList(), in.GetHost())
+		return h, invalid("watch list %s: the problem of %s is longer than 1,000 octets, or not UTF-8",
+			in.GetList(), in.GetHost())
 	}
 	if t := in.GetResolvedAtUs(); t < 0 {
 		return h, invalid("watch list %s: %s resolved at %d", in.GetList(), in.GetHost(), t)
@@ -156,12 +166,14 @@ func readHost(in *pb.HostAddresses) (h Host, err error) {
 
 func readAddresses(in *pb.HostAddresses, all [][]byte) (out []netip.Addr, err error) {
 	if len(all) > MaxAddresses {
-		return nil, invalid("watch list %s: %d addresses of %s, more than %d", in.GetList(), len(all), in.GetHost(), MaxAddresses)
+		return nil, invalid("watch list %s: %d addresses of %s, more than %d",
+			in.GetList(), len(all), in.GetHost(), MaxAddresses)
 	}
 	for _, b := range all {
 		a, ok := netip.AddrFromSlice(b)
 		if !ok {
-			return nil, invalid("watch list %s: an address of %s has %d octets", in.GetList(), in.GetHost(), len(b))
+			return nil, invalid("watch list %s: an address of %s has %d octets",
+				in.GetList(), in.GetHost(), len(b))
 		}
 		out = append(out, a.Unmap())
 	}

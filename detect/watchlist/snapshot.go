@@ -6,7 +6,7 @@ import (
 	"github.com/darkmap/darkmap/detect/snapshot"
 )
 
-// Code writes the lists and what was said of them in the open window, or reads that into a new Keeper.
+// Code writes the lists and the records of the open window, or reads them into a new Keeper.
 func (k *Keeper) Code(c *snapshot.Coder) {
 	snapshot.Map(c, &k.lists, cmp.Compare[string], snapshot.Text[string], snapshot.Of(codeList))
 	snapshot.Map(c, &k.streams, cmp.Compare[string], snapshot.Text[string], snapshot.Of(codeStream))

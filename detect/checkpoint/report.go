@@ -15,10 +15,11 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
-// ErrRunning means that checkpoints are not removed beside a detector that may write or read them.
+// ErrRunning means that checkpoints are not removed, because a running detector may write or read
+// them.
 var ErrRunning = errors.New("a detector runs")
 
-// Listed is a checkpoint, or what stands in its place, for people and programs.
+// Listed describes a checkpoint, or a fault in its place, for people and programs.
 type Listed struct {
 	Checkpoint string     `json:"checkpoint,omitempty"`
 	Slot       *uint32    `json:"slot,omitempty"`
@@ -28,11 +29,13 @@ type Listed struct {
 	Chunks     int        `json:"chunks,omitempty"`
 	Format     uint32     `json:"format,omitempty"`
 	SHA256     string     `json:"sha256,omitempty"`
-	// Fault is why it cannot be used, as far as it was looked at; empty where it can.
+	// Fault is the reason why the checkpoint cannot be used, as far as it was checked; empty if it
+	// can be used.
 	Fault string `json:"fault,omitempty"`
 }
 
-// Report lists what stands on the topic, the newest window first. With compare each is read whole and compared with its manifest.
+// Report lists the checkpoints and faults on the topic, the newest window first. With compare it
+// reads each checkpoint whole and compares it with its manifest.
 func (s Store) Report(ctx context.Context, compare bool) ([]Listed, error) {
 	found, err := s.List(ctx)
 	if err != nil {
@@ -42,7 +45,8 @@ func (s Store) Report(ctx context.Context, compare bool) ([]Listed, error) {
 	for _, m := range found.Manifests {
 		window := time.Unix(m.Window, 0).UTC()
 		l := Listed{
-			Checkpoint: m.ID, Slot: &m.Slot, Window: &window, Written: &m.Written, Octets: m.Length, Chunks: len(m.Chunks), Format: m.Format, SHA256: fmt.Sprintf("%x", m.Sum),
+			Checkpoint: m.ID, Slot: &m.Slot, Window: &window, Written: &m.Written, Octets: m.Length,
+			Chunks: len(m.Chunks), Format: m.Format, SHA256: fmt.Sprintf("%x", m.Sum),
 		}
 		err := m.readable()
 		if err == nil && compare {
@@ -62,7 +66,7 @@ func (s Store) Report(ctx context.Context, compare bool) ([]Listed, error) {
 	return out, nil
 }
 
-// readable reports whether this version reads the format.
+// readable returns an error if this version does not read the format of the checkpoint.
 func (m *Manifest) readable() error {
 	if m.Format != Format {
 		return fmt.Errorf("%w: %d, and this version reads %d", ErrFormat, m.Format, Format)
@@ -81,10 +85,11 @@ func Faulty(all []Listed) int {
 	return n
 }
 
-// WriteTable writes the entries for people. whole: each was compared with its manifest.
+// WriteTable writes the entries for people. whole means that each was compared with its manifest.
 func WriteTable(w io.Writer, all []Listed, whole bool) error {
 	if len(all) == 0 {
-		_, err := fmt.Fprintln(w, "There is no checkpoint. A detector writes one every few minutes (detect.checkpoint_interval), once it has read the log to its end.")
+		_, err := fmt.Fprintln(w,
+			"There is no checkpoint. A detector writes one every few minutes (detect.checkpoint_interval), once it has read the log to its end.")
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -103,14 +108,15 @@ func WriteTable(w io.Writer, all []Listed, whole bool) error {
 			fmt.Fprintf(t, "-\t-\t-\t-\t-\t%s\n", state)
 			continue
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\n", l.Checkpoint, l.Window.Format(time.DateTime), l.Written.Format(time.DateTime), megabytes(l.Octets), l.Chunks, state)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\n", l.Checkpoint, l.Window.Format(time.DateTime),
+			l.Written.Format(time.DateTime), megabytes(l.Octets), l.Chunks, state)
 	}
 	return t.Flush()
 }
 
 func megabytes(n uint64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
-// Members names the members of the detector's group.
+// Members returns the names of the members of the detector's group.
 func (s Store) Members(ctx context.Context) ([]string, error) {
 	adm, err := kafka.NewAdmin(s.Kafka, s.Log)
 	if err != nil {
@@ -122,7 +128,7 @@ func (s Store) Members(ctx context.Context) ([]string, error) {
 	if err == nil {
 		err = all.Error()
 	}
-	if errors.Is(err, kerr.GroupIDNotFound) { // no member ever joined it
+	if errors.Is(err, kerr.GroupIDNotFound) { // no member ever joined the group
 		return nil, nil
 	}
 	if err != nil {
@@ -139,14 +145,16 @@ func (s Store) Members(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// Remove is Drop, where no detector runs; else the error wraps ErrRunning and names the members of its group.
+// Remove calls Drop if no detector runs. Otherwise the error wraps ErrRunning and names the members
+// of the group.
 func (s Store) Remove(ctx context.Context) (int, error) {
 	names, err := s.Members(ctx)
 	if err != nil {
 		return 0, err
 	}
 	if len(names) > 0 {
-		return 0, fmt.Errorf("%w: the group %s has %s, %s. Stop it first; 6 seconds later it has left the group",
+		return 0, fmt.Errorf(
+			"%w: the group %s has %s, %s. Stop it first; 6 seconds later it has left the group",
 			ErrRunning, s.Kafka.Group(s.Detector), bgp.Count(len(names), "member"), strings.Join(names, ", "))
 	}
 	return s.Drop(ctx)

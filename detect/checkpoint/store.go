@@ -21,9 +21,10 @@ import (
 )
 
 const (
-	// partition is the only one of the topic.
+	// partition is the topic's only partition.
 	partition = 0
-	// firstLook is how many of the newest records are looked at for manifests; each further look reaches moreLook times as far back.
+	// firstLook is the number of the newest records that are first searched for manifests. Each
+	// further search covers moreLook times as many.
 	firstLook, moreLook = 64, 4
 )
 
@@ -31,48 +32,54 @@ const (
 type Store struct {
 	Kafka kafka.Config
 	Log   *slog.Logger
-	// Detector names the detector.
+	// Detector is the name of the detector.
 	Detector string
 }
 
-// Found is what stands on the topic.
+// Found is the result of List.
 type Found struct {
-	// Manifests, the newest window first; one for a slot.
+	// Manifests are at most one for each slot, the newest window first.
 	Manifests []Manifest
-	// Faults are the slots' newest records that are no manifest that can be read, and chunks that no manifest names though they are newer than
-	// the manifests. Each wraps the reason.
+	// Faults are of two kinds: the newest manifest of a slot cannot be read, or chunks newer than
+	// the manifests belong to no manifest. Each error wraps the reason.
 	Faults []error
-	// Last is the slot whose manifest stands last, -1 for none.
+	// Last is the slot of the manifest with the highest offset; -1: none.
 	Last int
 }
 
-// scan gathers manifests from the end of the topic backwards.
+// scan collects manifests from the end of the topic backwards.
 type scan struct {
 	detector string
-	slots    map[uint32]bool // whose newest manifest, or its removal, was found
-	found    Found
-	known    map[string]bool   // ids of manifests
-	strays   map[string]uint32 // ids of chunks behind the newest manifest of their slot, with the slot
-	lastAt   int64             // offset of the manifest that stands last
+	// slots are the slots whose newest manifest, or its removal, was found.
+	slots map[uint32]bool
+	found Found
+	known map[string]bool // ids of manifests
+	// strays are the ids of chunks behind the newest manifest of their slot, with the slot.
+	strays map[string]uint32
+	lastAt int64 // the highest offset of a manifest
 }
 
-// List finds the newest manifest of each slot. It reads no more of the topic than it has to.
+// List finds the newest manifest of each slot. It reads no more of the topic than necessary.
 func (s Store) List(ctx context.Context) (Found, error) {
 	start, end, err := s.extent(ctx)
 	if err != nil {
 		return Found{}, err
 	}
-	x := &scan{detector: s.Detector, slots: map[uint32]bool{}, known: map[string]bool{}, strays: map[string]uint32{}, lastAt: -1}
+	x := &scan{
+		detector: s.Detector, slots: map[uint32]bool{}, known: map[string]bool{}, strays: map[string]uint32{},
+		lastAt: -1,
+	}
 	x.found.Last = -1
 	for hi, look := end, int64(firstLook); hi > start && len(x.slots) < slots; look *= moreLook {
 		lo := max(start, hi-look)
-		var part []*kgo.Record // manifests, and chunks without their data
-		err := kafka.ReadRange(ctx, s.Kafka, s.Log, schemas.TopicCheckpoints, partition, lo, hi, func(r *kgo.Record) error {
-			if slot, manifest, ok := x.ours(r.Key); ok && (manifest || !x.slots[slot]) {
-				part = append(part, r)
-			}
-			return nil
-		})
+		var part []*kgo.Record // manifests, and chunks of slots without a manifest so far
+		err := kafka.ReadRange(ctx, s.Kafka, s.Log, schemas.TopicCheckpoints, partition, lo, hi,
+			func(r *kgo.Record) error {
+				if slot, manifest, ok := x.ours(r.Key); ok && (manifest || !x.slots[slot]) {
+					part = append(part, r)
+				}
+				return nil
+			})
 		if err != nil {
 			return Found{}, fmt.Errorf("looking for checkpoints: %w", err)
 		}
@@ -83,14 +90,16 @@ func (s Store) List(ctx context.Context) (Found, error) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(x.strays)) {
 		if !x.known[id] {
-			x.found.Faults = append(x.found.Faults, fmt.Errorf("%w: there are chunks of checkpoint %s in slot %d, and no manifest", ErrUnfinished, id, x.strays[id]))
+			x.found.Faults = append(x.found.Faults,
+				fmt.Errorf("%w: there are chunks of checkpoint %s in slot %d, and no manifest",
+					ErrUnfinished, id, x.strays[id]))
 		}
 	}
 	slices.SortFunc(x.found.Manifests, byWindow)
 	return x.found, nil
 }
 
-// extent is where the topic begins and ends.
+// extent returns the offsets of the beginning and the end of the topic.
 func (s Store) extent(ctx context.Context) (start, end int64, err error) {
 	adm, err := kafka.NewAdmin(s.Kafka, s.Log)
 	if err != nil {
@@ -114,7 +123,7 @@ func (s Store) extent(ctx context.Context) (start, end int64, err error) {
 	return start, end, nil
 }
 
-// ours reads a key of the detector's.
+// ours parses a key; ok is false if the key belongs to another detector.
 func (x *scan) ours(key []byte) (slot uint32, manifest, ok bool) {
 	rest, ok := strings.CutPrefix(string(key), x.detector+"/")
 	number, what, two := strings.Cut(rest, "/")
@@ -127,7 +136,7 @@ func (x *scan) ours(key []byte) (slot uint32, manifest, ok bool) {
 	return slot, what == manifestKey, true
 }
 
-// see takes the next record, from the newest to the oldest.
+// see processes the next record, in the order from the newest to the oldest.
 func (x *scan) see(rec *kgo.Record) {
 	slot, manifest, _ := x.ours(rec.Key)
 	if x.slots[slot] {
@@ -165,8 +174,9 @@ func (x *scan) see(rec *kgo.Record) {
 	x.found.Manifests = append(x.found.Manifests, m)
 }
 
-// Read restores new states from a checkpoint; without any it only compares what the chunks hold with the manifest. After an error the states cannot be used.
-// An error that is about the checkpoint wraps ErrDamaged.
+// Read restores new states from a checkpoint. Without states it only compares the chunks with the
+// manifest. After an error the states cannot be used. An error that concerns the checkpoint itself
+// wraps ErrDamaged.
 func (s Store) Read(ctx context.Context, m Manifest, states ...State) error {
 	_, end, err := s.extent(ctx)
 	if err != nil {
@@ -179,7 +189,7 @@ func (s Store) Read(ctx context.Context, m Manifest, states ...State) error {
 	defer cancel()
 	r, w := io.Pipe()
 	ended := make(chan error, 1)
-	go func() { // ends with the chunks, or when nobody reads on
+	go func() { // ends with the chunks, or when decode has returned
 		err := s.chunks(reading, m, w)
 		if reading.Err() != nil || errors.Is(err, io.ErrClosedPipe) {
 			err = nil // the states have failed
@@ -199,39 +209,43 @@ func (s Store) Read(ctx context.Context, m Manifest, states ...State) error {
 	return err
 }
 
-// chunks writes the data of the manifest's chunks to w, and compares them with the manifest.
+// chunks writes the data of the manifest's chunks to w, and compares the chunks with the manifest.
 func (s Store) chunks(ctx context.Context, m Manifest, w io.Writer) error {
 	sum, length, i := sha256.New(), uint64(0), 0
 	first, last := m.Chunks[0], m.Chunks[len(m.Chunks)-1]
-	err := kafka.ReadRange(ctx, s.Kafka, s.Log, schemas.TopicCheckpoints, partition, first, last+1, func(rec *kgo.Record) error {
-		if i == len(m.Chunks) || rec.Offset < m.Chunks[i] {
-			return nil // of another writer
-		}
-		if rec.Offset > m.Chunks[i] {
-			return fmt.Errorf("%w: chunk %d of checkpoint %s, at offset %d, is gone", ErrDamaged, i, m.ID, m.Chunks[i])
-		}
-		data, err := chunkOf(rec, s.Detector, m, i)
-		if err != nil {
+	err := kafka.ReadRange(ctx, s.Kafka, s.Log, schemas.TopicCheckpoints, partition, first, last+1,
+		func(rec *kgo.Record) error {
+			if i == len(m.Chunks) || rec.Offset < m.Chunks[i] {
+				return nil // a record of another writer
+			}
+			if rec.Offset > m.Chunks[i] {
+				return fmt.Errorf("%w: chunk %d of checkpoint %s, at offset %d, is gone",
+					ErrDamaged, i, m.ID, m.Chunks[i])
+			}
+			data, err := chunkOf(rec, s.Detector, m, i)
+			if err != nil {
+				return err
+			}
+			i++
+			sum.Write(data)
+			length += uint64(len(data))
+			_, err = w.Write(data)
 			return err
-		}
-		i++
-		sum.Write(data)
-		length += uint64(len(data))
-		_, err = w.Write(data)
-		return err
-	})
+		})
 	switch {
 	case err != nil:
 		return err
 	case i < len(m.Chunks):
-		return fmt.Errorf("%w: chunk %d of checkpoint %s, at offset %d, is gone", ErrDamaged, i, m.ID, m.Chunks[i])
+		return fmt.Errorf("%w: chunk %d of checkpoint %s, at offset %d, is gone",
+			ErrDamaged, i, m.ID, m.Chunks[i])
 	case length != m.Length || string(sum.Sum(nil)) != string(m.Sum):
-		return fmt.Errorf("%w: the chunks of checkpoint %s are not those that its manifest names", ErrDamaged, m.ID)
+		return fmt.Errorf("%w: the chunks of checkpoint %s are not those that its manifest names",
+			ErrDamaged, m.ID)
 	}
 	return nil
 }
 
-// chunkOf is the data of the i-th chunk.
+// chunkOf returns the data of the i-th chunk from its record, after it has checked them.
 func chunkOf(rec *kgo.Record, detector string, m Manifest, i int) ([]byte, error) {
 	r := &pb.CheckpointRecord{}
 	err := r.UnmarshalVT(rec.Value)
@@ -240,9 +254,13 @@ func chunkOf(rec *kgo.Record, detector string, m Manifest, i int) ([]byte, error
 	case err != nil || c == nil:
 		return nil, fmt.Errorf("%w: the record at offset %d is no chunk", ErrDamaged, rec.Offset)
 	case r.GetDetector() != detector || r.GetId() != m.ID || r.GetSlot() != m.Slot || int(c.GetIndex()) != i:
-		return nil, fmt.Errorf("%w: the record at offset %d is chunk %d of checkpoint %s, and not chunk %d of %s", ErrDamaged, rec.Offset, c.GetIndex(), r.GetId(), i, m.ID)
+		return nil, fmt.Errorf(
+			"%w: the record at offset %d is chunk %d of checkpoint %s, and not chunk %d of %s",
+			ErrDamaged, rec.Offset, c.GetIndex(), r.GetId(), i, m.ID)
 	case crc32.Checksum(c.GetData(), castagnoli) != c.GetCrc32C():
-		return nil, fmt.Errorf("%w: the octets of chunk %d of checkpoint %s, at offset %d, are not those that were written", ErrDamaged, i, m.ID, rec.Offset)
+		return nil, fmt.Errorf(
+			"%w: the octets of chunk %d of checkpoint %s, at offset %d, are not those that were written",
+			ErrDamaged, i, m.ID, rec.Offset)
 	}
 	return c.GetData(), nil
 }
@@ -260,7 +278,7 @@ func (s Store) Drop(ctx context.Context) (removed int, err error) {
 	defer cl.Close()
 	topic := s.Kafka.Topic(schemas.TopicCheckpoints)
 	var recs []*kgo.Record
-	for slot := range uint32(slots) { // manifests first: chunks without one are nothing
+	for slot := range uint32(slots) { // manifests first: chunks without a manifest do not count
 		recs = append(recs, &kgo.Record{Topic: topic, Key: key(s.Detector, slot, manifestKey)})
 	}
 	for _, m := range found.Manifests {

@@ -9,24 +9,27 @@ import (
 )
 
 const (
-	// windowBytes is zstd's window: what it holds of the stream. A reader allocates no more than maxWindowBytes.
+	// windowBytes is the size of zstd's window, the part of the stream that zstd refers back to. A
+	// reader allocates no more than maxWindowBytes.
 	windowBytes    = 1 << 20
 	maxWindowBytes = 8 << 20
-	// encoders are the goroutines that compress.
+	// encoders is the number of goroutines that compress.
 	encoders = 2
 )
 
-// State is a part of a detector that is kept.
+// State is a part of a detector that a checkpoint keeps.
 type State interface {
-	// Snapshot writes the state. It changes nothing.
+	// Snapshot writes the state. It does not change the state.
 	Snapshot(w io.Writer) error
-	// Restore reads a snapshot, and nothing behind it, into a new state of the same configuration. After an error the state cannot be used.
+	// Restore reads a snapshot, and no octet behind it, into a new state of the same configuration.
+	// After an error the state cannot be used.
 	Restore(r io.Reader) error
 }
 
 // encode writes the snapshots of states, one after the other, compressed.
 func encode(w io.Writer, states []State) error {
-	z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(encoders), zstd.WithWindowSize(windowBytes))
+	z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest),
+		zstd.WithEncoderConcurrency(encoders), zstd.WithWindowSize(windowBytes))
 	if err != nil {
 		return fmt.Errorf("compressing a checkpoint: %w", err)
 	}
@@ -41,7 +44,8 @@ func encode(w io.Writer, states []State) error {
 	return nil
 }
 
-// decode reads what encode wrote into new states; without any it only reads. It reads r to its end.
+// decode reads the output of encode into new states; without states it only reads. It reads r to
+// its end.
 func decode(r io.Reader, states []State) error {
 	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindowBytes))
 	if err != nil {

@@ -21,9 +21,10 @@ import (
 )
 
 const (
-	// maxStand is how long the caller of Begin stands at most: Kafka takes the chunks more slowly than that, and there is no checkpoint this time.
+	// maxStand is the longest time for which the caller of Begin waits. If Kafka takes the chunks
+	// more slowly, there is no checkpoint this time.
 	maxStand = 5 * time.Second
-	// maxWrite is how long the writing may take.
+	// maxWrite bounds the time of the whole writing.
 	maxWrite = time.Minute
 	// pendingBytes bounds the chunks that Kafka has not acknowledged yet.
 	pendingBytes = 8 << 20
@@ -34,7 +35,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // ErrSlow means that Kafka did not take the chunks in time.
 var ErrSlow = errors.New("kafka takes the checkpoint too slowly")
 
-// Writer writes chunks. It is used by one goroutine.
+// Writer writes chunks. It serves one goroutine.
 type Writer struct {
 	cl       *kgo.Client
 	topic    string
@@ -43,9 +44,12 @@ type Writer struct {
 	end      context.CancelFunc
 }
 
-// NewWriter builds the producer of chunks, which lasts until Close, also after ctx. detector names the detector.
+// NewWriter builds the producer of chunks. The producer lasts until Close, even if ctx ends before.
+// detector is the name of the detector.
 func NewWriter(ctx context.Context, cfg kafka.Config, log *slog.Logger, detector string) (*Writer, error) {
-	cl, err := kafka.NewClient(cfg, log, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedBytes(pendingBytes), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	cl, err := kafka.NewClient(cfg, log,
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedBytes(pendingBytes),
+		kgo.ProducerBatchCompression(kgo.NoCompression()))
 	if err != nil {
 		return nil, fmt.Errorf("building the producer of checkpoints: %w", err)
 	}
@@ -54,27 +58,29 @@ func NewWriter(ctx context.Context, cfg kafka.Config, log *slog.Logger, detector
 	return w, nil
 }
 
-// Close gives up what is being written.
+// Close abandons the checkpoint that is being written.
 func (w *Writer) Close() {
 	w.end()
 	w.cl.Close()
 }
 
-// Writing is a checkpoint whose chunks are on their way.
+// Writing is a checkpoint whose chunks are being written.
 type Writing struct {
 	m    Manifest
 	done chan struct{}
-	err  error // once done is closed
+	err  error // valid once done is closed
 }
 
-// Done is closed when Kafka has all chunks, or when they were given up.
+// Done returns a channel that is closed when Kafka has all chunks, or when the writing was
+// abandoned.
 func (x *Writing) Done() <-chan struct{} { return x.done }
 
-// Result is the whole manifest, once Done is closed.
+// Result returns the complete manifest, or the error. Call it after Done is closed.
 func (x *Writing) Result() (Manifest, error) { return x.m, x.err }
 
-// Begin takes the snapshots of states and gives them to Kafka; the states must not change before it returns. m has what is known of the checkpoint. The chunks
-// that are on their way then are acknowledged in the background.
+// Begin takes the snapshots of states and gives them to Kafka; the states must not change before it
+// returns. m has the known fields of the manifest. Kafka acknowledges the last chunks in the
+// background.
 func (w *Writer) Begin(m Manifest, states ...State) (*Writing, error) {
 	ctx, cancel := context.WithTimeout(w.life, maxWrite)
 	c := &chunker{w: w, ctx: ctx, until: time.Now().Add(maxStand), m: &m, sum: sha256.New()}
@@ -110,15 +116,16 @@ func (w *Writer) Begin(m Manifest, states ...State) (*Writing, error) {
 	return x, nil
 }
 
-// chunker cuts what is written into chunks and produces them.
+// chunker cuts the written octets into chunks and produces them.
 type chunker struct {
-	w        *Writer
-	ctx      context.Context //nolint:containedctx // of one writing
-	until    time.Time
-	m        *Manifest
-	sum      hash.Hash
-	data     []byte   // of the chunk that is not full yet
-	offsets  []*int64 // written by the client's goroutine until produced has all
+	w     *Writer
+	ctx   context.Context //nolint:containedctx // of one writing
+	until time.Time
+	m     *Manifest
+	sum   hash.Hash
+	data  []byte // data of the chunk that is not full yet
+	// offsets are written by the client's goroutine until produced has all results.
+	offsets  []*int64
 	produced kgo.FirstErrPromise
 }
 
@@ -136,7 +143,7 @@ func (c *chunker) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// cut produces the chunk; it waits while too much is on its way.
+// cut produces the present chunk. It waits while too many octets are in flight.
 func (c *chunker) cut() error {
 	if len(c.data) == 0 {
 		return nil
@@ -147,9 +154,12 @@ func (c *chunker) cut() error {
 	c.sum.Write(c.data)
 	c.m.Length += uint64(len(c.data))
 	i := len(c.offsets)
-	value, err := (&pb.CheckpointRecord{Detector: c.w.detector, Slot: c.m.Slot, Id: c.m.ID, Body: &pb.CheckpointRecord_Chunk{Chunk: &pb.CheckpointChunk{
-		Index: uint32(i), Data: c.data, Crc32C: crc32.Checksum(c.data, castagnoli),
-	}}}).MarshalVT()
+	value, err := (&pb.CheckpointRecord{
+		Detector: c.w.detector, Slot: c.m.Slot, Id: c.m.ID,
+		Body: &pb.CheckpointRecord_Chunk{Chunk: &pb.CheckpointChunk{
+			Index: uint32(i), Data: c.data, Crc32C: crc32.Checksum(c.data, castagnoli),
+		}},
+	}).MarshalVT()
 	if err != nil {
 		return fmt.Errorf("encoding a chunk: %w", err)
 	}
@@ -171,5 +181,5 @@ func (c *chunker) cut() error {
 	return nil
 }
 
-// waitStep is how often a full buffer is looked at again.
+// waitStep is the time between two checks of a full buffer.
 const waitStep = 5 * time.Millisecond

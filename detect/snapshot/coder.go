@@ -10,39 +10,41 @@ import (
 
 const (
 	magic = "darkmap snapshot"
-	// blockSize is the length from which on a block is written; maxBlock bounds the length of one that is read.
+	// blockSize is the length from which a block is written. maxBlock bounds the length of a block
+	// that is read.
 	blockSize = 64 << 10
 	maxBlock  = 2 * blockSize
-	// piece bounds what is added to a block at once.
+	// piece bounds the octets that are added to a block at once.
 	piece = 16 << 10
-	// header is the length of what stands before a block.
+	// header is the length of the header of a block.
 	header = 8
 	// maxText bounds a text or a slice of octets.
 	maxText = 64 << 20
 )
 
-// ErrInvalid marks a snapshot that is damaged, ends too early, or is none.
+// ErrInvalid marks a snapshot that is damaged or ends too early, or octets that are no snapshot.
 var ErrInvalid = errors.New("the snapshot is damaged")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Coder writes a snapshot or reads one. After an error it does nothing; what it reads is zero then.
+// Coder writes a snapshot or reads one. After an error it does nothing, and all values that it
+// reads are zero.
 type Coder struct {
 	w io.Writer
 	r io.Reader // nil while writing
 
 	kind string
 	part string
-	// block is the open block without its header; at is the next octet to read of it.
+	// block is the open block without its header; at is the index of its next octet to read.
 	block  []byte
 	at     int
-	number uint32 // of the next block
-	before int64  // octets in the blocks before
+	number uint32 // number of the next block
+	before int64  // octets in all earlier blocks
 	err    error
 	out    []byte // a block with its header
 }
 
-// NewWriter begins a snapshot of a kind and a format. Close ends it.
+// NewWriter begins a snapshot of the given kind and format. Close ends it.
 func NewWriter(w io.Writer, kind string, format uint64) *Coder {
 	c := &Coder{w: w, kind: kind, part: "begin", block: make([]byte, 0, blockSize+piece)}
 	m, k := magic, kind
@@ -52,8 +54,9 @@ func NewWriter(w io.Writer, kind string, format uint64) *Coder {
 	return c
 }
 
-// NewReader begins to read a snapshot that NewWriter began with the same kind and format; Err tells if it is another one. Close ends it.
-// It reads nothing of r beyond the end of the snapshot.
+// NewReader begins to read a snapshot that NewWriter began with the same kind and format. If the
+// snapshot has another kind or format, Err reports it. Close ends the reading. NewReader and the
+// Coder read no octet of r beyond the end of the snapshot.
 func NewReader(r io.Reader, kind string, format uint64) *Coder {
 	c := &Coder{r: r, kind: kind, part: "begin"}
 	var m, k string
@@ -73,7 +76,7 @@ func NewReader(r io.Reader, kind string, format uint64) *Coder {
 // Reading reports whether the Coder reads.
 func (c *Coder) Reading() bool { return c.r != nil }
 
-// Err is the first error. That of a damaged snapshot wraps ErrInvalid.
+// Err returns the first error. If the snapshot is damaged, the error wraps ErrInvalid.
 func (c *Coder) Err() error { return c.err }
 
 // Close ends the snapshot and returns the first error.
@@ -95,7 +98,7 @@ func (c *Coder) Close() error {
 	return c.err
 }
 
-// Part begins a part of the snapshot, for errors.
+// Part begins a part of the snapshot. Errors name the part.
 func (c *Coder) Part(name string) {
 	c.part = name
 	n := name
@@ -104,7 +107,7 @@ func (c *Coder) Part(name string) {
 	}
 }
 
-// Fail notes that what was read is impossible.
+// Fail reports that a value that was read is impossible.
 func (c *Coder) Fail(format string, args ...any) {
 	c.fail(fmt.Errorf(format+": %w", append(args, ErrInvalid)...))
 }
@@ -121,7 +124,8 @@ func (c *Coder) fail(err error) {
 	c.block, c.at = c.block[:0], 0
 }
 
-// offset is how many octets of content were written or read, without the headers of blocks.
+// offset returns the number of octets of content that were written or read, without the headers of
+// blocks.
 func (c *Coder) offset() int64 {
 	if c.Reading() {
 		return c.before + int64(c.at)
@@ -129,7 +133,7 @@ func (c *Coder) offset() int64 {
 	return c.before + int64(len(c.block))
 }
 
-// sum is the checksum of a block.
+// sum returns the checksum of a block.
 func sum(number uint32, length []byte, content []byte) uint32 {
 	var n [4]byte
 	binary.LittleEndian.PutUint32(n[:], number)
@@ -154,7 +158,7 @@ func (c *Coder) flush() {
 	c.block = c.block[:0]
 }
 
-// next reads a block and reports whether there is one.
+// next reads the next block and reports whether it has content.
 func (c *Coder) next() bool {
 	if c.err != nil {
 		return false
@@ -196,7 +200,7 @@ func (c *Coder) readFailed(err error) {
 	c.fail(err)
 }
 
-// more reports whether there is an octet to read, if need be of the next block.
+// more reports whether an octet can be read. If necessary it reads the next block.
 func (c *Coder) more() bool {
 	if c.at < len(c.block) {
 		return true
@@ -207,7 +211,7 @@ func (c *Coder) more() bool {
 	return c.at < len(c.block)
 }
 
-// put writes the open block where it is long enough.
+// put sets the open block, and writes it if it is long enough.
 func (c *Coder) put(block []byte) {
 	if c.err != nil {
 		return
@@ -239,7 +243,7 @@ func (c *Coder) uint() uint64 {
 	return v
 }
 
-// uintAcross is uint of a number that lies in two blocks.
+// uintAcross reads a varint that lies in two blocks.
 func (c *Coder) uintAcross() (v uint64) {
 	for shift := 0; shift < 64 && c.more(); shift += 7 {
 		b := c.block[c.at]

@@ -6,7 +6,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Peer is a collector's neighbour.
+// Peer codes a neighbour of a collector.
 func Peer(c *Coder, v *bgp.Peer) {
 	Addr(c, &v.Address)
 	Uint(c, &v.ASN)
@@ -14,13 +14,13 @@ func Peer(c *Coder, v *bgp.Peer) {
 	Uint(c, &v.Table)
 }
 
-// PeerKey is a peer with its collector.
+// PeerKey codes a peer with its collector.
 func PeerKey(c *Coder, v *bgp.PeerKey) {
 	Text(c, &v.Collector)
 	Peer(c, &v.Peer)
 }
 
-// Position is a record's.
+// Position codes the position of a record.
 func Position(c *Coder, v *bgp.Position) {
 	Text(c, &v.Collector)
 	Text(c, &v.Lane)
@@ -28,7 +28,7 @@ func Position(c *Coder, v *bgp.Position) {
 	Uint(c, &v.Sequence)
 }
 
-// Time is a time, in UTC when it is read, or the zero value.
+// Time codes a time, or the zero value. A time that is read is in UTC.
 func Time(c *Coder, v *time.Time) {
 	set, s, ns := !v.IsZero(), v.Unix(), uint32(v.Nanosecond())
 	if Bool(c, &set); !set {
@@ -44,7 +44,7 @@ func Time(c *Coder, v *time.Time) {
 	}
 }
 
-// Votes is how many voters there are, and are needed.
+// Votes codes the numbers of voters and collectors, present and needed.
 func Votes(c *Coder, v *bgp.Votes) {
 	Int(c, &v.Voters)
 	Int(c, &v.Collectors)

@@ -8,17 +8,17 @@ import (
 	"slices"
 )
 
-// Unsigned are the types of Uint.
+// Unsigned is the constraint of Uint.
 type Unsigned interface {
 	~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64
 }
 
-// Signed are the types of Int.
+// Signed is the constraint of Int.
 type Signed interface {
 	~int | ~int8 | ~int16 | ~int32 | ~int64
 }
 
-// Uint is an unsigned number.
+// Uint codes an unsigned number.
 func Uint[T Unsigned](c *Coder, v *T) {
 	if !c.Reading() {
 		c.put(binary.AppendUvarint(c.block, uint64(*v)))
@@ -30,7 +30,7 @@ func Uint[T Unsigned](c *Coder, v *T) {
 	}
 }
 
-// Int is a signed number.
+// Int codes a signed number.
 func Int[T Signed](c *Coder, v *T) {
 	if !c.Reading() {
 		x := int64(*v)
@@ -44,7 +44,7 @@ func Int[T Signed](c *Coder, v *T) {
 	}
 }
 
-// Number is a number from 0 to below n, such as that of an element of a list.
+// Number codes a number from 0 to below n, such as the index of an element in a list.
 func Number[T Unsigned | Signed](c *Coder, v *T, n int) {
 	u := uint64(*v)
 	if Uint(c, &u); !c.Reading() {
@@ -59,7 +59,7 @@ func Number[T Unsigned | Signed](c *Coder, v *T, n int) {
 	*v = T(u)
 }
 
-// Bool is a truth value.
+// Bool codes a truth value.
 func Bool(c *Coder, v *bool) {
 	u := uint8(0)
 	if *v {
@@ -71,7 +71,7 @@ func Bool(c *Coder, v *bool) {
 	*v = u == 1
 }
 
-// Text is a string.
+// Text codes a string.
 func Text[T ~string](c *Coder, v *T) {
 	if c.Reading() {
 		*v = T(c.octets(c.uint()))
@@ -86,7 +86,7 @@ func Text[T ~string](c *Coder, v *T) {
 	}
 }
 
-// Octets is a slice of octets, nil or not.
+// Octets codes a slice of octets, which may be nil.
 func Octets[T ~[]byte](c *Coder, v *T) {
 	n, ok := c.length(len(*v), *v == nil)
 	if c.Reading() {
@@ -102,7 +102,7 @@ func Octets[T ~[]byte](c *Coder, v *T) {
 	}
 }
 
-// octets reads n of them. It allocates as they come.
+// octets reads n octets. It allocates as they come.
 func (c *Coder) octets(n uint64) []byte {
 	if n > maxText {
 		c.Fail("a text of %d octets, which is more than %d", n, maxText)
@@ -120,7 +120,7 @@ func (c *Coder) octets(n uint64) []byte {
 	return out
 }
 
-// length is that of a slice or map of n elements; ok is false where it is nil.
+// length codes the length of a slice or map of n elements; ok is false if the slice or map is nil.
 func (c *Coder) length(n int, isNil bool) (length int, ok bool) {
 	u := uint64(n) + 1
 	if isNil {
@@ -137,7 +137,7 @@ func (c *Coder) length(n int, isNil bool) (length int, ok bool) {
 	return int(u - 1), true
 }
 
-// Prefix is a prefix, or the zero value.
+// Prefix codes a prefix, or the zero value.
 func Prefix(c *Coder, v *netip.Prefix) {
 	a, n := v.Addr(), uint64(v.Bits()+1)
 	Addr(c, &a)
@@ -151,7 +151,7 @@ func Prefix(c *Coder, v *netip.Prefix) {
 	}
 }
 
-// Addr is an address without a zone, or the zero value.
+// Addr codes an address without a zone, or the zero value.
 func Addr(c *Coder, v *netip.Addr) {
 	if !c.Reading() {
 		b := v.AsSlice()
@@ -170,7 +170,7 @@ func Addr(c *Coder, v *netip.Addr) {
 	*v = a
 }
 
-// Bits is a set of numbers below 64 x len(v), of which the length is known. v is filled in place.
+// Bits codes a set of numbers below 64 x len(v). The reader must know len(v); v is filled in place.
 func Bits(c *Coder, v []uint64) {
 	if c.Reading() {
 		c.readBits(v)
@@ -206,7 +206,7 @@ func Bits(c *Coder, v []uint64) {
 	c.put(b)
 }
 
-// readBits is Bits while reading.
+// readBits reads a set that Bits has written.
 func (c *Coder) readBits(v []uint64) {
 	clear(v)
 	n, listed := c.uint(), uint64(4*len(v))
@@ -237,7 +237,7 @@ func (c *Coder) readBits(v []uint64) {
 	}
 }
 
-// Words is a set of numbers as Bits, of at most limit words; its length stays what it was.
+// Words codes a set of numbers as Bits does, with its length, which is at most limit words.
 func Words(c *Coder, v *[]uint64, limit int) {
 	n, ok := c.length(len(*v), *v == nil)
 	if c.Reading() {
@@ -255,7 +255,7 @@ func Words(c *Coder, v *[]uint64, limit int) {
 	}
 }
 
-// Slice is a slice; each codes an element. After an error it is nil.
+// Slice codes a slice; each codes one element. After an error the slice is nil.
 func Slice[T any](c *Coder, v *[]T, each func(*Coder, *T)) {
 	n, ok := c.length(len(*v), *v == nil)
 	if !c.Reading() {
@@ -282,7 +282,8 @@ func Slice[T any](c *Coder, v *[]T, each func(*Coder, *T)) {
 	}
 }
 
-// Pointer is what a pointer leads to, or nil. Two pointers that are equal become different ones.
+// Pointer codes the value that a pointer points to, or nil. Two equal pointers become two different
+// ones.
 func Pointer[T any](c *Coder, v **T, each func(*Coder, *T)) {
 	set := *v != nil
 	if Bool(c, &set); c.Reading() {
@@ -295,7 +296,7 @@ func Pointer[T any](c *Coder, v **T, each func(*Coder, *T)) {
 	}
 }
 
-// Of is what a pointer leads to that is never nil.
+// Of returns the coder of a pointer that is never nil; each codes the value that it points to.
 func Of[T any](each func(*Coder, *T)) func(*Coder, **T) {
 	return func(c *Coder, v **T) {
 		if c.Reading() {
@@ -305,8 +306,10 @@ func Of[T any](each func(*Coder, *T)) func(*Coder, **T) {
 	}
 }
 
-// Map is a map; compare orders its keys. After an error it is nil.
-func Map[K comparable, V any](c *Coder, v *map[K]V, compare func(a, b K) int, key func(*Coder, *K), value func(*Coder, *V)) {
+// Map codes a map; compare orders its keys. After an error the map is nil.
+func Map[K comparable, V any](
+	c *Coder, v *map[K]V, compare func(a, b K) int, key func(*Coder, *K), value func(*Coder, *V),
+) {
 	n, ok := c.length(len(*v), *v == nil)
 	if !c.Reading() {
 		for _, k := range sortedKeys(*v, compare) {
@@ -345,22 +348,23 @@ func sortedKeys[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
 	return keys
 }
 
-// Nothing is the value of a map that is a set.
+// Nothing codes the values of a map that is a set.
 func Nothing(*Coder, *struct{}) {}
 
-// Numbers is a list of numbers below n that ascend.
+// Numbers codes a list of ascending numbers below n.
 func Numbers[T Unsigned](c *Coder, v *[]T, n int) {
-	next := uint64(0) // the least that may follow
+	next := uint64(0) // the smallest number that may follow
 	Slice(c, v, func(c *Coder, x *T) { ascending(c, x, &next, n) })
 }
 
-// NumberMap is a map by numbers below n.
+// NumberMap codes a map whose keys are numbers below n.
 func NumberMap[K Unsigned, V any](c *Coder, m *map[K]V, n int, value func(*Coder, *V)) {
 	next := uint64(0)
 	Map(c, m, cmp.Compare[K], func(c *Coder, k *K) { ascending(c, k, &next, n) }, value)
 }
 
-// ascending is a number below n as its distance from the least that may follow the one before.
+// ascending codes a number below n as its distance from the smallest number that may follow the one
+// before.
 func ascending[T Unsigned](c *Coder, v *T, next *uint64, n int) {
 	d := uint64(*v) - *next
 	Uint(c, &d)

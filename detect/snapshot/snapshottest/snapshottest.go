@@ -1,4 +1,5 @@
-// Package snapshottest holds what is written to a snapshot against what is read from it, in tests of packages that have a state.
+// Package snapshottest compares, in tests of packages that have a state, the written snapshot of a
+// value with the value that is read from it.
 package snapshottest
 
 import (
@@ -16,7 +17,7 @@ import (
 	"github.com/darkmap/darkmap/detect/snapshot"
 )
 
-// TB is as much of testing.TB as is needed; *rapid.T has it as well.
+// TB has the methods of testing.TB that this package uses. *rapid.T has them as well.
 type TB interface {
 	Helper()
 	Fatal(args ...any)
@@ -42,7 +43,8 @@ func Read(b []byte, code func(*snapshot.Coder)) error {
 	return c.Close()
 }
 
-// Copy reads into to what it writes of from, and fails unless both write the same then. It returns what they write.
+// Copy writes a snapshot with from and reads it with to. It fails unless to then writes the same
+// snapshot. It returns the snapshot.
 func Copy(tb TB, from, to func(*snapshot.Coder)) []byte {
 	tb.Helper()
 	b := Write(tb, from)
@@ -65,10 +67,12 @@ func Same(tb TB, want, got []byte) {
 		at++
 	}
 	around := func(b []byte) []byte { return b[max(0, min(at-60, len(b))):min(at+40, len(b))] }
-	tb.Fatalf("snapshots of %d and %d octets differ at %d:\nwant %q\ngot  %q", len(want), len(got), at, around(want), around(got))
+	tb.Fatalf("snapshots of %d and %d octets differ at %d:\nwant %q\ngot  %q",
+		len(want), len(got), at, around(want), around(got))
 }
 
-// Type tests that code writes and reads every field of a T but those that are made again.
+// Type tests that code writes and reads every field of a T, except the fields madeAgain, which are
+// rebuilt after reading.
 func Type[T any](t *testing.T, code func(*snapshot.Coder, *T), madeAgain ...string) {
 	t.Helper()
 	var in, out T
@@ -101,12 +105,13 @@ func Type[T any](t *testing.T, code func(*snapshot.Coder, *T), madeAgain ...stri
 	}
 }
 
-// open makes a field that is not exported one that can be set.
+// open makes an unexported field settable.
 func open(v reflect.Value) reflect.Value {
 	return reflect.NewAt(v.Type(), unsafe.Pointer(v.UnsafeAddr())).Elem() //nolint:gosec // of tests: it reads fields that are not exported
 }
 
-// fill sets a value, and all that it leads to, to what is not zero, each time another one.
+// fill sets a value, and all values below it, to a value that is not zero, a different one each
+// time.
 func fill(v reflect.Value, n *int) {
 	*n = *n%100 + 1
 	switch v.Interface().(type) {
@@ -157,7 +162,7 @@ func fill(v reflect.Value, n *int) {
 	}
 }
 
-// Content is what a snapshot holds, without the heads of its blocks.
+// Content returns the content of a snapshot, without the headers of its blocks.
 func Content(b []byte) (out []byte) {
 	for len(b) >= 8 {
 		n := int(binary.LittleEndian.Uint32(b))
@@ -166,7 +171,8 @@ func Content(b []byte) (out []byte) {
 	return out
 }
 
-// Seal makes a snapshot of a content, with checksums that are right. Its blocks end elsewhere than a writer's.
+// Seal makes a snapshot of a content, with correct checksums. Its blocks end at other octets than
+// the blocks of a writer.
 func Seal(content []byte) []byte {
 	var out bytes.Buffer
 	table, number := crc32.MakeTable(crc32.Castagnoli), uint32(0)

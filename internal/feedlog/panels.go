@@ -8,7 +8,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// voters are the AS numbers that vote, by collector.
+// voters holds the AS numbers that vote, by collector.
 type voters map[string][]uint32
 
 func votersOf(p *pb.PanelRecord) voters {
@@ -21,13 +21,15 @@ func votersOf(p *pb.PanelRecord) voters {
 	return v
 }
 
-// Panels lists whether verdicts are possible as things stand at now, by family; families that no panel record spoke of are left out. The
-// detector says at the end of a minute that too few vote, and a minute may wait for collectors that have fallen silent: where those of
-// which ingest says that they are up have too few voters, no verdict is possible either.
+// Panels lists for each family whether verdicts are possible at now. It leaves out families without
+// a panel record. The detector reports only at the end of a minute that too few voters are left,
+// and a minute may wait for silent collectors. So Panels also reports that no verdict is possible
+// if the collectors that are up, as ingest reports them, have too few voters.
 func (t *Table) Panels(now time.Time) []Panel {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	away := map[string]time.Time{} // since when it is known of each collector that is not up
+	// away holds, for each collector that is not up, the time since when this is known.
+	away := map[string]time.Time{}
 	for _, r := range t.rows(now) {
 		switch r.State {
 		case State(bgp.FeedUp), State(bgp.FeedBootstrapping), Degraded:
@@ -44,8 +46,9 @@ func (t *Table) Panels(now time.Time) []Panel {
 	return out
 }
 
-// Answers lists whether verdicts were possible by the newest panel records, by family, whatever has become of the collectors since: for a dataset that is
-// played from files, whose times are not those of the clock.
+// Answers lists for each family whether verdicts were possible by the newest panel record, whatever
+// the present state of the collectors. It serves a dataset that is played from files, whose times
+// are not those of the clock.
 func (t *Table) Answers() []Panel {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -58,7 +61,8 @@ func (t *Table) Answers() []Panel {
 	return out
 }
 
-// without is the panel where the collectors that are away do not vote, if that leaves too few voters.
+// without returns the panel without the votes of collectors that are away, if that leaves too few
+// voters or collectors. Otherwise it returns p.
 func (p Panel) without(f bgp.Family, all voters, away map[string]time.Time) Panel {
 	if !p.Verdicts {
 		return p

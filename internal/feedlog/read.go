@@ -9,14 +9,15 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// Back is how far back the topics have to be read to know how feeds stand: statuses come every few seconds, panels every
-// quarter hour.
+// Back is the time for which the topics have to be read to know the state of the feeds. Statuses
+// come every few seconds, panels every quarter hour.
 const Back = 2 * time.Hour
 
-// topics are those that say how the feeds stand.
+// topics are the topics with the state of the feeds.
 var topics = []string{schemas.TopicFeeds, schemas.TopicPanel}
 
-// Read reads what both topics hold of the last Back, and returns how the feeds stand. cfg names the dataset.
+// Read reads the last Back of both topics, and returns the state of the feeds. cfg names the
+// dataset.
 func Read(ctx context.Context, cfg kafka.Config, log *slog.Logger) (*Table, error) {
 	t := New()
 	for _, topic := range topics {
@@ -27,7 +28,8 @@ func Read(ctx context.Context, cfg kafka.Config, log *slog.Logger) (*Table, erro
 	return t, nil
 }
 
-// Follow adds to t what both topics hold of the last Back, and what comes, until ctx ends; nil then. cfg names the dataset.
+// Follow adds to t the records of the last Back in both topics, and new records until ctx ends.
+// Then it returns nil. cfg names the dataset.
 func (t *Table) Follow(ctx context.Context, cfg kafka.Config, log *slog.Logger) error {
 	return kafka.TailSince(ctx, cfg, log, topics, time.Now().Add(-Back), t.Add)
 }

@@ -1,8 +1,10 @@
-// Package feedlog folds the records of bgp.feeds.v1 and bgp.panel.v1 of one dataset to how each collector's feed stands.
+// Package feedlog folds the records of bgp.feeds.v1 and bgp.panel.v1 of one dataset into the state
+// of each collector's feed.
 //
-// In: records of both topics, from Kafka (Read, Follow) or one by one (Table.Add), in the order of their partitions. Out:
-// a row for each collector. No goroutine is started; a Table may be used by several at once. It holds at most
-// MaxCollectors feeds, and the counts and the answer of the newest panel of each family.
+// In: records of both topics, from Kafka (Read, Follow) or one by one (Table.Add), in the order of
+// their partitions. Out: a row for each collector. It starts no goroutine. Several goroutines may
+// use a Table at once. A Table holds at most MaxCollectors feeds, and the counts and the verdict of
+// the newest panel of each family.
 package feedlog
 
 import (
@@ -24,98 +26,114 @@ import (
 )
 
 const (
-	// GoneAfter is how old the last status of a collector may be: statuses come every ten seconds.
+	// GoneAfter is the largest age of a collector's last status before the feed counts as gone.
+	// Statuses come every ten seconds.
 	GoneAfter = time.Minute
-	// MaxCollectors is how many feeds a Table holds. For another one it drops that of which nothing was written for longest.
+	// MaxCollectors is the number of feeds that a Table holds. To add another feed, it drops the
+	// feed whose newest record is oldest.
 	MaxCollectors = 4096
 )
 
-// detect's reasons of peers with a whole table that would vote, but for others of their AS, or for too few such peers.
+// Reasons by which detect marks peers with a whole table that do not vote: other peers of their AS
+// vote, or too few peers have whole tables.
 const (
 	secondFeed = "second_feed"
 	noPanel    = "no_panel"
 )
 
-// State is how a feed stands: a bgp.FeedState as ingest reported it, or what is concluded here.
+// State is the state of a feed: a bgp.FeedState as ingest reported it, or a state that this package
+// concludes.
 type State string
 
-// What is concluded here, and never on the wire.
+// States that this package concludes. They are never on the wire.
 const (
-	// Degraded: ingest says that the feed is up, and detect calls it degraded.
+	// Degraded: ingest reports that the feed is up, and detect reports that it is degraded.
 	Degraded State = "degraded"
 	// Gone: no status came for GoneAfter.
 	Gone State = "gone"
 )
 
-// Row is how one collector's feed stands, as `darkmap feeds --format json` prints it.
+// Row is the state of one collector's feed, as `darkmap feeds --format json` prints it.
 type Row struct {
 	Collector string `json:"collector"`
-	// Source is the kind of source, Instance the process of ingest that follows it.
+	// Source is the kind of source, Instance the ingest process that follows it.
 	Source   string `json:"source"`
 	Instance string `json:"instance"`
 	State    State  `json:"state"`
-	// Reason says in words what is wrong; empty where nothing is.
+	// Reason describes the fault in words; empty if there is none.
 	Reason string `json:"reason,omitempty"`
-	// PeersUp are BGP sessions that are up.
+	// PeersUp is the number of BGP sessions that are up.
 	PeersUp uint32 `json:"peers_up"`
-	// FullFeeds are peers with a full table in the newest panel.
+	// FullFeedsIPv4 and FullFeedsIPv6 are the numbers of peers with a full table in the newest
+	// panels.
 	FullFeedsIPv4     int     `json:"full_feeds_ipv4"`
 	FullFeedsIPv6     int     `json:"full_feeds_ipv6"`
 	MessagesPerSecond float64 `json:"messages_per_second"`
-	// LagSeconds is how late messages come; nil before the first one.
+	// LagSeconds is the delay of the messages; nil before the first one.
 	LagSeconds *float64 `json:"lag_seconds,omitempty"`
-	// LastGap is when the newest gap began; nil where none was.
+	// LastGap is the time when the newest gap began; nil if there was none.
 	LastGap *time.Time `json:"last_gap,omitempty"`
-	// Updated is when Kafka was given the newest status.
+	// Updated is the time when Kafka received the newest status.
 	Updated time.Time `json:"updated"`
 }
 
-// Panel is whether verdicts are possible in a family, as `darkmap feeds --format json` prints it.
+// Panel reports whether verdicts are possible in a family, as `darkmap feeds --format json` prints
+// it.
 type Panel struct {
 	Family string `json:"family"`
-	// Verdicts: one is possible. NoVerdict is why none is, Text says so in words.
+	// Verdicts reports whether a verdict is possible. NoVerdict is the reason if none is, and Text
+	// describes both in words.
 	Verdicts  bool          `json:"verdicts"`
 	NoVerdict bgp.NoVerdict `json:"no_verdict,omitempty"`
 	bgp.Votes
-	// Table is what verdicts rest on.
+	// Table is the knowledge of tables on which verdicts rest.
 	Table bgp.TableKnowledge `json:"table,omitempty"`
-	// Since is the event time of the first record read that gave this answer, Updated that of the newest.
+	// Since is the event time of the first record that gave this verdict, as far as records were
+	// read. Updated is the event time of the newest record.
 	Since   time.Time `json:"since"`
 	Updated time.Time `json:"updated"`
 	Text    string    `json:"text"`
-	// PlacesNotJudged says why countries, regions and the world are not judged; empty where they are.
+	// PlacesNotJudged is the reason why countries, regions and the world are not judged; empty if
+	// they are.
 	PlacesNotJudged string `json:"places_not_judged,omitempty"`
-	// OpenEvents is how many events of outages were open then. While no verdict is possible they stay so.
+	// OpenEvents is the number of open outage events at that time. They stay open while no verdict
+	// is possible.
 	OpenEvents int `json:"open_events"`
 }
 
-// Table holds how the feeds of one dataset stand. It is safe for concurrent use.
+// Table holds the state of the feeds of one dataset. It is safe for concurrent use.
 type Table struct {
 	mu    sync.Mutex
 	feeds map[string]*feed             // by collector
 	full  map[pb.Family]map[string]int // by collector
-	panel map[bgp.Family]Panel         // the newest
-	votes map[bgp.Family]voters        // of that
+	panel map[bgp.Family]Panel         // newest panel
+	votes map[bgp.Family]voters        // voters of the newest panel
 	limit int
 }
 
-// feed is what is known of one collector's.
+// feed is the knowledge about the feed of one collector.
 type feed struct {
 	source, instance string
 	status           *pb.FeedStatus
-	at               time.Time // when Kafka was given the status: its own time is the feed's clock, which --follow has half an hour late
-	heard            time.Time // when Kafka was given the newest record of ingest or detect
-	ended            bool      // it went down after the status
-	sick             string    // why detect calls it degraded
-	why              string    // of its last going down
+	// at is the time when Kafka received the status. The status's own time is the feed's clock,
+	// which is half an hour late with --follow.
+	at time.Time
+	// heard is the time when Kafka received the newest record of ingest or detect.
+	heard time.Time
+	ended bool   // the feed went down after the status
+	sick  string // detect's reason why the feed is degraded
+	why   string // ingest's reason for the last going down, degradation or gap
 }
 
 // New returns a Table without feeds.
 func New() *Table {
-	return &Table{feeds: map[string]*feed{}, full: map[pb.Family]map[string]int{}, panel: map[bgp.Family]Panel{}, votes: map[bgp.Family]voters{}, limit: MaxCollectors}
+	return &Table{
+		feeds: map[string]*feed{}, full: map[pb.Family]map[string]int{}, panel: map[bgp.Family]Panel{},
+		votes: map[bgp.Family]voters{}, limit: MaxCollectors,
+	}
 }
 
-// Add takes a record of either topic. The error names the record that cannot be decoded.
+// Add applies a record of either topic. The error names a record that cannot be decoded.
 func (t *Table) Add(rec *kgo.Record) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -138,7 +156,7 @@ func (t *Table) Add(rec *kgo.Record) error {
 	return nil
 }
 
-// answer takes whether verdicts are possible.
+// answer stores whether verdicts are possible in the family of a panel record.
 func (t *Table) answer(p *pb.PanelRecord) {
 	f, err := codec.ParseFamily(p.GetFamily())
 	if err != nil {
@@ -147,8 +165,11 @@ func (t *Table) answer(p *pb.PanelRecord) {
 	why, votes := codec.ParseVerdict(p)
 	at := time.UnixMicro(p.GetTimeUs()).UTC()
 	was, known := t.panel[f]
-	now := Panel{Family: f.String(), Verdicts: why == bgp.VerdictPossible, NoVerdict: why, Votes: votes, Since: at, Updated: at}
-	now.Table, _ = codec.ParseTableKnowledge(p.GetTable()) // one of a later version stays unsaid
+	now := Panel{
+		Family: f.String(), Verdicts: why == bgp.VerdictPossible, NoVerdict: why, Votes: votes,
+		Since: at, Updated: at,
+	}
+	now.Table, _ = codec.ParseTableKnowledge(p.GetTable()) // A value of a later version stays empty.
 	if known && was.NoVerdict == why {
 		now.Since = was.Since
 	}
@@ -157,7 +178,8 @@ func (t *Table) answer(p *pb.PanelRecord) {
 	t.panel[f], t.votes[f] = now, votersOf(p)
 }
 
-// count counts the full feeds: those that vote, and those that would but for others of their AS, or for too few of them.
+// count counts the full feeds of each collector: the peers that vote, and those that do not because
+// of other peers of their AS, or because too few peers have whole tables.
 func (t *Table) count(p *pb.PanelRecord) {
 	full := map[string]int{}
 	for _, x := range p.GetPeers() {
@@ -172,7 +194,7 @@ func (t *Table) count(p *pb.PanelRecord) {
 	}
 }
 
-// note takes what was written at at.
+// note applies a feed record that Kafka received at at.
 func (t *Table) note(f *pb.FeedRecord, at time.Time) {
 	x := t.feeds[f.GetCollector()]
 	if x == nil {
@@ -200,11 +222,12 @@ func (t *Table) note(f *pb.FeedRecord, at time.Time) {
 		x.why = f.GetReason()
 	case pb.FeedEvent_FEED_EVENT_UP, pb.FeedEvent_FEED_EVENT_RECOVERED:
 		x.why, x.ended = "", false
-	case pb.FeedEvent_FEED_EVENT_UNSPECIFIED, pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED, pb.FeedEvent_FEED_EVENT_PROGRESS:
+	case pb.FeedEvent_FEED_EVENT_UNSPECIFIED, pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED,
+		pb.FeedEvent_FEED_EVENT_PROGRESS:
 	}
 }
 
-// drop removes the feed of which nothing was written for longest.
+// drop removes the feed whose newest record is oldest.
 func (t *Table) drop() {
 	oldest := slices.MinFunc(slices.Collect(maps.Keys(t.feeds)), func(a, b string) int {
 		return cmp.Or(t.feeds[a].heard.Compare(t.feeds[b].heard), cmp.Compare(a, b))
@@ -212,7 +235,7 @@ func (t *Table) drop() {
 	delete(t.feeds, oldest)
 }
 
-// Rows lists the feeds that have had a status, by collector, as they stand at now.
+// Rows lists the feeds that have had a status, by collector, in their state at now.
 func (t *Table) Rows(now time.Time) []Row {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -227,10 +250,12 @@ func (t *Table) rows(now time.Time) []Row {
 			continue
 		}
 		r := Row{
-			Collector: name, Source: x.source, Instance: x.instance, State: State(x.status.GetState()), Reason: cmp.Or(x.sick, x.why),
+			Collector: name, Source: x.source, Instance: x.instance,
+			State: State(x.status.GetState()), Reason: cmp.Or(x.sick, x.why),
 			PeersUp: x.status.GetPeersUp(), MessagesPerSecond: math.Round(x.status.GetMessagesPerSecond()*10) / 10,
 			Updated:       x.at.UTC(),
-			FullFeedsIPv4: t.full[codec.Family(bgp.IPv4)][name], FullFeedsIPv6: t.full[codec.Family(bgp.IPv6)][name],
+			FullFeedsIPv4: t.full[codec.Family(bgp.IPv4)][name],
+			FullFeedsIPv6: t.full[codec.Family(bgp.IPv6)][name],
 		}
 		if x.status.GetMessages() > 0 {
 			r.LagSeconds = new(math.Round(float64(x.status.GetLagUs())/1e4) / 100)

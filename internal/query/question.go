@@ -9,7 +9,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Kind is what a question is about.
+// Kind is the kind of a question's subject.
 type Kind string
 
 // The kinds.
@@ -23,13 +23,13 @@ const (
 	KindWatch   Kind = "watch"
 )
 
-// Question is what somebody asks about. Parse makes one.
+// Question is a question about one subject. Parse makes one.
 type Question struct {
 	Kind Kind
-	// Code is how the thing is written everywhere: 192.0.2.0/24, 192.0.2.1, AS64496, KP, KP-01, an outage's id, or watch/ and the
-	// name of a watch list; watch alone is all lists.
+	// Code is the usual form of the subject: 192.0.2.0/24, 192.0.2.1, AS64496, KP, KP-01, the id of
+	// an outage, or watch/ and the name of a watch list. watch alone means all lists.
 	Code string
-	// Prefix is the prefix, or the address as a prefix of its whole length; else zero.
+	// Prefix is the prefix, or the address as a prefix of full length. It is zero for other kinds.
 	Prefix netip.Prefix
 }
 
@@ -38,16 +38,18 @@ var (
 	countryPattern = regexp.MustCompile(`^[A-Za-z]{2}$`)
 	regionPattern  = regexp.MustCompile(`^[A-Za-z]{2}-[A-Za-z0-9]{1,3}$`)
 	watchPattern   = regexp.MustCompile(`^watch(/[a-z0-9-]{1,64})?$`)
-	outagePattern  = regexp.MustCompile(`^(prefix|as|country|region|world|watch)-[A-Za-z0-9._~-]+-(ipv4|ipv6)-[0-9]{8}T[0-9]{4}Z$`)
+	outagePattern  = regexp.MustCompile(
+		`^(prefix|as|country|region|world|watch)-[A-Za-z0-9._~-]+-(ipv4|ipv6)-[0-9]{8}T[0-9]{4}Z$`)
 )
 
-// Possible lists what can be asked about, with an example each.
+// Possible lists the subjects that a question can have, with an example each.
 const Possible = "a prefix (192.0.2.0/24), an address (192.0.2.1), an AS (AS64496 or 64496), a country (KP), a region (KP-01) or an outage's id (country-KP-ipv4-20141222T1615Z)"
 
-// maxText bounds what is read: longer text is no name of anything.
+// maxText bounds the text that is parsed: longer text names no subject.
 const maxText = 200
 
-// Parse recognises what a text names. Host bits of a prefix are masked. The error says what is possible.
+// Parse recognises the subject that a text names. It masks the host bits of a prefix. The error
+// lists the possible subjects.
 func Parse(text string) (Question, error) {
 	s := strings.TrimSpace(text)
 	switch {
@@ -83,7 +85,8 @@ func Parse(text string) (Question, error) {
 	return Question{Kind: KindAddress, Code: a.String(), Prefix: netip.PrefixFrom(a, a.BitLen())}, nil
 }
 
-// Type is the type of the entity that a question is about; ok is false for addresses, outages and all watch lists.
+// Type returns the type of the entity of a question; ok is false for addresses, outages and all
+// watch lists.
 func (q Question) Type() (t bgp.EntityType, ok bool) {
 	switch q.Kind {
 	case KindPrefix:
@@ -101,7 +104,7 @@ func (q Question) Type() (t bgp.EntityType, ok bool) {
 	return 0, false
 }
 
-// String says what it is: the prefix 192.0.2.0/24.
+// String describes the subject: the prefix 192.0.2.0/24.
 func (q Question) String() string {
 	switch q.Kind {
 	case KindAS:
@@ -120,7 +123,7 @@ func (q Question) String() string {
 	return "the " + string(q.Kind) + " " + q.Code
 }
 
-// Limits of lists in an answer.
+// Limits of the lists in an answer.
 const (
 	DefaultLimit = 50
 	MaxLimit     = 500

@@ -11,13 +11,16 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// clock is how times are written: UTC.
+// clock is the format of times, which are in UTC.
 const clock = "2006-01-02 15:04:05"
 
 // WriteText writes an answer for people, times in UTC.
 func WriteText(w io.Writer, q Question, a Answer) error {
 	t := &textWriter{}
-	t.line("%s%s. Dataset %s, %s.", strings.ToUpper(q.String()[:1]), q.String()[1:], a.Dataset, map[Source]string{SourceLive: "as the running detector has it", SourceStore: "from the store"}[a.Source])
+	t.line("%s%s. Dataset %s, %s.", strings.ToUpper(q.String()[:1]), q.String()[1:], a.Dataset,
+		map[Source]string{
+			SourceLive: "as the running detector has it", SourceStore: "from the store",
+		}[a.Source])
 	for i := range a.Families {
 		f := &a.Families[i]
 		if f.Entity == nil && f.Panel.Table != bgp.TablesLearned && len(f.Open) == 0 && someEntity(a) {
@@ -31,18 +34,18 @@ func WriteText(w io.Writer, q Question, a Answer) error {
 	return err
 }
 
-// someEntity reports whether something of the thing was seen in some family.
+// someEntity reports whether the answer has an entity in some family.
 func someEntity(a Answer) bool {
 	return slices.ContainsFunc(a.Families, func(f Family) bool { return f.Entity != nil })
 }
 
-// title is IPv4 or IPv6.
+// title returns IPv4 or IPv6.
 func title(family string) string { return strings.Replace(family, "ipv", "IPv", 1) }
 
-// textWriter gathers lines.
+// textWriter collects lines.
 type textWriter struct{ b strings.Builder }
 
-// line writes a line; no text among args ends it.
+// line writes a line. No text among args can end the line.
 func (t *textWriter) line(format string, args ...any) {
 	args = slices.Clone(args)
 	for i, a := range args {
@@ -56,7 +59,7 @@ func (t *textWriter) line(format string, args ...any) {
 // oneLine keeps a text in its line, and a cell in its column.
 var oneLine = strings.NewReplacer("\n", " ", "\r", " ", "\t", " ")
 
-// item is a line with a name.
+// item writes a line with a name.
 func (t *textWriter) item(name, format string, args ...any) {
 	t.line("  %-11s "+format, append([]any{name}, args...)...)
 }
@@ -104,9 +107,10 @@ func (t *textWriter) family(q Question, f *Family) {
 	}
 }
 
-// stateWords says what a state means.
+// stateWords describes each state.
 var stateWords = map[State]string{
-	Visible: "visible", Partly: "partly visible: fewer than 80 % of its usual voters hold it", Lost: "lost: fewer than half of its usual voters hold it",
+	Visible: "visible", Partly: "partly visible: fewer than 80 % of its usual voters hold it",
+	Lost:       "lost: fewer than half of its usual voters hold it",
 	NotCounted: "no verdict", NeverSeen: "never seen: no peer was heard to announce it", Unknown: "unknown",
 }
 
@@ -126,7 +130,8 @@ func (t *textWriter) prefix(q Question, p *Prefix) {
 	if p.UsualPercent != nil {
 		usual = fmt.Sprintf(", usually by %s %%", p.UsualPercent)
 	}
-	t.item("held by", "%d of %s now%s; %d had it and have it no more%s%s", p.HeldBy, bgp.Count(p.Voters, "voter"), usual, p.GoneFrom,
+	t.item("held by", "%d of %s now%s; %d had it and have it no more%s%s",
+		p.HeldBy, bgp.Count(p.Voters, "voter"), usual, p.GoneFrom,
 		others(p.OtherPeers), silent(p.Silent))
 	t.times(p)
 	t.heard("origins", p.Origins)
@@ -136,7 +141,8 @@ func (t *textWriter) prefix(q Question, p *Prefix) {
 		t.heard("last via", p.LastUpstreams)
 	}
 	if p.MovedSince != nil {
-		t.item("moved", "since %s other networks originate it than its usual ones (%s)", p.MovedSince.UTC().Format(clock), ases(p.UsualOrigins))
+		t.item("moved", "since %s other networks originate it than its usual ones (%s)",
+			p.MovedSince.UTC().Format(clock), ases(p.UsualOrigins))
 	}
 	if p.Covered {
 		t.item("addresses", "routes of its usual origin still carry them")
@@ -146,11 +152,12 @@ func (t *textWriter) prefix(q Question, p *Prefix) {
 	}
 }
 
-// times says since when a prefix is as it is.
+// times writes the times of withdrawals, and the time since when a prefix has its state.
 func (t *textWriter) times(p *Prefix) {
 	switch {
 	case p.FirstWithdrawal != nil && p.LastWithdrawal.After(*p.FirstWithdrawal):
-		t.item("withdrawn", "from %s to %s", p.FirstWithdrawal.UTC().Format(clock), p.LastWithdrawal.UTC().Format(clock))
+		t.item("withdrawn", "from %s to %s",
+			p.FirstWithdrawal.UTC().Format(clock), p.LastWithdrawal.UTC().Format(clock))
 	case p.FirstWithdrawal != nil:
 		t.item("withdrawn", "%s", p.FirstWithdrawal.UTC().Format(clock))
 	}
@@ -182,7 +189,7 @@ func ases(list []bgp.AS) string {
 	return strings.Join(texts, ", ")
 }
 
-// asText is an AS with its name.
+// asText returns an AS with its name.
 func asText(a bgp.AS) string { return strings.TrimSpace(a.ASN.String() + " " + a.Name) }
 
 func (t *textWriter) briefs(name string, list []Brief, total int) {
@@ -194,14 +201,15 @@ func (t *textWriter) briefs(name string, list []Brief, total int) {
 		for _, a := range b.Origins {
 			origins = append(origins, a.String())
 		}
-		t.item(name, "%s, %s, held by %s, from %s", b.Prefix, strings.ReplaceAll(string(b.State), "_", " "), bgp.Count(b.HeldBy, "voter"), strings.Join(origins, ", "))
+		t.item(name, "%s, %s, held by %s, from %s", b.Prefix, strings.ReplaceAll(string(b.State), "_", " "),
+			bgp.Count(b.HeldBy, "voter"), strings.Join(origins, ", "))
 	}
 	if total > len(list) {
 		t.item("", "and %d more", total-len(list))
 	}
 }
 
-// space is how much of a family's space, in words.
+// space returns an amount of a family's space, in words.
 func space(family string, n bgp.Decimal) string {
 	if family == bgp.IPv4.String() {
 		return n.String() + " /24s"
@@ -211,28 +219,30 @@ func space(family string, n bgp.Decimal) string {
 
 func (t *textWriter) entity(family string, e *Entity) {
 	t.item("visible", "%s, in %s", space(family, e.Visible.Space), bgp.Count(e.Visible.Prefixes, "prefix"))
-	t.item("usual", "%s, in %s: %s %% of the space is missing", space(family, e.Usual.Space), bgp.Count(e.Usual.Prefixes, "prefix"), e.LossPercent)
+	t.item("usual", "%s, in %s: %s %% of the space is missing",
+		space(family, e.Usual.Space), bgp.Count(e.Usual.Prefixes, "prefix"), e.LossPercent)
 	if e.Moved > 0 {
 		t.item("moved", "%d prefixes are originated by others", e.Moved)
 	}
 	t.item("lost", "%s", bgp.Count(e.LostPrefixesTotal, "prefix"))
 }
 
-// lost lists lost prefixes.
+// lost writes a table of lost prefixes.
 func (t *textWriter) lost(e *Entity) {
 	if len(e.LostPrefixes) == 0 {
 		return
 	}
 	t.table("PREFIX\tSINCE\tHELD BY\tORIGIN\tLAST VIA", len(e.LostPrefixes), func(i int) string {
 		l := e.LostPrefixes[i]
-		return fmt.Sprintf("%s\t%s\t%d\t%s\t%s", l.Prefix, timeText(l.Since), l.HeldBy, first(l.Origins), first(l.Upstreams))
+		return fmt.Sprintf("%s\t%s\t%d\t%s\t%s",
+			l.Prefix, timeText(l.Since), l.HeldBy, first(l.Origins), first(l.Upstreams))
 	})
 	if n := e.LostPrefixesTotal - len(e.LostPrefixes); n > 0 {
 		t.line("  and %d more lost prefixes (--limit)", n)
 	}
 }
 
-// first is the first of some ASes and how many more there are.
+// first returns the first of some ASes and the number of the others.
 func first(list []bgp.ASN) string {
 	switch len(list) {
 	case 0:
@@ -258,18 +268,19 @@ func (t *textWriter) peers(p *Prefix) {
 		case x.SessionEnded:
 			withdrawn += " with its session"
 		}
-		return fmt.Sprintf("%s %s %s\t%s\t%s\t%s\t%s\t%s", x.Collector, x.Address, x.ASN, yesNo(x.Votes), yesNo(x.Holds), orUnknown(x.Origin), orUnknown(x.Upstream), withdrawn)
+		return fmt.Sprintf("%s %s %s\t%s\t%s\t%s\t%s\t%s", x.Collector, x.Address, x.ASN,
+			yesNo(x.Votes), yesNo(x.Holds), orUnknown(x.Origin), orUnknown(x.Upstream), withdrawn)
 	})
 	if n := p.PeersTotal - len(p.Peers); n > 0 {
 		t.line("  and %d more peers (--limit)", n)
 	}
 }
 
-// table writes rows under a heading, two columns in.
+// table writes rows below a heading, indented by two columns.
 func (t *textWriter) table(heading string, rows int, row func(i int) string) {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, heading) // a strings.Builder takes everything
+	fmt.Fprintln(w, heading) // A strings.Builder does not fail.
 	for i := range rows {
 		fmt.Fprintln(w, row(i))
 	}
@@ -294,7 +305,7 @@ func (t *textWriter) outages(a Answer) {
 	}
 }
 
-// outage is a line or two.
+// outage writes an outage in two or three lines.
 func (t *textWriter) outage(o Outage) {
 	until := "goes on"
 	if o.End != nil {
@@ -307,7 +318,8 @@ func (t *textWriter) outage(o Outage) {
 	if o.Blip {
 		what += ", short"
 	}
-	t.line("  %s\n    %s, %s, %s, from %s %s", o.ID, o.Kind, o.Severity, what, o.Start.UTC().Format(clock), until)
+	t.line("  %s\n    %s, %s, %s, from %s %s",
+		o.ID, o.Kind, o.Severity, what, o.Start.UTC().Format(clock), until)
 	if o.Headline != "" {
 		t.line("    %s", o.Headline)
 	}
@@ -334,7 +346,7 @@ func yesNo(b bool) string {
 	return "no"
 }
 
-// others tells of peers without a vote that hold a prefix.
+// others describes the peers without a vote that hold a prefix.
 func others(n int) string {
 	switch n {
 	case 0:
@@ -345,7 +357,7 @@ func others(n int) string {
 	return fmt.Sprintf("; %d more peers without a vote hold it", n)
 }
 
-// silent tells of voters of which the store has no update.
+// silent describes the voters without an update in the store.
 func silent(n int) string {
 	if n == 0 {
 		return ""

@@ -8,7 +8,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// WriteOutage writes an outage's record for people, with limit entries a list.
+// WriteOutage writes the record of an outage for people, with at most limit entries a list.
 func WriteOutage(w io.Writer, o bgp.Outage, limit int) error {
 	t := &textWriter{}
 	for _, text := range []string{o.Headline, o.Post, o.Summary} {
@@ -36,8 +36,10 @@ func WriteOutage(w io.Writer, o bgp.Outage, limit int) error {
 			t.item(x.name, "%s", x.id)
 		}
 	}
-	t.item("at most", "%d of %s lost, %s %% of the space", o.Peak.LostPrefixes, bgp.Count(o.Baseline.Prefixes, "usual prefix"), o.Peak.LossPercent)
-	t.item("panel", "%s on %s", bgp.Count(o.Panel.Voters, "voter"), bgp.Count(o.Panel.Collectors, "collector"))
+	t.item("at most", "%d of %s lost, %s %% of the space",
+		o.Peak.LostPrefixes, bgp.Count(o.Baseline.Prefixes, "usual prefix"), o.Peak.LossPercent)
+	t.item("panel", "%s on %s",
+		bgp.Count(o.Panel.Voters, "voter"), bgp.Count(o.Panel.Collectors, "collector"))
 	if len(o.Origins) > 0 {
 		t.item("origins", "%s", ases(o.Origins))
 	}
@@ -52,7 +54,8 @@ func WriteOutage(w io.Writer, o bgp.Outage, limit int) error {
 		}
 		members = append(members, text)
 		if m.Host != nil {
-			if text := m.Host.Text(m.Member); !slices.Contains(hosts, text) { // a host can be in several lists
+			// A host can be in several lists.
+			if text := m.Host.Text(m.Member); !slices.Contains(hosts, text) {
 				hosts = append(hosts, text)
 			}
 		}

@@ -26,7 +26,7 @@ var memberStates = []struct {
 	{Visible, "visible"},
 }
 
-// memberWord is a member's state in words.
+// memberWord returns the state of a member in words.
 func memberWord(s State) string {
 	for _, m := range memberStates {
 		if m.state == s {
@@ -40,7 +40,8 @@ func memberWord(s State) string {
 func WriteWatch(w io.Writer, a Answer) error {
 	t := &textWriter{}
 	if len(a.Watch) == 0 {
-		t.line("The detector knows no watch list. Those of the configuration (section watch) reach it within a minute.")
+		t.line(
+			"The detector knows no watch list. Those of the configuration (section watch) reach it within a minute.")
 	}
 	for i := range a.Watch {
 		if i > 0 {
@@ -79,7 +80,7 @@ func (t *textWriter) watchList(l *WatchList) {
 	}
 	t.line("")
 	table := tabwriter.NewWriter(&t.b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "  MEMBER\tSTATE\tSEEN BY\tSINCE\tTHROUGH\tNOTE") // a strings.Builder does not fail
+	fmt.Fprintln(table, "  MEMBER\tSTATE\tSEEN BY\tSINCE\tTHROUGH\tNOTE") // A strings.Builder does not fail.
 	for i := range l.Members {
 		for _, row := range l.Members[i].rows(l.Home) {
 			for j := range row {
@@ -93,11 +94,12 @@ func (t *textWriter) watchList(l *WatchList) {
 		t.line("  and %s (--limit N shows more)", bgp.Count(n, "more member"))
 	}
 	if slices.ContainsFunc(l.Members, func(m WatchMember) bool { return m.Kind == MemberHost }) {
-		t.line("  Of a host the routes to its addresses are seen, not where it stands and not whether it answers. The address of an anycast service or a CDN is many machines.")
+		t.line(
+			"  Of a host the routes to its addresses are seen, not where it stands and not whether it answers. The address of an anycast service or a CDN is many machines.")
 	}
 }
 
-// counts says how many members are in each state.
+// counts returns the number of members in each state, in words.
 func (l *WatchList) counts() string {
 	var parts []string
 	left := maps.Clone(l.Counts)
@@ -116,7 +118,8 @@ func (l *WatchList) counts() string {
 	return bgp.Count(l.MembersTotal, "member") + ": " + strings.Join(parts, ", ")
 }
 
-// rows are the lines of a member: one of itself, and where it has several routes one of each below it. home is the list's.
+// rows returns the lines of a member: one for itself, and, unless it has a single route of its own,
+// one for each route below it, and one for each sum. home is the home of the list.
 func (m *WatchMember) rows(home string) [][]string {
 	first := []string{m.Member, memberWord(m.State), "", "", "", m.about()}
 	if len(m.Routes) == 1 && m.Routes[0].Address == "" {
@@ -130,20 +133,25 @@ func (m *WatchMember) rows(home string) [][]string {
 		rows = append(rows, m.Routes[i].row(m.Member, home))
 	}
 	for _, s := range m.Sums {
-		rows = append(rows, []string{"  " + title(s.Family), "", fmt.Sprintf("%d of %s", s.Visible.Prefixes, bgp.Count(s.Known.Prefixes, "prefix")), "", "", lostText(s)})
+		rows = append(rows, []string{
+			"  " + title(s.Family), "",
+			fmt.Sprintf("%d of %s", s.Visible.Prefixes, bgp.Count(s.Known.Prefixes, "prefix")),
+			"", "", lostText(s),
+		})
 	}
 	return rows
 }
 
-// lostText says how much is missing of a sum.
+// lostText returns the missing part of a sum, in words.
 func lostText(s WatchSum) string {
 	if s.LostPrefixesTotal == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s lost, %v %% of its usual space", bgp.Count(s.LostPrefixesTotal, "prefix"), s.LossPercent)
+	return fmt.Sprintf("%s lost, %v %% of its usual space",
+		bgp.Count(s.LostPrefixesTotal, "prefix"), s.LossPercent)
 }
 
-// about is what the note of a member says beside that of its route.
+// about returns the note of a member, without the note of its route.
 func (m *WatchMember) about() string {
 	var parts []string
 	if m.Kind == MemberHost {
@@ -171,7 +179,7 @@ func (m *WatchMember) about() string {
 	return strings.Join(parts, "; ")
 }
 
-// row is the line of a route.
+// row returns the line of a route.
 func (r *WatchRoute) row(member, home string) []string {
 	name := "  " + r.Prefix
 	if r.Address != "" {
@@ -194,7 +202,7 @@ func (r *WatchRoute) row(member, home string) []string {
 	return []string{name, memberWord(r.State), seen, since, heardText(through), r.note(member, home)}
 }
 
-// note says what else there is to know of a route.
+// note returns further facts about a route.
 func (r *WatchRoute) note(member, home string) string {
 	var parts []string
 	if r.NameServer {
@@ -231,10 +239,10 @@ func (r *WatchRoute) note(member, home string) string {
 	return strings.Join(parts, "; ")
 }
 
-// maxHeard is how many ASes a line names.
+// maxHeard is the number of ASes that a line names at most.
 const maxHeard = 3
 
-// heardText names ASes, those with most voters first.
+// heardText returns the numbers of ASes, those with most voters first.
 func heardText(all []Heard) string {
 	var words []string
 	for _, h := range all[:min(len(all), maxHeard)] {
@@ -247,7 +255,7 @@ func heardText(all []Heard) string {
 	return text
 }
 
-// joined puts two notes together; either may be empty.
+// joined joins two notes; either may be empty.
 func joined(a, b string) string {
 	if a == "" || b == "" {
 		return a + b

@@ -1,5 +1,5 @@
-// Command k8s renders deploy/chart into deploy/k8s, and its tests hold the rules for what is
-// deployed. It has a go.mod of its own: nothing of helm or kustomize is linked into darkmap.
+// Command k8s renders deploy/chart into deploy/k8s. Its tests hold the rules for deployed objects.
+// It has a go.mod of its own: neither helm nor kustomize is linked into darkmap.
 package main
 
 import (
@@ -14,16 +14,17 @@ import (
 
 func main() {
 	root := flag.String("root", "../..", "folder of the repository")
-	build := flag.String("build", "", "print this overlay, or the chart with its values, instead of writing files: single, cluster, chart")
+	build := flag.String("build", "",
+		"print this overlay, or the chart with its values, instead of writing files: single, cluster, chart")
 	flag.Parse()
-	log.SetOutput(io.Discard) // helm tells of each link
+	log.SetOutput(io.Discard) // helm logs each symbolic link
 	if err := run(*root, *build); err != nil {
 		fmt.Fprintln(os.Stderr, "k8s:", err)
 		os.Exit(1)
 	}
 }
 
-// run writes what follows from the chart, or prints an overlay.
+// run writes the files that the chart determines, or prints an overlay.
 func run(root, build string) error {
 	k8s, chart := filepath.Join(root, "deploy/k8s"), filepath.Join(root, "deploy/chart")
 	switch build {
@@ -50,7 +51,7 @@ func run(root, build string) error {
 	return err
 }
 
-// write writes the files and removes those that no longer follow from the chart.
+// write writes the files and removes those that the chart no longer produces.
 func write(k8s, chart string) error {
 	files, err := generated(chart)
 	if err != nil {

@@ -7,28 +7,32 @@ import (
 	"strings"
 )
 
-// party is somebody at the other end of a connection: a pod with labels in a namespace with labels,
-// or an address outside.
+// party is the other end of a connection: a pod with labels in a namespace with labels, or an
+// address outside.
 type party struct {
 	name              string
 	namespace, labels map[string]string
 	addr              netip.Addr
 }
 
-// policies evaluates NetworkPolicies as the API says: a pod that no policy of a direction takes is
-// open in it; else what one of them allows.
+// policies evaluates NetworkPolicies as the API defines them. A pod that no policy of a direction
+// selects is open in that direction. Otherwise every connection that one of them allows is open.
 type policies struct {
 	all []object
-	// own are the labels of the namespace in which the policies are.
+	// own are the labels of the namespace of the policies.
 	own map[string]string
 }
 
-// allows reports whether a pod may open a connection to (Egress) or be reached by (Ingress) a
-// party, on a protocol and port. names are the named ports of the pod that is reached.
-func (p policies) allows(direction string, pod, other party, protocol string, port int, names map[string]int) bool {
+// allows reports whether a pod may open a connection to a party (Egress), or accept one from it
+// (Ingress), on a protocol and port. names are the named ports of the pod that accepts the
+// connection.
+func (p policies) allows(
+	direction string, pod, other party, protocol string, port int, names map[string]int,
+) bool {
 	taken := false
 	for _, o := range p.all {
-		if o.kind() != "NetworkPolicy" || !slices.Contains(texts(at(o, "spec", "policyTypes")), direction) || !selects(at(o, "spec", "podSelector"), pod.labels) {
+		if o.kind() != "NetworkPolicy" || !slices.Contains(texts(at(o, "spec", "policyTypes")), direction) ||
+			!selects(at(o, "spec", "podSelector"), pod.labels) {
 			continue
 		}
 		taken = true
@@ -52,7 +56,9 @@ func (p policies) anyPeer(list any, other party) bool {
 	return slices.ContainsFunc(objects(list), func(peer object) bool {
 		if block := asObject(peer["ipBlock"]); block != nil {
 			return other.addr.IsValid() && inside(text(block["cidr"]), other.addr) &&
-				!slices.ContainsFunc(texts(block["except"]), func(c string) bool { return inside(c, other.addr) })
+				!slices.ContainsFunc(texts(block["except"]), func(c string) bool {
+					return inside(c, other.addr)
+				})
 		}
 		if other.addr.IsValid() {
 			return false
@@ -75,7 +81,7 @@ func inside(cidr string, addr netip.Addr) bool {
 	return err == nil && prefix.Contains(addr)
 }
 
-// selects reports whether a label selector takes labels. An empty one takes all.
+// selects reports whether a label selector matches labels. An empty selector matches all.
 func selects(selector any, labels map[string]string) bool {
 	for k, v := range asObject(at(selector, "matchLabels")) {
 		if labels[k] != text(v) {
@@ -113,9 +119,11 @@ func anyPort(list any, protocol string, port int, names map[string]int) bool {
 	})
 }
 
-// matrix is a table of who may speak with whom: a line for each stage, direction and party, with
-// the ports that are open.
-func (p policies) matrix(stages []party, parties []party, ports []string, names map[string]map[string]int) string {
+// matrix returns a table of the allowed connections: a line for each stage, direction and party,
+// with the open ports.
+func (p policies) matrix(
+	stages []party, parties []party, ports []string, names map[string]map[string]int,
+) string {
 	var out strings.Builder
 	for _, stage := range stages {
 		for _, direction := range []string{"Egress", "Ingress"} {
@@ -140,7 +148,8 @@ func (p policies) matrix(stages []party, parties []party, ports []string, names 
 					if direction == "Ingress" {
 						arrow = "from"
 					}
-					fmt.Fprintf(&out, "%s\t%s\t%s\t%s\n", stage.name, arrow, other.name, strings.Join(open, " "))
+					fmt.Fprintf(&out, "%s\t%s\t%s\t%s\n",
+						stage.name, arrow, other.name, strings.Join(open, " "))
 				}
 			}
 		}

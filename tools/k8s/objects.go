@@ -11,10 +11,10 @@ import (
 	goyaml "go.yaml.in/yaml/v3"
 )
 
-// object is a Kubernetes object as YAML says it.
+// object is a Kubernetes object in the form of its YAML.
 type object map[string]any
 
-// readObjects reads the documents of a YAML stream. Empty ones are passed over.
+// readObjects reads the documents of a YAML stream. It skips empty ones.
 func readObjects(text []byte) ([]object, error) {
 	var all []object
 	d := goyaml.NewDecoder(bytes.NewReader(text))
@@ -31,21 +31,21 @@ func readObjects(text []byte) ([]object, error) {
 	}
 }
 
-// kind of the object.
+// kind returns the kind of the object.
 func (o object) kind() string { return text(o["kind"]) }
 
-// name of the object.
+// name returns the name of the object.
 func (o object) name() string { return text(at(o, "metadata", "name")) }
 
-// String names the object in messages.
+// String returns the object's kind and name, for messages.
 func (o object) String() string { return o.kind() + " " + o.name() }
 
-// component is the label of the component that the object belongs to.
+// component returns the label of the component that the object belongs to.
 func (o object) component() string {
 	return text(at(o, "metadata", "labels", "app.kubernetes.io/component"))
 }
 
-// pod is the template of a workload's pods; nil for other kinds.
+// pod returns the template of a workload's pods; nil for other kinds.
 func (o object) pod() object {
 	if !slices.Contains([]string{"StatefulSet", "Deployment", "Job", "DaemonSet"}, o.kind()) {
 		return nil
@@ -53,7 +53,7 @@ func (o object) pod() object {
 	return asObject(at(o, "spec", "template"))
 }
 
-// containers of a pod's spec, those that run first among them.
+// containers returns the containers of a pod's spec, including the init containers.
 func (o object) containers() []object {
 	var all []object
 	for _, key := range []string{"initContainers", "containers"} {
@@ -62,7 +62,7 @@ func (o object) containers() []object {
 	return all
 }
 
-// at follows keys into maps; nil where one is missing.
+// at follows keys into maps; nil if one is missing.
 func at(v any, keys ...string) any {
 	for _, k := range keys {
 		m := asObject(v)
@@ -74,7 +74,7 @@ func at(v any, keys ...string) any {
 	return v
 }
 
-// asObject is v as a map; nil where it is none.
+// asObject returns v as a map; nil if it is none.
 func asObject(v any) object {
 	switch m := v.(type) {
 	case object:
@@ -85,7 +85,7 @@ func asObject(v any) object {
 	return nil
 }
 
-// objects are the maps of a list.
+// objects returns the maps of a list.
 func objects(v any) []object {
 	list, _ := v.([]any)
 	var all []object
@@ -97,7 +97,7 @@ func objects(v any) []object {
 	return all
 }
 
-// texts are the scalars of a list, as text.
+// texts returns the scalars of a list, as text.
 func texts(v any) []string {
 	list, _ := v.([]any)
 	var all []string
@@ -107,7 +107,7 @@ func texts(v any) []string {
 	return all
 }
 
-// text is a scalar as text; empty for nil.
+// text returns a scalar as text; empty for nil.
 func text(v any) string {
 	if v == nil {
 		return ""
@@ -115,7 +115,7 @@ func text(v any) string {
 	return strings.TrimSpace(fmt.Sprint(v))
 }
 
-// number is a whole number; ok is false where v is none.
+// number returns a whole number; ok is false if v is none.
 func number(v any) (n int, ok bool) {
 	n, ok = v.(int)
 	return n, ok

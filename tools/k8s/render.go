@@ -21,14 +21,16 @@ import (
 // release is the name under which the chart is rendered for deploy/k8s.
 const release = "darkmap"
 
-// renderChart renders the chart in dir with values over its own, and refuses values that its schema
-// does not know.
+// renderChart renders the chart in dir. values override the values of the chart. It refuses values
+// that the chart's schema does not know.
 func renderChart(dir string, values map[string]any) ([]object, error) {
 	chart, err := loader.LoadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("loading the chart: %w", err)
 	}
-	all, err := chartutil.ToRenderValues(chart, values, chartutil.ReleaseOptions{Name: release, Namespace: "default", IsInstall: true, Revision: 1}, nil)
+	all, err := chartutil.ToRenderValues(chart, values, chartutil.ReleaseOptions{
+		Name: release, Namespace: "default", IsInstall: true, Revision: 1,
+	}, nil)
 	if err != nil {
 		return nil, fmt.Errorf("taking the values: %w", err)
 	}
@@ -50,9 +52,9 @@ func renderChart(dir string, values map[string]any) ([]object, error) {
 	return found, nil
 }
 
-// forKustomize takes from objects of the chart what kustomize does itself: ConfigMaps named by
-// their content bring pods anew, and the names of Jobs are fixed (deploy/k8s/upgrade removes those
-// that are through).
+// forKustomize removes from objects of the chart the parts that kustomize does itself. ConfigMaps
+// that are named by their content restart the pods. The names of Jobs are fixed (deploy/k8s/upgrade
+// removes finished ones).
 func forKustomize(all []object) {
 	for _, o := range all {
 		if pod := o.pod(); pod != nil {
@@ -68,8 +70,8 @@ func forKustomize(all []object) {
 	}
 }
 
-// optional are the components of kustomize that are rendered from the chart, and the values that
-// switch them on.
+// optional are the kustomize components that are rendered from the chart, with the values that
+// enable them.
 var optional = map[string]map[string]any{
 	"monitoring":       {"monitoring": map[string]any{"enabled": true}},
 	"keda":             {"keda": map[string]any{"enabled": true}},
@@ -82,7 +84,7 @@ const (
 	configMapName = release + "-config"
 )
 
-// kustomization of a folder.
+// kustomization is the kustomization.yaml of a folder.
 type kustomization struct {
 	APIVersion         string           `yaml:"apiVersion"`
 	Kind               string           `yaml:"kind"`
@@ -90,7 +92,7 @@ type kustomization struct {
 	ConfigMapGenerator []map[string]any `yaml:"configMapGenerator,omitempty"`
 }
 
-// generated are the files below deploy/k8s that follow from the chart in dir, by path.
+// generated returns the files below deploy/k8s that the chart in dir determines, by path.
 func generated(dir string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	all, err := renderChart(dir, nil)
@@ -108,7 +110,9 @@ func generated(dir string) (map[string][]byte, error) {
 		}
 		if o.name() == configMapName {
 			files[folder+"/darkmap.yaml"] = []byte(rendered + at(o, "data", "darkmap.yaml").(string))
-			k.ConfigMapGenerator = []map[string]any{{"name": configMapName, "files": []string{"darkmap.yaml"}}}
+			k.ConfigMapGenerator = []map[string]any{
+				{"name": configMapName, "files": []string{"darkmap.yaml"}},
+			}
 			continue
 		}
 		if err := add(files, folder, k, o); err != nil {
@@ -147,7 +151,7 @@ func generated(dir string) (map[string][]byte, error) {
 	return files, nil
 }
 
-// add puts an object into a file of its own and names it in the folder's kustomization.
+// add writes an object into a file of its own and names the file in the folder's kustomization.
 func add(files map[string][]byte, folder string, k *kustomization, o object) error {
 	b, err := marshal(o)
 	if err != nil {
@@ -173,7 +177,8 @@ func marshal(v any) ([]byte, error) {
 	return out.Bytes(), e.Close()
 }
 
-// owned are the folders below deploy/k8s that generated owns: what else is in them is left over.
+// owned returns the folders below deploy/k8s that generated owns. Other files in them are left
+// over.
 func owned() []string {
 	all := []string{"base"}
 	for name := range optional {
@@ -183,7 +188,7 @@ func owned() []string {
 	return all
 }
 
-// existing are the files in those folders.
+// existing returns the files in those folders.
 func existing(k8s string) ([]string, error) {
 	var all []string
 	for _, folder := range owned() {
@@ -204,7 +209,7 @@ func existing(k8s string) ([]string, error) {
 	return all, nil
 }
 
-// buildOverlay is `kustomize build` of a folder.
+// buildOverlay runs `kustomize build` on a folder.
 func buildOverlay(dir string) ([]byte, error) {
 	m, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
 	if err != nil {

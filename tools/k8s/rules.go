@@ -9,24 +9,25 @@ import (
 	"strings"
 )
 
-// rule is something that holds for all objects that are deployed together. check returns what
-// breaks it.
+// rule is a rule for all objects that are deployed together. check returns the faults.
 type rule struct {
 	name  string
 	check func(all []object) []string
 }
 
-// drainSeconds is the default of the configuration key drain; a stage is given up after twice that
-// time.
+// drainSeconds is the default of the configuration key drain. A stage that has not stopped after
+// twice that time is given up.
 const drainSeconds = 10
 
-// graceSpare is how long, seconds, a pod has beyond its preStop and its drain.
+// graceSpare is the number of seconds in a pod's grace period beyond its preStop and its drain.
 const graceSpare = 5
 
-// writableRoot are containers of others whose root cannot be read-only.
-var writableRoot = map[string]string{"kafka": "its start-up script writes the configuration to /opt/kafka/config"}
+// writableRoot are containers of other projects whose root cannot be read-only, with the reason.
+var writableRoot = map[string]string{
+	"kafka": "its start-up script writes the configuration to /opt/kafka/config",
+}
 
-// rules hold for what is rendered: the base, the overlays and the chart.
+// rules are the rules for all rendered objects: the base, the overlays and the chart.
 var rules = []rule{
 	{"images have a version", eachContainer(func(_, c object) []string {
 		image := text(c["image"])
@@ -49,13 +50,15 @@ var rules = []rule{
 		limit, ok := quantity(text(at(c, "resources", "limits", "memory")))
 		soft, ok2 := quantity(strings.TrimSuffix(env(c, "GOMEMLIMIT"), "B"))
 		if !ok || !ok2 || soft*100 < limit*75 || soft*100 > limit*90 {
-			return []string{fmt.Sprintf("GOMEMLIMIT %q with a limit of %q", env(c, "GOMEMLIMIT"), text(at(c, "resources", "limits", "memory")))}
+			return []string{fmt.Sprintf("GOMEMLIMIT %q with a limit of %q",
+				env(c, "GOMEMLIMIT"), text(at(c, "resources", "limits", "memory")))}
 		}
 		return nil
 	})},
 	{"GOMAXPROCS follows the request", eachOurs(func(_, c object) []string {
 		for _, e := range objects(c["env"]) {
-			if e["name"] == "GOMAXPROCS" && text(at(e, "valueFrom", "resourceFieldRef", "resource")) == "requests.cpu" {
+			if e["name"] == "GOMAXPROCS" &&
+				text(at(e, "valueFrom", "resourceFieldRef", "resource")) == "requests.cpu" {
 				return nil
 			}
 		}
@@ -77,10 +80,13 @@ var rules = []rule{
 		}
 		for _, c := range asObject(spec).containers() {
 			s := at(c, "securityContext")
-			if at(s, "allowPrivilegeEscalation") != false || !slices.Equal(texts(at(s, "capabilities", "drop")), []string{"ALL"}) || at(s, "capabilities", "add") != nil || at(s, "privileged") != nil {
+			if at(s, "allowPrivilegeEscalation") != false ||
+				!slices.Equal(texts(at(s, "capabilities", "drop")), []string{"ALL"}) ||
+				at(s, "capabilities", "add") != nil || at(s, "privileged") != nil {
 				faults = append(faults, text(c["name"])+": may gain privileges, or keeps capabilities")
 			}
-			if _, excused := writableRoot[text(c["name"])]; at(s, "readOnlyRootFilesystem") != true && !excused {
+			if _, excused := writableRoot[text(c["name"])]; at(s, "readOnlyRootFilesystem") != true &&
+				!excused {
 				faults = append(faults, text(c["name"])+": its root can be written to")
 			}
 		}
@@ -133,7 +139,8 @@ var rules = []rule{
 			faults = append(faults, fmt.Sprintf("spreads over %q, want zones and nodes", keys))
 		}
 		if slices.Contains([]string{"detect", "notify"}, o.component()) {
-			terms := objects(at(pod, "spec", "affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"))
+			terms := objects(at(pod, "spec", "affinity", "podAntiAffinity",
+				"requiredDuringSchedulingIgnoredDuringExecution"))
 			if len(terms) != 1 || terms[0]["topologyKey"] != "kubernetes.io/hostname" {
 				faults = append(faults, "the active member and the one that stands by may be on one node")
 			}
@@ -145,14 +152,17 @@ var rules = []rule{
 			return nil
 		}
 		c := asObject(pod["spec"]).containers()[0]
-		if !slices.Contains(texts(c["args"]), "--instance=$(POD_NAME)") || !fieldRef(c, "POD_NAME", "metadata.name") || at(o, "spec", "podManagementPolicy") != "Parallel" {
+		if !slices.Contains(texts(c["args"]), "--instance=$(POD_NAME)") ||
+			!fieldRef(c, "POD_NAME", "metadata.name") || at(o, "spec", "podManagementPolicy") != "Parallel" {
 			return []string{"its members are not named by their pods, or it is not Parallel"}
 		}
 		return nil
 	})},
 	{"a Deployment has no member of a group", eachPod(func(o, pod object) []string {
 		for _, c := range asObject(pod["spec"]).containers() {
-			if o.kind() == "Deployment" && slices.ContainsFunc(texts(c["args"]), func(a string) bool { return strings.HasPrefix(a, "--instance") }) {
+			if o.kind() == "Deployment" && slices.ContainsFunc(texts(c["args"]), func(a string) bool {
+				return strings.HasPrefix(a, "--instance")
+			}) {
 				return []string{"two pods of a Deployment can have one name"}
 			}
 		}
@@ -167,7 +177,8 @@ var rules = []rule{
 		}
 		for _, c := range asObject(pod["spec"]).containers() {
 			for _, m := range objects(c["volumeMounts"]) {
-				if name := text(m["name"]); !names[name] && name != "data" { // data is a claim of the StatefulSet
+				// data is a claim of the StatefulSet.
+				if name := text(m["name"]); !names[name] && name != "data" {
 					faults = append(faults, "there is no volume "+name)
 				}
 			}
@@ -184,7 +195,7 @@ var rules = []rule{
 	})},
 }
 
-// baseRules hold for the base alone.
+// baseRules are the rules for the base alone.
 var baseRules = []rule{
 	{"no namespace", func(all []object) (faults []string) {
 		for _, o := range all {
@@ -204,7 +215,7 @@ var baseRules = []rule{
 	}},
 }
 
-// broken are the faults of objects under rules.
+// broken returns the faults of objects under rules.
 func broken(all []object, rules []rule) []string {
 	var faults []string
 	for _, r := range rules {
@@ -219,7 +230,7 @@ func isOurs(o object) bool {
 	return text(at(o, "metadata", "labels", "app.kubernetes.io/name")) == "darkmap"
 }
 
-// eachPod checks each workload's pods.
+// eachPod returns a check of the pods of each workload.
 func eachPod(check func(o, pod object) []string) func([]object) []string {
 	return func(all []object) (faults []string) {
 		for _, o := range all {
@@ -233,7 +244,7 @@ func eachPod(check func(o, pod object) []string) func([]object) []string {
 	}
 }
 
-// eachContainer checks each container of each workload.
+// eachContainer returns a check of each container of each workload.
 func eachContainer(check func(o, c object) []string) func([]object) []string {
 	return eachPod(func(o, pod object) (faults []string) {
 		for _, c := range asObject(pod["spec"]).containers() {
@@ -243,7 +254,7 @@ func eachContainer(check func(o, c object) []string) func([]object) []string {
 	})
 }
 
-// eachOurs checks each container of darkmap's workloads.
+// eachOurs returns a check of each container of darkmap's workloads.
 func eachOurs(check func(o, c object) []string) func([]object) []string {
 	return eachContainer(func(o, c object) []string {
 		if !isOurs(o) {
@@ -271,7 +282,7 @@ func fieldRef(c object, name, path string) bool {
 	return false
 }
 
-// quantity reads Kubernetes' and Go's sizes, as 1638Mi; ok is false where text is none.
+// quantity reads sizes of Kubernetes and of Go, such as 1638Mi; ok is false if text is none.
 func quantity(text string) (octets int64, ok bool) {
 	m := regexp.MustCompile(`^(\d+)(Ki|Mi|Gi)$`).FindStringSubmatch(text)
 	if m == nil {
@@ -281,13 +292,15 @@ func quantity(text string) (octets int64, ok bool) {
 	return n << map[string]int{"Ki": 10, "Mi": 20, "Gi": 30}[m[2]], err == nil
 }
 
-// probes: what goes on running has three of them, on ports that it has. A stage's are those of its
-// admin server.
+// probes checks that each container of a workload other than a Job has three probes, on ports that
+// it has. The probes of a stage use its admin server.
 func probes(o, c object) (faults []string) {
 	if o.kind() == "Job" {
 		return nil
 	}
-	paths := map[string]string{"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}
+	paths := map[string]string{
+		"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz",
+	}
 	for _, kind := range slices.Sorted(maps.Keys(paths)) {
 		p := at(c, kind)
 		port := at(p, "httpGet", "port")
@@ -300,7 +313,8 @@ func probes(o, c object) (faults []string) {
 		case !hasPort(c, text(port)):
 			faults = append(faults, fmt.Sprintf("%s asks port %v, which it does not have", kind, port))
 		case isOurs(o) && at(p, "httpGet", "path") != paths[kind]:
-			faults = append(faults, fmt.Sprintf("%s asks for %v, want %s", kind, at(p, "httpGet", "path"), paths[kind]))
+			faults = append(faults, fmt.Sprintf("%s asks for %v, want %s",
+				kind, at(p, "httpGet", "path"), paths[kind]))
 		}
 	}
 	return faults
@@ -310,7 +324,8 @@ func hasPort(c object, name string) bool {
 	return slices.ContainsFunc(objects(c["ports"]), func(p object) bool { return p["name"] == name })
 }
 
-// matches reports whether the labels of a workload's pods are those of a selector of equalities.
+// matches reports whether the pods of a workload have all labels of an equality selector. An empty
+// selector matches none.
 func matches(selector any, o object) bool {
 	want := asObject(selector)
 	labels := at(o.pod(), "metadata", "labels")
@@ -322,7 +337,7 @@ func matches(selector any, o object) bool {
 	return len(want) > 0
 }
 
-// workloads are the objects with pods that a selector takes.
+// workloads returns the objects whose pods a selector matches.
 func workloads(all []object, selector any) []object {
 	var found []object
 	for _, o := range all {
@@ -333,7 +348,8 @@ func workloads(all []object, selector any) []object {
 	return found
 }
 
-// selectors of workloads, Services and budgets take the pods of one workload.
+// selectors checks that each selector of a workload, Service or budget matches the pods of one
+// workload.
 func selectors(all []object) (faults []string) {
 	for _, o := range all {
 		selector := at(o, "spec", "selector", "matchLabels")
@@ -351,18 +367,24 @@ func selectors(all []object) (faults []string) {
 	return faults
 }
 
-// ports of Services are ports of the pods behind them, and a StatefulSet's Service is there.
+// ports checks that the ports of Services are ports of the pods behind them, and that the Service
+// of each StatefulSet exists.
 func ports(all []object) (faults []string) {
 	for _, o := range all {
-		if o.kind() == "StatefulSet" && !slices.ContainsFunc(all, func(s object) bool { return s.kind() == "Service" && s.name() == text(at(o, "spec", "serviceName")) }) {
-			faults = append(faults, fmt.Sprintf("%s: there is no Service %v", o, at(o, "spec", "serviceName")))
+		if o.kind() == "StatefulSet" && !slices.ContainsFunc(all, func(s object) bool {
+			return s.kind() == "Service" && s.name() == text(at(o, "spec", "serviceName"))
+		}) {
+			faults = append(faults,
+				fmt.Sprintf("%s: there is no Service %v", o, at(o, "spec", "serviceName")))
 		}
 		if o.kind() != "Service" {
 			continue
 		}
 		for _, w := range workloads(all, at(o, "spec", "selector")) {
 			for _, p := range objects(at(o, "spec", "ports")) {
-				if !slices.ContainsFunc(asObject(w.pod()["spec"]).containers(), func(c object) bool { return hasPort(c, text(p["targetPort"])) }) {
+				if !slices.ContainsFunc(asObject(w.pod()["spec"]).containers(), func(c object) bool {
+					return hasPort(c, text(p["targetPort"]))
+				}) {
 					faults = append(faults, fmt.Sprintf("%s: %s has no port %v", o, w, p["targetPort"]))
 				}
 			}
@@ -371,7 +393,8 @@ func ports(all []object) (faults []string) {
 	return faults
 }
 
-// budgets: each workload that goes on running has one, which lets one pod go at a time.
+// budgets checks that each workload other than a Job has one budget, which allows one pod to be
+// away at a time.
 func budgets(all []object) (faults []string) {
 	for _, o := range all {
 		if o.pod() == nil || o.kind() == "Job" {
@@ -382,7 +405,8 @@ func budgets(all []object) (faults []string) {
 			if b.kind() == "PodDisruptionBudget" && matches(at(b, "spec", "selector", "matchLabels"), o) {
 				found++
 				if at(b, "spec", "maxUnavailable") != 1 {
-					faults = append(faults, fmt.Sprintf("%s: maxUnavailable is %v, want 1: a drain must go on", b, at(b, "spec", "maxUnavailable")))
+					faults = append(faults, fmt.Sprintf("%s: maxUnavailable is %v, want 1: a drain must go on",
+						b, at(b, "spec", "maxUnavailable")))
 				}
 			}
 		}
@@ -393,7 +417,8 @@ func budgets(all []object) (faults []string) {
 	return faults
 }
 
-// preStops: a Service with an address sends connections to a pod for a moment after its end has
+// preStops checks that pods behind a Service with an address sleep at least 5 seconds before they
+// end, because such a Service still sends connections to a pod for a moment after its end has
 // begun.
 func preStops(all []object) (faults []string) {
 	for _, s := range all {

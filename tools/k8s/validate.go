@@ -9,19 +9,22 @@ import (
 	"sigs.k8s.io/kubectl-validate/pkg/validator"
 )
 
-// kubernetesVersion is that of the schemas of built-in kinds: the oldest that the chart allows.
+// kubernetesVersion is the version of the schemas of built-in kinds: the oldest version that the
+// chart allows.
 const kubernetesVersion = "1.30"
 
-// newValidator returns the API server's own validation, offline: built-in kinds, and those of CRDs
-// in folders.
+// newValidator returns the validation of the API server, offline, for built-in kinds and for those
+// of the CRDs in folders.
 func newValidator(crds ...fs.FS) (*validator.Validator, error) {
 	return validator.New(openapiclient.NewOverlay(
 		openapiclient.HardcodedPatchLoader(kubernetesVersion),
-		openapiclient.NewComposite(openapiclient.NewLocalCRDFiles(crds...), openapiclient.NewHardcodedBuiltins(kubernetesVersion)),
+		openapiclient.NewComposite(
+			openapiclient.NewLocalCRDFiles(crds...), openapiclient.NewHardcodedBuiltins(kubernetesVersion),
+		),
 	))
 }
 
-// validate asks the validator about each document of a YAML stream.
+// validate checks each document of a YAML stream with the validator.
 func validate(v *validator.Validator, stream []byte) error {
 	all, err := readObjects(stream)
 	if err != nil {

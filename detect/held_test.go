@@ -2,7 +2,8 @@ package detect
 
 import "testing"
 
-// TestHeldText says since when nothing is decided, and names at most five of those that are waited for.
+// TestHeldText checks that the text has the time since when nothing is decided, and names at most
+// five of the collectors that the minute waits for.
 func TestHeldText(t *testing.T) {
 	t.Parallel()
 	const since = "nothing is decided since 2014-12-22 16:15:00 UTC, all events stay as they are: "

@@ -17,7 +17,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// longHole produces two clock records in each partition, with so many windows in between that no single transaction should carry them.
+// longHole produces two clock records in each partition. The windows between them are too many for
+// a single transaction.
 func longHole(t *testing.T, cfg kafka.Config, minutes int64) {
 	t.Helper()
 	p, err := kafka.NewProducer(t.Context(), cfg, schemas.TopicRoutes, kafkatest.Log(), nil)
@@ -42,8 +43,9 @@ func longHole(t *testing.T, cfg kafka.Config, minutes int64) {
 	}
 }
 
-// TestTransactionWithinRecord: a transaction in the middle of what one record leads to commits the offset of that record, not
-// the next one, with the windows published. After a failure the rest follows, and nothing twice.
+// TestTransactionWithinRecord: a transaction between two steps of one record commits the offset of
+// that record, not of the next one, with the windows published. After a failure the other windows
+// follow, and none is published twice.
 func TestTransactionWithinRecord(t *testing.T) {
 	t.Parallel()
 	cfg := kafkatest.New(t, 2)
@@ -90,7 +92,7 @@ func TestTransactionWithinRecord(t *testing.T) {
 	}
 }
 
-// TestStageLongHole: a window count that no single transaction should carry.
+// TestStageLongHole: one record closes too many windows for a single transaction.
 func TestStageLongHole(t *testing.T) {
 	t.Parallel()
 	cfg := kafkatest.New(t, 2)

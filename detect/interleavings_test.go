@@ -17,7 +17,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// admin is a client for what only an operator does.
+// admin returns a client for operations that only an operator does.
 func admin(t *testing.T, cfg kafka.Config) *kadm.Client {
 	t.Helper()
 	adm, err := kafka.NewAdmin(cfg, kafkatest.Log())
@@ -28,8 +28,8 @@ func admin(t *testing.T, cfg kafka.Config) *kadm.Client {
 	return adm
 }
 
-// TestInterleaving01WaitingRecords: records that wait in the clock for their window when a checkpoint is taken are a part of it. They are behind its offsets,
-// and nobody reads them again.
+// TestInterleaving01WaitingRecords: records that wait in the clock for their window are a part of a
+// checkpoint. They lie before its offsets, and no later process reads them again.
 func TestInterleaving01WaitingRecords(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, 4, 40)
@@ -55,8 +55,8 @@ func TestInterleaving01WaitingRecords(t *testing.T) {
 	l.same(t)
 }
 
-// TestInterleaving02WithinRecord: one record closes many windows, and a checkpoint is taken between two of them, with the steps that are left. The next life
-// goes on with these.
+// TestInterleaving02WithinRecord: one record closes many windows, and a checkpoint is taken between
+// two of them, with the steps that are left. The next life continues with these steps.
 func TestInterleaving02WithinRecord(t *testing.T) {
 	t.Parallel()
 	const minutes = 2000
@@ -71,7 +71,8 @@ func TestInterleaving02WithinRecord(t *testing.T) {
 		if last.Store(start); start >= minute0+60*1000 {
 			return broken
 		}
-		if start > minute0+60*500 { // the checkpoint before has time to be written: each window is a chance
+		// Give the checkpoint before time to be written; each window is a chance.
+		if start > minute0+60*500 {
 			time.Sleep(time.Millisecond)
 		}
 		return nil
@@ -107,11 +108,12 @@ func TestInterleaving02WithinRecord(t *testing.T) {
 	}
 }
 
-// TestInterleaving03Rejected: records that are put aside until their window closes become dead letters once, whether a checkpoint lies between or not.
+// TestInterleaving03Rejected: records that are rejected until their window closes become dead
+// letters once, whether a checkpoint lies between or not.
 func TestInterleaving03Rejected(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, 2, 40)
-	l.of = counter{refuse: 150} // of each of five collectors
+	l.of = counter{refuse: 150} // in each of five collectors
 	p, err := kafka.NewProducer(t.Context(), l.cfg, schemas.TopicRoutes, kafkatest.Log(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -140,13 +142,14 @@ func TestInterleaving03Rejected(t *testing.T) {
 	}
 }
 
-// TestInterleaving04NoCommit: the group's commits have expired: which window was published last is read from the newest records, and nothing is published twice.
+// TestInterleaving04NoCommit: the group's commits have expired. The last window published is then
+// read from the newest records, and no window is published twice.
 func TestInterleaving04NoCommit(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, 4, 40)
 	l.run(t, 30)
 	adm := admin(t, l.cfg)
-	until(t, func() bool { // its static member leaves when its session has ended
+	until(t, func() bool { // The static member leaves when its session has ended.
 		_, err := adm.DeleteGroup(t.Context(), l.cfg.Group(detect.Name))
 		return err == nil
 	})
@@ -155,7 +158,8 @@ func TestInterleaving04NoCommit(t *testing.T) {
 	l.same(t)
 }
 
-// TestInterleaving04OlderCommit: a commit that is older than a checkpoint makes it unusable, and the state is built from the log.
+// TestInterleaving04OlderCommit: a commit older than a checkpoint makes the checkpoint unusable,
+// and the state is built from the log.
 func TestInterleaving04OlderCommit(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, 4, 40)
@@ -173,7 +177,8 @@ func TestInterleaving04OlderCommit(t *testing.T) {
 	l.restored(t, false)
 }
 
-// TestInterleaving05NewerCommit: windows that were published after the checkpoint are closed in silence.
+// TestInterleaving05NewerCommit: windows that were published after the checkpoint are closed
+// without output.
 func TestInterleaving05NewerCommit(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, 1, 40)
@@ -184,8 +189,8 @@ func TestInterleaving05NewerCommit(t *testing.T) {
 	l.same(t)
 }
 
-// TestInterleaving07Trimmed: the log has lost records behind the checkpoint. They are lost to each collector of their partition, tables are asked for once,
-// and what was known stands.
+// TestInterleaving07Trimmed: the log has lost records behind the checkpoint. They count as lost to
+// each collector of their partition, tables are requested once, and the restored state stays valid.
 func TestInterleaving07Trimmed(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, 2, 40)
@@ -214,7 +219,8 @@ func TestInterleaving07Trimmed(t *testing.T) {
 	}
 }
 
-// TestInterleaving08OtherSettings: a checkpoint of other settings, of another topic, or one that is damaged is not used. Then it is the other one, then the log.
+// TestInterleaving08OtherSettings: a checkpoint with other settings is not used, and the state is
+// built from the log.
 func TestInterleaving08OtherSettings(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, 4, 40)
@@ -226,7 +232,8 @@ func TestInterleaving08OtherSettings(t *testing.T) {
 	l.same(t)
 }
 
-// TestDamagedNewest: the newest checkpoint is damaged: the one before is used; without any the log is.
+// TestDamagedNewest: if the newest checkpoint is damaged, the one before is used. If both are, the
+// state is built from the log.
 func TestDamagedNewest(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, 4, 60)
@@ -251,7 +258,8 @@ func TestDamagedNewest(t *testing.T) {
 	l.same(t)
 }
 
-// TestInterleaving10TakeOver: a member that stands by has no state of its own, and goes on from the checkpoint of the one that died: no window is left out.
+// TestInterleaving10TakeOver: a member that stands by has no state. It continues from the last
+// checkpoint of the active member, and no window is left out.
 func TestInterleaving10TakeOver(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, 4, 60)
@@ -280,8 +288,9 @@ func TestInterleaving10TakeOver(t *testing.T) {
 	l.same(t)
 }
 
-// TestInterleaving13WantedBesideFamilies: whether tables are asked for depends on where the log begins, and when on where it ended at the start. Such a request
-// stands outside of the families' positions, so that all else is the same.
+// TestInterleaving13WantedBesideFamilies: the beginning of the log decides whether tables are
+// requested, and its end at the start decides when. Such a request has no position of a family, so
+// all other records stay the same.
 func TestInterleaving13WantedBesideFamilies(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, 1, 40)

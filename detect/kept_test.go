@@ -20,24 +20,26 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// kept is a counter whose state is kept in checkpoints. It asks for tables of which it was told that records are missing.
+// kept is a counter whose state is kept in checkpoints. It requests tables when records are
+// missing.
 type kept struct {
 	counter
-	lost    map[string]int // by collector: how often records of it were lost
+	lost    map[string]int // number of lost records by collector
 	missing bool
 	events  *keptEvents
 }
 
-// keptEvents is what a test learns of the lives of a kept.
+// keptEvents holds the events in the lives of a kept, for a test.
 type keptEvents struct {
 	snapshots, restores, applied atomic.Int64
 	// snapshot is called for each snapshot.
 	snapshot func()
-	// now is the time that checkpoints go by: a few seconds after the last window closed, Unix seconds.
+	// now is the time by which checkpoints are written: a few seconds after the last window closed,
+	// Unix seconds.
 	now atomic.Int64
 }
 
-// keptState is what a snapshot holds.
+// keptState is the content of a snapshot.
 type keptState struct {
 	Seen map[string]uint32
 	Sum  uint64
@@ -70,7 +72,7 @@ func (k *kept) Restore(r io.Reader) error {
 	return nil
 }
 
-// oneByOne is an io.ByteReader, so that gob reads nothing behind what it decodes.
+// oneByOne is an io.ByteReader, so that gob reads no octet behind the value that it decodes.
 type oneByOne struct{ io.Reader }
 
 func (o oneByOne) ReadByte() (byte, error) {
@@ -103,7 +105,7 @@ func (k *kept) RequestTables(start int64) []core.Out {
 	}}}
 }
 
-// keptStage is a stage of a kept. Checkpoints are due each five minutes of its windows.
+// keptStage returns a stage of a kept. A checkpoint is due every five minutes of its windows.
 func keptStage(cfg kafka.Config, instance, settings string, poll int, of counter, ev *keptEvents) (*detect.Stage, error) {
 	c := detect.DefaultConfig()
 	c.PollMaxRecords, c.BufferMaxBytes = poll, 64<<10
@@ -128,7 +130,7 @@ func newKept(t *testing.T, cfg kafka.Config, settings string, of counter, ev *ke
 	return s
 }
 
-// checkpoints are the newest ones that stand on the topic.
+// checkpoints returns the newest checkpoints on the topic.
 func checkpoints(t *testing.T, cfg kafka.Config) checkpoint.Found {
 	t.Helper()
 	found, err := checkpoint.Store{Kafka: cfg, Log: kafkatest.Log(), Detector: detect.Name}.List(t.Context())
@@ -138,7 +140,8 @@ func checkpoints(t *testing.T, cfg kafka.Config) checkpoint.Found {
 	return found
 }
 
-// life is a life of a kept over a feed that grows: ten minutes at a time, so that a checkpoint can be written in between.
+// life runs a kept over a feed that grows by ten minutes at a time, so that a checkpoint can be
+// written in between.
 type life struct {
 	cfg      kafka.Config
 	f        feed
@@ -152,7 +155,7 @@ func newLife(t *testing.T, partitions int32, minutes int) *life {
 	return &life{cfg: kafkatest.New(t, partitions), f: feed{minutes: minutes, perMinute: 100, seq: make([]uint64, collectors)}, settings: "a"}
 }
 
-// run begins a new life, which ends when it has read what there is, and grows the log to a minute.
+// run begins a new life and grows the log to minute to. The life ends when it has read the log.
 func (l *life) run(t *testing.T, to int) {
 	t.Helper()
 	l.ev = &keptEvents{}
@@ -170,7 +173,7 @@ func (l *life) run(t *testing.T, to int) {
 	}
 }
 
-// newest is the newest checkpoint.
+// newest returns the newest checkpoint.
 func (l *life) newest(t *testing.T) checkpoint.Manifest {
 	t.Helper()
 	f := checkpoints(t, l.cfg)
@@ -180,7 +183,7 @@ func (l *life) newest(t *testing.T) checkpoint.Manifest {
 	return f.Manifests[0]
 }
 
-// same compares what was published with what an undisturbed life publishes.
+// same compares the published records with those of an undisturbed life.
 func (l *life) same(t *testing.T) {
 	t.Helper()
 	if diff := gocmp.Diff(reference(t, l.f.minutes, l.f.perMinute), published(t, l.cfg)); diff != "" {
@@ -188,7 +191,7 @@ func (l *life) same(t *testing.T) {
 	}
 }
 
-// restored checks that the last life went on from a checkpoint, or did not.
+// restored checks whether the last life continued from a checkpoint.
 func (l *life) restored(t *testing.T, want bool) {
 	t.Helper()
 	if got := l.ev.restores.Load() > 0; got != want {

@@ -12,8 +12,8 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// TestDamagedLog: a state that is built from a log that lacks records asks for tables, once it has caught up; it never waits for what was
-// lost, wherever that stood.
+// TestDamagedLog: a state that is built from a log with lost records requests tables once it has
+// caught up. It never waits for the lost records, wherever they were.
 func TestDamagedLog(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -7,8 +7,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// TestOffsets: what a life of the state commits is never less than the life before it did, and not more of one partition before the others
-// were read up to where they were.
+// TestOffsets: a life of the state never commits less than the life before it did. It commits more
+// of one partition only when all partitions are read up to their committed offsets.
 func TestOffsets(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ next, committed, want map[int32]int64 }{

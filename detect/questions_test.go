@@ -11,8 +11,8 @@ import (
 	"github.com/darkmap/darkmap/internal/query"
 )
 
-// TestAsk: questions are answered while nothing comes that would end a poll; what a detector that stands by or has not begun says is why it
-// has no answer.
+// TestAsk: questions are answered while no record ends a poll. A detector that stands by or has not
+// begun returns the reason why it has no answer.
 func TestAsk(t *testing.T) {
 	t.Parallel()
 	cfg := kafkatest.New(t, 1)

@@ -45,7 +45,7 @@ func newRequester(t *testing.T, cfg kafka.Config) *detect.Stage {
 	return s
 }
 
-// feeds are the reasons on bgp.feeds, and the windows in which they stand.
+// feeds returns the reasons of the records on bgp.feeds, and their windows.
 func feeds(t *testing.T, cfg kafka.Config) (why []string, windows []int64) {
 	t.Helper()
 	for _, r := range kafkatest.Read(t, cfg, schemas.TopicFeeds) {
@@ -61,8 +61,8 @@ func feeds(t *testing.T, cfg kafka.Config) (why []string, windows []int64) {
 	return why, windows
 }
 
-// TestTablesRequested: a state that is built from a log without its beginning asks for tables once, when it has caught up; one that
-// has the whole log never does.
+// TestTablesRequested: a state that is built from a log without its beginning requests tables once,
+// when it has caught up. A state with the whole log never does.
 func TestTablesRequested(t *testing.T) {
 	t.Parallel()
 	cfg := kafkatest.New(t, 3)

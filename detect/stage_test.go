@@ -41,15 +41,16 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// counter is a detector that counts: what it publishes shows every record and window that it was given so far.
+// counter is a detector that counts. Its output shows every record and window that it was given so
+// far.
 type counter struct {
 	seen map[string]uint32 // by collector: changes
-	sum  uint64            // of sequences: shows loss and repetition
-	// refuse is the sequence of a record that it does not take.
+	sum  uint64            // sum of the sequences: shows loss and repetition
+	// refuse is the sequence of a record that the counter refuses.
 	refuse uint64
-	// closed is told each window.
+	// closed is called with each window.
 	closed func(start int64)
-	// fail says of each window whether it cannot be closed.
+	// fail returns an error for a window that cannot be closed.
 	fail func(start int64) error
 }
 
@@ -111,7 +112,7 @@ func newStage(tb testing.TB, cfg kafka.Config, poll int) *detect.Stage {
 	return s
 }
 
-// newCounter makes a stage of counters; poll is detect.poll_max_records, 0 its default.
+// newCounter returns a stage of counters. poll is detect.poll_max_records; 0 means its default.
 func newCounter(cfg kafka.Config, instance string, poll int, of counter) (*detect.Stage, error) {
 	c := detect.DefaultConfig()
 	c.PollMaxRecords, c.BufferMaxBytes = cmp.Or(poll, c.PollMaxRecords), 64<<10
@@ -135,20 +136,21 @@ const (
 	collectors = 5
 )
 
-// produce plays ingest and enrich: a dataset of some minutes, merged on time, as it stands in bgp.routes.
+// produce acts as ingest and enrich: it writes a dataset of some minutes, merged on time, in the
+// form of bgp.routes.
 func produce(tb testing.TB, cfg kafka.Config, minutes, perMinute int) {
 	tb.Helper()
 	f := feed{minutes: minutes, perMinute: perMinute, seq: make([]uint64, collectors)}
 	f.produce(tb, cfg, minutes)
 }
 
-// feed is such a dataset, of which a part has been produced.
+// feed is such a dataset, of which a part was produced.
 type feed struct {
 	minutes, perMinute, done int
 	seq                      []uint64
 }
 
-// produce goes on to the minute given; the last one ends the feed.
+// produce produces the feed up to minute to. The last minute ends the feed.
 func (f *feed) produce(tb testing.TB, cfg kafka.Config, to int) {
 	tb.Helper()
 	p, err := kafka.NewProducer(tb.Context(), cfg, schemas.TopicRoutes, kafkatest.Log(), nil)
@@ -209,7 +211,8 @@ func (f *feed) produce(tb testing.TB, cfg kafka.Config, to int) {
 
 var reading = kafka.Reading{Stage: detect.Name, Topics: []string{schemas.TopicRoutes}}
 
-// published is what stands on a topic, one line a record, in order of positions. It fails on a position that comes twice.
+// published returns the published records, one line a record, in order of positions. It fails on a
+// position that comes twice.
 func published(tb testing.TB, cfg kafka.Config) []string {
 	tb.Helper()
 	type line struct {
@@ -255,7 +258,7 @@ func published(tb testing.TB, cfg kafka.Config) []string {
 	return out
 }
 
-// outageJSON is what stands on bgp.outages.json.v1 for a record of bgp.outages.v1.
+// outageJSON returns the record of bgp.outages.json.v1 for a record of bgp.outages.v1.
 func outageJSON(key []byte, o *pb.OutageRecord) *kgo.Record {
 	return &kgo.Record{Key: key, Value: o.GetJson(), Headers: []kgo.RecordHeader{
 		{Key: "content-type", Value: []byte("application/json")},
@@ -287,7 +290,7 @@ func start(tb testing.TB, s *detect.Stage) (stop func()) {
 	})
 }
 
-// reference is what an undisturbed run over one partition publishes.
+// reference returns the records that an undisturbed run over one partition publishes.
 func reference(tb testing.TB, minutes, perMinute int) []string {
 	tb.Helper()
 	cfg := kafkatest.New(tb, 1)
@@ -326,7 +329,8 @@ func TestStage(t *testing.T) {
 	}
 }
 
-// TestStageRestarts stops the stage again and again, in the middle of its work; nothing is published twice or missing.
+// TestStageRestarts stops the stage again and again, in the middle of its work. No record is
+// published twice or missing.
 func TestStageRestarts(t *testing.T) {
 	t.Parallel()
 	const minutes, perMinute = 60, 100
@@ -359,7 +363,7 @@ func TestStageRestarts(t *testing.T) {
 	}
 }
 
-// until waits for a condition that comes about by itself.
+// until waits until ok returns true.
 func until(tb testing.TB, ok func() bool) {
 	tb.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -375,7 +379,8 @@ func until(tb testing.TB, ok func() bool) {
 	}
 }
 
-// TestStageKilled kills processes with SIGKILL while a second one stands by. They write checkpoints, and go on from them.
+// TestStageKilled kills processes with SIGKILL while a second one stands by. They write
+// checkpoints, and continue from them.
 func TestStageKilled(t *testing.T) {
 	t.Parallel()
 	testStageKilled(t, kafkatest.New(t, 4), 200)
@@ -414,7 +419,8 @@ func testStageKilled(t *testing.T, cfg kafka.Config, minutes int) {
 	f.produce(t, cfg, minutes)
 	kafkatest.WaitDrained(t, cfg, reading)
 	standby.Stop()
-	// What the standby published is not read before the transaction that was killed has run out of time.
+	// Readers do not see the output of the standby before the transaction of the killed process has
+	// timed out.
 	until(t, func() bool { return len(published(t, cfg)) >= len(want) })
 	if diff := gocmp.Diff(want, published(t, cfg)); diff != "" {
 		t.Errorf("published (-want +got):\n%s", diff)
@@ -430,7 +436,8 @@ func TestStageApache(t *testing.T) {
 	testStageKilled(t, kafkatest.Dataset(t, kafkatest.Apache(t), 4), 60)
 }
 
-// TestStageDeadLetters: what cannot be decoded or applied is passed over once, also when the state is built again.
+// TestStageDeadLetters: records that cannot be decoded or applied become dead letters once, even if
+// the state is built again.
 func TestStageDeadLetters(t *testing.T) {
 	t.Parallel()
 	cfg := kafkatest.New(t, 2)

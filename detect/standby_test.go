@@ -15,8 +15,9 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestInterleaving11StandbyTakesOver, in virtual time: the active member dies in the middle of a transaction. Within ten seconds the one that stands by has
-// published what is due, and readers see it: the transaction of the dead one is over.
+// TestInterleaving11StandbyTakesOver, in virtual time: the active member dies in the middle of a
+// transaction. Within ten seconds the member that stood by has published the windows that are due,
+// and readers see them: the transaction of the dead member is over.
 func TestInterleaving11StandbyTakesOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -32,7 +33,7 @@ func TestInterleaving11StandbyTakesOver(t *testing.T) {
 		stopStandby := start(t, standby)
 		defer stopStandby()
 		time.Sleep(20 * time.Second) // it stands by, and both have sent heartbeats
-		stop()                       // as a static member it leaves without a word
+		stop()                       // a static member leaves without a message
 		dead := openTransaction(t, cfg)
 		defer dead.Close()
 		died := time.Now()

@@ -37,7 +37,7 @@ func (d *dark) peer(i int) *pb.Peer {
 	return codec.Peer(bgp.Peer{Address: netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}), ASN: bgp.ASN(64500 + i)}, netip.Addr{})
 }
 
-// produce writes the records of some minutes, those given at the beginning of the first.
+// produce writes the records of some minutes, with first at the beginning of the first minute.
 func (d *dark) produce(t *testing.T, minutes int, first ...*pb.RouteRecord) {
 	t.Helper()
 	p, err := kafka.NewProducer(t.Context(), d.cfg, schemas.TopicRoutes, kafkatest.Log(), nil)
@@ -79,7 +79,7 @@ func (d *dark) send(t *testing.T, p *kafka.Producer, r *pb.RouteRecord) {
 	}
 }
 
-// table is what a gap's beginning, its table of the prefixes, and its end are.
+// table returns the beginning of a gap, its table with the prefixes, and its end.
 func (d *dark) table(id string, prefixes ...string) []*pb.RouteRecord {
 	chunk := &pb.TableChunk{Id: id, Family: pb.Family_FAMILY_IPV4}
 	for i := range darkPeers {
@@ -98,7 +98,7 @@ func (d *dark) table(id string, prefixes ...string) []*pb.RouteRecord {
 	}
 }
 
-// changes are the announcements or withdrawals of a prefix by everybody.
+// changes returns the announcements or withdrawals of a prefix by all peers.
 func (d *dark) changes(prefix string, announced bool) []*pb.RouteRecord {
 	var all []*pb.RouteRecord
 	for i := range darkPeers {
@@ -111,7 +111,8 @@ func (d *dark) changes(prefix string, announced bool) []*pb.RouteRecord {
 	return all
 }
 
-// life is every record of the prefix's outages: the outage, the event, why it ended, and minutes since minute0.
+// life returns every record of the prefix's outages: the outage, the event, the reason of its end,
+// and minutes since minute0.
 func (d *dark) life(t *testing.T, prefix string) []string {
 	t.Helper()
 	var out []string
@@ -138,7 +139,7 @@ func (d *dark) life(t *testing.T, prefix string) []string {
 	return out
 }
 
-// timed is the real core; it sets the time that checkpoints go by.
+// timed is the real core. It sets the time by which checkpoints are written.
 type timed struct {
 	*core.Detector
 	ev *keptEvents
@@ -168,7 +169,8 @@ func newCore(t *testing.T, cfg kafka.Config) *detect.Stage {
 	return s
 }
 
-// coreStage detects with the real core, from three voters on, and writes checkpoints each five minutes of its windows.
+// coreStage returns a stage with the real core, which needs three voters and writes checkpoints
+// every five minutes of its windows.
 func coreStage(cfg kafka.Config, instance, settings string, ev *keptEvents) (*detect.Stage, error) {
 	c := detect.DefaultConfig()
 	c.Core.Panel.MinVoters, c.Core.Panel.MinCollectors, c.Core.NotAddressSpace = 3, 1, nil
@@ -183,8 +185,9 @@ func coreStage(cfg kafka.Config, instance, settings string, ev *keptEvents) (*de
 	})
 }
 
-// TestTakeOver: an outage is open when detect ends. Whatever the next start finds, it has one id and one end, which is when the routes are back, and the
-// next outage of the prefix is found. Where neither the log nor a checkpoint has what it was known from, it is adopted.
+// TestTakeOver: an outage is open when detect ends. Whatever the next start finds, the outage keeps
+// its id and ends once, when the routes are back, and the next outage of the prefix is found. If
+// neither the log nor a checkpoint holds the beginning of the outage, it is adopted.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
 	const prefix = "192.0.2.0/24"
@@ -204,7 +207,8 @@ func TestTakeOver(t *testing.T) {
 		"other settings, a trimmed log": {true, 0, "b", 0},
 		"a damaged newest and trimmed":  {true, 1, "a", 2},
 	} {
-		for back, ends := range map[bool]string{true: "closed recovered at 60", false: "closed recovered at 90"} { // before the start
+		// back: the routes are back before the start.
+		for back, ends := range map[bool]string{true: "closed recovered at 60", false: "closed recovered at 90"} {
 			t.Run(fmt.Sprintf("%s, back %v", name, back), func(t *testing.T) {
 				t.Parallel()
 				d := &dark{cfg: kafkatest.New(t, 2)}
@@ -243,7 +247,7 @@ func TestTakeOver(t *testing.T) {
 				if ev := run(tt.settings); ev.restores.Load() != tt.restores {
 					t.Errorf("%d checkpoints were read, want %d", ev.restores.Load(), tt.restores)
 				}
-				d.produce(t, 240, d.changes(prefix, true)...) // until it is usual again
+				d.produce(t, 240, d.changes(prefix, true)...) // until the prefix is usual again
 				d.produce(t, 20, d.changes(prefix, false)...)
 				run(tt.settings)
 				run(tt.settings) // nothing is published twice
@@ -256,7 +260,7 @@ func TestTakeOver(t *testing.T) {
 	}
 }
 
-// newestOf is the id of the newest checkpoint, empty where there is none.
+// newestOf returns the id of the newest checkpoint, or "".
 func newestOf(t *testing.T, cfg kafka.Config) string {
 	t.Helper()
 	if all := checkpoints(t, cfg).Manifests; len(all) > 0 {
@@ -265,7 +269,7 @@ func newestOf(t *testing.T, cfg kafka.Config) string {
 	return ""
 }
 
-// spoil damages the newest n checkpoints; both is all.
+// spoil damages the newest n checkpoints. If n is their number, it damages all.
 func spoil(t *testing.T, cfg kafka.Config, n int) {
 	t.Helper()
 	all := checkpoints(t, cfg).Manifests
@@ -293,7 +297,7 @@ func spoil(t *testing.T, cfg kafka.Config, n int) {
 	}
 }
 
-// trim deletes all that is in bgp.routes, as retention does.
+// trim deletes all records of bgp.routes, as retention does.
 func trim(t *testing.T, cfg kafka.Config) {
 	t.Helper()
 	adm, err := kafka.NewAdmin(cfg, kafkatest.Log())

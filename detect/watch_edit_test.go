@@ -31,7 +31,7 @@ func runCore(ctx context.Context, cfg kafka.Config, instance string) error {
 	return s.Run(ctx)
 }
 
-// list is the record of a watch list.
+// list returns the record of a watch list.
 func list(prefixes ...string) *pb.RouteRecord {
 	l := &pb.WatchList{Name: "mine", Title: "Ours"}
 	for _, p := range prefixes {
@@ -40,7 +40,7 @@ func list(prefixes ...string) *pb.RouteRecord {
 	return &pb.RouteRecord{Body: &pb.RouteRecord_WatchList{WatchList: l}}
 }
 
-// outages are the records of bgp.outages in the order of their positions, as they are written.
+// outages returns the records of bgp.outages in the order of their positions, encoded and in words.
 func outages(t *testing.T, cfg kafka.Config) (raw, events []string) {
 	t.Helper()
 	type record struct {
@@ -66,9 +66,10 @@ func outages(t *testing.T, cfg kafka.Config) (raw, events []string) {
 	return raw, events
 }
 
-// TestListEditedKilled edits a watch list twenty times while two of its members are dark, and kills detect with SIGKILL in between, each time
-// at another moment. What it says then is, octet for octet, what one that reads the same log undisturbed says, over another number of
-// partitions; the events neither end, begin anew nor change their ids.
+// TestListEditedKilled edits a watch list twenty times while two of its members are dark, and kills
+// detect with SIGKILL in between, each time at another moment. The output equals, octet for octet,
+// the output of a detector that reads the same log undisturbed, over another number of partitions.
+// The events neither end, begin again nor change their ids.
 func TestListEditedKilled(t *testing.T) {
 	t.Parallel()
 	var members []string
@@ -82,7 +83,8 @@ func TestListEditedKilled(t *testing.T) {
 		d.produce(t, 10, append(d.changes(members[0], false), d.changes(members[1], false)...)...)
 		for i := range edits {
 			is := slices.Clone(members[:2+(7*i)%28])
-			if i%4 == 3 { // for a while one of the dark ones is no member
+			// For a while one of the dark prefixes is no member.
+			if i%4 == 3 {
 				is = is[1:]
 			}
 			d.produce(t, each, list(is...))

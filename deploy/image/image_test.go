@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// mostBytes is the size that the program, which is all of the image, stays below.
+// mostBytes is an upper bound of the size of the program, which is all of the image.
 const mostBytes = 60_000_000
 
 // buildProgram builds the program of the image, as `make image` does.

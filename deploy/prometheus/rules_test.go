@@ -53,7 +53,7 @@ func alerts(t *testing.T) []alert {
 	return all
 }
 
-// TestAlerts: each alert fires where it should and is silent where it should, as tests.yaml says.
+// TestAlerts: each alert fires where it should and is silent where it should, by tests.yaml.
 func TestAlerts(t *testing.T) {
 	t.Parallel()
 	var file struct {
@@ -130,8 +130,8 @@ func TestRunbook(t *testing.T) {
 	}
 }
 
-// TestMetrics: the metrics that alerts ask for exist with the labels that are named.
-// docs/metrics.md is made from the code.
+// TestMetrics: the metrics that alerts ask for exist with the labels that the alerts name.
+// docs/metrics.md is generated from the code.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/metrics.md")

@@ -17,7 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "write users.yaml")
 
-// A kafkaUser is Strimzi's; the fields of kafka.strimzi.io/v1 that are used.
+// A kafkaUser is a user of Strimzi, with the fields of kafka.strimzi.io/v1 that are used.
 type kafkaUser struct {
 	APIVersion string   `yaml:"apiVersion"`
 	Kind       string   `yaml:"kind"`
@@ -87,7 +87,7 @@ func TestUsers(t *testing.T) {
 	}
 }
 
-// userOf is the user of a stage: one rule for each resource.
+// userOf returns the user of a stage, with one rule for each resource.
 func userOf(t *testing.T, a schemas.Access) kafkaUser {
 	t.Helper()
 	u := kafkaUser{
@@ -127,7 +127,7 @@ func resourceOf(t *testing.T, g kafka.Grant) resource {
 	return r
 }
 
-// operationName is how Strimzi writes an operation: ALTER_CONFIGS is AlterConfigs.
+// operationName returns an operation as Strimzi writes it: ALTER_CONFIGS is AlterConfigs.
 func operationName(op kmsg.ACLOperation) string {
 	var out strings.Builder
 	for word := range strings.SplitSeq(strings.ToLower(op.String()), "_") {

@@ -38,7 +38,7 @@ func TestUnit(t *testing.T) {
 		{name: "whole"}, {name: "misspelt", from: "PrivateTmp=", to: "PrivatTmp=", faulty: true}, {name: "no such value", from: "ProtectSystem=strict", to: "ProtectSystem=very", faulty: true},
 	} {
 		path := filepath.Join(t.TempDir(), "darkmap.service")
-		// What the unit starts is not installed here.
+		// The program that the unit starts is not installed here.
 		text := strings.Replace(strings.Replace(string(b), program, "/bin/true", 1), tt.from, tt.to, 1)
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// FuzzRecord: no record of the topic makes a reader fail otherwise than with an error.
+// FuzzRecord: no record of the topic makes a reader fail in another way than with an error.
 func FuzzRecord(f *testing.F) {
 	m := Manifest{ID: "a", Format: Format, Settings: Hash(""), Offsets: map[int32]int64{0: 1}, Length: 5, Sum: Hash(""), Chunks: []int64{3}}
 	rec, err := m.Record("t", "detect")

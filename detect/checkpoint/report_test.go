@@ -13,7 +13,8 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// TestReport: what is whole, damaged, unfinished or of another format is named.
+// TestReport: the report names checkpoints that are whole, damaged, unfinished or of another
+// format.
 func TestReport(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)

@@ -21,7 +21,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// octets is a state that is its length and its octets.
+// octets is a state. Its snapshot is its length and its octets.
 type octets []byte
 
 func (o *octets) Snapshot(w io.Writer) error {
@@ -44,7 +44,7 @@ func (o *octets) Restore(r io.Reader) error {
 	return err
 }
 
-// noise is n octets that do not compress.
+// noise returns n octets that do not compress.
 func noise(n int, seed uint64) *octets {
 	b := make(octets, n)
 	r := rand.NewChaCha8(sha256.Sum256(binary.BigEndian.AppendUint64(nil, seed)))
@@ -52,7 +52,7 @@ func noise(n int, seed uint64) *octets {
 	return &b
 }
 
-// publish writes the manifest's record.
+// publish writes the record of a manifest.
 func publish(t *testing.T, s Store, recs ...*kgo.Record) {
 	t.Helper()
 	cl, err := kafka.NewClient(s.Kafka, s.Log, kgo.RecordPartitioner(kgo.ManualPartitioner()))
@@ -65,7 +65,7 @@ func publish(t *testing.T, s Store, recs ...*kgo.Record) {
 	}
 }
 
-// write writes a checkpoint; its manifest where whole.
+// write writes the chunks of a checkpoint, and its manifest if whole is set.
 func write(t *testing.T, s Store, slot uint32, window int64, whole bool, states ...State) Manifest {
 	t.Helper()
 	w, err := NewWriter(t.Context(), s.Kafka, s.Log, s.Detector)
@@ -118,8 +118,9 @@ func chunk(t *testing.T, s Store, m Manifest, i int, change func(*pb.CheckpointR
 	return out.Offset
 }
 
-// TestWriteAndRead: what is written is read again, in chunks of at most ChunkBytes. The newest is the one with the highest window, in whatever slot, and
-// however far it lies behind the topic's end.
+// TestWriteAndRead: written states are read again, in chunks of at most ChunkBytes. The newest
+// checkpoint is the one with the highest window, in whatever slot, and however far it lies before
+// the end of the topic.
 func TestWriteAndRead(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
@@ -129,11 +130,11 @@ func TestWriteAndRead(t *testing.T) {
 	first, second := noise(3*ChunkBytes+5, 1), noise(10, 2)
 	older := write(t, s, 0, 120, true, second)
 	m := write(t, s, 1, 180, true, first, second)
-	again := write(t, s, 0, 60, true, second) // by one that is behind
+	again := write(t, s, 0, 60, true, second) // by a writer that is behind
 	if len(m.Chunks) != 4 || m.Length < 3*ChunkBytes {
 		t.Fatalf("got %d chunks, %d octets", len(m.Chunks), m.Length)
 	}
-	for range 3 * firstLook { // of another detector
+	for range 3 * firstLook { // records of another detector
 		publish(t, s, &kgo.Record{Topic: s.Kafka.Topic(schemas.TopicCheckpoints), Key: []byte("detect/ipv6/0/manifest"), Value: []byte("x")})
 	}
 	found, err := s.List(t.Context())
@@ -174,8 +175,9 @@ func TestHalfWritten(t *testing.T) {
 	}
 }
 
-// TestZombieChunks (interleaving 6): a process that was replaced goes on writing chunks into the slot of the newest checkpoint. While they stand beside its chunks it is read; when
-// compaction has put them in their place it is refused.
+// TestZombieChunks (interleaving 6): a process that was replaced goes on writing chunks into the
+// slot of the newest checkpoint. While the checkpoint's own chunks exist, it is read. When
+// compaction has replaced some by the other chunks, it is refused.
 func TestZombieChunks(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
@@ -198,7 +200,7 @@ func TestZombieChunks(t *testing.T) {
 	}
 }
 
-// TestDamaged: whatever is wrong with a checkpoint's records is found, and named.
+// TestDamaged: every kind of damage to the records of a checkpoint is found and named.
 func TestDamaged(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
@@ -273,7 +275,7 @@ func TestUsable(t *testing.T) {
 	}
 }
 
-// TestDecode: octets that are no checkpoint, and those of a checkpoint that are cut, are errors.
+// TestDecode: octets that are no checkpoint, and truncated octets of a checkpoint, are errors.
 func TestDecode(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder

@@ -6,13 +6,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestShrunk: of 48 voters some withdraw a part of their tables for 40 minutes, over several decisions on who votes. At most half of them lose
-// their votes until they have full feeds again; more than half go on voting, whatever the size of their tables.
+// TestShrunk: of 48 voters some withdraw a part of their tables for 40 minutes, over several
+// decisions. If at most half of them do, these lose their votes until they have full feeds again.
+// If more than half do, all keep voting, whatever the size of their tables.
 func TestShrunk(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name         string
-		losers, left int // prefixes of 1000 that are left to each of them
+		losers, left int // left: the prefixes of 1000 that each of them keeps
 		at           map[int]map[Reason]int
 	}{
 		{"a quarter keeps 40 %", 12, 400, map[int]map[Reason]int{1: {"": 48}, 6: {"": 36, LostTable: 12}, 40: {"": 36, LostTable: 12}}},
@@ -52,7 +53,8 @@ func TestShrunk(t *testing.T) {
 	}
 }
 
-// TestShrunkSession: what a session before held does not count. A peer whose new session brings a small table has no full feed.
+// TestShrunkSession: the prefixes of an earlier session do not count. A peer whose new session
+// brings a small table has no full feed.
 func TestShrunkSession(t *testing.T) {
 	t.Parallel()
 	c := newCrowd(DefaultConfig(), 21)
@@ -68,14 +70,15 @@ func TestShrunkSession(t *testing.T) {
 	}
 }
 
-// lose makes a session withdraw all but so many prefixes.
+// lose makes a session withdraw all but left prefixes.
 func (c *crowd) lose(slot, left int) {
 	for ; c.sizes[slot] > left; c.sizes[slot]-- {
 		c.Session(slot).Lost()
 	}
 }
 
-// TestSmallerTable: a member whose table became smaller without withdrawals, as by what answers a gap, has no full feed any more.
+// TestSmallerTable: a member whose table became smaller without withdrawals, for example by the
+// answer to a gap, has no full feed any more.
 func TestSmallerTable(t *testing.T) {
 	t.Parallel()
 	c := newCrowd(DefaultConfig(), 21)

@@ -8,7 +8,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// gated is a crowd of 100 whose gate knows M, one voter at each of 100 ASes.
+// gated returns a crowd of 100 sessions, one voter at each of 100 ASes, whose gate knows M.
 func gated(cfg Config, windows int) *crowd {
 	c := newCrowd(cfg, 100)
 	for range windows {
@@ -25,7 +25,7 @@ func (c *crowd) leave(first, n int) {
 	}
 }
 
-// TestGateShuts: how many voters have to leave, and why.
+// TestGateShuts: the number of voters that have to leave, and the other conditions.
 func TestGateShuts(t *testing.T) {
 	t.Parallel()
 	stale := func(n int, ended bool) func(*crowd) {
@@ -36,7 +36,7 @@ func TestGateShuts(t *testing.T) {
 		}
 	}
 	for name, tt := range map[string]struct {
-		windows int // before it
+		windows int // windows before the voters leave
 		spread  bool
 		do      func(c *crowd)
 		want    bool
@@ -81,7 +81,7 @@ func TestGateShuts(t *testing.T) {
 	}
 }
 
-// TestGateLosesLate: who left is remembered for three windows.
+// TestGateLosesLate: voters that left are remembered for three windows.
 func TestGateLosesLate(t *testing.T) {
 	t.Parallel()
 	for after, want := range map[int]bool{0: true, 1: true, 2: true, 3: false} {
@@ -123,7 +123,8 @@ func TestGateSecondFeed(t *testing.T) {
 	}
 }
 
-// TestGateOpens: after five windows without a new leaver, at the latest after 15 minutes; who votes then is usual.
+// TestGateOpens: the gate opens after five windows without a new leaver, at the latest after 15
+// minutes. The number of voters at that time is then usual.
 func TestGateOpens(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ leaving, want int }{"nobody else leaves": {0, 5}, "for four windows": {4, 9}, "without an end": {60, 15}} {
@@ -163,7 +164,7 @@ func TestGateOpens(t *testing.T) {
 	}
 }
 
-// TestGateLeft: what is known of what those held who left.
+// TestGateLeft: what Left reports about the routes of the voters that left.
 func TestGateLeft(t *testing.T) {
 	t.Parallel()
 	c := gated(DefaultConfig(), 10)
@@ -177,12 +178,12 @@ func TestGateLeft(t *testing.T) {
 			s.PeerDown()
 		case 2:
 			s.GapUnknown()
-			c.sizes[i] = 10 // else it proves that the table is whole
+			c.sizes[i] = 10 // otherwise the size proves that the table is whole
 		case 3:
 			s.GapBegin(true)
 		}
 	}
-	c.Session(17).Masked = true // one that comes back
+	c.Session(17).Masked = true // a session that comes back
 	for range 6 {
 		c.close(60)
 		c.CloseGate(c.now, func() bool { return false })
@@ -204,7 +205,7 @@ func TestGateLeft(t *testing.T) {
 	}
 }
 
-// TestGateOff: where it is off nothing shuts it.
+// TestGateOff: a gate that is switched off never shuts.
 func TestGateOff(t *testing.T) {
 	t.Parallel()
 	c := gated(with(func(c *Config) { c.Gate = false }), 20)
@@ -215,7 +216,7 @@ func TestGateOff(t *testing.T) {
 	}
 }
 
-// TestGateMedian: M is the lower median of the newest 60 windows, of 10 at least.
+// TestGateMedian: M is the lower median of the newest 60 windows, and needs at least 10.
 func TestGateMedian(t *testing.T) {
 	t.Parallel()
 	x := gate{voters: slices.Repeat([]int{7}, gateLeast-1)}
@@ -232,7 +233,8 @@ func TestGateMedian(t *testing.T) {
 	}
 }
 
-// TestGateLeftLater: where too few voters are left when the gate opens, those who left are told of when there are verdicts again.
+// TestGateLeftLater: if too few voters are left when the gate opens, Left reports the voters that
+// left when there are verdicts again.
 func TestGateLeftLater(t *testing.T) {
 	t.Parallel()
 	c := gated(DefaultConfig(), 10)

@@ -21,7 +21,7 @@ type crowd struct {
 	now   int64
 }
 
-// newCrowd has n sessions with whole tables, an AS each, on three collectors.
+// newCrowd returns n sessions with whole tables, an AS each, on three collectors.
 func newCrowd(cfg Config, n int) *crowd {
 	c := &crowd{Panel: New(cfg, bgp.IPv4), now: dawn}
 	for i := range n {
@@ -55,7 +55,7 @@ func (c *crowd) reasons() map[Reason]int {
 	return out
 }
 
-// with is the default configuration with a change.
+// with returns the default configuration with a change.
 func with(change func(*Config)) Config {
 	c := DefaultConfig()
 	change(&c)
@@ -82,7 +82,8 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// TestFullFeed: in at 75 % of the 95th percentile, out below 70 %, decided on quarter hours.
+// TestFullFeed: a peer becomes a full feed at 75 % of the 95th percentile and stops being one below
+// 70 %. Quarter hours decide.
 func TestFullFeed(t *testing.T) {
 	t.Parallel()
 	c := newCrowd(DefaultConfig(), 21)
@@ -167,7 +168,8 @@ func TestOneVotePerASN(t *testing.T) {
 	}
 }
 
-// TestTransfer: a peer that came up votes after End-of-RIB or ten minutes, not before, and stays a member meanwhile.
+// TestTransfer: a peer that came up votes after End-of-RIB or ten minutes, not before. It stays a
+// member meanwhile.
 func TestTransfer(t *testing.T) {
 	t.Parallel()
 	for _, eor := range []bool{true, false} {
@@ -200,14 +202,14 @@ func TestTransfer(t *testing.T) {
 	}
 }
 
-// TestBurst: a table sent without a state message is a transfer; the same prefixes over and over, prefixes that were known, or many
-// withdrawals, are none.
+// TestBurst: a table sent without a state message is a transfer. The same prefixes over and over,
+// prefixes that were known, or many withdrawals, are none.
 func TestBurst(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name                    string
 		announced, of, withdraw int
-		known                   bool // before
+		known                   bool // before the burst
 		learned                 bool
 		want                    bool
 	}{
@@ -239,8 +241,8 @@ func TestBurst(t *testing.T) {
 	}
 }
 
-// TestEndOfRIBInTheMinuteOfItsTable: End-of-RIB ends the transfer of a table of any size that came in the same minute, after Peer Up and
-// without, and the peer votes.
+// TestEndOfRIBInTheMinuteOfItsTable: End-of-RIB ends the transfer of a table of any size that came
+// in the same minute, with and without a Peer Up before, and the peer votes.
 func TestEndOfRIBInTheMinuteOfItsTable(t *testing.T) {
 	t.Parallel()
 	for _, up := range []bool{true, false} {
@@ -262,7 +264,8 @@ func TestEndOfRIBInTheMinuteOfItsTable(t *testing.T) {
 	}
 }
 
-// TestLearned: without tables everybody votes from the first message on; while tables are on their way, nobody does.
+// TestLearned: without tables all peers vote from the first message on. While tables are on their
+// way, none does.
 func TestLearned(t *testing.T) {
 	t.Parallel()
 	c := &crowd{Panel: New(with(func(c *Config) { c.MinVoters, c.MinCollectors = 3, 1 }), bgp.IPv4), now: dawn}
@@ -282,7 +285,7 @@ func TestLearned(t *testing.T) {
 	if decided, changed := c.close(60); decided || !changed || c.Voters().N != 5 {
 		t.Errorf("a new peer: decided %v, %d voters, want 5 at once", decided, c.Voters().N)
 	}
-	for i := range 3 { // whole tables come to be known, of a minority
+	for i := range 3 { // The whole tables of a minority become known.
 		c.Session(i).Complete = true
 		c.sizes[i] = 1000
 	}
@@ -294,7 +297,8 @@ func TestLearned(t *testing.T) {
 	}
 }
 
-// TestOnlyWithdraws: a peer votes once it has announced anything, and not while nearly all that it withdraws was never announced.
+// TestOnlyWithdraws: a peer votes once it has announced a prefix, and not while nearly all prefixes
+// that it withdraws were never announced.
 func TestOnlyWithdraws(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -337,7 +341,8 @@ func TestOnlyWithdraws(t *testing.T) {
 	}
 }
 
-// TestStranger: a peer without a state message or a table counts when its size proves it, and not before ten minutes.
+// TestStranger: a peer without a state message or a table counts when its size proves a whole
+// table, and not before ten minutes.
 func TestStranger(t *testing.T) {
 	t.Parallel()
 	c := newCrowd(with(func(c *Config) { c.MinVoters = 3 }), 10)
@@ -355,7 +360,7 @@ func TestStranger(t *testing.T) {
 	}
 }
 
-// TestMasks: what keeps a member from voting between decisions.
+// TestMasks: conditions that keep a member from voting between decisions.
 func TestMasks(t *testing.T) {
 	t.Parallel()
 	c := newCrowd(with(func(c *Config) { c.MinVoters, c.SilentTimeout = 3, config.DurationOrOff(3*time.Minute) }), 10)
@@ -373,7 +378,8 @@ func TestMasks(t *testing.T) {
 	}
 }
 
-// TestNeed: with the inputs of a replay only collectors that have voters, or whose tables are on their way, count.
+// TestNeed: with the inputs of a replay, only collectors count that have voters, or whose tables
+// are on their way.
 func TestNeed(t *testing.T) {
 	t.Parallel()
 	inputs := map[string][]bgp.PeerKey{}
@@ -401,7 +407,7 @@ func TestNeed(t *testing.T) {
 		}
 	}
 	is("c2's table is on its way", bgp.NoVerdictTables, bgp.Votes{Voters: 9, Collectors: 2, MinVoters: 7, MinCollectors: 3})
-	late.Awaiting = false // it broke off
+	late.Awaiting = false // its transfer broke off
 	is("c2's table is unknown for good", bgp.VerdictPossible, bgp.Votes{Voters: 9, Collectors: 2, MinVoters: 3, MinCollectors: 2})
 	for i := range 9 {
 		c.Session(i).Masked = i%2 == 1
@@ -433,7 +439,8 @@ func TestLack(t *testing.T) {
 	is("in a gap", c, bgp.NoVerdictTables)
 }
 
-// TestDeserted: where every member's collector is down the panel is chosen anew at once, not at the next quarter hour.
+// TestDeserted: if the collectors of all members are down, the panel is chosen again at once, not
+// at the next quarter hour.
 func TestDeserted(t *testing.T) {
 	t.Parallel()
 	c := newCrowd(with(func(c *Config) { c.MinVoters, c.MinCollectors = 3, 1 }), 6)
@@ -450,8 +457,8 @@ func TestDeserted(t *testing.T) {
 	}
 }
 
-// TestMostOfTheNamelessLoseTheirTables: peers whose AS number names no network count one by one: where most of them lose their tables the loss
-// stands, where few do they have no vote.
+// TestMostOfTheNamelessLoseTheirTables: peers whose AS number names no network count one by one. If
+// most of them lose their tables, the loss counts. If few do, those have no vote.
 func TestMostOfTheNamelessLoseTheirTables(t *testing.T) {
 	t.Parallel()
 	for sick, doubted := range map[int]int{3: 3, 8: 0} {
@@ -475,7 +482,8 @@ func TestMostOfTheNamelessLoseTheirTables(t *testing.T) {
 	}
 }
 
-// TestStruck: who voted and loses the vote because of what it says is told, once; who goes down, or never voted, is not.
+// TestStruck: a voter that loses its vote because of its messages is reported once. A voter that
+// goes down, or a peer that never voted, is not reported.
 func TestStruck(t *testing.T) {
 	t.Parallel()
 	c := newCrowd(with(func(c *Config) { c.MinVoters = 3 }), 10)

@@ -17,7 +17,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// values has one of each kind.
+// values has one field of each kind.
 type values struct {
 	Small    uint8
 	Large    uint64
@@ -78,7 +78,8 @@ func example() *values {
 	return v
 }
 
-// TestValues: what is written is read, also across blocks, and one snapshot may follow another.
+// TestValues: written values are read again, also across blocks, and one snapshot may follow
+// another.
 func TestValues(t *testing.T) {
 	t.Parallel()
 	want := example()
@@ -107,7 +108,8 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// TestErrors: what is not a whole snapshot of this kind and format is refused, with the part and the octet.
+// TestErrors: octets that are no whole snapshot of this kind and format are refused, with the part
+// and the octet.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	whole := snapshottest.Write(t, func(c *snapshot.Coder) {
@@ -175,7 +177,8 @@ func TestWriterFails(t *testing.T) {
 	}
 }
 
-// FuzzValues reads any content: no panic, and what is read is written and read again as the same.
+// FuzzValues reads any content: no panic, and values that were read are the same after they are
+// written and read again.
 func FuzzValues(f *testing.F) {
 	five := uint16(5)
 	f.Add(snapshottest.Content(snapshottest.Write(f, func(c *snapshot.Coder) {

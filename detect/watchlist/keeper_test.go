@@ -13,7 +13,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// list is a record of a part of the list mine; members are prefixes.
+// list returns a record of a part of the list mine; members are prefixes.
 func list(epoch uint64, part uint32, more bool, prefixes ...string) *pb.RouteRecord {
 	l := &pb.WatchList{Name: "mine", Part: part, MoreParts: more}
 	for _, p := range prefixes {
@@ -34,7 +34,7 @@ func hostRecord(list, host string, addresses ...string) *pb.RouteRecord {
 	return &pb.RouteRecord{Position: &pb.Position{Collector: "watch/" + list, Lane: "watch"}, Body: &pb.RouteRecord_HostAddresses{HostAddresses: h}}
 }
 
-// note gives a record to a keeper; a part of the error is wanted, empty is none.
+// note gives a record to a keeper. want is a part of the error; empty means no error.
 func note(t *testing.T, k *Keeper, r *pb.RouteRecord, want string) {
 	t.Helper()
 	ok, err := k.Note(r)
@@ -46,7 +46,7 @@ func note(t *testing.T, k *Keeper, r *pb.RouteRecord, want string) {
 	}
 }
 
-// written is a list's members in words.
+// written returns the members of a list in words.
 func written(l *List) string {
 	if l == nil {
 		return "none"
@@ -58,7 +58,8 @@ func written(l *List) string {
 	return strings.Join(s, " ")
 }
 
-// TestParts: a list holds when its last part has come. Without it nothing changes, and a sentence says so.
+// TestParts: a list takes effect when its last part has come. Without it nothing changes, and a
+// note reports that.
 func TestParts(t *testing.T) {
 	t.Parallel()
 	k := New()
@@ -144,7 +145,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestTooManyLists: beyond MaxLists a new one is refused until another is removed; those that are there can change.
+// TestTooManyLists: beyond MaxLists a new list is refused until another one is removed. Existing
+// lists can change.
 func TestTooManyLists(t *testing.T) {
 	t.Parallel()
 	k := New()
@@ -201,7 +203,7 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// TestOrigins: those of equal members count together, sorted.
+// TestOrigins: the origins of equal members are merged and sorted.
 func TestOrigins(t *testing.T) {
 	t.Parallel()
 	prefix := func(origins ...uint32) *pb.WatchMember {

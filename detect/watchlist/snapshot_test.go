@@ -6,7 +6,8 @@ import (
 	"github.com/darkmap/darkmap/detect/snapshot/snapshottest"
 )
 
-// TestSnapshot: every field of the lists, and of what was said of them, is written and read.
+// TestSnapshot: every field of the lists, and of the records of the open window, is written and
+// read.
 func TestSnapshot(t *testing.T) {
 	t.Parallel()
 	snapshottest.Type(t, codeList)

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestRead: Read and Follow know the feeds of the dataset that is asked for, and no other's.
+// TestRead: Read and Follow return the feeds of the dataset of cfg, and of no other.
 func TestRead(t *testing.T) {
 	t.Parallel()
 	live := kafkatest.New(t, 2)

@@ -12,7 +12,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestTable: the newest status of each collector, full feeds of the newest panel, and what is wrong in words.
+// TestTable: the newest status of each collector, full feeds of the newest panel, and the faults in
+// words.
 func TestTable(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -74,7 +75,8 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// TestTablePanels: of each family the newest panel says whether a verdict is possible, and since when that was the answer.
+// TestTablePanels: for each family the newest panel decides whether a verdict is possible, and
+// since when.
 func TestTablePanels(t *testing.T) {
 	t.Parallel()
 	table, at := New(), time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -111,8 +113,9 @@ func TestTablePanels(t *testing.T) {
 	}
 }
 
-// TestPanelsOfSilentCollectors: where collectors are not up any more and too few voters are left, no verdict is possible, before the
-// detector says so; how many events stay open is told.
+// TestPanelsOfSilentCollectors: if collectors are no longer up and too few voters are left, no
+// verdict is possible, even before the detector reports that. The text has the number of events
+// that stay open.
 func TestPanelsOfSilentCollectors(t *testing.T) {
 	t.Parallel()
 	table, at := New(), time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -151,7 +154,7 @@ func TestPanelsOfSilentCollectors(t *testing.T) {
 	}
 }
 
-// TestTableBound drops the feed of which nothing was written for longest.
+// TestTableBound: a full table drops the feed whose newest record is oldest.
 func TestTableBound(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)

@@ -8,7 +8,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TestOutageHosts: an outage's record names the members of watch lists, and of hosts their addresses.
+// TestOutageHosts: the text of an outage names the members of watch lists, and the addresses of
+// hosts.
 func TestOutageHosts(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2014, 12, 22, 15, 40, 0, 0, time.UTC)

@@ -10,7 +10,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TestWriteText: a lost prefix and a country, as people read them.
+// TestWriteText: a lost prefix and a country, in the text for people.
 func TestWriteText(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2014, 12, 22, 16, 15, 8, 0, time.UTC)

@@ -14,7 +14,7 @@ import (
 
 const composeFile = "../../deploy/compose/compose.yaml"
 
-// secretsOfCompose are those that env.example names, with values.
+// secretsOfCompose returns the secrets that env.example names, with values.
 func secretsOfCompose(t *testing.T) []string {
 	t.Helper()
 	b, err := os.ReadFile("../../deploy/compose/env.example")
@@ -39,7 +39,7 @@ func compose(t *testing.T, file string, env []string) (*types.Project, error) {
 	return options.LoadProject(t.Context())
 }
 
-// composeFaults are what is wrong with services: what TestCompose wants of each.
+// composeFaults returns the faults of services: the rules that TestCompose checks.
 func composeFaults(p *types.Project) (faults []string) {
 	for _, name := range slices.Sorted(maps.Keys(p.Services)) {
 		s := p.Services[name]
@@ -83,8 +83,8 @@ func composeFaults(p *types.Project) (faults []string) {
 	return faults
 }
 
-// TestCompose: the specification's own library takes the file, and every service is as it should
-// be.
+// TestCompose: the specification's own library accepts the file, and every service follows the
+// rules.
 func TestCompose(t *testing.T) {
 	t.Parallel()
 	env := secretsOfCompose(t)
@@ -99,7 +99,7 @@ func TestCompose(t *testing.T) {
 	if got := slices.Sorted(maps.Keys(p.Services)); !slices.Equal(got, want) {
 		t.Errorf("got the services %q, want %q", got, want)
 	}
-	for i := range env { // each is asked for: none is empty by mistake
+	for i := range env { // each secret is used: none is empty by mistake
 		if _, err := compose(t, composeFile, slices.Delete(slices.Clone(env), i, i+1)); err == nil {
 			t.Errorf("without %s it is taken", env[i])
 		}
@@ -132,7 +132,7 @@ func TestComposeBroken(t *testing.T) {
 	}
 }
 
-// TestComposeSources: Grafana has the data sources of deploy/grafana, at the addresses of the
+// TestComposeSources: Grafana has the data sources of deploy/grafana, with the addresses of the
 // containers.
 func TestComposeSources(t *testing.T) {
 	t.Parallel()

@@ -11,7 +11,7 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/network.tsv")
 
-// The namespaces, and the ports of a pod that have names.
+// Namespace labels, and the named ports of pods.
 const namespaceLabel = "kubernetes.io/metadata.name"
 
 var partyPorts = []string{"53/udp", "53", "80", "443", "587", "8123", "8480", "9000", "9092", "9093", "9440", "9464", "11019"}
@@ -24,7 +24,7 @@ func podIn(namespace, name string, labels ...string) party {
 	return p
 }
 
-// scene are darkmap's pods, and others.
+// scene returns the pods of darkmap, and others.
 func scene() (stages, others []party) {
 	for _, name := range []string{"ingest", "enrich", "detect", "sink", "notify", "serve", "topics", "migrate"} {
 		stages = append(stages, podIn("darkmap", name, "app.kubernetes.io/name", "darkmap", "app.kubernetes.io/instance", "darkmap", "app.kubernetes.io/component", name))
@@ -47,7 +47,7 @@ func scene() (stages, others []party) {
 	return stages, others
 }
 
-// TestNetwork: who may speak with whom, evaluated from the rendered policies, is the table.
+// TestNetwork: the allowed connections, evaluated from the rendered policies, equal the table.
 func TestNetwork(t *testing.T) {
 	t.Parallel()
 	all, err := renderChart(chartDir, map[string]any{
@@ -82,8 +82,8 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// TestNetworkOpen: without policies everything is open, and each policy that is left out changes
-// the table.
+// TestNetworkOpen: without policies everything is open. Each policy that is left out changes the
+// table.
 func TestNetworkOpen(t *testing.T) {
 	t.Parallel()
 	stages, others := scene()
@@ -104,7 +104,7 @@ func TestNetworkOpen(t *testing.T) {
 		if o.kind() != "NetworkPolicy" {
 			continue
 		}
-		if o.name() == release+"-deny" { // policies add to each other: alone it closes everything
+		if o.name() == release+"-deny" { // policies add to each other: this one alone closes everything
 			if open := (policies{all[i : i+1], own}).matrix(stages, others, partyPorts, named); open != "" {
 				t.Errorf("%s: alone it leaves open\n%s", o, open)
 			}
@@ -121,8 +121,8 @@ func TestNetworkOpen(t *testing.T) {
 	}
 }
 
-// TestNetworkSingle: in the overlay single Kafka reaches itself, which transactions need, and
-// nobody but darkmap reaches Kafka and ClickHouse.
+// TestNetworkSingle: in the overlay single Kafka reaches itself, which transactions need, and only
+// darkmap reaches Kafka and ClickHouse.
 func TestNetworkSingle(t *testing.T) {
 	t.Parallel()
 	out, err := buildOverlay(filepath.Join(k8sDir, "overlays/single"))

@@ -13,7 +13,7 @@ import (
 	goyaml "go.yaml.in/yaml/v3"
 )
 
-// TestRendered: deploy/k8s is what the chart says, and holds nothing else.
+// TestRendered: deploy/k8s equals the rendered chart, and holds no other file.
 func TestRendered(t *testing.T) {
 	t.Parallel()
 	files, err := generated(chartDir)
@@ -35,8 +35,8 @@ func TestRendered(t *testing.T) {
 	}
 }
 
-// TestSecure: the components tls and sasl, which are written by hand, do what the chart's values
-// do.
+// TestSecure: the components tls and sasl, which are written by hand, have the effect of the
+// chart's values.
 func TestSecure(t *testing.T) {
 	t.Parallel()
 	want, err := renderChart(chartDir, map[string]any{"kafka": map[string]any{"tls": map[string]any{"enabled": true}, "sasl": map[string]any{"enabled": true}}})
@@ -69,8 +69,8 @@ func TestSecure(t *testing.T) {
 	}
 }
 
-// beside makes a kustomization beside the base, since kustomize loads nothing from absolute paths,
-// and removes it.
+// beside writes a kustomization beside the base, because kustomize loads no absolute paths, and
+// removes it after the test.
 func beside(t *testing.T, text string) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(k8sDir, "test-")
@@ -84,7 +84,7 @@ func beside(t *testing.T, text string) string {
 	return dir
 }
 
-// canonical is an object as text in which ConfigMaps have no hash in their names.
+// canonical returns an object as text in which ConfigMaps have no hash in their names.
 func canonical(t *testing.T, o object) string {
 	t.Helper()
 	for _, v := range objects(at(o.pod(), "spec", "volumes")) {
@@ -114,7 +114,8 @@ func TestDeterministic(t *testing.T) {
 	}
 }
 
-// TestSingle: the smallest overlay starts only what it names, and reaches only what it starts.
+// TestSingle: the smallest overlay starts only the stages that it names, and reaches only the
+// services that it starts.
 func TestSingle(t *testing.T) {
 	t.Parallel()
 	out, err := buildOverlay(filepath.Join(k8sDir, "overlays/single"))
@@ -159,7 +160,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// TestVersions: the chart takes the versions of Kubernetes that providers suffix.
+// TestVersions: the chart accepts versions of Kubernetes with the suffixes of providers.
 func TestVersions(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile(filepath.Join(chartDir, "Chart.yaml"))
@@ -178,8 +179,8 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// TestJobsAreNewOnes: another configuration or version gives Jobs other names, and the same gives
-// the same.
+// TestJobsAreNewOnes: another configuration or version gives Jobs other names. The same ones give
+// the same names.
 func TestJobsAreNewOnes(t *testing.T) {
 	t.Parallel()
 	names := func(values map[string]any) (all []string) {

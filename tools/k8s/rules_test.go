@@ -13,7 +13,7 @@ const (
 	k8sDir   = "../../deploy/k8s"
 )
 
-// defaults are the chart's objects with its own values.
+// defaults returns the objects of the chart with its own values.
 func defaults(t *testing.T) []object {
 	t.Helper()
 	all, err := renderChart(chartDir, nil)
@@ -23,7 +23,7 @@ func defaults(t *testing.T) []object {
 	return all
 }
 
-// find is the object of a kind and name.
+// find returns the object of a kind and name.
 func find(t *testing.T, all []object, kind, name string) object {
 	t.Helper()
 	i := slices.IndexFunc(all, func(o object) bool { return o.kind() == kind && o.name() == name })
@@ -58,7 +58,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestRulesBroken: each rule finds what breaks it, and no other rule does.
+// TestRulesBroken: each rule finds the change that breaks it, and no other rule does.
 func TestRulesBroken(t *testing.T) {
 	t.Parallel()
 	pod := func(all []object, kind, name string) object { return asObject(find(t, all, kind, name).pod()["spec"]) }

@@ -13,7 +13,7 @@ import (
 	goyaml "go.yaml.in/yaml/v3"
 )
 
-// crds are the folders of definitions that crds.txt names.
+// crds returns the folders of definitions that crds.txt names.
 func crds(t *testing.T) []fs.FS {
 	t.Helper()
 	b, err := os.ReadFile("crds.txt")
@@ -27,7 +27,7 @@ func crds(t *testing.T) []fs.FS {
 			continue
 		}
 		cmd := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", words[0])
-		cmd.Dir = t.TempDir() // no go.mod is asked
+		cmd.Dir = t.TempDir() // no go.mod is read
 		out, err := cmd.Output()
 		var module struct{ Dir string }
 		if jsonErr := json.Unmarshal(out, &module); err != nil || jsonErr != nil {
@@ -44,13 +44,13 @@ func crds(t *testing.T) []fs.FS {
 	return all
 }
 
-// everything is a value of the chart that switches on all that it can add.
+// everything has values that switch on all options of the chart.
 const everything = `{bmp: {enabled: true, sourceRanges: [198.51.100.0/24]}, ingress: {enabled: true}, httpRoute: {enabled: true}, monitoring: {enabled: true}, keda: {enabled: true},
   externalSecrets: {enabled: true}, networkPolicy: {enabled: true}, kafka: {tls: {enabled: true}, sasl: {enabled: true}}, imagePullSecrets: [{name: registry}], image: {digest: "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"},
   components: {sink: {extraArgs: [--set=sink.flush_interval=2s, --pprof]}}, nodeSelector: {kubernetes.io/arch: amd64}, tolerations: [{key: a, operator: Exists, effect: NoSchedule}],
   extraVolumes: [{name: pager, secret: {secretName: pager}}], extraVolumeMounts: [{name: pager, mountPath: /run/secrets/darkmap/pager, readOnly: true}]}`
 
-// withEverything is the chart with it.
+// withEverything returns the objects of the chart with everything.
 func withEverything(t *testing.T) []object {
 	t.Helper()
 	var values map[string]any
@@ -64,8 +64,8 @@ func withEverything(t *testing.T) []object {
 	return all
 }
 
-// TestValid: the API server's validation takes the chart with all that can be switched on, and the
-// overlays. Strimzi's kinds are not looked at: their definitions are in no module.
+// TestValid: the validation of the API server accepts the chart with all options, and the overlays.
+// Strimzi's kinds are not validated, because no module has their definitions.
 func TestValid(t *testing.T) {
 	t.Parallel()
 	v, err := newValidator(crds(t)...)
@@ -118,8 +118,8 @@ func TestValid(t *testing.T) {
 	}
 }
 
-// TestMisspelt: a misspelt key and a wrong type are refused, in what kustomize builds too.
-// (Quantities are not looked at.)
+// TestMisspelt: a misspelt key and a wrong type are refused, also in the output of kustomize.
+// (Quantities are not checked.)
 func TestMisspelt(t *testing.T) {
 	t.Parallel()
 	v, err := newValidator()
@@ -153,7 +153,7 @@ func TestMisspelt(t *testing.T) {
 	}
 }
 
-// TestOptions: what the chart can add is what it should be.
+// TestOptions: each option of the chart has its effect.
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	all := withEverything(t)

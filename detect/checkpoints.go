@@ -135,7 +135,7 @@ func (x *session) restore(
 }
 
 // checkpoint begins a checkpoint after a window was closed, if one is due. offset is the offset
-// behind the record whose steps the loop is taking; partition is the partition of that record.
+// after the record whose steps the loop is taking; partition is the partition of that record.
 // checkpoint flushes first, so that no record is pending and the window is published.
 func (x *session) checkpoint(window int64, partition int32, offset int64) error {
 	if err := x.collect(); err != nil {

@@ -189,7 +189,7 @@ func TestInterleaving05NewerCommit(t *testing.T) {
 	l.same(t)
 }
 
-// TestInterleaving07Trimmed: the log has lost records behind the checkpoint. They count as lost to
+// TestInterleaving07Trimmed: the log has lost records after the checkpoint. They count as lost to
 // each collector of their partition, tables are requested once, and the restored state stays valid.
 func TestInterleaving07Trimmed(t *testing.T) {
 	t.Parallel()

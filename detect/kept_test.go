@@ -72,7 +72,7 @@ func (k *kept) Restore(r io.Reader) error {
 	return nil
 }
 
-// oneByOne is an io.ByteReader, so that gob reads no octet behind the value that it decodes.
+// oneByOne is an io.ByteReader, so that gob reads no octet after the value that it decodes.
 type oneByOne struct{ io.Reader }
 
 func (o oneByOne) ReadByte() (byte, error) {

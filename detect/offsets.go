@@ -36,7 +36,7 @@ type progress struct {
 type extent struct {
 	trimmed bool            // the log has lost its first records
 	starts  map[int32]int64 // offsets of the first records
-	ends    map[int32]int64 // offsets behind the last records
+	ends    map[int32]int64 // offsets after the last records
 	topicID [16]byte
 }
 

@@ -195,7 +195,7 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 }
 
 // resume continues from the state of a checkpoint, if the session began with one. If the log has
-// lost records behind the checkpoint, they count as lost to the collectors of their partition.
+// lost records after the checkpoint, they count as lost to the collectors of their partition.
 func (x *session) resume() error {
 	r := x.restored
 	if r == nil {
@@ -303,7 +303,7 @@ func (x *session) give(partition int32, offset int64, r *pb.RouteRecord, size in
 	return x.take(partition, offset+1)
 }
 
-// take takes the clock's steps. next is the offset behind the record that led to them, in the given
+// take takes the clock's steps. next is the offset after the record that led to them, in the given
 // partition; partition -1 is none.
 func (x *session) take(partition int32, next int64) error {
 	for step := range x.clock.Steps() {
@@ -427,8 +427,8 @@ func (x *session) caughtUp() bool {
 // flush publishes the gathered records and commits the offsets, in one transaction. The broker may
 // abort a transaction although the partitions are still assigned to us, because the one before it
 // may not be finished yet. flush then repeats it with the same records: none of them was published,
-// and they hold every result of the state. After an abort the client goes back to the committed
-// offsets; push skips the records that it reads again.
+// and the state holds no result that they do not contain. After an abort the client goes back to
+// the committed offsets; push skips the records that it reads again.
 func (x *session) flush() error {
 	recs, window := x.publisher.take()
 	var wait retry.Backoff

@@ -45,8 +45,8 @@ type Detector interface {
 	// published before. published are the outages that were suspected or open at until, seconds
 	// since 1970. With that window the detector ends those that it does not know.
 	TakeOver(published []bgp.Outage, until int64)
-	// RecordsMissing is called before all records if the log has lost its first one, and whenever
-	// records are lost.
+	// RecordsMissing is called before the first record if the log has lost its beginning, and
+	// whenever records are lost.
 	RecordsMissing()
 	// RequestTables is called after RecordsMissing, once the state has caught up with the log, at
 	// the end of the window that began at start. It returns a request for each table that the state

@@ -97,7 +97,7 @@ type Situation struct {
 	// Settings and TopicID are as in Manifest.
 	Settings []byte
 	TopicID  [16]byte
-	// Ends has for each partition of bgp.routes.v1 the offset behind its last record.
+	// Ends has for each partition of bgp.routes.v1 the offset after its last record.
 	Ends map[int32]int64
 	// Published is the last window that was published, seconds since 1970; -1: none.
 	Published int64

@@ -54,7 +54,7 @@ type scan struct {
 	slots map[uint32]bool
 	found Found
 	known map[string]bool // ids of manifests
-	// strays are the ids of chunks behind the newest manifest of their slot, with the slot.
+	// strays are the ids of chunks after the newest manifest of their slot, with the slot.
 	strays map[string]uint32
 	lastAt int64 // the highest offset of a manifest
 }

@@ -21,7 +21,7 @@ const (
 type State interface {
 	// Snapshot writes the state. It does not change the state.
 	Snapshot(w io.Writer) error
-	// Restore reads a snapshot, and no octet behind it, into a new state of the same configuration.
+	// Restore reads a snapshot, and no octet after it, into a new state of the same configuration.
 	// After an error the state cannot be used.
 	Restore(r io.Reader) error
 }

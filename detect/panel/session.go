@@ -73,9 +73,9 @@ type knowledge struct {
 	transferUntil      int64
 }
 
-// spoken counts the messages of a session since it came up. A withdrawal proves that the peer held
-// the prefix before, except for a peer that habitually withdraws prefixes that it never announced:
-// some routers withdraw each prefix that they do not pass on.
+// spoken counts the announcements and withdrawals of a session since it came up. A withdrawal proves
+// that the peer held the prefix before, except for a peer that habitually withdraws prefixes that it
+// never announced: some routers withdraw each prefix that they do not pass on.
 type spoken struct {
 	announced int // announcements
 	// unheard counts withdrawals of prefixes that the session never announced, each prefix once.
@@ -101,8 +101,8 @@ func (x *spoken) settle(cfg *Config, size int) {
 func (s *Session) withdrewFrom(size, full int) bool { return size+s.spoken.gone >= full }
 
 // A session only withdraws if it withdrew at least unheardLeast prefixes that it never announced,
-// and more than unheardTimes as many as it announced. Sound peers of eight captures stay below 0.38
-// as many.
+// and more than unheardTimes as many as it announced or held at most. Sound peers of eight captures
+// stay below 0.38 as many.
 const (
 	unheardLeast = 50
 	unheardTimes = 2

@@ -144,7 +144,7 @@ func byWindow(a, b Manifest) int {
 	return cmp.Or(cmp.Compare(b.Window, a.Window), cmp.Compare(b.Offset, a.Offset))
 }
 
-// key returns the key of a record. what is the number of a chunk, or manifestKey.
+// key returns the key of a record: of a chunk by its number, or of a manifest by manifestKey.
 func key(detector string, slot uint32, what any) []byte {
 	return fmt.Appendf(nil, "%s/%d/%v", detector, slot, what)
 }

@@ -22,6 +22,14 @@ func worse(a, b loss) loss {
 	return a
 }
 
+// lesser returns the smaller loss.
+func lesser(a, b loss) loss {
+	if worse(a, b) == a {
+		return b
+	}
+	return a
+}
+
 // interval is a stretch of time, Unix seconds.
 type interval struct{ start, end int64 }
 

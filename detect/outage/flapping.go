@@ -97,7 +97,8 @@ func (e *Engine) endBlip(ent *entity, r *run, rd *reading) *event {
 	ev.blip = true
 	ev.end = max(e.window, ev.start)
 	e.finishShort(ent, ev, rd)
-	ev.digest, ev.score, ev.peak, ev.now = r.digest, r.score, worse(ev.peak, r.peak), rd.loss
+	ev.digest, ev.score, ev.peak = r.digest, r.score, worse(ev.peak, r.peak)
+	ev.now = lesser(rd.loss, ev.peak) // more than that is lost by another condition
 	e.publish(ent, ev, name)
 	return ev
 }

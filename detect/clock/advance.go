@@ -9,21 +9,24 @@ import (
 )
 
 const (
-	// maxWriters is how many writers of clock records a partition remembers before silent ones are forgotten.
+	// maxWriters is the number of writers of clock records above which a partition forgets silent
+	// ones.
 	maxWriters = 64
-	// writerSilent is for how long.
+	// writerSilent is the age, against the newest clock record, of a silent writer.
 	writerSilent = 3600 * second
-	// laneSilent is how long fills and tables are remembered: longer than bgp.routes keeps them, so that none comes twice.
+	// laneSilent is the time for which fills and tables are remembered. bgp.routes keeps them for
+	// a shorter time, so none is applied twice.
 	laneSilent = 48 * 3600 * second
 )
 
-// writer of clock records in a partition.
+// writer is a writer of clock records in a partition.
 type writer struct {
 	newest int64
 	ended  bool
 }
 
-// clockRecord takes a clock record: it moves the partition's clock and shows which collectors have vanished.
+// clockRecord applies a clock record: it takes collectors that have vanished down and raises the
+// partition's clock.
 func (c *Clock) clockRecord(s Step, end bool) {
 	p, t := &c.partitions[s.Partition], s.Record.GetTimestampUs()
 	lane := s.Record.GetPosition().GetLane()
@@ -49,7 +52,7 @@ func (c *Clock) clockRecord(s Step, end bool) {
 	c.advance()
 }
 
-// state follows what a record says about its collector, and the partition's clock with it.
+// state applies a tick or a collector's state, and raises the partition's clock.
 func (c *Clock) state(s Step, col *collector) {
 	p := &c.partitions[col.partition]
 	switch s.Record.GetBody().(type) {
@@ -82,13 +85,19 @@ func (c *Clock) setUp(col *collector, up bool) {
 	}
 }
 
-// vanish takes a collector down, or up again, by a record that no log holds, in the collector's order.
+// vanish takes a collector down, or up again. Its step is in the collector's order, and its record
+// is in no log.
 func (c *Clock) vanish(s Step, col *collector, gone bool) {
 	col.vanished = gone
 	c.setUp(col, !gone)
-	rec := &pb.RouteRecord{Position: &pb.Position{Collector: col.name, Lane: string(bgp.LaneClock)}, TimestampUs: col.tick}
+	rec := &pb.RouteRecord{
+		Position:    &pb.Position{Collector: col.name, Lane: string(bgp.LaneClock)},
+		TimestampUs: col.tick,
+	}
 	if gone {
-		rec.Body = &pb.RouteRecord_CollectorDown{CollectorDown: &pb.CollectorDown{Reason: pb.DownReason_DOWN_REASON_STALE}}
+		rec.Body = &pb.RouteRecord_CollectorDown{
+			CollectorDown: &pb.CollectorDown{Reason: pb.DownReason_DOWN_REASON_STALE},
+		}
 	} else {
 		rec.Body = &pb.RouteRecord_CollectorUp{CollectorUp: &pb.CollectorUp{}}
 	}
@@ -96,7 +105,8 @@ func (c *Clock) vanish(s Step, col *collector, gone bool) {
 	c.deliver(s, col, c.effective(col, col.tick))
 }
 
-// raise brings the partition's clock to the lower of its newest clock record and the ticks; never back.
+// raise sets the partition's clock to the lower of its newest clock record and the ticks of its
+// collectors that are up. The clock never goes back.
 func (p *partition) raise() {
 	if p.newest == none {
 		return
@@ -111,7 +121,7 @@ func (p *partition) raise() {
 	p.clock = max(p.clock, t)
 }
 
-// end reports whether every writer of clock records has written its last.
+// end reports whether every writer of clock records has ended.
 func (p *partition) end() bool {
 	for _, w := range p.writers {
 		if !w.ended {
@@ -121,7 +131,8 @@ func (p *partition) end() bool {
 	return len(p.writers) > 0
 }
 
-// advance opens the first window once every partition has a clock, and says until when windows close.
+// advance opens the first window once every partition has a clock, and sets the time until which
+// windows close.
 func (c *Clock) advance() {
 	lowest, ended := c.lowest()
 	if lowest == none {
@@ -138,13 +149,14 @@ func (c *Clock) advance() {
 	if ended {
 		c.steps.until = max(lowest, floor(c.last)+window)
 		next := max(c.open, floor(c.steps.until))
-		for i := range c.partitions { // should a writer come back: nothing before the window that is open then
+		for i := range c.partitions { // a writer that comes back writes nothing before the open window
 			c.partitions[i].clock = max(c.partitions[i].clock, next)
 		}
 	}
 }
 
-// lowest is the lowest clock of all partitions, none while one has none; ended tells that all have ended.
+// lowest returns the lowest clock of all partitions, none if a partition has none. ended reports
+// whether all partitions have ended.
 func (c *Clock) lowest() (clock int64, ended bool) {
 	clock, ended = c.partitions[0].clock, true
 	for i := range c.partitions {
@@ -154,7 +166,8 @@ func (c *Clock) lowest() (clock int64, ended bool) {
 	return clock, ended
 }
 
-// openWindow opens the window that begins at start: what waited for it is the next steps.
+// openWindow opens the window that begins at start. The records that waited for it are the next
+// steps.
 func (c *Clock) openWindow(start int64) {
 	c.open = start
 	if start%(3600*second) == 0 {
@@ -168,7 +181,7 @@ func (c *Clock) openWindow(start int64) {
 	c.steps.records = records
 }
 
-// forget drops the last records of fills and tables that ended long ago.
+// forget drops the last records of fills and tables whose last record is older than laneSilent.
 func (c *Clock) forget() {
 	maps.DeleteFunc(c.lanes, func(k bgp.LaneKey, last *lastRecord) bool {
 		kind := k.Lane.Kind()

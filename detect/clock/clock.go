@@ -18,89 +18,94 @@ const (
 	Window = int64(60)
 
 	window = Window * second
-	// DefaultVanished is Config.Vanished's.
+	// DefaultVanished is the default of Config.Vanished.
 	DefaultVanished = time.Minute
-	// DefaultBack is Config.Back's.
+	// DefaultBack is the default of Config.Back.
 	DefaultBack = 10 * time.Second
-	// DefaultBufferBytes is Config.BufferBytes'.
+	// DefaultBufferBytes is the default of Config.BufferBytes.
 	DefaultBufferBytes = 16 << 20
-	// maxAhead is how far a timestamp may be ahead of tick and clock.
+	// maxAhead is the most that a timestamp may be ahead of tick and clock.
 	maxAhead = 60 * second
 
-	// maxTime is 2100-01-01: a time outside 1970 to then is no time, and windows up to it would take for ever.
+	// maxTime is 2100-01-01. A time outside 1970 to maxTime is invalid: windows up to a later time
+	// would take for ever.
 	maxTime = 4_102_444_800 * second
 
 	none = math.MinInt64
 
-	// MaxRejected is how many records put aside are kept until Rejected is called; more are only counted.
+	// MaxRejected bounds the rejected records that are kept until Rejected is called. Further
+	// ones are only counted.
 	MaxRejected = 1000
 )
 
-// Config of a Clock.
+// Config configures a Clock.
 type Config struct {
-	// Partitions of the topic.
+	// Partitions is the number of partitions of the topic.
 	Partitions int
-	// BufferBytes bounds the waiting records, as encoded; each partition may use its share. 0 is DefaultBufferBytes.
+	// BufferBytes bounds the waiting records, in encoded octets. Each partition may use an equal
+	// share. 0 is DefaultBufferBytes.
 	BufferBytes int
-	// Vanished is how far a collector's tick may be behind the newest clock record of its partition; beyond it the collector is
-	// down until it is within Back again. 0 is DefaultVanished and DefaultBack.
+	// Vanished is the most that a collector's tick may be behind the newest clock record of its
+	// partition. A collector further behind is down until its tick is within Back of that record
+	// again. 0 is DefaultVanished and DefaultBack.
 	Vanished, Back time.Duration
 }
 
-// Rejected is a record that says something impossible. Beyond MaxRejected it has neither Record nor Err.
+// Rejected is an invalid record. Beyond MaxRejected it has neither Record nor Err.
 type Rejected struct {
 	Partition int32
 	Offset    int64
-	// Window in which it was, seconds since 1970.
+	// Window is the window of the record, seconds since 1970.
 	Window int64
 	Record *pb.RouteRecord
 	Err    error
 }
 
-// Clock merges streams. Build it with New.
+// Clock merges streams. New builds it.
 type Clock struct {
 	partitions []partition
 	collectors map[string]*collector
 	lanes      map[bgp.LaneKey]*lastRecord
-	share      int // of the buffer, of each partition, in octets
+	share      int // octets of the buffer for each partition
 	vanished   int64
 	back       int64
-	// open is the beginning of the open window in microseconds; none before the first.
+	// open is the beginning of the open window, microseconds since 1970; none before the first
+	// window.
 	open int64
-	// last is the latest effective time and end seen.
+	// last is the latest effective time, or time of an end record, so far.
 	last     int64
-	waiting  map[int64][]Step // by beginning of the window
+	waiting  map[int64][]Step // by beginning of the window, microseconds since 1970
 	rejected []Rejected
 	dropped  uint64
 	steps    steps
 }
 
-// partition of the topic.
+// partition is the state of one partition of the topic.
 type partition struct {
-	newest  int64 // newest clock record
+	newest  int64 // time of the newest clock record
 	clock   int64
 	first   int64 // earliest effective time before it had a clock, or its first clock
 	writers map[string]writer
 	up      map[string]*collector
-	bytes   int // waiting
+	bytes   int // encoded octets of its waiting records
 	paused  bool
 }
 
-// collector is one collector's stream.
+// collector is the state of one collector's stream.
 type collector struct {
 	name      string
 	partition int32
-	known     bool // a CollectorUp, CollectorDown or tick was seen
+	known     bool // a CollectorUp, CollectorDown or tick was read
 	vanished  bool
 	tick      int64
-	effective int64 // of its last record
+	effective int64 // effective time of its last record
 }
 
 // lastRecord is the last record of a lane.
 type lastRecord struct {
 	pos  bgp.Position
 	part uint32
-	at   int64 // effective time, for forgetting
+	at   int64 // effective time; forget compares it with the open window
 }
 
 // New returns a clock that has read nothing yet.
@@ -115,18 +120,25 @@ func New(cfg Config) *Clock {
 		cfg.Back = DefaultBack
 	}
 	c := &Clock{
-		partitions: make([]partition, cfg.Partitions), collectors: map[string]*collector{}, lanes: map[bgp.LaneKey]*lastRecord{},
-		share: cfg.BufferBytes / max(1, cfg.Partitions), vanished: cfg.Vanished.Microseconds(), back: cfg.Back.Microseconds(),
+		partitions: make([]partition, cfg.Partitions),
+		collectors: map[string]*collector{},
+		lanes:      map[bgp.LaneKey]*lastRecord{},
+		share:      cfg.BufferBytes / max(1, cfg.Partitions),
+		vanished:   cfg.Vanished.Microseconds(), back: cfg.Back.Microseconds(),
 		open: none, last: none, waiting: map[int64][]Step{}, steps: steps{until: none},
 	}
 	for i := range c.partitions {
-		c.partitions[i] = partition{newest: none, clock: none, first: math.MaxInt64, writers: map[string]writer{}, up: map[string]*collector{}}
+		c.partitions[i] = partition{
+			newest: none, clock: none, first: math.MaxInt64,
+			writers: map[string]writer{}, up: map[string]*collector{},
+		}
 	}
 	return c
 }
 
-// Push takes the next record of a partition; size is its length as encoded. The clock keeps rec. Range over Steps before
-// the next Push: ErrSteps tells that this was not done, or not to the end.
+// Push takes the next record of a partition. size is its encoded length in octets. The clock keeps
+// rec. Range over Steps to the end before the next Push; otherwise Push returns ErrSteps. An error
+// is about part, or is ErrSteps; an invalid record is rejected without an error.
 func (c *Clock) Push(part int32, offset int64, rec *pb.RouteRecord, size int) error {
 	if part < 0 || int(part) >= len(c.partitions) {
 		return fmt.Errorf("a record of partition %d, with %d partitions", part, len(c.partitions))
@@ -159,7 +171,7 @@ func (c *Clock) Push(part int32, offset int64, rec *pb.RouteRecord, size int) er
 	}
 	col := c.collector(pos.Collector, part)
 	switch rec.GetBody().(type) {
-	case *pb.RouteRecord_Tick, *pb.RouteRecord_CollectorUp: // they move the clock that the cap is measured against
+	case *pb.RouteRecord_Tick, *pb.RouteRecord_CollectorUp: // they move the base of maxAhead
 		col.tick = max(col.tick, rec.GetTimestampUs())
 	}
 	effective := c.effective(col, rec.GetTimestampUs())
@@ -169,7 +181,7 @@ func (c *Clock) Push(part int32, offset int64, rec *pb.RouteRecord, size int) er
 	return nil
 }
 
-// lost gives each collector of the partition, in order, a record of its own that says that records were lost.
+// lost gives each collector of the partition, by name, its own copy of a record of lost records.
 func (c *Clock) lost(s Step) {
 	in := s.Record
 	for _, name := range slices.Sorted(maps.Keys(c.collectors)) {
@@ -178,7 +190,10 @@ func (c *Clock) lost(s Step) {
 			continue
 		}
 		s.Record = &pb.RouteRecord{
-			Position: &pb.Position{Collector: name, Lane: in.GetPosition().GetLane(), Sequence: in.GetPosition().GetSequence()}, Body: in.GetBody(),
+			Position: &pb.Position{
+				Collector: name, Lane: in.GetPosition().GetLane(), Sequence: in.GetPosition().GetSequence(),
+			},
+			Body: in.GetBody(),
 		}
 		pos := codec.ParsePosition(s.Record.GetPosition())
 		last := c.fresh(pos, 0)
@@ -191,8 +206,9 @@ func (c *Clock) lost(s Step) {
 	}
 }
 
-// fresh notes a record as the last one of its lane, and returns that; nil where it does not stand after the one that was.
-// Parts of one record share its position.
+// fresh notes a record as the last one of its lane and returns the note. It returns nil if the
+// record is not after the last one. The parts of one record share its position and are ordered by
+// part.
 func (c *Clock) fresh(pos bgp.Position, part uint32) *lastRecord {
 	last, ok := c.lanes[pos.Of()]
 	switch {
@@ -215,7 +231,7 @@ func (c *Clock) collector(name string, part int32) *collector {
 	return col
 }
 
-// effective is the effective time of the collector's next record.
+// effective returns the effective time of the collector's next record, which has the timestamp.
 func (c *Clock) effective(col *collector, timestamp int64) int64 {
 	base := max(col.tick, c.partitions[col.partition].clock)
 	if base != none {
@@ -224,7 +240,7 @@ func (c *Clock) effective(col *collector, timestamp int64) int64 {
 	return max(timestamp, base, col.effective)
 }
 
-// deliver makes a record of a collector the next step, or lets it wait for its window.
+// deliver makes a record of a collector the next step, or lets the record wait for its window.
 func (c *Clock) deliver(s Step, col *collector, effective int64) {
 	s.Effective, col.effective = effective, effective
 	c.last = max(c.last, effective)
@@ -240,8 +256,10 @@ func (c *Clock) deliver(s Step, col *collector, effective int64) {
 	c.partitions[s.Partition].bytes += s.size
 }
 
-// Reject puts the record of a step aside: err says what is impossible about it. It belongs to the window of its effective time. A record without one belongs
-// to the window of its partition's clock. Neither depends on how the partitions interleave: so it is in the same window whenever the log is read.
+// Reject rejects the record of a step. err is the reason. The record belongs to the window of its
+// effective time, or, if it has no effective time, to the window of its partition's clock. Neither
+// depends on how the partitions interleave, so the record is in the same window at every reading
+// of the log.
 func (c *Clock) Reject(s Step, err error) {
 	at := s.Effective
 	if at == none {
@@ -254,8 +272,8 @@ func (c *Clock) Reject(s Step, err error) {
 	c.rejected = append(c.rejected, r)
 }
 
-// Rejected returns the records put aside, in the order in which they were found, that are of windows up to the one that began at window (seconds since
-// 1970), and forgets them.
+// Rejected returns the rejected records of windows up to the one that begins at window (seconds
+// since 1970), in the order in which they were rejected, and forgets them.
 func (c *Clock) Rejected(window int64) []Rejected {
 	var out, later []Rejected
 	for _, r := range c.rejected {
@@ -269,13 +287,15 @@ func (c *Clock) Rejected(window int64) []Rejected {
 	return out
 }
 
-// Dropped counts the records that did not stand after the last one of their lane.
+// Dropped returns the number of records that were dropped by their position.
 func (c *Clock) Dropped() uint64 { return c.dropped }
 
-// Open is the beginning of the open window, seconds since 1970; false before the first.
+// Open returns the beginning of the open window in seconds since 1970; false before the first
+// window.
 func (c *Clock) Open() (int64, bool) { return c.open / second, c.open != none }
 
-// Holding names the collectors, sorted, that are up and whose ticks have not reached the end of the open window: it waits for them.
+// Holding returns the names, sorted, of the collectors for which the open window waits: those that
+// are up and whose ticks have not reached its end.
 func (c *Clock) Holding() []string {
 	var names []string
 	for i := range c.partitions {
@@ -289,7 +309,7 @@ func (c *Clock) Holding() []string {
 	return names
 }
 
-// Buffered is how many octets wait for their windows, as encoded.
+// Buffered returns the encoded octets of all waiting records.
 func (c *Clock) Buffered() int {
 	n := 0
 	for i := range c.partitions {
@@ -298,7 +318,7 @@ func (c *Clock) Buffered() int {
 	return n
 }
 
-// Flow says which partitions to stop reading and which to read again, since the last call.
+// Flow returns the partitions to pause and the partitions to resume since the last call.
 func (c *Clock) Flow() (pause, resume []int32) {
 	for i := range c.partitions {
 		p := &c.partitions[i]
@@ -315,7 +335,7 @@ func (c *Clock) Flow() (pause, resume []int32) {
 	return pause, resume
 }
 
-// Paused lists the partitions that are not read, as the calls of Flow have said.
+// Paused lists the partitions that are paused by the calls of Flow.
 func (c *Clock) Paused() []int32 {
 	var paused []int32
 	for i := range c.partitions {
@@ -326,7 +346,7 @@ func (c *Clock) Paused() []int32 {
 	return paused
 }
 
-// floor is the beginning of the window that t lies in.
+// floor returns the beginning of the window of time t.
 func floor(t int64) int64 {
 	r := t % window
 	if r < 0 {

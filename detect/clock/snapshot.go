@@ -13,19 +13,21 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// snapshotFormat grows with every change of what a snapshot of a clock holds.
+// snapshotFormat is the format of a snapshot of a clock. It is raised when the content changes.
 const snapshotFormat = 1
 
-// Snapshot writes the state: clocks, lanes' last positions, waiting and rejected records, and the steps that are left of the record pushed
-// last. It may be called in the loop over Steps, and changes nothing.
+// Snapshot writes the state: clocks, last positions of lanes, waiting records, rejected records,
+// and the remaining steps of the record that was pushed last. It may be called in the loop over
+// Steps, and changes nothing.
 func (c *Clock) Snapshot(w io.Writer) error {
 	s := snapshot.NewWriter(w, "the clock", snapshotFormat)
 	c.code(s)
 	return s.Close()
 }
 
-// Restore reads what Snapshot wrote into a new clock of the same configuration. If steps were left, range over Steps before the next Push.
-// After an error the clock cannot be used. One about the content wraps snapshot.ErrInvalid.
+// Restore reads the output of Snapshot into a new clock of the same configuration. If steps
+// remained, range over Steps before the next Push. After an error the clock cannot be used. An
+// error about the content wraps snapshot.ErrInvalid.
 func (c *Clock) Restore(r io.Reader) error {
 	s := snapshot.NewReader(r, "the clock", snapshotFormat)
 	c.code(s)
@@ -117,7 +119,7 @@ func (c *Clock) codeStep(s *snapshot.Coder, v *Step) {
 	snapshot.Int(s, &v.size)
 }
 
-// codeRecord writes or reads a record as the log has it.
+// codeRecord writes or reads a record in its encoding in the log.
 func codeRecord(s *snapshot.Coder, v **pb.RouteRecord) {
 	var b []byte
 	if !s.Reading() && *v != nil {
@@ -141,7 +143,8 @@ func codeRecord(s *snapshot.Coder, v **pb.RouteRecord) {
 	}
 }
 
-// restored is the error of a rejected record that was read from a snapshot: its text, and whether it was codec.ErrInvalid.
+// restored is the error of a rejected record that was read from a snapshot. It has the text of the
+// first error, and whether that was codec.ErrInvalid.
 type restored struct {
 	text    string
 	invalid bool
@@ -168,7 +171,7 @@ func codeRejected(s *snapshot.Coder, v *Rejected) {
 	}
 }
 
-// code writes or reads the steps that are left.
+// code writes or reads the remaining steps.
 func (x *steps) code(s *snapshot.Coder, c *Clock) {
 	left := x.records[min(x.taken, len(x.records)):]
 	begun := x.phase != toPush

@@ -7,44 +7,46 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// ErrSteps tells that the steps of the record before were not all taken: what the caller knows and what the clock knows
-// is no longer the same, and the clock cannot be used any more.
+// ErrSteps means that the caller did not take all steps of the last record. The states of the
+// caller and of the clock differ from then on, and the clock cannot be used any more.
 var ErrSteps = errors.New("the steps of the record before were not all taken")
 
-// Step is what the caller does next: it applies a record, or closes a window.
+// Step is the next action of the caller: it applies a record or closes a window.
 type Step struct {
-	// Record to apply; nil where Window closes. Where it says something impossible, the caller says so with Reject.
+	// Record is the record to apply; nil if Window closes. If it is invalid the caller calls Reject.
 	Record *pb.RouteRecord
-	// Effective is the record's effective time, microseconds since 1970; never before the open window.
+	// Effective is the record's effective time, microseconds since 1970. It is never before the
+	// open window.
 	Effective int64
-	// Window that closes: its beginning, seconds since 1970.
+	// Window is the beginning of the window that closes, seconds since 1970.
 	Window int64
-	// Partition and Offset of the record that was read. Where the clock made Record itself: of the one that led to it.
+	// Partition and Offset are the place in the log of the record that was read. If the clock made
+	// Record, they are the place of the record that caused it.
 	Partition int32
 	Offset    int64
-	size      int // octets, as encoded; 0 where the clock made the record
+	size      int // encoded octets; 0 if the clock made the record
 }
 
-// phase says what the caller has to do next.
+// phase is the next call that the clock expects.
 type phase uint8
 
 const (
 	toPush  phase = iota
-	toRange       // over Steps
-	ranging       // in the loop over Steps, or out of it before its end
+	toRange       // range over Steps
+	ranging       // in the loop over Steps, or after a loop that was left before its end
 )
 
-// steps are what the record pushed last leads to: records of the open window, then windows to close up to a time, each
-// followed by the records that waited for the next one.
+// steps are the steps of the record that was pushed last: records of the open window, then windows
+// that close up to a time, each followed by the records that waited for the next window.
 type steps struct {
 	phase   phase
 	records []Step  // of the open window
 	taken   int     // of records, in the loop
-	one     [1]Step // where records are kept as long as there is only one
-	until   int64   // windows that end then or before close, microseconds; none before the first window
+	one     [1]Step // memory of records if there is only one
+	until   int64   // windows that end by this time close, microseconds; none before the first window
 }
 
-// begin makes the steps ready for another record.
+// begin prepares the steps for another record.
 func (s *steps) begin() error {
 	if s.phase != toPush {
 		return ErrSteps
@@ -53,8 +55,8 @@ func (s *steps) begin() error {
 	return nil
 }
 
-// Steps yields what the record pushed last leads to, in order. A loop that does not go to its end leaves a clock of
-// which no more can be made: Push then returns ErrSteps, and Steps yields nothing.
+// Steps yields the steps of the record that was pushed last, in order. If a loop ends early, the
+// clock cannot be used any more: Push then returns ErrSteps, and Steps yields nothing.
 func (c *Clock) Steps() iter.Seq[Step] {
 	return func(yield func(Step) bool) { c.each(yield) }
 }

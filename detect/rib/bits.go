@@ -1,15 +1,15 @@
 package rib
 
-// pageRows rows are in a page of bitRows.
+// pageRows is the number of rows in a page of bitRows.
 const pageRows = 1 << 12
 
-// bitRows is a bitset of slots for each row. Memory is taken for pages of rows and words that have a bit, 8 octets a row. The zero value
-// has none.
+// bitRows is a bitset of slots for each row. It takes memory for the pages of rows and words that
+// have a bit, 8 octets a row. The zero value has no bits.
 type bitRows struct {
 	words [maxWords][]*[pageRows]uint64
 }
 
-// of is word w of row r.
+// of returns word w of row r.
 func (x *bitRows) of(r Row, w int) uint64 {
 	if p := int(r / pageRows); p < len(x.words[w]) && x.words[w][p] != nil {
 		return x.words[w][p][r%pageRows]
@@ -51,5 +51,5 @@ func (x *bitRows) drop(mask []uint64) {
 	}
 }
 
-// forget gives back the memory of word w.
+// forget frees the memory of word w.
 func (x *bitRows) forget(w int) { x.words[w] = nil }

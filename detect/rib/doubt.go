@@ -12,8 +12,9 @@ func (x *rowSet) add(r Row) {
 
 func (x rowSet) has(r Row) bool { return int(r>>6) < len(x) && x[r>>6]&(1<<(r&63)) != 0 }
 
-// Doubt says that a message of slot s was lost, and that any prefix may have been in it: what the slot held before is not known any more,
-// what it says from here on is. SettleDoubts carries that out. A refresh of the slot is over.
+// Doubt notes that a message of slot s was lost, and that it may have held any prefix. The status
+// of the prefixes that the slot held before becomes unknown unless the slot names them from here
+// on. SettleDoubts applies this. A refresh of the slot ends without effect.
 func (t *Table) Doubt(s int) {
 	t.dropRefresh(s)
 	if t.slots[s].size == 0 {
@@ -26,8 +27,9 @@ func (t *Table) Doubt(s int) {
 	t.doubts[s] = new(rowSet)
 }
 
-// SettleDoubts makes unknown what slots held before they were doubted and have not named since. It is called before a window is judged:
-// one pass over the rows for all messages that were lost in it.
+// SettleDoubts makes the prefixes unknown that slots held before they were doubted and have not
+// named since. It is called before a window is judged: one pass over the rows serves all messages
+// that were lost in the window.
 func (t *Table) SettleDoubts() {
 	if len(t.doubts) == 0 {
 		return
@@ -43,7 +45,7 @@ func (t *Table) SettleDoubts() {
 				continue
 			}
 			if m &= t.status.heldOf(Row(r), w); m != 0 && t.watch != nil {
-				m &^= t.watch.known.of(Row(r), w) // the table says so, and is newer
+				m &^= t.watch.known.of(Row(r), w) // the answer to the gap names it, and is newer
 			}
 			left := uint64(0)
 			for b := range eachBit(m) {
@@ -60,7 +62,8 @@ func (t *Table) SettleDoubts() {
 	t.doubts = nil
 }
 
-// unknow makes the pairs of row r and the slots of word w in bits unknown: neither held nor withdrawn.
+// unknow makes the pairs of row r and the slots of word w in bits unknown: neither held nor
+// withdrawn.
 func (t *Table) unknow(r Row, w int, bits uint64) {
 	for b := range eachBit(bits) {
 		s := w<<6 + b
@@ -77,8 +80,9 @@ func (t *Table) unknow(r Row, w int, bits uint64) {
 	}
 }
 
-// Unknow says that a message of slot s that names the keys could not be read: whether the slot holds them is not known. The answer to an
-// open gap or check is older than that.
+// Unknow notes that a message of slot s that names the keys could not be read, so it is unknown
+// whether the slot holds them. The answer to an open gap or check is older than this message, so it
+// does not change them.
 func (t *Table) Unknow(s int, keys ...Key) {
 	if x := t.slots[s].refresh; x != nil && len(keys) > 0 {
 		x.unread = true
@@ -96,7 +100,7 @@ func (t *Table) Unknow(s int, keys ...Key) {
 	t.prunePaths(s)
 }
 
-// FillUnknow is Unknow for a message that a gap lacked, under FillAnnounce's conditions.
+// FillUnknow is Unknow for a message that was missing in a gap, on the conditions of FillAnnounce.
 func (t *Table) FillUnknow(s int, keys ...Key) {
 	for _, k := range keys {
 		if r, ok := t.Row(k); ok && t.fills(s) && t.fill(s, r) {
@@ -106,10 +110,11 @@ func (t *Table) FillUnknow(s int, keys ...Key) {
 	t.prunePaths(s)
 }
 
-// Doubted reports whether a slot may hold prefixes that it is not known to hold, because messages of it were lost.
+// Doubted reports whether a slot may hold more prefixes than the table knows, because messages of
+// it were lost.
 func (t *Table) Doubted(s int) bool { return t.slots[s].doubted > 0 || t.doubts[s] != nil }
 
-// trust ends the doubts about slots: a table of theirs has come, or their session is another.
+// trust ends the doubts about slots: their table has come, or they have another session.
 func (t *Table) trust(slots ...int) {
 	for _, s := range slots {
 		t.slots[s].doubted = 0

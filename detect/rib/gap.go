@@ -6,29 +6,32 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Outcome says how a gap ended.
+// Outcome is the way in which a gap ended.
 type Outcome uint8
 
 // The outcomes.
 const (
-	// Unknown is one that was not answered. A pair of which neither the answer nor the live stream said anything is not known any
-	// more: neither that the slot held the prefix nor that it withdrew it.
+	// Unknown: the gap was not answered. A pair that neither the answer nor the live stream named
+	// is unknown: neither held nor withdrawn.
 	Unknown Outcome = iota
-	// Tabled is one that a whole table answered. What neither it nor the live stream said is not held; where it was heard last stays known, as
-	// after a withdrawal.
+	// Tabled: a whole table answered the gap. A pair that neither the table nor the live stream
+	// named is not held. Its last (origin, upstream) pair stays known, as after a withdrawal.
 	Tabled
-	// Filled is one of which all messages came that were missing. What neither they nor the live stream said stands as before.
+	// Filled: all missing messages came. A pair that neither they nor the live stream named stays
+	// as it was.
 	Filled
-	// Partly is one that a table answered of which some records could not be read: what neither it nor the live stream named is unknown.
+	// Partly: a table answered the gap, and some of its records could not be read. A pair that
+	// neither the table nor the live stream named is unknown.
 	Partly
 )
 
-// watch is what is noted of the slots whose gap or check is open. Bitsets of slots are words long.
+// watch has the notes about the slots with an open gap or check. Its bitsets of slots are words
+// long.
 type watch struct {
 	gap, check []uint64
-	closed     []uint64 // the fill ended their session: a table has nothing to say any more
-	touched    bitRows  // the live stream said something of the pair
-	known      bitRows  // the table or the fill did
+	closed     []uint64 // the fill ended the session of the slot: a table does not apply to it
+	touched    bitRows  // the live stream named the pair
+	known      bitRows  // the table or the fill named the pair
 }
 
 // watches reports whether a slot (word and bit) is watched.
@@ -36,7 +39,7 @@ func (t *Table) watches(w int, bit uint64) bool {
 	return t.watch != nil && (t.watch.gap[w]|t.watch.check[w])&bit != 0
 }
 
-// notes reports whether anything was noted of a row that counts yet.
+// notes reports whether an open gap or check has a note about a row.
 func (x *watch) notes(r Row) bool {
 	if x == nil {
 		return false
@@ -49,10 +52,10 @@ func (x *watch) notes(r Row) bool {
 	return false
 }
 
-// said is word w of the slots of which the live stream, or what answers the gap, said something of row r.
+// said returns word w of the slots of which the live stream or the answer to the gap named row r.
 func (x *watch) said(r Row, w int) uint64 { return x.touched.of(r, w) | x.known.of(r, w) }
 
-// begin watches slots from now on, for a gap or a check.
+// begin watches slots from now on, for a gap or a check. Their earlier notes are dropped.
 func (t *Table) begin(slots []int, check bool) {
 	if len(slots) == 0 {
 		return
@@ -76,14 +79,15 @@ func (t *Table) begin(slots []int, check bool) {
 	}
 }
 
-// BeginGap starts to note which pairs of row and slot the live stream touches, and which the answer to the gap knows. Called
-// again while the slots' gap is open, it starts anew; a check of theirs is over, and so is a refresh, of which messages may be missing.
+// BeginGap starts to note which pairs of row and slot the live stream names, and which the answer
+// to the gap names. If the gap of a slot is open already, its notes start from empty. A check of
+// the slots ends, and so does a refresh, as messages of it may be missing.
 func (t *Table) BeginGap(slots ...int) {
 	t.begin(slots, false)
 	t.dropRefresh(slots...)
 }
 
-// Unwatch ends gaps and checks of slots without effect.
+// Unwatch ends the gaps and checks of slots without effect.
 func (t *Table) Unwatch(slots ...int) { t.unwatch(t.mask(slots)) }
 
 func (t *Table) unwatch(mask []uint64) {
@@ -107,11 +111,12 @@ func (t *Table) unwatch(mask []uint64) {
 	}
 }
 
-// TableRow finds or makes the row of a prefix that a table holds; ok is false where the Table is full.
+// TableRow finds or makes the row of a prefix of a table dump. ok is false if the Table is full.
 func (t *Table) TableRow(k Key) (Row, bool) { return t.row(k) }
 
-// Tabulate applies one path of a table: the slots of mask (of which only those in a gap count) hold row r, heard from origin over
-// upstream, but for those of which the live stream, or the answer to the gap, has said something of r before.
+// Tabulate applies one path of a table: the slots of mask hold row r, heard from origin over
+// upstream. It skips slots that are in no gap, slots whose session a fill has ended, and slots of
+// which the live stream or the answer to the gap has named r before.
 func (t *Table) Tabulate(mask []uint64, r Row, origin, upstream bgp.ASN) {
 	if t.watch == nil {
 		return
@@ -154,9 +159,12 @@ func (t *Table) hold(r Row, slots []uint64, e edge) {
 	t.pairs.move(r, slots, e)
 }
 
-// FillAnnounce is Announce for a message that a gap lacked. It does nothing, and ok is false, where the live stream has said
-// something of the pair since, or the slot is in no gap.
-func (t *Table) FillAnnounce(s int, k Key, pathID uint32, origin, upstream bgp.ASN) (r Row, a Announced, ok bool) {
+// FillAnnounce is Announce for a message that was missing in a gap. It does nothing, and ok is
+// false, if the live stream has named the pair since the gap began, or if the slot is in no gap, or
+// if the table is full.
+func (t *Table) FillAnnounce(
+	s int, k Key, pathID uint32, origin, upstream bgp.ASN,
+) (r Row, a Announced, ok bool) {
 	if !t.fills(s) {
 		return 0, Again, false
 	}
@@ -166,7 +174,8 @@ func (t *Table) FillAnnounce(s int, k Key, pathID uint32, origin, upstream bgp.A
 	return r, t.announce(s, r, pathID, origin, upstream), true
 }
 
-// FillWithdraw is Withdraw for a message that a gap lacked, under FillAnnounce's conditions.
+// FillWithdraw is Withdraw for a message that was missing in a gap, on the conditions of
+// FillAnnounce.
 func (t *Table) FillWithdraw(s int, k Key, pathID uint32, learn bool) (r Row, w Withdrawn, ok bool) {
 	if !t.fills(s) {
 		return 0, Nothing, false
@@ -177,8 +186,8 @@ func (t *Table) FillWithdraw(s int, k Key, pathID uint32, learn bool) (r Row, w 
 	return r, t.withdraw(s, r, pathID, learn), true
 }
 
-// FillDown ends a session that ended within a gap: whatever the live stream has not touched is held no more, and a table has
-// nothing to say of the slot any more.
+// FillDown ends a session that ended within a gap. All pairs of the slot that the live stream has
+// not touched become unknown, and a table no longer applies to the slot.
 func (t *Table) FillDown(s int) {
 	if !t.fills(s) {
 		return
@@ -201,13 +210,13 @@ func (t *Table) FillDown(s int) {
 	t.prunePaths(s)
 }
 
-// fills reports whether a fill has something to say about a slot.
+// fills reports whether a fill applies to a slot.
 func (t *Table) fills(s int) bool {
 	w, bit := s>>6, uint64(1)<<(s&63)
 	return t.watch != nil && t.watch.gap[w]&bit != 0
 }
 
-// fill notes that the fill says something of a pair; false where the live stream did.
+// fill notes that the fill names a pair. It returns false if the live stream named the pair before.
 func (t *Table) fill(s int, r Row) bool {
 	w, bit := s>>6, uint64(1)<<(s&63)
 	if t.watch.touched.of(r, w)&bit != 0 {
@@ -239,8 +248,8 @@ func (t *Table) EndGap(o Outcome, slots ...int) {
 	t.Unwatch(slots...)
 }
 
-// settle makes slots hold no more what was neither touched nor known; with forget set, also where they heard it. It returns how
-// many pairs those were.
+// settle drops the pairs of the slots of mask that are held and neither touched nor known. They
+// become gone, or, with forget set, unknown. It returns the number of these pairs.
 func (t *Table) settle(mask []uint64, forget bool) int {
 	x, n, to := t.watch, 0, gone
 	if forget {
@@ -268,8 +277,8 @@ func (t *Table) settle(mask []uint64, forget bool) int {
 	return n
 }
 
-// forget makes unknown what was neither touched nor known and is not held: the withdrawal that was heard before the gap says nothing
-// of the time after it.
+// forget makes the pairs unknown that are gone and neither touched nor known: a withdrawal before
+// the gap is no evidence for the time after it.
 func (t *Table) forget(mask []uint64) {
 	for r := range t.keys {
 		for w, m := range mask {

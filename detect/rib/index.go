@@ -6,23 +6,24 @@ import (
 	"math/bits"
 )
 
-// index finds the row of a key: a hash table of row numbers with linear probing, at most three quarters full. The keys stand in the table.
+// index finds the row of a key. It is a hash table of row numbers with linear probing, at most
+// three quarters full. The table keeps the keys.
 type index struct {
-	slots []Row // one more than the row; 0 is empty. The length is a power of two
+	slots []Row // the row plus one; 0 is an empty place. The length is a power of two
 	n     int
-	seed  uint64 // so that nobody can choose prefixes that meet in one place
+	seed  uint64 // random, so that an attacker cannot choose prefixes that collide
 }
 
 const leastIndex = 16
 
-// at is where the search for k begins.
+// at returns the place at which the search for k begins.
 func (x *index) at(k Key) uint32 {
 	h := (uint64(k) ^ x.seed) * 0x9e3779b97f4a7c15
 	h = (h ^ h>>32) * 0xd6e8feb86659fd93
 	return uint32(h >> (64 - bits.Len(uint(len(x.slots)-1))))
 }
 
-// find looks k up among keys, by row.
+// find returns the row of k. keys has the key of each row.
 func (x *index) find(k Key, keys []Key) (Row, bool) {
 	if len(x.slots) == 0 {
 		return 0, false
@@ -36,7 +37,7 @@ func (x *index) find(k Key, keys []Key) (Row, bool) {
 	return 0, false
 }
 
-// add puts row r in, whose key is in keys and not in the index.
+// add inserts row r. Its key is in keys and not in the index.
 func (x *index) add(r Row, keys []Key) {
 	if 4*(x.n+1) > 3*len(x.slots) {
 		was := x.slots
@@ -56,7 +57,7 @@ func (x *index) add(r Row, keys []Key) {
 	x.n++
 }
 
-// put stores a slot in the first free place.
+// put stores an entry, the row plus one, in the first free place.
 func (x *index) put(slot Row, k Key) {
 	mask := uint32(len(x.slots) - 1)
 	i := x.at(k)
@@ -66,7 +67,8 @@ func (x *index) put(slot Row, k Key) {
 	x.slots[i] = slot
 }
 
-// remove takes k out, which is in. What follows it moves up where it is nearer to its place.
+// remove deletes k, which is in the index. Later entries move up if that brings them nearer to the
+// places at which their searches begin.
 func (x *index) remove(k Key, keys []Key) {
 	mask := uint32(len(x.slots) - 1)
 	i := x.at(k)

@@ -7,14 +7,15 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Key is a prefix of one family in an integer: the address's first 48 bits (IPv4: 32), then the length in 8. It orders as
-// address, then length. Prefixes of IPv6 longer than /48 have no Key.
+// Key is a prefix of one family as an integer: the first 48 bits of the address (IPv4: 32), then
+// the length in 8 bits. Keys are ordered by address, then by length. IPv6 prefixes longer than /48
+// have no Key.
 type Key uint64
 
-// lengthBits is how many bits of a Key hold the length.
+// lengthBits is the number of bits of a Key that hold the length.
 const lengthBits = 8
 
-// width is how many address bits a Key of the family has.
+// width returns the number of address bits in a Key of the family.
 func width(f bgp.Family) int {
 	if f == bgp.IPv4 {
 		return 32
@@ -22,8 +23,9 @@ func width(f bgp.Family) int {
 	return 48
 }
 
-// ParseKey reads Route.prefix of schemas/proto/darkmap/v1/routes.proto without allocating. ok is false for a malformed prefix,
-// one with host bits, and one shorter or longer than what is looked at (docs/detection.md, A prefix).
+// ParseKey reads Route.prefix of schemas/proto/darkmap/v1/routes.proto without allocating. ok is
+// false for a malformed prefix, a prefix with host bits, and a prefix whose length is outside the
+// limits of the family (docs/detection.md, A prefix).
 func ParseKey(b []byte) (f bgp.Family, k Key, ok bool) {
 	if len(b) < 2 {
 		return 0, 0, false
@@ -50,7 +52,7 @@ func ParseKey(b []byte) (f bgp.Family, k Key, ok bool) {
 	return f, Key(a<<lengthBits | uint64(length)), true
 }
 
-// KeyOf is the key of a masked prefix; ok is false where ParseKey's is.
+// KeyOf returns the key of a masked prefix. ok is false in the cases in which that of ParseKey is.
 func KeyOf(p netip.Prefix) (f bgp.Family, k Key, ok bool) {
 	if !p.IsValid() {
 		return 0, 0, false
@@ -62,7 +64,7 @@ func KeyOf(p netip.Prefix) (f bgp.Family, k Key, ok bool) {
 	return f, Key(Address(p.Addr())<<lengthBits | uint64(p.Bits())), true
 }
 
-// Address is the part of an address that a Key has, right-aligned in the family's width.
+// Address returns the part of an address that a Key holds, right-aligned in the family's width.
 func Address(a netip.Addr) uint64 {
 	if a.Is4() {
 		b := a.As4()
@@ -72,13 +74,13 @@ func Address(a netip.Addr) uint64 {
 	return binary.BigEndian.Uint64(b[:8]) >> 16
 }
 
-// Bits is the length of the prefix.
+// Bits returns the length of the prefix.
 func (k Key) Bits() int { return int(k & (1<<lengthBits - 1)) }
 
-// Address is the address part, right-aligned in the family's width.
+// Address returns the address part, right-aligned in the family's width.
 func (k Key) Address() uint64 { return uint64(k >> lengthBits) }
 
-// Prefix converts k.
+// Prefix returns k as a prefix of the family.
 func (k Key) Prefix(f bgp.Family) netip.Prefix {
 	if f == bgp.IPv4 {
 		var b [4]byte
@@ -90,7 +92,7 @@ func (k Key) Prefix(f bgp.Family) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom16(b), k.Bits())
 }
 
-// Space is bgp.Space of the prefix.
+// Space returns bgp.Space of the prefix.
 func (k Key) Space(f bgp.Family) uint64 {
 	if f == bgp.IPv4 {
 		return 1 << (32 - k.Bits())
@@ -107,5 +109,5 @@ func (k Key) Contains(f bgp.Family, o Key) bool {
 	return k.Address()>>s == o.Address()>>s
 }
 
-// Width is the family's address bits in a Key.
+// Width returns the number of address bits in a Key of the family.
 func Width(f bgp.Family) int { return width(f) }

@@ -1,9 +1,11 @@
 package rib
 
-// lengthenPart of a slice is added where it has no room, a power of two: append adds a quarter and more.
+// lengthenPart is the divisor of the spare room of Lengthen, a power of two. append would add a
+// quarter or more.
 const lengthenPart = 16
 
-// Lengthen makes a slice by row n long. What is new is zero. Where it has no room it gets a sixteenth more than it needs.
+// Lengthen makes a slice n long. New elements are zero. If the slice is too short for n, the new
+// one has room for a sixteenth more than n.
 func Lengthen[T any](s []T, n int) []T {
 	if n > cap(s) {
 		was := s

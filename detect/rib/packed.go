@@ -2,11 +2,11 @@ package rib
 
 import "slices"
 
-// blockRows rows are in a block.
+// blockRows is the number of rows in a block.
 const blockRows = 32
 
-// packed keeps a run of octets for each row. The runs of a block follow each other, so a run that gets longer or shorter moves those
-// after it in its block, some kilobytes.
+// packed keeps a run of octets for each row. The runs of a block are contiguous, so a run that gets
+// longer or shorter moves the later runs of its block, some kilobytes.
 type packed struct {
 	blocks []*block
 }
@@ -14,17 +14,17 @@ type packed struct {
 // block has the runs of blockRows rows.
 type block struct {
 	data []byte
-	ends [blockRows]uint32 // of each row's run in data
+	ends [blockRows]uint32 // end of each row's run in data
 }
 
-// grow makes room for n rows at least; new ones are empty.
+// grow makes room for at least n rows. New rows are empty.
 func (p *packed) grow(n int) {
 	for len(p.blocks)*blockRows < n {
 		p.blocks = append(p.blocks, &block{})
 	}
 }
 
-// get is the run of a row. It holds until the next change.
+// get returns the run of a row. It is valid until the next change.
 func (p *packed) get(r Row) []byte {
 	b, i := p.blocks[r/blockRows], r%blockRows
 	from := uint32(0)
@@ -34,7 +34,7 @@ func (p *packed) get(r Row) []byte {
 	return b.data[from:b.ends[i]:b.ends[i]]
 }
 
-// set replaces the run of a row by a copy of run, which is not a part of the block.
+// set replaces the run of a row by a copy of run. run must not be a part of the block.
 func (p *packed) set(r Row, run []byte) {
 	b, i := p.blocks[r/blockRows], int(r%blockRows)
 	from, to, size := 0, int(b.ends[i]), len(b.data)
@@ -59,8 +59,9 @@ func (p *packed) set(r Row, run []byte) {
 	copy(b.data[from:], run)
 }
 
-// rewrite calls f with the run of each row, the first n ones, and keeps what it returns in place of the run. f may return the run itself,
-// or memory that it uses again. Afterwards a block has no spare room.
+// rewrite calls f with the run of each of the first n rows, and replaces the run by the result. f
+// may return the run itself, or memory that it uses again. Afterwards a block has
+// almost no spare room.
 func (p *packed) rewrite(n int, f func(r Row, run []byte) []byte) {
 	var buf []byte
 	for at, b := range p.blocks {

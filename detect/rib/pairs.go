@@ -7,16 +7,18 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// pairs keeps over which (origin, upstream) edge the slots heard each row. A row's run is empty, or has its main pair and the others:
+// pairs keeps the (origin, upstream) edges over which the slots heard each row. The run of a row is
+// empty, or has its main pair and the others:
 //
-//	4 origin, 4 upstream of the main pair: all slots stand in it that heard the row and are in no other
-//	of each other pair:
-//	  2 slots, or words of slots, + otherOrigin, wordForm
-//	  4 origin, if otherOrigin is set; else it is the main pair's
+//	4 origin, 4 upstream of the main pair, which has all slots that heard the row and no other has
+//	for each other pair:
+//	  2 number of slots, or of words of slots, + otherOrigin, wordForm
+//	  4 origin, if otherOrigin is set; else it has the origin of the main pair
 //	  4 upstream
-//	  2 a slot, or 8 a word, whichever is shorter
+//	  2 a slot, or 8 a word, the shorter of both
 //
-// Numbers have their big end last. A slot that has not heard the row may be left in a pair; it counts for nothing.
+// Numbers are little-endian. A pair may contain a slot that has not heard the row; readers ignore
+// it.
 type pairs struct {
 	packed
 	words int
@@ -38,22 +40,23 @@ func mainOf(run []byte) edge {
 }
 
 func appendMain(to []byte, e edge) []byte {
-	return binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(to, uint32(e.origin)), uint32(e.upstream))
+	return binary.LittleEndian.AppendUint32(
+		binary.LittleEndian.AppendUint32(to, uint32(e.origin)), uint32(e.upstream))
 }
 
-// others reads the pairs of a run one by one, but the main one.
+// others reads the pairs of a run one by one, without the main pair.
 type others struct {
-	rest   []byte // after the pair
+	rest   []byte // the run after the pair
 	whole  []byte // the pair
-	slots  []byte // its slots
-	inWord bool   // in words
+	slots  []byte // the slots of the pair
+	inWord bool   // slots is in words
 	main   edge
 	edge
 }
 
 func othersOf(run []byte) others { return others{rest: run[mainOctets:], main: mainOf(run)} }
 
-// next goes to the next pair; false where there is none.
+// next goes to the next pair; false if there is none.
 func (o *others) next() bool {
 	if len(o.rest) == 0 {
 		return false
@@ -85,7 +88,7 @@ func (o *others) has(s int) bool {
 	return ok
 }
 
-// slotIn looks for a slot in a list.
+// slotIn looks for a slot in a list. i is its position, or the position at which to insert it.
 func slotIn(list []byte, s int) (i int, ok bool) {
 	for ; i < len(list); i += 2 {
 		if x := int(binary.LittleEndian.Uint16(list[i:])); x >= s {
@@ -95,7 +98,7 @@ func slotIn(list []byte, s int) (i int, ok bool) {
 	return i, false
 }
 
-// read fills to, which is as long as a slot bitset, with the slots of the pair.
+// read sets to, which is as long as a slot bitset, to the slots of the pair.
 func (o *others) read(to []uint64) {
 	if o.inWord {
 		n := len(o.slots) / 8
@@ -130,7 +133,7 @@ func (o *others) meets(mask []uint64) bool {
 	return false
 }
 
-// appendPair appends a pair that is not the main one, unless it has no slot.
+// appendPair appends a pair that is not the main one. It appends nothing if the pair has no slot.
 func appendPair(to []byte, main, e edge, slots []uint64) []byte {
 	n, words := 0, 0
 	for w, x := range slots {
@@ -166,7 +169,7 @@ func appendPair(to []byte, main, e edge, slots []uint64) []byte {
 	return to
 }
 
-// of is the pair in which a slot stands that heard row r.
+// of returns the pair over which a slot heard row r. The slot must have heard it.
 func (p *pairs) of(r Row, s int) edge {
 	run := p.get(r)
 	if len(run) == 0 {
@@ -181,7 +184,7 @@ func (p *pairs) of(r Row, s int) edge {
 	return o.main
 }
 
-// move puts the slots of mask into the pair e of row r, and takes them out of all others.
+// move puts the slots of mask into the pair e of row r, and takes them out of all other pairs.
 func (p *pairs) move(r Row, mask []uint64, e edge) {
 	run := p.get(r)
 	if len(run) == 0 {
@@ -221,7 +224,8 @@ func (p *pairs) move(r Row, mask []uint64, e edge) {
 	}
 }
 
-// shorten appends a row's run as short as it gets: the largest pair is the main one, and slots that are not in heard are left out.
+// shorten appends the shortest form of a row's run: the largest pair is the main one, and slots
+// that are not in heard are left out.
 func (p *pairs) shorten(to, run []byte, heard []uint64) []byte {
 	if len(run) == 0 {
 		return to
@@ -250,7 +254,7 @@ func (p *pairs) shorten(to, run []byte, heard []uint64) []byte {
 	main := o.main
 	switch {
 	case n+most == 0:
-		return to // nobody heard it
+		return to // no slot heard it
 	case most > n:
 		main = largest
 	}

@@ -1,21 +1,23 @@
 package rib
 
-// maxPathsPerSlot bounds what is remembered of one ADD-PATH peer's path ids; beyond it a prefix counts as having one path.
+// maxPathsPerSlot bounds the path ids that are kept of one ADD-PATH peer. Beyond it a prefix counts
+// as having one path.
 const maxPathsPerSlot = 4 << 20
 
-// pathSet holds the path ids of one slot (RFC 7911). It exists only for peers that send any.
+// pathSet holds the path ids of one slot (RFC 7911). It exists only for peers that send path ids.
 type pathSet struct {
 	ids   map[pathKey]struct{}
 	count map[Row]uint16 // only rows with ids
 }
 
-// pathKey names a path of a row.
+// pathKey identifies a path of a row.
 type pathKey struct {
 	row Row
 	id  uint32
 }
 
-// addPath notes a path id. A slot that begins to send them keeps what it held without as it is: the next withdrawal ends it.
+// addPath notes a path id. If a slot begins to send path ids, the prefixes that it held without
+// them stay as they are, and the next withdrawal ends them.
 func (t *Table) addPath(s int, r Row, id uint32) {
 	p := t.slots[s].paths
 	if p == nil {

@@ -1,14 +1,15 @@
 package rib
 
-// refresh is what a slot has sent again since its BoRR (RFC 7313).
+// refresh has the routes that a slot has sent again since its BoRR (RFC 7313).
 type refresh struct {
 	rows rowSet
 	ids  map[pathKey]struct{} // nil without ADD-PATH
-	// unread: it named prefixes in messages that could not be read, so that it is not known whether the slot holds them.
+	// unread: the slot named prefixes in messages that could not be read, so it is unknown whether
+	// it holds them.
 	unread bool
 }
 
-// note notes an announcement.
+// note notes an announcement. It keeps the path id if ids is set.
 func (x *refresh) note(r Row, pathID uint32, ids bool) {
 	x.rows.add(r)
 	if ids {
@@ -21,7 +22,7 @@ func (x *refresh) note(r Row, pathID uint32, ids bool) {
 	}
 }
 
-// BeginRefresh says that slot s sends all its routes again from here on.
+// BeginRefresh notes that slot s sends all its routes again from here on.
 func (t *Table) BeginRefresh(s int) { t.slots[s].refresh = &refresh{} }
 
 // dropRefresh ends the refreshes of slots without effect.
@@ -31,9 +32,10 @@ func (t *Table) dropRefresh(slots ...int) {
 	}
 }
 
-// EndRefresh says that it has sent them: what it did not send again since BeginRefresh is withdrawn, and lost is called with each row
-// that it holds no more. Without a beginning nothing changes; nor where messages were lost since (BeginGap, Doubt), for what was sent
-// again may have been in them.
+// EndRefresh notes that slot s has sent all its routes again. A route that it did not send again
+// since BeginRefresh is withdrawn, and lost is called with each row that it no longer holds.
+// Without a BeginRefresh nothing changes. Nothing changes either if messages were lost since
+// (BeginGap, Doubt), as they may have held routes that were sent again.
 func (t *Table) EndRefresh(s int, lost func(Row)) {
 	x := t.slots[s].refresh
 	if x == nil {

@@ -8,7 +8,7 @@ import (
 // MaxSlots bounds the columns of a table.
 const MaxSlots = 1024
 
-// AddSlot makes a column for a peer and returns its number. ok is false where there are MaxSlots.
+// AddSlot makes a column for a peer and returns its number. ok is false if there are MaxSlots.
 func (t *Table) AddSlot() (s int, ok bool) {
 	for s = range t.slots {
 		if !t.slots[s].used {
@@ -32,7 +32,7 @@ func (t *Table) RemoveSlot(s int) {
 	t.slots[s] = slot{}
 }
 
-// mask is the bitset of slots.
+// mask returns the bitset of slots.
 func (t *Table) mask(slots []int) []uint64 {
 	m := make([]uint64, t.words)
 	for _, s := range slots {
@@ -41,14 +41,14 @@ func (t *Table) mask(slots []int) []uint64 {
 	return m
 }
 
-// gain counts a prefix more at each slot of word w in bits.
+// gain adds one to the size of each slot in bits of word w.
 func (t *Table) gain(w int, bits uint64) {
 	for b := range eachBit(bits) {
 		t.slots[w<<6+b].size++
 	}
 }
 
-// lose counts a prefix less at each slot of word w in bits, and returns how many slots those are.
+// lose subtracts one from the size of each slot in bits of word w, and returns their number.
 func (t *Table) lose(w int, bits uint64) (n int) {
 	for b := range eachBit(bits) {
 		t.slots[w<<6+b].size--
@@ -57,8 +57,10 @@ func (t *Table) lose(w int, bits uint64) (n int) {
 	return n
 }
 
-// Repack makes the rows short again after tables came or went: it is called once a window and does something where most rows are held by
-// a slot of which that was not usual, or the other way round. It changes nothing that can be seen.
+// Repack makes the rows short again after tables came or went. It is called once a window. It does
+// something if a slot that usually does not hold a row holds more than three fifths of the rows, or
+// if a slot that usually holds a row holds less than two fifths. No status and no
+// pair changes.
 func (t *Table) Repack() {
 	usual, rows := t.status.usual, t.index.n
 	for s := range t.slots {
@@ -95,9 +97,9 @@ func eachBit(x uint64) iter.Seq[int] {
 	}
 }
 
-// ClearSlots empties columns, their evidence included: the sessions are gone and nothing is known of what they held. Rows are not marked
-// as changed: a slot that is cleared does not vote, and that is what has to be noticed. Gaps and checks are not about the slots any more:
-// all their pairs count as touched.
+// ClearSlots empties columns, including their evidence: the sessions are gone, and the prefixes
+// that they held become unknown. Rows are not marked as changed: a cleared slot does not vote, and
+// the caller must notice that instead. Gaps and checks of the slots end without effect.
 func (t *Table) ClearSlots(mask []uint64) {
 	some := false
 	for s := range t.slots {
@@ -113,11 +115,12 @@ func (t *Table) ClearSlots(mask []uint64) {
 	}
 }
 
-// Vacate ends the sessions of slots: they hold nothing until their new tables come. Where they heard it stays known, so that what the new
-// tables lack is known to be gone. With whole set, what they held was their whole table, and of what they had withdrawn nothing is known
-// any more. Gaps and checks are not about them any more, refreshes and doubts are over.
+// Vacate ends the sessions of slots: they hold nothing until their new tables come. The pairs over
+// which they heard their prefixes stay known, so that a prefix that is missing in a new table is
+// known to be gone. With whole set, they held their whole tables, and the prefixes that they had
+// withdrawn before become unknown. Gaps, checks, refreshes and doubts of the slots end.
 func (t *Table) Vacate(whole bool, slots ...int) {
-	t.SettleDoubts() // what is doubted is not known to be gone
+	t.SettleDoubts() // a doubted prefix is not known to be gone
 	if len(slots) == 0 {
 		return
 	}
@@ -135,7 +138,7 @@ func (t *Table) Vacate(whole bool, slots ...int) {
 	t.unwatch(mask)
 }
 
-// Lapsed calls f with every row that a slot was heard to hold and does not hold.
+// Lapsed calls f with every row that is gone from a slot: the slot named it and does not hold it.
 func (t *Table) Lapsed(s int, f func(r Row)) {
 	for r := range t.keys {
 		if t.status.of(Row(r), s) == gone {
@@ -144,7 +147,7 @@ func (t *Table) Lapsed(s int, f func(r Row)) {
 	}
 }
 
-// ForgetLapsed makes unknown what a slot was heard to hold and does not hold.
+// ForgetLapsed makes the rows unknown that are gone from a slot.
 func (t *Table) ForgetLapsed(s int) {
 	t.status.remap(len(t.keys), t.mask([]int{s}), [3]status{unheard, unheard, holding})
 }

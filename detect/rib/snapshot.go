@@ -8,7 +8,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Code writes the table, or reads it into a new one of the same family. Rows and slots keep their numbers.
+// Code writes the table, or reads it into a new one of the same family. Rows and slots keep their
+// numbers.
 func (t *Table) Code(c *snapshot.Coder) {
 	family := t.family
 	if snapshot.Uint(c, &family); family != t.family {
@@ -29,7 +30,8 @@ func (t *Table) Code(c *snapshot.Coder) {
 		snapshot.Pointer(c, &t.slots[s].refresh, t.codeRefresh)
 	}
 	t.codeWatch(c)
-	snapshot.Map(c, &t.doubts, cmp.Compare[int], func(c *snapshot.Coder, s *int) { snapshot.Number(c, s, len(t.slots)) }, snapshot.Of(t.codeRowSet))
+	snapshot.Map(c, &t.doubts, cmp.Compare[int],
+		func(c *snapshot.Coder, s *int) { snapshot.Number(c, s, len(t.slots)) }, snapshot.Of(t.codeRowSet))
 	dirty := slices.Sorted(slices.Values(t.dirty))
 	if snapshot.Numbers(c, &dirty, len(t.keys)); c.Reading() {
 		for _, r := range dirty {
@@ -42,17 +44,18 @@ func (t *Table) Code(c *snapshot.Coder) {
 // HasSlot reports whether a slot is in use.
 func (t *Table) HasSlot(s int) bool { return s < len(t.slots) && t.slots[s].used }
 
-// codeSlot is a slot but for its path ids and its refresh, which are about rows.
+// codeSlot writes or reads a slot without its path ids and its refresh. They refer to rows, so they
+// come after the rows.
 func codeSlot(c *snapshot.Coder, v *slot) {
 	snapshot.Bool(c, &v.used)
 	snapshot.Int(c, &v.size)
 	snapshot.Int(c, &v.doubted)
 }
 
-// codeRow is the number of a row.
+// codeRow writes or reads the number of a row.
 func (t *Table) codeRow(c *snapshot.Coder, r *Row) { snapshot.Number(c, r, len(t.keys)) }
 
-// codeFree is which rows are used next, in that order.
+// codeFree writes or reads the free rows, in the order in which they are used (from the end).
 func (t *Table) codeFree(c *snapshot.Coder) {
 	snapshot.Slice(c, &t.free, t.codeRow)
 	if !c.Reading() {
@@ -77,7 +80,7 @@ func (t *Table) codeFree(c *snapshot.Coder) {
 	}
 }
 
-// codePaths is the path ids of a slot. How many a row has follows from them.
+// codePaths writes or reads the path ids of a slot. On reading it counts the ids of each row again.
 func (t *Table) codePaths(c *snapshot.Coder, p *pathSet) {
 	t.codeIDs(c, &p.ids)
 	if !c.Reading() {
@@ -133,5 +136,6 @@ func (t *Table) codeAddition(c *snapshot.Coder, v *addition) {
 // valid reports whether k is a prefix that a table of the family can hold.
 func (k Key) valid(f bgp.Family) bool {
 	n := k.Bits()
-	return n >= f.MinLength() && n <= f.MaxLength() && k.Address()>>width(f) == 0 && k.Address()&(1<<(width(f)-n)-1) == 0
+	return n >= f.MinLength() && n <= f.MaxLength() &&
+		k.Address()>>width(f) == 0 && k.Address()&(1<<(width(f)-n)-1) == 0
 }

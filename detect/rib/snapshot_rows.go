@@ -9,29 +9,31 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// written is a pair of a row as a snapshot has it.
+// written is a pair of a row in its form in a snapshot.
 type written struct {
 	origin, upstream bgp.ASN
-	n                int // slots
-	at               int // where its slots begin in rowCoder.words
+	n                int // number of slots
+	at               int // index of its first slot word in rowCoder.words
 }
 
-// rowCoder writes or reads rows. A row is the difference between its key and the one before, 0 where it is free; the difference between the
-// slots that heard it and those that heard the one before; those of them that do not hold it; and its pairs. The first pair is that with most
-// slots: it has those that no other pair has. Bitsets of slots are as long as the table's. Before the rows stand the slots that most of them
-// have, so that a table that is read takes no more memory than the one that was written.
+// rowCoder writes or reads rows. A row is written as: the difference between its key and the key
+// before (0 for a free row); the difference between the slots that heard it and the slots that
+// heard the row before; the slots among them that do not hold it; and its pairs. The first pair is
+// the one with most slots, and has all slots that no other pair has. Bitsets of slots are as long
+// as those of the table. The usual statuses come before the rows, so that a table that is read
+// takes no more memory than the table that was written.
 type rowCoder struct {
 	t     *Table
 	c     *snapshot.Coder
 	key   Key
 	slots []uint64 // in use
-	heard []uint64 // the row's
-	last  []uint64 // heard of the row before
+	heard []uint64 // slots that heard the row
+	last  []uint64 // slots that heard the row before
 	gone  []uint64
 	rest  []uint64
 	pairs []written
 	words []uint64 // slots of the pairs
-	run   []byte   // of pairs
+	run   []byte   // encoded pairs
 }
 
 func (t *Table) codeRows(c *snapshot.Coder) {
@@ -48,7 +50,8 @@ func (t *Table) codeRows(c *snapshot.Coder) {
 		x.slots[s>>6] |= 1 << (s & 63)
 	}
 	for w, b := range x.slots {
-		if (t.status.usual.held[w]|t.status.usual.gone[w])&^b != 0 || t.status.usual.held[w]&t.status.usual.gone[w] != 0 {
+		if (t.status.usual.held[w]|t.status.usual.gone[w])&^b != 0 ||
+			t.status.usual.held[w]&t.status.usual.gone[w] != 0 {
 			c.Fail("usual slots that there are not")
 		}
 	}
@@ -94,7 +97,8 @@ func (x *rowCoder) write(r Row) {
 	x.heard, x.last = x.last, x.heard
 }
 
-// codeAS is the origin of a pair, as the difference from that of the first one, and the upstream.
+// codeAS writes or reads the origin of a pair, as the difference from the origin of the first pair,
+// and the upstream.
 func (x *rowCoder) codeAS(p *written) {
 	first := bgp.ASN(0)
 	if p != &x.pairs[0] {
@@ -106,7 +110,7 @@ func (x *rowCoder) codeAS(p *written) {
 	snapshot.Uint(x.c, &p.upstream)
 }
 
-// slotsOf are the slots of a pair.
+// slotsOf returns the slots of a pair.
 func (x *rowCoder) slotsOf(p *written) []uint64 { return x.words[p.at : p.at+x.t.words] }
 
 // add appends a pair without slots.
@@ -119,7 +123,8 @@ func (x *rowCoder) add(origin, upstream bgp.ASN) *written {
 	return &x.pairs[len(x.pairs)-1]
 }
 
-// gather sets pairs to those of a row, that with most slots first, the others by origin and upstream, and heard to their slots.
+// gather sets pairs to the pairs of a row, and heard to the slots of all of them. The pair with
+// most slots is first; the others are in the order of origin and upstream.
 func (x *rowCoder) gather(r Row) {
 	clear(x.heard)
 	x.pairs = x.pairs[:0]
@@ -149,7 +154,7 @@ func (p *written) compare(q *written) int {
 	return cmp.Or(cmp.Compare(p.origin, q.origin), cmp.Compare(p.upstream, q.upstream))
 }
 
-// read reads a row and adds it.
+// read reads a row and appends it to the table.
 func (x *rowCoder) read() {
 	var d int64
 	if snapshot.Int(x.c, &d); d == 0 {
@@ -212,7 +217,7 @@ func (x *rowCoder) readPairs(r Row) {
 	}
 }
 
-// addRow adds a row of which no slot has heard, a free one where k is 0.
+// addRow adds a row that no slot has heard, or a free row if k is 0.
 func (t *Table) addRow(k Key) Row {
 	r := t.newRow(k)
 	t.status.write(r, &standing{})
@@ -222,7 +227,7 @@ func (t *Table) addRow(k Key) Row {
 	return r
 }
 
-// fillRow makes a new row what was read.
+// fillRow sets a new row to the statuses and pairs that were read.
 func (t *Table) fillRow(r Row, x *rowCoder) {
 	var is standing
 	for w, b := range x.heard {
@@ -241,7 +246,7 @@ func (t *Table) fillRow(r Row, x *rowCoder) {
 	t.pairs.set(r, x.run)
 }
 
-// codeWatch is what was noted in open gaps and checks.
+// codeWatch writes or reads the notes of open gaps and checks.
 func (t *Table) codeWatch(c *snapshot.Coder) {
 	snapshot.Pointer(c, &t.watch, func(c *snapshot.Coder, x *watch) {
 		for _, v := range []*[]uint64{&x.gap, &x.check, &x.closed} {
@@ -255,7 +260,8 @@ func (t *Table) codeWatch(c *snapshot.Coder) {
 	})
 }
 
-// codeNotes is a bitset of slots for each row, most of them empty or as the one before.
+// codeNotes writes or reads a bitset of slots for each row. Rows with an empty bitset are left out,
+// and a bitset is written as the difference from the one before.
 func (t *Table) codeNotes(c *snapshot.Coder, v *bitRows) {
 	var rows []Row
 	if !c.Reading() {
@@ -277,7 +283,7 @@ func (t *Table) codeNotes(c *snapshot.Coder, v *bitRows) {
 	}
 }
 
-// rows lists those of the first n that have a bit in the first words.
+// rows lists the rows below n that have a bit in the first words.
 func (x *bitRows) rows(n, words int) (out []Row) {
 	for r := range Row(n) {
 		for w := range words {

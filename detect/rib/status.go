@@ -5,14 +5,14 @@ import (
 	"math/bits"
 )
 
-// status is what is known of a pair of row and slot.
+// status is the status of a pair of row and slot.
 type status uint8
 
 // The statuses.
 const (
-	// unheard: nothing.
+	// unheard: the slot never heard the prefix, or its status is unknown.
 	unheard status = iota
-	// gone: the slot was heard to announce the prefix, or to withdraw it, and does not hold it.
+	// gone: the slot announced or withdrew the prefix, and does not hold it.
 	gone
 	// holding: the slot holds it.
 	holding
@@ -21,7 +21,8 @@ const (
 // maxWords is the length of the longest slot bitset.
 const maxWords = MaxSlots / 64
 
-// standing is the statuses of a row: the slots that hold it, and those that are gone. A slot that is in neither is unheard.
+// standing is the statuses of a row: the slots that hold it, and the slots from which it is gone. A
+// slot in neither set is unheard.
 type standing struct {
 	held, gone [maxWords]uint64
 }
@@ -51,16 +52,17 @@ func statusOf(held, left uint64, s int) status {
 	return unheard
 }
 
-// statuses keeps the status of every pair of row and slot. Most rows are held by the same slots. usual is the status that a slot has in
-// most rows, and a row has one of these forms, the shortest:
+// statuses keeps the status of every pair of row and slot. Most rows are held by the same slots.
+// usual has, for each slot, its status in most rows. A row has the shortest of these forms:
 //
-//	(nothing)                         every slot has its usual status
-//	but   2 octets a slot             these slots have another than the usual status
+//	(empty)                           every slot has its usual status
+//	but   2 octets a slot             these slots have another status than the usual one
 //	only  2 octets a slot             these slots have a status, the others are unheard
 //	all   8 octets a word             the slots that hold the row; the others are unheard
-//	both  8 octets a word, 8 a word   the slots that hold it, and those that are gone; the others are unheard
+//	both  8 octets a word, 8 a word   the slots that hold it, the slots that are gone; others unheard
 //
-// The two octets, big end last, are the slot x 4 + its status. A status of many rows changes by a change of what is usual (remap).
+// The two octets, little-endian, are the slot x 4 + its status. A change of usual changes the
+// status of many rows at once (remap).
 type statuses struct {
 	packed
 	usual standing
@@ -68,7 +70,7 @@ type statuses struct {
 	buf   []byte
 }
 
-// The forms, in the first octet.
+// The forms. The first octet of a run is its form.
 const (
 	formBut byte = iota + 1
 	formOnly
@@ -78,7 +80,8 @@ const (
 
 func entryOf(s int, x status) uint16 { return uint16(s)<<2 | uint16(x) }
 
-// listed looks for a slot in a list of two octets each; i is where it stands or would.
+// listed looks for a slot in a list of two octets each. i is the position of the slot, or the
+// position at which to insert it.
 func listed(list []byte, s int) (i int, x status, ok bool) {
 	for ; i < len(list); i += 2 {
 		if e := binary.LittleEndian.Uint16(list[i:]); int(e>>2) >= s {
@@ -88,7 +91,7 @@ func listed(list []byte, s int) (i int, x status, ok bool) {
 	return i, unheard, false
 }
 
-// word is word i of a list of words; 0 beyond.
+// word returns word i of a list of words, or 0 beyond its end.
 func word(b []byte, i int) uint64 {
 	if 8*i >= len(b) {
 		return 0
@@ -96,7 +99,7 @@ func word(b []byte, i int) uint64 {
 	return binary.LittleEndian.Uint64(b[8*i:])
 }
 
-// of is the status of a row and a slot.
+// of returns the status of a slot in a row.
 func (t *statuses) of(r Row, s int) status {
 	b := t.get(r)
 	if len(b) == 0 {
@@ -119,11 +122,12 @@ func (t *statuses) of(r Row, s int) status {
 	}
 }
 
-// heldOf is word w of the slots that hold a row, goneOf of those that are gone from it.
+// heldOf returns word w of the slots that hold a row. goneOf returns word w of the slots from which
+// the row is gone.
 func (t *statuses) heldOf(r Row, w int) uint64 { return t.wordOf(r, w, holding) }
 func (t *statuses) goneOf(r Row, w int) uint64 { return t.wordOf(r, w, gone) }
 
-// wordOf is word w of the slots that have a status in a row, which is not unheard.
+// wordOf returns word w of the slots with status which in a row. which is not unheard.
 func (t *statuses) wordOf(r Row, w int, which status) uint64 {
 	b, usual := t.get(r), t.usual.held[w]
 	if which == gone {
@@ -159,7 +163,7 @@ func (t *statuses) wordOf(r Row, w int, which status) uint64 {
 	return x
 }
 
-// listedOr is listed, with a status for slots that are not in the list.
+// listedOr is listed with a status for slots that are not in the list.
 func listedOr(list []byte, s int, other status) (i int, x status, ok bool) {
 	if i, x, ok = listed(list, s); !ok {
 		x = other
@@ -167,7 +171,7 @@ func listedOr(list []byte, s int, other status) (i int, x status, ok bool) {
 	return i, x, ok
 }
 
-// read fills to with a row's statuses.
+// read fills to with the statuses of a row.
 func (t *statuses) read(r Row, to *standing) { t.decode(t.get(r), to) }
 
 func (t *statuses) decode(b []byte, to *standing) {
@@ -199,7 +203,7 @@ func (t *statuses) decode(b []byte, to *standing) {
 	}
 }
 
-// set gives a slot of a row another status.
+// set sets the status of a slot in a row.
 func (t *statuses) set(r Row, s int, to status) {
 	b := t.get(r)
 	other := unheard
@@ -245,7 +249,7 @@ func (t *statuses) set(r Row, s int, to status) {
 	t.packed.set(r, buf)
 }
 
-// setBit is set for the forms of words; false where the row has not so many.
+// setBit sets a status in a run of form all or both. It returns false if the run has too few words.
 func (t *statuses) setBit(b []byte, s int, to status) bool {
 	rest := b[1:]
 	n := len(rest) / 8
@@ -277,7 +281,7 @@ func (t *statuses) setSlow(r Row, s int, to status) {
 	t.write(r, &x)
 }
 
-// write gives a row other statuses.
+// write sets all statuses of a row.
 func (t *statuses) write(r Row, x *standing) {
 	t.buf = t.encode(t.buf[:0], x)
 	t.packed.set(r, t.buf)
@@ -332,7 +336,8 @@ func (t *statuses) encode(to []byte, x *standing) []byte {
 	return to
 }
 
-// remap gives each slot of mask another status in every row: becomes[x] where it has x. n is how many rows there are.
+// remap gives each slot of mask another status in each of the first n rows: becomes[x] instead of
+// x.
 func (t *statuses) remap(n int, mask []uint64, becomes [3]status) {
 	for w, m := range mask {
 		for b := range eachBit(m) {
@@ -354,7 +359,7 @@ func (t *statuses) remap(n int, mask []uint64, becomes [3]status) {
 	}
 }
 
-// remapRow is remap for a row with a form. What is usual is what it will be.
+// remapRow is remap for a row with a form. t.usual is already remapped.
 func (t *statuses) remapRow(r Row, b []byte, mask []uint64, becomes [3]status) {
 	if !meets(b, mask) {
 		return
@@ -427,7 +432,7 @@ func meets(b []byte, mask []uint64) bool {
 	return false
 }
 
-// resettle makes usual what is usual, in the first n rows.
+// resettle sets t.usual to usual, and encodes the first n rows again.
 func (t *statuses) resettle(n int, usual *standing) {
 	was := t.usual
 	var x standing

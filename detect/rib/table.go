@@ -2,21 +2,22 @@ package rib
 
 import "github.com/darkmap/darkmap/internal/bgp"
 
-// Row is the number of a prefix in a Table. Rows of forgotten prefixes are used again.
+// Row is the number of a prefix in a Table. The rows of forgotten prefixes are used again.
 type Row uint32
 
-// MaxRows bounds a table: four times today's routing table. Prefixes beyond it are passed over and counted.
+// MaxRows bounds a table: four times today's routing table. Prefixes beyond it are refused and
+// counted.
 const MaxRows = 4 << 20
 
-// maxSpare changed rows are kept room for.
+// maxSpare is the greatest capacity, in rows, of a list of changed rows that is used again.
 const maxSpare = 1 << 16
 
-// Table is who holds what in one family. New makes one.
+// Table keeps which slot holds which row in one family. New makes one.
 type Table struct {
 	family bgp.Family
 	index  index
-	keys   []Key // by row; 0 is a free row
-	words  int   // of a slot bitset
+	keys   []Key // by row; the key of a free row is 0
+	words  int   // length of a slot bitset
 	free   []Row
 
 	status statuses
@@ -25,9 +26,11 @@ type Table struct {
 
 	slots []slot // by slot
 
-	watch *watch // nil where no gap and no check is open
+	watch *watch // nil if no gap and no check is open
 
-	doubts map[int]*rowSet // by slot that was doubted in this window: the rows that it has named since
+	// doubts has the slots that were doubted in this window, and the rows that each has named
+	// since.
+	doubts map[int]*rowSet
 
 	dirty     []Row
 	dirtyBits []uint64
@@ -35,19 +38,19 @@ type Table struct {
 	refused uint64
 }
 
-// slot is one peer's column.
+// slot is the column of one peer.
 type slot struct {
 	used    bool
 	size    int32    // prefixes that it is known to hold
-	doubted int32    // prefixes that it held before a message was lost, and has not announced since
+	doubted int32    // prefixes that it held before a message was lost and has not announced since
 	paths   *pathSet // nil without ADD-PATH
 	refresh *refresh // nil unless it sends its routes again
 }
 
-// rowBits is memory for the bitsets of one row that is used again.
+// rowBits is memory for the bitsets of one row. Each call uses it again.
 type rowBits struct {
-	asked  standing // Held and Heard
-	paired standing // EachPair
+	asked  standing // for Held and Heard
+	paired standing // for EachPair
 	slots  [maxWords]uint64
 	heard  [maxWords]uint64
 }
@@ -57,34 +60,36 @@ func New(f bgp.Family) *Table {
 	return &Table{family: f, words: 1, status: statuses{words: 1}, pairs: pairs{words: 1}}
 }
 
-// Family is the table's.
+// Family returns the family of the table.
 func (t *Table) Family() bgp.Family { return t.family }
 
-// Len is one more than the highest row.
+// Len returns the highest row plus one.
 func (t *Table) Len() int { return len(t.keys) }
 
-// Words is the length of every slot bitset.
+// Words returns the length of every slot bitset.
 func (t *Table) Words() int { return t.words }
 
-// Refused counts prefixes that found no row.
+// Refused returns the number of times that a prefix was refused because the table was full.
 func (t *Table) Refused() uint64 { return t.refused }
 
-// Row looks k up.
+// Row returns the row of k; ok is false if k has no row.
 func (t *Table) Row(k Key) (Row, bool) {
 	return t.index.find(k, t.keys)
 }
 
-// Key is the prefix of a row, 0 of a free one.
+// Key returns the prefix of a row, or 0 for a free row.
 func (t *Table) Key(r Row) Key { return t.keys[r] }
 
-// Held is the bitset of slots that hold the row. It is the table's own, and holds until the next call of Held, Heard or a method that
-// changes the table.
+// Held returns the bitset of the slots that hold the row. It belongs to the table, and is valid
+// until the next call of Held, Heard or a method that changes the table.
 func (t *Table) Held(r Row) []uint64 {
 	t.status.read(r, &t.bits.asked)
 	return t.bits.asked.held[:t.words:t.words]
 }
 
-// Heard is Held, and the bitset of slots that ever heard the row: those that hold it among them.
+// Heard returns the bitset of Held, and the bitset of the slots that ever heard the row, which
+// includes those that hold it. Both are valid as long as that of Held, and until the next call of
+// Usual.
 func (t *Table) Heard(r Row) (held, heard []uint64) {
 	t.status.read(r, &t.bits.asked)
 	held, heard = t.bits.asked.held[:t.words:t.words], t.bits.heard[:t.words:t.words]
@@ -97,11 +102,12 @@ func (t *Table) Heard(r Row) (held, heard []uint64) {
 // Holds reports whether a slot holds the row.
 func (t *Table) Holds(r Row, s int) bool { return t.status.of(r, s) == holding }
 
-// Size is how many prefixes a slot holds, those of which that is doubted included.
+// Size returns the number of prefixes that a slot holds, including those that are doubted.
 func (t *Table) Size(s int) int { return int(t.slots[s].size + t.slots[s].doubted) }
 
-// EachPair calls f with every pair of the row and the slots that heard it there last; they are the table's own, and hold for the call. A
-// withdrawal of something that was never announced stands in the pair (0, 0). f must not call EachPair.
+// EachPair calls f with every pair of the row and the slots that heard the row over it last. The
+// slots belong to the table and are valid during the call. The withdrawal of a prefix that was
+// never announced is in the pair (0, 0). f must not call EachPair.
 func (t *Table) EachPair(r Row, f func(origin, upstream bgp.ASN, slots []uint64)) {
 	run := t.pairs.get(r)
 	if len(run) == 0 {
@@ -133,8 +139,9 @@ func (t *Table) EachPair(r Row, f func(origin, upstream bgp.ASN, slots []uint64)
 	}
 }
 
-// Usual is the statuses that most rows have: the slots that hold the row, and those that ever heard it. They are the table's own, and hold
-// until a method changes the table. IsUsual reports whether a row has them.
+// Usual returns the usual statuses, which most rows have: the slots that hold the row, and the
+// slots that ever heard it. They belong to the table, and are valid until the next call of
+// Heard or a method that changes the table. IsUsual reports whether a row has them.
 func (t *Table) Usual() (held, heard []uint64) {
 	held, heard = t.status.usual.held[:t.words:t.words], t.bits.heard[:t.words:t.words]
 	for w := range heard {
@@ -143,10 +150,11 @@ func (t *Table) Usual() (held, heard []uint64) {
 	return held, heard
 }
 
-// IsUsual is told at Usual.
+// IsUsual reports whether a row has the statuses that Usual returns.
 func (t *Table) IsUsual(r Row) bool { return len(t.status.get(r)) == 0 }
 
-// OneOrigin is the origin of all pairs of a row; ok is false where they have several, or the row has none.
+// OneOrigin returns the origin of all pairs of a row. ok is false if they have several origins, or
+// if the row has no pair.
 func (t *Table) OneOrigin(r Row) (origin bgp.ASN, ok bool) {
 	run := t.pairs.get(r)
 	if len(run) == 0 {
@@ -161,21 +169,24 @@ func (t *Table) OneOrigin(r Row) (origin bgp.ASN, ok bool) {
 	return o.main.origin, true
 }
 
-// Announced says what an announcement changed.
+// Announced is the change that an announcement made.
 type Announced uint8
 
-// What an announcement changes.
+// The changes that an announcement makes.
 const (
-	// Again: nothing.
+	// Again: no change.
 	Again Announced = iota
 	// Rerouted: the slot did not hold the prefix over that pair before.
 	Rerouted
-	// First: the same, and nothing was known of the slot and the prefix.
+	// First: as Rerouted, and the status of the pair of slot and prefix was unknown before.
 	First
 )
 
-// Announce notes that slot s holds k with the path id, heard from origin over upstream. ok is false where the table is full.
-func (t *Table) Announce(s int, k Key, pathID uint32, origin, upstream bgp.ASN) (r Row, a Announced, ok bool) {
+// Announce notes that slot s holds k with the path id, heard from origin over upstream. ok is false
+// if the table is full.
+func (t *Table) Announce(
+	s int, k Key, pathID uint32, origin, upstream bgp.ASN,
+) (r Row, a Announced, ok bool) {
 	r, ok = t.row(k)
 	if !ok {
 		return 0, Again, false
@@ -184,7 +195,7 @@ func (t *Table) Announce(s int, k Key, pathID uint32, origin, upstream bgp.ASN) 
 	return r, t.announce(s, r, pathID, origin, upstream), true
 }
 
-// touch notes that the live stream says something of a pair, if anybody wants to know.
+// touch notes that the live stream named a pair, if the slot is watched or doubted.
 func (t *Table) touch(s int, r Row) {
 	if w, bit := s>>6, uint64(1)<<(s&63); t.watches(w, bit) {
 		t.watch.touched.add(r, w, bit)
@@ -207,7 +218,7 @@ func (t *Table) announce(s int, r Row, pathID uint32, origin, upstream bgp.ASN) 
 	was := t.status.of(r, s)
 	if was != holding {
 		t.slots[s].size++
-		t.slots[s].doubted = max(0, t.slots[s].doubted-1) // most likely it was one of these
+		t.slots[s].doubted = max(0, t.slots[s].doubted-1) // most likely it was one of the doubted
 	}
 	a := t.hear(r, s, was, holding, edge{origin, upstream})
 	if was != holding && a == Again {
@@ -219,7 +230,8 @@ func (t *Table) announce(s int, r Row, pathID uint32, origin, upstream bgp.ASN) 
 	return a
 }
 
-// hear gives slot s of row r a status, which was another or the same, and the pair over which it heard it.
+// hear sets the status of slot s in row r from was, which may be the same, to is, and the pair over
+// which the slot heard the row to e.
 func (t *Table) hear(r Row, s int, was, is status, e edge) Announced {
 	a := First
 	if was != unheard {
@@ -236,7 +248,7 @@ func (t *Table) hear(r Row, s int, was, is status, e edge) Announced {
 	return a
 }
 
-// one is the bitset of slot s. It holds until the next call.
+// one returns the bitset of slot s. It is valid until the next call.
 func (t *Table) one(s int) []uint64 {
 	b := t.bits.slots[:t.words]
 	clear(b)
@@ -244,21 +256,21 @@ func (t *Table) one(s int) []uint64 {
 	return b
 }
 
-// Withdrawn says what a withdrawal changed.
+// Withdrawn is the change that a withdrawal made.
 type Withdrawn uint8
 
-// What a withdrawal changes.
+// The changes that a withdrawal makes.
 const (
-	// Nothing: the slot did not hold the prefix, or holds another path.
+	// Nothing: no change. The slot did not hold the prefix, or still holds it over another path.
 	Nothing Withdrawn = iota
-	// Lost: the slot held it and holds it no more.
+	// Lost: the slot held the prefix and no longer holds it.
 	Lost
-	// Unheard: the slot was never heard to announce it. That it is gone is remembered.
+	// Unheard: the slot was never heard to announce the prefix. The table now keeps it as gone.
 	Unheard
 )
 
-// Withdraw notes that slot s lost k's path id. With learn set, a withdrawal of something never announced is remembered: the slot may have
-// held it before. ok is false where k has no row.
+// Withdraw notes that slot s lost k's path id. With learn set, the withdrawal of a prefix that was
+// never announced is kept, as the slot may have held it before. ok is false if k has no row.
 func (t *Table) Withdraw(s int, k Key, pathID uint32, learn bool) (r Row, w Withdrawn, ok bool) {
 	if r, ok = t.Row(k); !ok {
 		if !learn && !t.watches(s>>6, uint64(1)<<(s&63)) {
@@ -272,7 +284,7 @@ func (t *Table) Withdraw(s int, k Key, pathID uint32, learn bool) (r Row, w With
 	return r, t.withdraw(s, r, pathID, learn), true
 }
 
-// withdraw ends a path of row r.
+// withdraw ends a path of row r in slot s.
 func (t *Table) withdraw(s int, r Row, pathID uint32, learn bool) Withdrawn {
 	if t.slots[s].paths != nil && t.dropPath(s, r, pathID) {
 		return Nothing
@@ -291,7 +303,7 @@ func (t *Table) withdraw(s int, r Row, pathID uint32, learn bool) Withdrawn {
 	return Nothing
 }
 
-// row finds or makes the row of k.
+// row finds or makes the row of k; false if the table is full.
 func (t *Table) row(k Key) (Row, bool) {
 	if r, ok := t.Row(k); ok {
 		return r, true
@@ -313,7 +325,7 @@ func (t *Table) row(k Key) (Row, bool) {
 	return r, true
 }
 
-// newRow makes a row at the end.
+// newRow appends a row.
 func (t *Table) newRow(k Key) Row {
 	r := Row(len(t.keys))
 	t.keys = Lengthen(t.keys, len(t.keys)+1)
@@ -326,8 +338,8 @@ func (t *Table) newRow(k Key) Row {
 	return r
 }
 
-// Forget gives up a row that nobody holds, with its evidence; false where somebody does, or something was noted of it in a gap or a check
-// that is open.
+// Forget frees a row that no slot holds, with its evidence. It returns false if a slot holds the
+// row, if the row is free, or if an open gap or check has a note about it.
 func (t *Table) Forget(r Row) bool {
 	if t.keys[r] == 0 || t.watch.notes(r) {
 		return false
@@ -345,7 +357,7 @@ func (t *Table) Forget(r Row) bool {
 	return true
 }
 
-// mark puts a row on the list of changed ones.
+// mark adds a row to the list of changed rows.
 func (t *Table) mark(r Row) {
 	if w, bit := r>>6, uint64(1)<<(r&63); t.dirtyBits[w]&bit == 0 {
 		t.dirtyBits[w] |= bit
@@ -353,7 +365,8 @@ func (t *Table) mark(r Row) {
 	}
 }
 
-// TakeDirty returns the rows that changed since the last call, in no order that means anything; they hold until the next change.
+// TakeDirty returns the rows that changed since the last call, in an order without meaning. The
+// list is valid until the next change.
 func (t *Table) TakeDirty() []Row {
 	d := t.dirty
 	for _, r := range d {

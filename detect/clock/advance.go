@@ -149,7 +149,7 @@ func (c *Clock) advance() {
 	if ended {
 		c.steps.until = max(lowest, floor(c.last)+window)
 		next := max(c.open, floor(c.steps.until))
-		for i := range c.partitions { // a writer that comes back writes nothing before the open window
+		for i := range c.partitions { // if a writer comes back, no record is before the open window
 			c.partitions[i].clock = max(c.partitions[i].clock, next)
 		}
 	}
@@ -181,7 +181,7 @@ func (c *Clock) openWindow(start int64) {
 	c.steps.records = records
 }
 
-// forget drops the last records of fills and tables whose last record is older than laneSilent.
+// forget drops the notes about lanes of fills and tables whose last record is older than laneSilent.
 func (c *Clock) forget() {
 	maps.DeleteFunc(c.lanes, func(k bgp.LaneKey, last *lastRecord) bool {
 		kind := k.Lane.Kind()

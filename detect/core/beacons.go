@@ -12,49 +12,57 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// risBeacons are RIPE RIS' beacons and anchors, and the beacons that it has added since 2024.
+// risBeacons are the beacons and anchors of RIPE RIS, with the beacons that it has added since
+// 2024.
 var risBeacons = [...]netip.Prefix{
 	netip.MustParsePrefix("84.205.64.0/19"), netip.MustParsePrefix("2001:7fb:fe00::/40"),
-	netip.MustParsePrefix("93.175.149.0/24"), netip.MustParsePrefix("93.175.151.0/24"), netip.MustParsePrefix("93.175.153.0/24"),
+	netip.MustParsePrefix("93.175.149.0/24"), netip.MustParsePrefix("93.175.151.0/24"),
+	netip.MustParsePrefix("93.175.153.0/24"),
 }
 
-// A rhythm is how often some of RIPE's beacons come or go. A collector that heard one of them after enough of their times in a row is
-// one that hears them: one that never did is not missing anything, and neither is a capture that happens to hold a beacon.
+// rhythm is the schedule of some of RIPE's beacons. A collector hears them if it heard one of them
+// after enough of their times in a row. A collector that never heard them misses nothing, and
+// neither does a capture that happens to hold a beacon.
 type rhythm struct {
 	seconds int64 // between two times
-	enough  int
+	enough  int   // times in a row
 	name    string
 }
 
-// The heartbeats of the feeds.
+// The rhythms of the heartbeat of the feeds.
 const (
 	hourly = iota
 	quick
 	rhythms
 )
 
-// heartbeats are announced at 00, 04, 08, ... and withdrawn at 02, 06, 10, ... UTC; one of them since 2024 every 10 minutes. Before, its
-// changes could be heard for some minutes, so that it takes an hour of them to believe that it is quick.
+// heartbeats has the rhythms. The beacons are announced at 00, 04, 08, ... and withdrawn at 02, 06,
+// 10, ... UTC; since 2024 one of them changes every 10 minutes. Before 2024 the changes of that
+// beacon could be heard for some minutes, so the quick rhythm needs an hour of changes.
 var heartbeats = [rhythms]rhythm{
 	hourly: {2 * 3600, 2, "no RIS beacon was heard"},
 	quick:  {600, 6, "the RIS beacon that changes every 10 minutes was not heard"},
 }
 
-// The beacons among risBeacons that are heartbeats; the others there are anchors, which stand still.
+// The beacons among risBeacons that are heartbeats. The other prefixes there are anchors, which do
+// not change.
 var (
-	beats      = [...]netip.Prefix{netip.MustParsePrefix("84.205.64.0/20"), netip.MustParsePrefix("2001:7fb:fe00::/40")}
+	beats = [...]netip.Prefix{
+		netip.MustParsePrefix("84.205.64.0/20"), netip.MustParsePrefix("2001:7fb:fe00::/40"),
+	}
 	quickBeats = [...]netip.Prefix{netip.MustParsePrefix("84.205.66.0/24")}
 )
 
-// beaconLog is what a collector hears of RIPE's beacons, in Unix seconds.
+// beaconLog has the times at which a collector heard RIPE's beacons, in Unix seconds.
 type beaconLog struct {
-	heard     [rhythms]int64 // when one was heard last; hourly is any
-	beats     [rhythms]int   // how many times in a row one was heard after
-	disturbed int64          // when the collector's stream was interrupted last, or whole again
-	missed    int64          // since when one is missing; 0 is not
+	heard     [rhythms]int64 // last time that a beacon of the rhythm was heard; hourly includes quick
+	beats     [rhythms]int   // times of the rhythm in a row after which a beacon was heard
+	disturbed int64          // last interruption of the collector's stream, or end of one
+	missed    int64          // time since which a beacon is missing; 0: none is
 }
 
-// beacon reports whether a prefix that a collector's stream names at now is one.
+// beacon reports whether k, which a collector's stream names at now, is a beacon. It notes the time
+// of a heartbeat.
 func (c *collector) beacon(f *familyState, k rib.Key, now int64) bool {
 	if !f.beacon(k) {
 		return false
@@ -67,7 +75,7 @@ func (c *collector) beacon(f *familyState, k rib.Key, now int64) bool {
 	return true
 }
 
-// heartbeat is what is to be published of the feeds' heartbeat at the end of a window.
+// heartbeat returns the feed records about the heartbeat at the end of a window.
 func (d *Detector) heartbeat(start int64) []Out {
 	end := start + windowSeconds
 	var out []Out
@@ -91,8 +99,8 @@ func (d *Detector) heartbeat(start int64) []Out {
 	return out
 }
 
-// beat counts the time of a rhythm of which the window that began at start is the last in which a beacon may be heard. It says why the
-// collector is degraded from here on, or nothing.
+// beat counts a time of a rhythm if the window that began at start is the last one in which its
+// beacon may be heard. It returns the reason why the collector is degraded from here on, or "".
 func (d *Detector) beat(c *collector, i int, start int64) string {
 	r, x := &heartbeats[i], &c.beacons
 	late := int64(d.cfg.Feeds.BeaconLate / time.Second)
@@ -109,10 +117,11 @@ func (d *Detector) beat(c *collector, i int, start int64) string {
 	}
 	known := x.beats[i] >= r.enough
 	if i == quick || !known {
-		x.beats[i] = 0 // the quick one may have ended for good
+		x.beats[i] = 0 // the quick beacon may have ended for good
 	}
 	if !known {
 		return ""
 	}
-	return fmt.Sprintf("%s within %v after %s; the last one at %s", r.name, d.cfg.Feeds.BeaconLate, clockTime(instant), clockTime(x.heard[i]))
+	return fmt.Sprintf("%s within %v after %s; the last one at %s",
+		r.name, d.cfg.Feeds.BeaconLate, clockTime(instant), clockTime(x.heard[i]))
 }

@@ -8,17 +8,17 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// check is a comparison of a collector's peers with a table dump, while they go on.
+// check is a comparison of a collector's peers with a table dump while the peers go on.
 type check struct {
 	id       string
 	families [len(bgp.Families)]bool
-	peers    map[*peer]bool // nil is all
+	peers    map[*peer]bool // nil: all peers
 	ribs     [len(bgp.Families)]*rib.Check
-	dumped   [len(bgp.Families)][]uint64 // slots that the dump has routes of
+	dumped   [len(bgp.Families)][]uint64 // slots of which the dump has routes
 }
 
-// checkBegin opens a check. It cannot begin while a gap is open, whose answer is newer than any dump; one that is still open ends
-// without effect.
+// checkBegin opens a check. It does nothing while a gap is open, as the answer to the gap is newer
+// than any dump. A check that is still open ends without effect.
 func (d *Detector) checkBegin(c *collector, in *pb.CheckBegin) error {
 	which, err := families(in.GetFamilies())
 	if err != nil {
@@ -41,17 +41,19 @@ func (d *Detector) checkBegin(c *collector, in *pb.CheckBegin) error {
 	return nil
 }
 
-// checkEnd ends a check: after a complete dump, what the live stream has not touched becomes what it says.
+// checkEnd ends a check. After a complete dump, pairs of peer and prefix that the live stream has
+// not touched are set to the dump.
 func (d *Detector) checkEnd(c *collector, in *pb.CheckEnd) {
 	if c.check != nil && c.check.id == in.GetId() {
 		d.endCheck(c, in.GetComplete(), in.GetUnreadable() > 0)
 	}
 }
 
-// dropCheck ends a collector's check, if there is one, without effect.
+// dropCheck ends a collector's check without effect, if there is one.
 func (d *Detector) dropCheck(c *collector) { d.endCheck(c, false, false) }
 
-// endCheck ends a collector's check, if there is one. Of a dump that could be read partly it takes what it names.
+// endCheck ends a collector's check, if there is one. With partly set, some records of the dump
+// could not be read, and pairs that the dump does not name are dropped only of doubted slots.
 func (d *Detector) endCheck(c *collector, complete, partly bool) {
 	x := c.check
 	if x == nil {
@@ -63,10 +65,13 @@ func (d *Detector) endCheck(c *collector, complete, partly bool) {
 	}
 }
 
-// slot is that of a peer whose dump is looked at; -1 for one that is not known, or down: what it had is of another session.
+// slot returns the slot of a peer whose dump is compared. It returns -1 for a peer that has no slot
+// or is not part of the check, and for a peer that is down: its routes in the dump are those of
+// another session.
 func (x *check) slot(f *familyState, p *peer) int {
 	ps := p.slots[f.family-bgp.IPv4]
-	if !ps.used || !f.panel.Session(ps.slot).Up || !x.families[f.family-bgp.IPv4] || x.peers != nil && !x.peers[p] {
+	if !ps.used || !f.panel.Session(ps.slot).Up || !x.families[f.family-bgp.IPv4] ||
+		x.peers != nil && !x.peers[p] {
 		return -1
 	}
 	return ps.slot
@@ -87,14 +92,15 @@ func (x *check) tabulate(f *familyState, in *pb.TableChunk, slots []int) error {
 			for w, m := range mask {
 				x.dumped[i][w] |= m
 			}
-			if row, added := x.ribs[i].Tabulate(mask, k, bgp.ASN(path.GetOriginAs()), bgp.ASN(path.GetUpstreamAs())); added {
+			if row, added := x.ribs[i].Tabulate(
+				mask, k, bgp.ASN(path.GetOriginAs()), bgp.ASN(path.GetUpstreamAs())); added {
 				f.vis.SetPlace(row, in.GetPlaces(), tp.GetPlaceShares())
 			}
 		}
 	})
 }
 
-// slotsIn lists the slots of a bitset.
+// slotsIn returns the slots of a bitset.
 func slotsIn(mask []uint64) []int {
 	var out []int
 	for s := range 64 * len(mask) {

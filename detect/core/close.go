@@ -14,12 +14,13 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// windowSeconds is the length of a window.
+// windowSeconds is the length of a window in seconds.
 const windowSeconds = 60
 
-// CloseWindow ends the minute that began at start (Unix seconds) and returns what to publish: per family the panel where it was
-// chosen anew or the answer whether a verdict is possible has changed, what is visible where it changed, who holds prefixes where that
-// changed or is due, and the events of outages.
+// CloseWindow ends the minute that began at start (Unix seconds) and returns the records to
+// publish. For each family these are: the panel when it was decided or the verdict changed, and
+// each quarter hour; the visibility of entities that changed or are due; the holders of prefixes
+// that changed or are due; and the events of outages. Records of the feeds' heartbeat come last.
 func (d *Detector) CloseWindow(start int64) ([]Out, error) {
 	d.owners.close()
 	d.geography.close()
@@ -46,8 +47,8 @@ func (f *familyState) close(start int64) ([]Out, error) {
 		f.lapse()
 	}
 	samples := f.vis.Close(visibility.Window{
-		End: end, Voters: f.panel.Voters(), Changed: changed || f.swept, Knowledge: f.panel.Knowledge(), Verdicts: f.panel.Verdicts(),
-		Gated: f.gate.Shut(), Left: f.panel.Left(),
+		End: end, Voters: f.panel.Voters(), Changed: changed || f.swept, Knowledge: f.panel.Knowledge(),
+		Verdicts: f.panel.Verdicts(), Gated: f.gate.Shut(), Left: f.panel.Left(),
 	})
 	f.swept = false
 	judged := f.judging.judged(f.panel.Knowledge(), samples)
@@ -70,12 +71,14 @@ func (f *familyState) close(start int64) ([]Out, error) {
 	return out, nil
 }
 
-// panelRecord says who votes from t on, and whether a verdict is possible.
+// panelRecord returns the record of the voters from t on, and of whether a verdict is possible.
 func (f *familyState) panelRecord(t int64) Out {
 	votes, possible := f.verdicts.votes, f.verdicts.why == bgp.VerdictPossible
 	rec := &pb.PanelRecord{
-		Family: codec.Family(f.family), TimeUs: t * 1e6, Voters: uint32(votes.Voters), Collectors: uint32(votes.Collectors),
-		MinVoters: uint32(votes.MinVoters), MinCollectors: uint32(votes.MinCollectors), Table: codec.TableKnowledge(f.panel.Knowledge()),
+		Family: codec.Family(f.family), TimeUs: t * 1e6,
+		Voters: uint32(votes.Voters), Collectors: uint32(votes.Collectors),
+		MinVoters: uint32(votes.MinVoters), MinCollectors: uint32(votes.MinCollectors),
+		Table:    codec.TableKnowledge(f.panel.Knowledge()),
 		Verdicts: &possible, NoVerdict: string(f.verdicts.why),
 		PlacesNotJudged: f.judging.notJudged(), OpenEvents: uint32(f.engine.Open()),
 	}
@@ -89,7 +92,8 @@ func (f *familyState) panelRecord(t int64) Out {
 	return Out{Topic: schemas.TopicPanel, Key: []byte(key), Record: rec}
 }
 
-// visibilityRecords appends what changed and what is due once an hour, ordered by type and code.
+// visibilityRecords appends the samples that changed and those that are due once an hour, in the
+// order of type and code.
 func (f *familyState) visibilityRecords(out []Out, start int64, samples []outage.Sample) []Out {
 	changed := make(map[outage.Key]bool, len(samples))
 	for i := range samples {
@@ -113,77 +117,81 @@ func (f *familyState) visibilityRecords(out []Out, start int64, samples []outage
 			Topic: schemas.TopicVisibility,
 			Key:   []byte(f.family.String() + "/" + s.Key.Type.String() + "/" + s.Key.Code),
 			Record: &pb.VisibilityRecord{
-				Entity: codec.Entity(bgp.Entity{Type: s.Key.Type, Code: s.Key.Code, Name: name}), Family: codec.Family(f.family),
-				WindowUs: start * 1e6, Space: s.Space, Prefixes: uint32(s.Prefixes), BaselineSpace: s.KnownSpace,
-				BaselinePrefixes: uint32(s.KnownPrefixes), UsualSpace: &space, UsualPrefixes: new(uint32(prefixes)), Voters: voters,
+				Entity: codec.Entity(bgp.Entity{Type: s.Key.Type, Code: s.Key.Code, Name: name}),
+				Family: codec.Family(f.family), WindowUs: start * 1e6,
+				Space: s.Space, Prefixes: uint32(s.Prefixes), BaselineSpace: s.KnownSpace,
+				BaselinePrefixes: uint32(s.KnownPrefixes), UsualSpace: &space,
+				UsualPrefixes: new(uint32(prefixes)), Voters: voters,
 			},
 		})
 	}
 	return out
 }
 
-// view answers the engine's questions about a family.
+// view implements outage.View for a family.
 type view struct{ f *familyState }
 
 var _ outage.View = view{}
 
-// Panel is outage.View's.
+// Panel implements outage.View.
 func (v view) Panel(bgp.Family) (bgp.Panel, bool) {
 	p := v.f.panel
 	return bgp.Panel{
-		Voters: p.Voters().N, Collectors: p.Voters().Collectors, Table: p.Knowledge(), KnownPrefixes: v.f.judging.knownPrefixes(),
+		Voters: p.Voters().N, Collectors: p.Voters().Collectors, Table: p.Knowledge(),
+		KnownPrefixes: v.f.judging.knownPrefixes(),
 	}, p.Verdicts()
 }
 
-// Gated is outage.View's.
+// Gated implements outage.View.
 func (v view) Gated(bgp.Family) bool { return v.f.gate.Shut() }
 
-// Leaving is outage.View's.
+// Leaving implements outage.View.
 func (v view) Leaving(bgp.Family) bool { return v.f.gate.Leaving }
 
-// Present is outage.View's.
+// Present implements outage.View.
 func (v view) Present(k outage.Key) (outage.Sample, bool) { return v.f.vis.Present(k) }
 
-// Lost is outage.View's.
+// Lost implements outage.View.
 func (v view) Lost(k outage.Key) []outage.LostPrefix { return v.f.withCovers(v.f.vis.Lost(k)) }
 
-// Surviving is outage.View's.
+// Surviving implements outage.View.
 func (v view) Surviving(k outage.Key, limit int) ([]netip.Prefix, int) {
 	return v.f.vis.Surviving(k, limit)
 }
 
-// Churn is outage.View's.
+// Churn implements outage.View.
 func (v view) Churn(k outage.Key, t int64) bgp.Churn { return v.f.vis.Churn(k, t) }
 
-// Moved is outage.View's.
+// Moved implements outage.View.
 func (v view) Moved(k outage.Key) []outage.MovedPrefix { return v.f.vis.Moved(k) }
 
-// Returns is outage.View's.
+// Returns implements outage.View.
 func (v view) Returns(k outage.Key, q outage.Ending) outage.Returns { return v.f.vis.Returns(k, q) }
 
-// Watch is outage.View's.
+// Watch implements outage.View.
 func (v view) Watch(q outage.Watched) []bgp.WatchMember { return v.f.withHosts(v.f.vis.Watched(q)) }
 
-// Unexpected is outage.View's.
+// Unexpected implements outage.View.
 func (v view) Unexpected() []outage.Unexpected { return v.f.vis.Unexpected() }
 
-// Guarded is outage.View's.
+// Guarded implements outage.View.
 func (v view) Guarded(k outage.Key) bool { return v.f.vis.Guarded(k) }
 
-// Belongs is outage.View's.
+// Belongs implements outage.View.
 func (v view) Belongs(k outage.Key) (origins []bgp.ASN, countries []string) {
 	return v.f.vis.Belongs(k)
 }
 
-// Overlaps is outage.View's.
+// Overlaps implements outage.View.
 func (v view) Overlaps(k outage.Key, moved bool) (space uint64, wider []outage.Overlap) {
 	return v.f.vis.Overlaps(k, moved)
 }
 
-// OwnerName is outage.View's.
+// OwnerName implements outage.View.
 func (v view) OwnerName(a bgp.ASN) string { return v.f.owners.name(a) }
 
-// Name is outage.View's: a country's, an AS's, the title of a watch list; regions and prefixes go by their codes.
+// Name implements outage.View. It returns the name of a country or an AS, the title of a watch
+// list, and "" for regions and prefixes, which are shown by their codes.
 func (v view) Name(k outage.Key) string {
 	switch k.Type {
 	case bgp.EntityCountry:

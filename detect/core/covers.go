@@ -7,19 +7,21 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// maxCovers bounds the covers that are kept: all prefixes that are routed.
+// maxCovers bounds the covers that are kept: as many as all routed prefixes.
 const maxCovers = 1 << 20
 
-// cover is the less-specific prefix that the prefix-to-origin files have above a prefix.
+// cover is the less-specific prefix above a prefix in the prefix-to-origin files.
 type cover struct {
 	length uint8
 	origin bgp.ASN
 }
 
-// covers keeps those of withdrawn prefixes while no tables are known: the less-specific prefix itself may not be heard in updates.
+// covers keeps the covers of withdrawn prefixes while no tables are known. Updates alone may never
+// name the less-specific prefix itself.
 type covers map[rib.Key]cover
 
-// note keeps what a withdrawn route says of its prefix. Of two that differ the longer one counts, then the higher origin.
+// note keeps the cover that a withdrawn route has for its prefix. Of two different covers the
+// longer one is kept, then the one with the higher origin.
 func (c covers) note(k rib.Key, r *pb.Route) {
 	n := cover{uint8(r.GetCoveredLength()), bgp.ASN(r.GetCoveredOriginAs())}
 	old, known := c[k]
@@ -31,7 +33,7 @@ func (c covers) note(k rib.Key, r *pb.Route) {
 	}
 }
 
-// coverOf returns the prefix of the same origin around a lost one; ok is false where none is known.
+// coverOf returns the prefix of the same origin around a lost prefix. ok is false if none is known.
 func (f *familyState) coverOf(lost *outage.LostPrefix) (out outage.Cover, ok bool) {
 	_, k, valid := rib.KeyOf(lost.Prefix)
 	c, known := f.covers[k]
@@ -42,7 +44,8 @@ func (f *familyState) coverOf(lost *outage.LostPrefix) (out outage.Cover, ok boo
 	return outage.Cover{Prefix: p, Origin: c.origin}, err == nil
 }
 
-// withdrawn notes the cover of a withdrawn route where verdicts do not rest on tables: those know what covers it.
+// withdrawn notes the cover of a withdrawn route unless verdicts rest on tables, which hold the
+// less specific routes.
 func (f *familyState) withdrawn(k rib.Key, r *pb.Route) {
 	if f.panel.Knowledge() != bgp.TablesComplete {
 		f.covers.note(k, r)
@@ -51,7 +54,8 @@ func (f *familyState) withdrawn(k rib.Key, r *pb.Route) {
 	}
 }
 
-// withCovers adds to lost prefixes, unless a visible route covers them, what the files have above them.
+// withCovers adds to lost prefixes that no visible route covers the less-specific prefixes of the
+// files.
 func (f *familyState) withCovers(lost []outage.LostPrefix) []outage.LostPrefix {
 	for i := range lost {
 		if p := &lost[i]; !p.Deaggregated && p.CoveredBy == 0 {

@@ -15,11 +15,13 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// MaxSessions are kept per family beyond the open window: those that tables name first, of equals those with the lower keys.
+// MaxSessions bounds the sessions that are kept per family beyond the open window. Sessions that
+// tables name are kept first; among equals the lower keys (admit).
 const MaxSessions = 400
 
-// Detector turns the streams of all collectors into who sees what and what has gone dark. Records of a collector come in its
-// order; how collectors are interleaved within a window makes no difference. It is for one goroutine.
+// Detector decides from the streams of all collectors which prefixes the voters see and which
+// entities have lost theirs. The records of a collector come in its order. The interleaving of
+// collectors within a window does not change the result. A Detector is for one goroutine.
 type Detector struct {
 	cfg        Config
 	collectors map[string]*collector
@@ -27,7 +29,7 @@ type Detector struct {
 	owners     owners
 	geography  geography
 	watch      *watchlist.Keeper
-	trimmed    bool // the log does not begin with its first record, or lacks others
+	trimmed    bool // the log does not begin with its first record, or other records are missing
 }
 
 // familyState is the state of one address family.
@@ -39,26 +41,28 @@ type familyState struct {
 	engine  *outage.Engine
 	owners  *owners
 	watch   *watchlist.Keeper
-	all     *[len(bgp.Families)]*familyState // the detector's: a host has addresses of each family
+	all     *[len(bgp.Families)]*familyState // all families: a host has addresses of each
 	beacons []rib.Key
-	beats   [rhythms][]rib.Key // beacons that are the feeds' heartbeat
+	beats   [rhythms][]rib.Key // beacons that are the heartbeat of the feeds
 	peers   []*peer            // by slot of the rib
 	swept   bool               // slots were emptied in this window
-	refused uint64             // peers refused because there was no free slot
+	refused uint64             // peers refused because no slot was free
 	judging judging
 	covers  covers
 
 	verdicts   verdicts
-	gate       panel.Gate // of the last window; gateTurned: it shut or opened in it
+	gate       panel.Gate // in the last window; gateTurned: the gate shut or opened in that window
 	gateTurned bool
 }
 
-// New returns a detector that knows nothing. The error is about cfg.
+// New returns a detector without any state. The error is about cfg.
 func New(cfg Config) (*Detector, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, fmt.Errorf("configuring detect: %w", err)
 	}
-	d := &Detector{cfg: cfg, collectors: make(map[string]*collector), owners: newOwners(), watch: watchlist.New()}
+	d := &Detector{
+		cfg: cfg, collectors: make(map[string]*collector), owners: newOwners(), watch: watchlist.New(),
+	}
 	for i, f := range bgp.Families {
 		d.families[i] = newFamily(f, &d.cfg, &d.owners)
 		d.families[i].watch, d.families[i].all = d.watch, &d.families
@@ -80,7 +84,8 @@ func New(cfg Config) (*Detector, error) {
 
 func newFamily(f bgp.Family, cfg *Config, names *owners) *familyState {
 	fam := &familyState{
-		family: f, rib: rib.New(f), panel: panel.New(cfg.Panel, f), owners: names, covers: covers{}, verdicts: newVerdicts(cfg.Outage.OpenAfter),
+		family: f, rib: rib.New(f), panel: panel.New(cfg.Panel, f),
+		owners: names, covers: covers{}, verdicts: newVerdicts(cfg.Outage.OpenAfter),
 	}
 	fam.vis = visibility.New(fam.rib, fam)
 	fam.vis.LeaveOut(cfg.NotAddressSpace, cfg.LeaveOutUnlocated)
@@ -91,8 +96,10 @@ func newFamily(f bgp.Family, cfg *Config, names *owners) *familyState {
 	return fam
 }
 
-// TakeOver tells the detector which outages were published as suspected or open before it was made, and up to which time was decided
-// (Unix seconds), before the first window that is published is closed. What it does not know of them ends with that window, as lost from sight.
+// TakeOver passes the outages that were published as suspected or open before the detector was
+// made, and the time up to which windows were decided (Unix seconds). Call it before CloseWindow of
+// the first window that is published. An open outage that the detector does not have is adopted if
+// its record is enough to judge it. The other ones end with that window, as lost from sight.
 func (d *Detector) TakeOver(published []bgp.Outage, until int64) {
 	for _, f := range d.families {
 		var of []bgp.Outage
@@ -108,7 +115,7 @@ func (d *Detector) TakeOver(published []bgp.Outage, until int64) {
 // family returns the state of f, which is one of bgp.Families.
 func (d *Detector) family(f bgp.Family) *familyState { return d.families[f-bgp.IPv4] }
 
-// beacon reports whether k is one.
+// beacon reports whether k is a beacon.
 func (f *familyState) beacon(k rib.Key) bool { return f.within(f.beacons, k) }
 
 // within reports whether k lies in one of set.
@@ -121,13 +128,14 @@ func (f *familyState) within(set []rib.Key, k rib.Key) bool {
 	return false
 }
 
-// Apply takes a record of the open window; effective is its effective time, microseconds since 1970. It does not retain rec. An
-// error wraps codec.ErrInvalid: the record says something impossible. It has then changed nothing, but for a table chunk, of
-// which what could be understood is applied, and a gap's end, whose peers may have been noted.
+// Apply applies a record of the open window. effective is its effective time, microseconds since
+// 1970. Apply does not retain rec. An error wraps codec.ErrInvalid: the record is invalid and has
+// changed nothing, with two exceptions. The prefixes of a table chunk that could be understood are
+// applied, and the peers of a gap's end may have been noted.
 func (d *Detector) Apply(rec *pb.RouteRecord, effective int64) error {
 	switch rec.GetBody().(type) {
 	case *pb.RouteRecord_Tick, *pb.RouteRecord_Clock, nil:
-		return nil // the clock's
+		return nil // only the clock uses these
 	}
 	if ok, err := d.watch.Note(rec); ok {
 		return err
@@ -141,7 +149,7 @@ func (d *Detector) Apply(rec *pb.RouteRecord, effective int64) error {
 		return d.fill(c, id, rec, now)
 	case bgp.LaneKindTable:
 		if !c.gap.open(id) && (c.check == nil || c.check.id != id) {
-			return nil // given up
+			return nil // the gap or check has been given up
 		}
 	default:
 	}
@@ -153,7 +161,7 @@ func (d *Detector) apply(c *collector, rec *pb.RouteRecord, now int64) error {
 	switch rec.GetBody().(type) {
 	case *pb.RouteRecord_Changes, *pb.RouteRecord_PeerUp, *pb.RouteRecord_PeerDown:
 		if c.gap != nil && c.gap.orphan {
-			d.giveUp(c, now) // its new owner goes on as if there was none
+			d.giveUp(c, now) // its new owner goes on as if there were no gap
 		}
 	}
 	switch b := rec.GetBody().(type) {
@@ -196,8 +204,9 @@ func (d *Detector) apply(c *collector, rec *pb.RouteRecord, now int64) error {
 	return nil
 }
 
-// Refused counts peers that were refused because there were MaxSessions, and prefixes because the table was full. Do not call it
-// while Apply or CloseWindow runs.
+// Refused returns the number of peers that were refused because all slots or MaxSessions were
+// taken, and of prefixes that were refused because the table was full. Do not call it while Apply
+// or CloseWindow runs.
 func (d *Detector) Refused() (peers, prefixes uint64) {
 	for _, f := range d.families {
 		peers += f.refused
@@ -206,10 +215,10 @@ func (d *Detector) Refused() (peers, prefixes uint64) {
 	return peers, prefixes
 }
 
-// changes applies one message: withdrawals before announcements (RFC 4271 §4.3).
+// changes applies one message. Withdrawals come before announcements (RFC 4271 §4.3).
 func (d *Detector) changes(c *collector, ch *pb.RouteChanges, now, timestamp int64) error {
 	if t := ch.GetPeer().GetTable(); t != pb.Table_TABLE_UNSPECIFIED && t != pb.Table_TABLE_PRE {
-		return nil // only what peers send feeds the detector
+		return nil // only the Adj-RIB-In before policy counts: the routes that peers send
 	}
 	p, err := c.peer(ch.GetPeer())
 	if err != nil {
@@ -218,7 +227,7 @@ func (d *Detector) changes(c *collector, ch *pb.RouteChanges, now, timestamp int
 	for _, own := range ch.GetOwners() {
 		d.owners.note(own)
 	}
-	var slots [len(bgp.Families)]int // one more than the slot; 0 is not looked up yet
+	var slots [len(bgp.Families)]int // the slot plus one; 0: not looked up yet
 	slot := func(f bgp.Family) (*familyState, int) {
 		fam := d.family(f)
 		if i := f - bgp.IPv4; slots[i] == 0 {
@@ -270,7 +279,7 @@ func (f *familyState) withdraw(s int, k rib.Key, pathID uint32, timestamp int64)
 	}
 }
 
-// withdrew notes what a withdrawal changed.
+// withdrew applies the change that a withdrawal made in the rib to the panel and the visibility.
 func (f *familyState) withdrew(s int, row rib.Row, w rib.Withdrawn, timestamp int64) {
 	switch w {
 	case rib.Nothing:

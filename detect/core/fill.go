@@ -7,8 +7,9 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// fill applies a record of lane fill/<id>: one that the gap lacked. What it says happened at its own time; it applies now, and
-// only where the live stream has said nothing since. One that answers no open gap is passed over.
+// fill applies a record of lane fill/<id>, which was missing in the gap. It has a time of its own
+// and applies now, to pairs of peer and prefix that the live stream has not named since. A record
+// that answers no open gap is ignored.
 func (d *Detector) fill(c *collector, id string, rec *pb.RouteRecord, now int64) error {
 	if !c.gap.open(id) {
 		return nil
@@ -27,8 +28,9 @@ func (d *Detector) fill(c *collector, id string, rec *pb.RouteRecord, now int64)
 	return nil
 }
 
-// fillState notes that a session came or went within the gap: what the live stream has not touched is held no more, and the peer does
-// not vote until the gap ends. Where it came, that it went before may not have been said.
+// fillState notes that a session came up or went down within the gap. Pairs that the live stream
+// has not touched become unknown, and the peer does not vote until the gap ends. If the session
+// came up, the record of its earlier end may be missing.
 func (d *Detector) fillState(c *collector, in *pb.Peer, to sessionState, timestamp int64) error {
 	p, err := c.peer(in)
 	if err != nil {
@@ -62,7 +64,7 @@ func (d *Detector) fillChanges(c *collector, ch *pb.RouteChanges, now, timestamp
 		return err
 	}
 	x := c.gap.of(p)
-	if x.filled == unsaid && p.down || x.filled == wentDown { // its Peer Up is missing
+	if x.filled == unsaid && p.down || x.filled == wentDown { // the record of its Peer Up is missing
 		x.filled, x.since = cameUp, timestamp
 	}
 	for _, own := range ch.GetOwners() {
@@ -90,13 +92,14 @@ func (d *Detector) fillChanges(c *collector, ch *pb.RouteChanges, now, timestamp
 	return nil
 }
 
-// routeKey is the key of a route that counts.
+// routeKey returns the family and key of a route; ok is false if the route does not count.
 func routeKey(r *pb.Route) (bgp.Family, rib.Key, bool) {
 	f, k, ok := rib.ParseKey(r.GetPrefix())
 	return f, k, ok && !r.GetMulticast()
 }
 
-// filled is the slot of a peer that a fill is about; -1 where it has none.
+// filled returns the slot of a peer that a fill is about, or -1 if it has none or the gap does not
+// cover it.
 func (d *Detector) filled(f *familyState, c *collector, p *peer, now int64) int {
 	if !c.gap.covers(f.family, p) {
 		return -1
@@ -129,7 +132,8 @@ func (f *familyState) fillAnnounce(s int, k rib.Key, r *pb.Route, ch *pb.RouteCh
 	f.vis.Announced(row, s, timestamp, bgp.ASN(ch.GetUpstreamAs()), a != rib.Again)
 }
 
-// fillEndOfRIB notes that a session that the fill saw come up has sent its table, or one that was sending it before the gap.
+// fillEndOfRIB notes that a peer has sent its whole table within the gap. If the fill has no change
+// of its session, this ends the transfer that was going on before the gap.
 func (d *Detector) fillEndOfRIB(f *familyState, p *peer) {
 	i := f.family - bgp.IPv4
 	p.gap.told[i] = true

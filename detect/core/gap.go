@@ -10,32 +10,34 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// gap is a stretch of a collector's stream that was not heard, until a table or a fill bridges it.
+// gap is a part of a collector's stream whose records are missing. A table or a fill answers it.
 type gap struct {
-	id       string
-	number   uint64                  // of the collector's gaps, from 1
-	since    int64                   // the oldest stretch that it stands for, microseconds; 0 is since ever
-	orphan   bool                    // its owner is gone: nobody answers it any more
-	short    bool                    // peers keep their votes over it
-	families [len(bgp.Families)]bool // still open
+	id     string
+	number uint64 // number among the collector's gaps, from 1
+	// since is its begin, or the earlier begin of a gap that it replaced, microseconds since 1970;
+	// 0: before all records.
+	since    int64
+	orphan   bool                    // its owner is gone: no answer comes
+	short    bool                    // peers keep their votes
+	families [len(bgp.Families)]bool // the families in which it is open
 	chunks   [len(bgp.Families)]bool // a part of the table has come
-	peers    map[*peer]bool          // nil is all
+	peers    map[*peer]bool          // nil: all peers
 }
 
-// gapPeer is what is known of a peer within a gap.
+// gapPeer is the state of a peer within a gap.
 type gapPeer struct {
-	gap    uint64 // its number; 0 is none
-	tabled bool   // it is in the table
-	left   bool   // its session came or went on the live stream: the gap is not about it any more
-	spoke  bool   // the live stream heard it
+	gap    uint64 // number of the gap; 0: none
+	tabled bool   // the peer is in the table
+	left   bool   // its session came or went on the live stream: the gap no longer covers it
+	spoke  bool   // the live stream had a message of it
 	lacks  bool   // a message of its fill could not be read
-	// filled is what the fill says of its session, since when.
+	// filled is the last state of its session in the fill, since its time in Unix seconds.
 	filled sessionState
 	since  int64
 	told   [len(bgp.Families)]bool // the fill holds its End-of-RIB
 }
 
-// sessionState is what is said of a session.
+// sessionState is the state of a session in a fill. unsaid: the fill has no record of it.
 type sessionState uint8
 
 const (
@@ -44,10 +46,10 @@ const (
 	wentDown
 )
 
-// open reports whether g is the open gap id.
+// open reports whether g is the gap with this id and can still be answered.
 func (g *gap) open(id string) bool { return g != nil && !g.orphan && g.id == id }
 
-// of is what is known of a peer within g.
+// of returns the state of a peer within g.
 func (g *gap) of(p *peer) *gapPeer {
 	if p.gap.gap != g.number {
 		p.gap = gapPeer{gap: g.number}
@@ -55,17 +57,18 @@ func (g *gap) of(p *peer) *gapPeer {
 	return &p.gap
 }
 
-// covers reports whether the gap is about a peer in a family.
+// covers reports whether the gap covers a peer in a family.
 func (g *gap) covers(f bgp.Family, p *peer) bool {
 	return g != nil && g.families[f-bgp.IPv4] && (g.peers == nil || g.peers[p]) && !g.of(p).left
 }
 
-// covered are the slots of a collector's peers that a gap is about.
+// covered returns the slots of a collector's peers that a gap covers.
 func (c *collector) covered(g *gap, f *familyState) []int {
 	return c.slotsOf(f, func(p *peer) bool { return g.covers(f.family, p) })
 }
 
-// slotsOf lists the slots in a family of those of a collector's peers that which tells.
+// slotsOf returns the slots, sorted, that those of a collector's peers have in a family for which
+// which is true.
 func (c *collector) slotsOf(f *familyState, which func(p *peer) bool) []int {
 	var slots []int
 	for _, p := range c.peers {
@@ -77,10 +80,11 @@ func (c *collector) slotsOf(f *familyState, which func(p *peer) bool) []int {
 	return slots
 }
 
-// gapBegin opens a gap: until it ends, what the live stream touches wins over what answers the gap. Over a short one the peers
-// keep their votes, over another they lose them until it is answered. A gap that is still open gives way: what answers the new
-// one tells of the older stretch too. Only that of an owner before may lie before it: then it stays unanswered. A check ends
-// without effect.
+// gapBegin opens a gap. Until it ends, the pairs of peer and prefix that the live stream names are
+// not changed by the answer to the gap. Over a short gap the peers keep their votes; over a longer
+// one they lose them until it is answered. A new gap replaces a gap that is still open, and its
+// answer holds the missing records of both. There is one exception: the open gap of an earlier
+// owner may begin before the new gap. It then ends unanswered. A check ends without effect.
 func (d *Detector) gapBegin(c *collector, in *pb.GapBegin, timestamp, now int64) error {
 	g := &gap{
 		id: strings.Clone(in.GetId()), since: in.GetSinceUs(),
@@ -110,7 +114,7 @@ func (d *Detector) gapBegin(c *collector, in *pb.GapBegin, timestamp, now int64)
 		slots := c.covered(g, f)
 		for _, slot := range before[i] {
 			if !slices.Contains(slots, slot) {
-				d.settle(f, rib.Unknown, slot) // what the new one is not about stays unanswered
+				d.settle(f, rib.Unknown, slot) // the new gap does not cover it: its gap ends unanswered
 			}
 		}
 		for _, slot := range slots {
@@ -121,12 +125,13 @@ func (d *Detector) gapBegin(c *collector, in *pb.GapBegin, timestamp, now int64)
 	return nil
 }
 
-// gapEnd ends a gap in the families that it names, and in those of which no part of a table has come: for them it is unanswered.
-// Peers that a table's end does not name, where it names any, were not in the table, or a route of theirs could not be read.
+// gapEnd ends a gap in the families that the record names. In other families of which no part of a
+// table has come it ends too, unanswered. If the record lists peers, a peer that it does not list
+// was missing from the table, or a route of that peer could not be read.
 func (d *Detector) gapEnd(c *collector, in *pb.GapEnd, now int64) error {
 	g := c.gap
 	if !g.open(in.GetId()) {
-		return nil // given up before
+		return nil // the gap was given up before
 	}
 	which, err := families(in.GetFamilies())
 	if err != nil {
@@ -164,11 +169,12 @@ func (d *Detector) gapEnd(c *collector, in *pb.GapEnd, now int64) error {
 	return nil
 }
 
-// unanswered is every peer's outcome of a gap that is given up.
+// unanswered returns the outcome of every peer for a gap that is given up.
 func unanswered(*peer) rib.Outcome { return rib.Unknown }
 
-// newOwner leaves a collector's gap without anybody who answers it. Its new owner says a gap that reaches as far back, before it
-// says anything else; otherwise the gap is given up then.
+// newOwner marks a collector's open gap as one that nothing answers. The new owner begins a gap
+// that reaches as far back before it sends other records. If it does not, its first change, Peer Up
+// or Peer Down ends the old gap unanswered. A check ends without effect.
 func (d *Detector) newOwner(c *collector) {
 	d.dropCheck(c)
 	if c.gap != nil {
@@ -184,7 +190,8 @@ func (d *Detector) giveUp(c *collector, now int64) {
 	}
 }
 
-// recordsLost makes what a collector's peers hold unknown: they do not vote before a table came. A gap that is open stays unanswered.
+// recordsLost makes the routes of all of a collector's peers unknown. The peers do not vote until a
+// table comes. A gap that is open ends unanswered.
 func (d *Detector) recordsLost(c *collector, now int64) {
 	d.dropCheck(c)
 	d.giveUp(c, now)
@@ -201,8 +208,11 @@ func (d *Detector) recordsLost(c *collector, now int64) {
 	}
 }
 
-// endGap ends the collector's gap in families; outcome says how for each peer.
-func (d *Detector) endGap(c *collector, which [len(bgp.Families)]bool, now int64, outcome func(*peer) rib.Outcome) {
+// endGap ends the collector's gap in the families of which. outcome returns the outcome of each
+// peer.
+func (d *Detector) endGap(
+	c *collector, which [len(bgp.Families)]bool, now int64, outcome func(*peer) rib.Outcome,
+) {
 	g := c.gap
 	for i, f := range d.families {
 		if !which[i] {
@@ -237,12 +247,12 @@ func (d *Detector) settle(f *familyState, out rib.Outcome, slots ...int) {
 			s.GapUnknown()
 		}
 		if out != rib.Filled {
-			p.upAt = 0 // what came since is not all
+			p.upAt = 0 // updates since the Peer Up are not all of its table
 		}
 	}
 }
 
-// settleSession makes a peer's session what the fill said of it.
+// settleSession sets a peer's session to its state in the fill.
 func (d *Detector) settleSession(f *familyState, slot int, now int64) {
 	s, p := f.panel.Session(slot), f.peers[slot]
 	x := &p.gap
@@ -262,7 +272,7 @@ func (d *Detector) settleSession(f *familyState, slot int, now int64) {
 	}
 }
 
-// families reads a list of which empty is all.
+// families reads a list of families. An empty list means all.
 func families(in []pb.Family) (out [len(bgp.Families)]bool, err error) {
 	for _, x := range in {
 		f, err := codec.ParseFamily(x)

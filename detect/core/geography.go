@@ -13,15 +13,16 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// geography is how much space the location files give countries, regions and the world, in units of bgp.Space. What records of a window
-// say is taken over when it closes; where they disagree, the encoding that sorts last, so that the order of collectors does not matter.
+// geography has the space that the location files give countries, regions and the world, in units
+// of bgp.Space. The space in the records of a window applies when the window closes. If records
+// differ, the encoding that sorts last applies, so that the order of collectors does not matter.
 type geography struct {
 	space   map[outage.Key]uint64
 	encoded []byte
 	staged  []byte
 }
 
-// note stages what a record says; in may be nil. An error wraps codec.ErrInvalid.
+// note stages the space of a record. in may be nil. An error wraps codec.ErrInvalid.
 func (g *geography) note(in *pb.Geography) error {
 	if in == nil {
 		return nil
@@ -36,7 +37,7 @@ func (g *geography) note(in *pb.Geography) error {
 	return nil
 }
 
-// close takes over what was staged.
+// close applies the staged space.
 func (g *geography) close() {
 	staged := g.staged
 	g.staged = nil
@@ -46,7 +47,7 @@ func (g *geography) close() {
 	_ = g.take(staged) // note encoded it
 }
 
-// take makes the space that an encoded record gives the one that holds.
+// take sets the space to that of an encoded record.
 func (g *geography) take(encoded []byte) error {
 	var in pb.Geography
 	if err := in.UnmarshalVT(encoded); err != nil {
@@ -73,19 +74,22 @@ func worldKey(f bgp.Family) outage.Key {
 	return outage.Key{Family: f, Type: bgp.EntityWorld, Code: "world"}
 }
 
-// judging is which countries, regions and world of a family are judged: peers that know a small part of the address space know nothing of a
-// country or the world. What is judged once stays so until the panel's knowledge changes: events need their end.
+// judging decides which countries, regions and world of a family are judged. Peers that know a
+// small part of the address space give no verdict on a country or the world. A place that is judged
+// once stays judged until the panel's knowledge changes, as its events need their end.
 type judging struct {
 	cfg       GeographyConfig
 	family    bgp.Family
 	geography *geography
 	knowledge bgp.TableKnowledge
 	world     outage.Sample
-	all       bool                // the peers know enough of the world
-	places    map[outage.Key]bool // countries, regions and the world, of which something is known: judged or not, while all is false
+	all       bool // the peers know enough of the world
+	// places has, while all is false, the countries, regions and world of which a part is known,
+	// and whether each is judged.
+	places map[outage.Key]bool
 }
 
-// judged leaves out of samples the entities that are not judged by a panel that knows k.
+// judged returns samples without the entities that are not judged by a panel with knowledge k.
 func (j *judging) judged(k bgp.TableKnowledge, samples []outage.Sample) []outage.Sample {
 	if k != j.knowledge {
 		j.knowledge, j.all, j.places, j.world = k, false, make(map[outage.Key]bool), outage.Sample{}
@@ -115,7 +119,8 @@ func (j *judging) judged(k bgp.TableKnowledge, samples []outage.Sample) []outage
 	return out
 }
 
-// passed marks what is judged while no geography is known: it stays judged when one comes.
+// passed marks the places that are judged while no geography is known. They stay judged when one
+// comes.
 func (j *judging) passed(samples []outage.Sample) {
 	for i := range samples {
 		switch k := samples[i].Key; k.Type {
@@ -126,7 +131,7 @@ func (j *judging) passed(samples []outage.Sample) {
 	}
 }
 
-// judges reports whether the entity is judged although too little of the world is known.
+// judges reports whether an entity is judged although too little of the world is known.
 func (j *judging) judges(s *outage.Sample) bool {
 	switch s.Key.Type {
 	case bgp.EntityWorld:
@@ -142,7 +147,8 @@ func (j *judging) judges(s *outage.Sample) bool {
 	return true
 }
 
-// knownPrefixes is how many prefixes the peers know, where that is too little for a verdict on the world; else 0.
+// knownPrefixes returns the number of prefixes that the peers know if that is too little for a
+// verdict on the world, else 0.
 func (j *judging) knownPrefixes() int {
 	if j.all || j.knowledge != bgp.TablesComplete || j.geography.space[worldKey(j.family)] == 0 {
 		return 0
@@ -153,7 +159,8 @@ func (j *judging) knownPrefixes() int {
 // maxJudged bounds the judged places that notJudged lists.
 const maxJudged = 10
 
-// notJudged says why countries, regions and the world are not judged, and which are; empty where all are.
+// notJudged returns the reason why countries, regions and the world are not judged, with the places
+// that are; "" if all are judged.
 func (j *judging) notJudged() string {
 	n := j.knownPrefixes()
 	if n == 0 {
@@ -172,8 +179,11 @@ func (j *judging) notJudged() string {
 	} else if len(but) > 0 {
 		except = ", but for " + strings.Join(but, ", ")
 	}
-	return fmt.Sprintf("%s: countries, regions and the world are not judged%s: the peers know %d prefixes, %s %% of the address space that the location files have, and %s %% are needed",
-		j.family.Title(), except, n, bgp.Hundredths(j.world.KnownSpace, j.geography.space[worldKey(j.family)], 100), bgp.Decimal(j.cfg.worldPermille(j.family)*10))
+	return fmt.Sprintf(
+		"%s: countries, regions and the world are not judged%s: the peers know %d prefixes, %s %% of the address space that the location files have, and %s %% are needed",
+		j.family.Title(), except, n,
+		bgp.Hundredths(j.world.KnownSpace, j.geography.space[worldKey(j.family)], 100),
+		bgp.Decimal(j.cfg.worldPermille(j.family)*10))
 }
 
 // hasPermille reports whether part is at least that many thousandths of whole.
@@ -183,7 +193,7 @@ func hasPermille(part, whole, permille uint64) bool {
 	return partHigh > wholeHigh || partHigh == wholeHigh && partLow >= wholeLow
 }
 
-// worldPermille returns the key of the family.
+// worldPermille returns world_permille_ipv4 or world_permille_ipv6, by family.
 func (c GeographyConfig) worldPermille(f bgp.Family) uint64 {
 	if f == bgp.IPv4 {
 		return uint64(c.WorldPermilleIPv4)
@@ -191,7 +201,8 @@ func (c GeographyConfig) worldPermille(f bgp.Family) uint64 {
 	return uint64(c.WorldPermilleIPv6)
 }
 
-// withheld reports whether no verdict is given of a country or region, because the peers know too little of it.
+// withheld reports whether a country or region gets no verdict because the peers know too little of
+// it.
 func (j *judging) withheld(k outage.Key) bool {
 	return j.knownPrefixes() > 0 && (k.Type == bgp.EntityCountry || k.Type == bgp.EntityRegion) && !j.places[k]
 }

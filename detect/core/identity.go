@@ -8,11 +8,13 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// A collector's peers are told apart by address and AS number. An AS number that names no network (bgp.ASN.Identifies), such as the 0 of
-// some peer index tables or AS_TRANS in UPDATEs of 2-octet AS numbers, is no part of that: within the collector the address decides, and
-// the AS number is that of the peer with this address that has one. Where two have, or none, the peer stays one of its own.
+// A collector's peers are identified by address and AS number. An AS number that names no network
+// (bgp.ASN.Identifies) does not count: the 0 of some peer index tables, or AS_TRANS in UPDATEs of
+// 2-octet AS numbers. Then the address alone identifies the peer within the collector, and its AS
+// number is that of the peer with this address that has one. If two peers with this address have an
+// AS number, or none has, the peer without one is a peer of its own.
 
-// peer finds or makes one.
+// peer finds or makes a peer. An error wraps codec.ErrInvalid.
 func (c *collector) peer(in *pb.Peer) (*peer, error) {
 	k, err := codec.ParsePeer(in)
 	if err != nil {
@@ -25,7 +27,8 @@ func (c *collector) peer(in *pb.Peer) (*peer, error) {
 		return p, nil
 	}
 	if len(c.peers)+len(c.same) >= maxPeers {
-		return nil, fmt.Errorf("peer %v: collector %s has %d already: %w", k.Address, c.name, maxPeers, codec.ErrInvalid)
+		return nil, fmt.Errorf("peer %v: collector %s has %d already: %w",
+			k.Address, c.name, maxPeers, codec.ErrInvalid)
 	}
 	if p := c.alike(k); p != nil {
 		c.same[k] = p
@@ -37,8 +40,8 @@ func (c *collector) peer(in *pb.Peer) (*peer, error) {
 	return p, nil
 }
 
-// alike is the peer that k is under another AS number; nil where it is none, or one of several. A peer without an AS number takes that
-// of k.
+// alike returns the peer that k is under another AS number; nil if k is a new peer, or may be one
+// of several. A peer without an AS number gets that of k.
 func (c *collector) alike(k bgp.Peer) *peer {
 	var nameless, named *peer
 	several := false
@@ -64,7 +67,7 @@ func (c *collector) alike(k bgp.Peer) *peer {
 	return nameless
 }
 
-// peerSet reads a list of which empty is all.
+// peerSet reads a list of peers. An empty list means all, and the result is nil.
 func (c *collector) peerSet(in []*pb.Peer) (map[*peer]bool, error) {
 	if len(in) == 0 {
 		return nil, nil //nolint:nilnil // nil is all

@@ -9,11 +9,12 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// LostVotes are the peers that voted and lost their vote because of what they said: Reasons counts them by the first reason that each had.
+// LostVotes counts the peers that voted and lost their vote because of their messages. Reasons
+// counts them by the first reason of each.
 type LostVotes struct {
 	Peers   int                 `json:"peers"`
 	Reasons []panel.ReasonCount `json:"reasons"`
-	// Names are the first of them, ordered by collector and address, maxLostNames at most: collector, address, AS.
+	// Names lists the first maxLostNames of them by collector and address: collector, address, AS.
 	Names []string `json:"names"`
 }
 
@@ -23,7 +24,7 @@ const (
 	maxLostVotes = 4096
 )
 
-// noteStruck remembers who lost its vote.
+// noteStruck remembers the peers that lost their vote in the window.
 func (v *verdicts) noteStruck(struck []panel.Status) {
 	for _, p := range struck {
 		if _, ok := v.struck[p.Session.Key]; !ok && len(v.struck) < maxLostVotes {
@@ -32,7 +33,7 @@ func (v *verdicts) noteStruck(struck []panel.Status) {
 	}
 }
 
-// lostVotes says who lost its vote so far; nil where nobody did.
+// lostVotes returns the peers that have lost their vote so far; nil if none has.
 func (v *verdicts) lostVotes() *LostVotes {
 	if len(v.struck) == 0 {
 		return nil

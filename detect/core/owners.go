@@ -8,11 +8,12 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// maxOwners bounds the names that are kept: ten times the ASes there are.
+// maxOwners bounds the names that are kept: ten times the number of ASes.
 const maxOwners = 1 << 20
 
-// owners keeps the names of ASes. What records of a window say is taken over when it closes; where they disagree, the name that
-// sorts first, so that the order of collectors does not matter.
+// owners keeps the names of ASes. The names in the records of a window apply when the window
+// closes. If records differ, the name that sorts first applies, so that the order of collectors
+// does not matter.
 type owners struct {
 	names  map[bgp.ASN]string
 	staged map[bgp.ASN]string

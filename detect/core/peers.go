@@ -11,65 +11,70 @@ import (
 )
 
 const (
-	// maxPeers of a collector are told apart: more than any has, and a bound on what a hostile stream costs.
+	// maxPeers bounds the peers of a collector: more than any collector has, and a bound on the
+	// memory that a hostile stream takes.
 	maxPeers = 1 << 16
-	// A session that is down is forgotten after this.
+	// forgetSeconds is the time after which a session that is down is forgotten.
 	forgetSeconds = 24 * 3600
 )
 
-// collector is what is known of one.
+// collector is the state of one collector.
 type collector struct {
 	name    string
 	masked  masking
 	peers   map[bgp.Peer]*peer
-	same    map[bgp.Peer]*peer   // under other AS numbers, see identity.go
-	at      map[bgp.Peer][]*peer // without AS numbers
+	same    map[bgp.Peer]*peer   // by another AS number of the peer, see identity.go
+	at      map[bgp.Peer][]*peer // by key without AS number
 	gap     *gap
-	gaps    uint64 // how many there were
+	gaps    uint64 // number of gaps so far
 	check   *check
 	beacons beaconLog
 }
 
-// masking says whether a collector's peers are taken out of every denominator.
+// masking is whether a collector's peers are taken out of every denominator.
 type masking uint8
 
 const (
 	unmasked masking = iota
 	masked
-	ended // its files have ended: that is no loss
+	ended // its files have ended, which is no loss
 )
 
 // peer is a neighbour of a collector.
 type peer struct {
 	key   bgp.PeerKey
-	upAt  int64 // of the last Peer Up; 0 where there was none
-	down  bool  // Peer Down was the last that was said
+	upAt  int64 // time of the last Peer Up; 0: none
+	down  bool  // the last state was Peer Down
 	slots [len(bgp.Families)]peerSlot
 	gap   gapPeer
-	// reading is how well its messages can be read.
+	// reading counts the messages of the peer that can be read, and those that cannot.
 	reading reading
 }
 
 // peerSlot is a peer's slot of the rib in one family.
 type peerSlot struct {
 	slot    int
-	used    bool // else the peer has no slot
+	used    bool // false: the peer has no slot
 	named   bool // a table named the peer
-	refused bool // there was no free slot; a table may still name the peer
+	refused bool // no slot was free; a table may still name the peer
 }
 
 func (d *Detector) collector(name string) *collector {
 	c := d.collectors[name]
 	if c == nil {
 		name = strings.Clone(name)
-		c = &collector{name: name, peers: make(map[bgp.Peer]*peer), same: make(map[bgp.Peer]*peer), at: make(map[bgp.Peer][]*peer)}
+		c = &collector{
+			name: name, peers: make(map[bgp.Peer]*peer),
+			same: make(map[bgp.Peer]*peer), at: make(map[bgp.Peer][]*peer),
+		}
 		d.collectors[name] = c
 	}
 	return c
 }
 
-// heard notes that a peer said something in a family and returns its slot, -1 where it has none. A message from a peer that is
-// not up says that it is: files begin in the middle of sessions, and a Peer Up can be missing.
+// heard notes that a peer sent a message about a family, and returns its slot, or -1 if it has
+// none. A message of a peer that is not up sets it up: files begin in the middle of sessions, and a
+// Peer Up can be missing.
 func (d *Detector) heard(f *familyState, c *collector, p *peer, now int64) int {
 	ps := &p.slots[f.family-bgp.IPv4]
 	if !ps.used && !d.seat(f, c, p, now) {
@@ -87,7 +92,7 @@ func (d *Detector) heard(f *familyState, c *collector, p *peer, now int64) int {
 	return ps.slot
 }
 
-// seat gives a peer a slot in a family.
+// seat gives a peer a slot in a family. It returns false if the peer was refused.
 func (d *Detector) seat(f *familyState, c *collector, p *peer, now int64) bool {
 	ps := &p.slots[f.family-bgp.IPv4]
 	if ps.refused {
@@ -104,7 +109,10 @@ func (d *Detector) seat(f *familyState, c *collector, p *peer, now int64) bool {
 		f.peers = append(f.peers, nil)
 	}
 	f.peers[slot] = p
-	s := &panel.Session{Key: p.key, Up: true, Masked: c.masked != unmasked, Ended: c.masked == ended, Since: now, LastHeard: now}
+	s := &panel.Session{
+		Key: p.key, Up: true, Masked: c.masked != unmasked, Ended: c.masked == ended,
+		Since: now, LastHeard: now,
+	}
 	switch {
 	case p.upAt != 0:
 		s.PeerUp(p.upAt, d.cfg.Panel.TransferSeconds())
@@ -122,7 +130,7 @@ func (d *Detector) seat(f *familyState, c *collector, p *peer, now int64) bool {
 	return true
 }
 
-// Peer is visibility.Peers'.
+// Peer implements visibility.Peers.
 func (f *familyState) Peer(slot int) (bgp.PeerKey, bool) {
 	if slot >= len(f.peers) || f.peers[slot] == nil {
 		return bgp.PeerKey{}, false
@@ -130,8 +138,9 @@ func (f *familyState) Peer(slot int) (bgp.PeerKey, bool) {
 	return f.peers[slot].key, true
 }
 
-// end clears the columns of peers whose sessions end at now. Of a whole table the evidence stays: what the next table of the peer lacks
-// was lost with the session. Of another nothing is known from here on.
+// end clears the columns of peers whose sessions end at now. The evidence of a whole table stays: a
+// prefix of it that is missing in the peer's next table was lost with the session. The evidence of
+// a part of a table stays too. Without a table all prefixes of the slot become unknown.
 func (f *familyState) end(now int64, slots ...int) {
 	if len(slots) == 0 {
 		return
@@ -154,7 +163,8 @@ func (f *familyState) end(now int64, slots ...int) {
 	f.swept = true
 }
 
-// lapse notes what the new tables of sessions lack, once there are verdicts: it was lost when the session before ended.
+// lapse notes the prefixes that are missing in the new tables of sessions, once there are verdicts:
+// they were lost when the session before ended.
 func (f *familyState) lapse() {
 	for _, l := range f.panel.Lapses(f.rib.Size) {
 		if !l.Comparable {
@@ -165,7 +175,8 @@ func (f *familyState) lapse() {
 	}
 }
 
-// peerUp begins a session: whatever was left of the one before is void, and its table comes now.
+// peerUp begins a session. The state of the session before is void, and the peer sends its table
+// now.
 func (d *Detector) peerUp(c *collector, in *pb.Peer, now int64) error {
 	p, err := c.peer(in)
 	if err != nil {
@@ -187,7 +198,7 @@ func (d *Detector) peerUp(c *collector, in *pb.Peer, now int64) error {
 	return nil
 }
 
-// peerDown ends a session. It is never a withdrawal: the peer leaves every denominator.
+// peerDown ends a session. This is never a withdrawal: the peer leaves every denominator.
 func (d *Detector) peerDown(c *collector, in *pb.Peer, now int64) error {
 	p, err := c.peer(in)
 	if err != nil {
@@ -206,14 +217,15 @@ func (d *Detector) peerDown(c *collector, in *pb.Peer, now int64) error {
 	return nil
 }
 
-// leave takes a peer whose session comes or goes out of the open gap: what answers it tells of the session before.
+// leave takes a peer whose session comes or goes out of the open gap: the answer to the gap is
+// about the session before.
 func (c *collector) leave(p *peer) {
 	if c.gap != nil {
 		c.gap.of(p).left = true
 	}
 }
 
-// mask takes a collector's peers out of every denominator, or lets them back.
+// mask takes a collector's peers out of every denominator, or back in.
 func (d *Detector) mask(c *collector, m masking, now int64) {
 	if (c.masked != unmasked) != (m != unmasked) {
 		c.beacons.disturbed = now
@@ -229,7 +241,7 @@ func (d *Detector) mask(c *collector, m masking, now int64) {
 	}
 }
 
-// lose ends every session of a collector in one sweep.
+// lose ends all sessions of a collector in one pass.
 func (d *Detector) lose(c *collector, now int64) {
 	d.dropCheck(c)
 	for _, f := range d.families {
@@ -252,13 +264,14 @@ func (d *Detector) lose(c *collector, now int64) {
 	}
 }
 
-// admit evicts sessions above MaxSessions when the window that began at start closes, in this order: (1) those new in this window
-// that no table names; (2) to make space for new ones that a table names, older ones whose table is not known and that no table
-// names: a table that comes for them gives them a slot again; (3) the new ones that are left. Within a group the highest key goes
-// first. Once an hour it forgets sessions that have been down for a day.
+// admit evicts sessions above MaxSessions when the window that began at start closes, in this
+// order: (1) sessions that are new in this window and that no table names; (2) to make space for
+// new sessions that a table names, older ones without a known table that no table names (a table
+// that comes for one gives it a slot again); (3) the remaining new sessions. Within a group the
+// highest key goes first. Once an hour admit forgets sessions that have been down for a day.
 func (f *familyState) admit(start int64) {
 	var used int
-	var strangers, idle, named []*peer // newcomers, older ones, newcomers that a table named
+	var strangers, idle, named []*peer // new; older without a table; new and named by a table
 	for slot, p := range f.peers {
 		if p == nil {
 			continue
@@ -285,7 +298,8 @@ func (f *familyState) admit(start int64) {
 		slices.SortFunc(group, func(a, b *peer) int { return b.key.Compare(a.key) })
 	}
 	idle = idle[:min(len(idle), len(named))]
-	for _, p := range slices.Concat(strangers, idle, named)[:min(used-MaxSessions, len(strangers)+len(idle)+len(named))] {
+	for _, p := range slices.Concat(
+		strangers, idle, named)[:min(used-MaxSessions, len(strangers)+len(idle)+len(named))] {
 		f.unseat(p)
 		p.slots[f.family-bgp.IPv4].refused = true
 		f.refused++

@@ -7,7 +7,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// prefixStates are the standings as records say them.
+// prefixStates maps standings to their values in records.
 var prefixStates = map[visibility.Standing]pb.PrefixState{
 	visibility.StandingNew:     pb.PrefixState_PREFIX_STATE_NEW,
 	visibility.StandingVisible: pb.PrefixState_PREFIX_STATE_VISIBLE,
@@ -16,23 +16,30 @@ var prefixStates = map[visibility.Standing]pb.PrefixState{
 	visibility.StandingGone:    pb.PrefixState_PREFIX_STATE_GONE,
 }
 
-// prefixRecords appends who holds the prefixes of which that changed or is said today, ordered by prefix.
+// prefixRecords appends the records of the holders of prefixes, in the order of prefixes: those
+// whose holders changed, and those whose daily record is due.
 func (f *familyState) prefixRecords(out []Out, start int64) []Out {
 	all := f.vis.Holdings()
 	for i := range all {
 		h := &all[i]
 		prefix := h.Key.Prefix(f.family)
 		rec := &pb.PrefixRecord{
-			Prefix: codec.AppendPrefix(nil, prefix), Family: codec.Family(f.family), WindowUs: start * 1e6, State: prefixStates[h.Standing], SinceUs: h.Since * 1e6,
-			SinceAtLeast: h.AtLeast, Origins: prefixASes(h.Origins), Upstreams: prefixASes(h.Upstreams), SeenBy: uint32(h.SeenBy), Voters: uint32(h.Voters), Daily: h.Daily,
+			Prefix: codec.AppendPrefix(nil, prefix), Family: codec.Family(f.family),
+			WindowUs: start * 1e6, State: prefixStates[h.Standing], SinceUs: h.Since * 1e6,
+			SinceAtLeast: h.AtLeast, Origins: prefixASes(h.Origins), Upstreams: prefixASes(h.Upstreams),
+			SeenBy: uint32(h.SeenBy), Voters: uint32(h.Voters), Daily: h.Daily,
 		}
 		if h.UsualPermille >= 0 {
 			rec.UsualPermille = new(uint32(h.UsualPermille))
 		}
 		for _, p := range h.Places {
-			rec.Places = append(rec.Places, &pb.PrefixPlace{Place: &pb.Place{Country: p.Country, Region: p.Region}, Space: p.Space})
+			rec.Places = append(rec.Places, &pb.PrefixPlace{
+				Place: &pb.Place{Country: p.Country, Region: p.Region}, Space: p.Space,
+			})
 		}
-		out = append(out, Out{Topic: schemas.TopicPrefixes, Key: prefix.AppendTo([]byte(f.family.String() + "/")), Record: rec})
+		out = append(out, Out{
+			Topic: schemas.TopicPrefixes, Key: prefix.AppendTo([]byte(f.family.String() + "/")), Record: rec,
+		})
 	}
 	return out
 }

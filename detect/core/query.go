@@ -12,17 +12,22 @@ import (
 	"github.com/darkmap/darkmap/internal/query"
 )
 
-// maxWithin is how many more specific prefixes an answer counts at most, maxCovering how many less specific ones it lists.
+// maxWithin bounds the more specific prefixes that an answer counts, and maxCovering the less
+// specific ones that it lists.
 const (
 	maxWithin   = 10_000
 	maxCovering = 10
 )
 
-// Answer tells what is known at present of what q is about, with limit entries a list. It changes nothing, and takes microseconds to a few
-// milliseconds. Do not call it while Apply or CloseWindow runs.
+// Answer returns the present state of the subject of q, with up to limit entries in each list. It
+// changes nothing, and takes microseconds to a few milliseconds. Do not call it while Apply or
+// CloseWindow runs.
 func (d *Detector) Answer(q query.Question, limit int) query.Answer {
 	limit = min(max(limit, 1), query.MaxLimit)
-	out := query.Answer{What: q.Code, Kind: q.Kind, Dataset: d.cfg.Dataset, Source: query.SourceLive, Outages: []query.Outage{}}
+	out := query.Answer{
+		What: q.Code, Kind: q.Kind, Dataset: d.cfg.Dataset, Source: query.SourceLive,
+		Outages: []query.Outage{},
+	}
 	for _, f := range d.families {
 		if q.Prefix.IsValid() && bgp.FamilyOf(q.Prefix) != f.family {
 			continue
@@ -58,11 +63,12 @@ func (d *Detector) Answer(q query.Question, limit int) query.Answer {
 	return out
 }
 
-// panelNow is who votes by the last window.
+// panelNow returns the panel of the last window.
 func (f *familyState) panelNow() query.Panel {
 	v := &f.verdicts
 	p := query.Panel{
-		Votes: v.votes, Verdicts: v.why == bgp.VerdictPossible && v.minutes > 0, NoVerdict: v.why, Table: f.panel.Knowledge(), PlacesNotJudged: f.judging.notJudged(),
+		Votes: v.votes, Verdicts: v.why == bgp.VerdictPossible && v.minutes > 0, NoVerdict: v.why,
+		Table: f.panel.Knowledge(), PlacesNotJudged: f.judging.notJudged(),
 	}
 	if v.minutes == 0 {
 		p.NoVerdict, p.Text = bgp.NoVerdictPeers, f.family.Title()+": no minute has been decided yet"
@@ -72,7 +78,8 @@ func (f *familyState) panelNow() query.Panel {
 	return p
 }
 
-// answerPrefix tells of a prefix, or of what an address lies in, of what is above and below it, and of open events.
+// answerPrefix answers for a prefix, or for the longest prefix that contains an address: its state,
+// the prefixes above it and below it, and open events.
 func (f *familyState) answerPrefix(a *query.Family, q query.Question, limit int) {
 	above := f.above(q.Prefix)
 	if q.Kind == query.KindAddress && len(above) > 0 {
@@ -84,7 +91,8 @@ func (f *familyState) answerPrefix(a *query.Family, q query.Question, limit int)
 		case !looked:
 			a.Prefix = &query.Prefix{
 				Prefix: q.Code, State: query.NotCounted, Voters: f.panel.Voters().N,
-				Why: fmt.Sprintf("%s prefixes shorter than /%d or longer than /%d are not looked at", f.family.Title(), f.family.MinLength(), f.family.MaxLength()),
+				Why: fmt.Sprintf("%s prefixes shorter than /%d or longer than /%d are not looked at",
+					f.family.Title(), f.family.MinLength(), f.family.MaxLength()),
 			}
 		default:
 			a.Prefix = f.describe(k, limit)
@@ -102,7 +110,8 @@ func (f *familyState) answerPrefix(a *query.Family, q query.Question, limit int)
 	}
 }
 
-// above lists the prefixes that contain p and that somebody holds or of which verdicts are given, the longest first, p itself included.
+// above lists the prefixes that contain p, p itself included, and that a peer holds or that get
+// verdicts. The longest is first.
 func (f *familyState) above(p netip.Prefix) []rib.Key {
 	var out []rib.Key
 	for n := min(p.Bits(), f.family.MaxLength()); n >= f.family.MinLength(); n-- {
@@ -121,7 +130,7 @@ func (f *familyState) above(p netip.Prefix) []rib.Key {
 	return out
 }
 
-// describe is what the voters see of a prefix, with names.
+// describe returns the state of a prefix among the voters, with the names of ASes.
 func (f *familyState) describe(k rib.Key, limit int) *query.Prefix {
 	out, ok := f.vis.Describe(k, limit)
 	switch {
@@ -131,7 +140,9 @@ func (f *familyState) describe(k rib.Key, limit int) *query.Prefix {
 			Why: "it is a beacon: it comes and goes on purpose, so what is held of it is not followed",
 		}
 	case !ok:
-		return &query.Prefix{Prefix: k.Prefix(f.family).String(), State: query.NeverSeen, Voters: f.panel.Voters().N}
+		return &query.Prefix{
+			Prefix: k.Prefix(f.family).String(), State: query.NeverSeen, Voters: f.panel.Voters().N,
+		}
 	}
 	for _, list := range [][]query.Heard{out.Origins, out.Upstreams, out.LastOrigins, out.LastUpstreams} {
 		for i := range list {
@@ -144,7 +155,7 @@ func (f *familyState) describe(k rib.Key, limit int) *query.Prefix {
 	return &out
 }
 
-// openAround lists open events of a prefix, of its origins and of its places.
+// openAround lists the open events of a prefix, of its origins and of its places.
 func (f *familyState) openAround(p *query.Prefix) []query.Outage {
 	out := f.engine.EventsOf(outage.Key{Family: f.family, Type: bgp.EntityPrefix, Code: p.Prefix})
 	origins := p.UsualOrigins
@@ -154,7 +165,8 @@ func (f *familyState) openAround(p *query.Prefix) []query.Outage {
 		}
 	}
 	for _, o := range origins {
-		out = append(out, f.engine.EventsOf(outage.Key{Family: f.family, Type: bgp.EntityAS, Code: o.ASN.String()})...)
+		out = append(out,
+			f.engine.EventsOf(outage.Key{Family: f.family, Type: bgp.EntityAS, Code: o.ASN.String()})...)
 	}
 	for _, t := range [...]bgp.EntityType{bgp.EntityRegion, bgp.EntityCountry} {
 		for _, code := range p.Places {
@@ -164,7 +176,7 @@ func (f *familyState) openAround(p *query.Prefix) []query.Outage {
 	return out
 }
 
-// answerEntity tells of an AS, a country or a region: its sums, and its lost prefixes.
+// answerEntity answers for an AS, a country or a region: its sums and its lost prefixes.
 func (f *familyState) answerEntity(a *query.Family, k outage.Key, limit int) {
 	a.Open = f.engine.EventsOf(k)
 	s, ok := f.vis.Entity(k)

@@ -16,16 +16,17 @@ import (
 )
 
 const (
-	// maxMembersLooked is how many members an answer looks at, maxMembersTold how many of all lists it tells of.
+	// maxMembersLooked bounds the members that an answer judges, and maxMembersTold the members of
+	// all lists that it lists.
 	maxMembersLooked = 1 << 17
 	maxMembersTold   = 2000
-	// maxHostRoutes is of how many addresses of a host an answer tells.
+	// maxHostRoutes bounds the addresses of a host that an answer lists.
 	maxHostRoutes = 16
-	// maxHeardOfMember is how many upstreams and origins of a member's route are listed.
+	// maxHeardOfMember bounds the upstreams and the origins that are listed of a member's route.
 	maxHeardOfMember = 5
 )
 
-// answerWatch tells of all watch lists, or of the one that is asked about, with limit members a list.
+// answerWatch answers for all watch lists, or for the list in q, with up to limit members of each.
 func (d *Detector) answerWatch(q query.Question, limit int) []query.WatchList {
 	lists := d.watch.Lists()
 	if name, ok := strings.CutPrefix(q.Code, query.WatchCode+"/"); ok {
@@ -43,14 +44,16 @@ func (d *Detector) answerWatch(q query.Question, limit int) []query.WatchList {
 	return out
 }
 
-// answerList tells of a list. left is how many members may still be looked at.
+// answerList answers for a list. left is the number of members that may still be judged.
 func (d *Detector) answerList(l *watchlist.List, limit int, left *int) query.WatchList {
 	out := query.WatchList{
-		Name: l.Name, Title: l.Title, Public: l.Public, Home: l.Home, Since: timeOf(l.Since), Problem: d.watch.Problem(l.Name),
-		Counts: make(map[query.State]int), Members: []query.WatchMember{}, MembersTotal: len(l.Members),
+		Name: l.Name, Title: l.Title, Public: l.Public, Home: l.Home, Since: timeOf(l.Since),
+		Problem: d.watch.Problem(l.Name), Counts: make(map[query.State]int),
+		Members: []query.WatchMember{}, MembersTotal: len(l.Members),
 	}
 	for _, f := range d.families {
-		out.Open = append(out.Open, f.engine.EventsOf(outage.Key{Family: f.family, Type: bgp.EntityWatch, Code: l.Name})...)
+		out.Open = append(out.Open,
+			f.engine.EventsOf(outage.Key{Family: f.family, Type: bgp.EntityWatch, Code: l.Name})...)
 	}
 	looked := l.Members[:min(len(l.Members), *left)]
 	*left -= len(looked)
@@ -68,7 +71,7 @@ func (d *Detector) answerList(l *watchlist.List, limit int, left *int) query.Wat
 	return out
 }
 
-// addressOf is an address of a host.
+// addressOf is an address of a host, or of one of its name servers.
 type addressOf struct {
 	netip.Addr
 	nameServer bool
@@ -86,10 +89,10 @@ func addressesOf(l *watchlist.List, host string) (out []addressOf) {
 	return out
 }
 
-// whole is an address as a prefix.
+// whole returns an address as a prefix.
 func whole(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
-// memberState is the worst state of a member's parts.
+// memberState returns the worst state of a member's parts.
 func (d *Detector) memberState(l *watchlist.List, m *watchlist.Member) query.State {
 	switch {
 	case m.Prefix.IsValid():
@@ -108,14 +111,15 @@ func (d *Detector) memberState(l *watchlist.List, m *watchlist.Member) query.Sta
 	}
 	worst := query.NeverSeen
 	for _, f := range d.families {
-		if s, ok := f.sumState(memberKey(f.family, m)); ok && (worst == query.NeverSeen || visibility.Worse(s, worst)) {
+		if s, ok := f.sumState(memberKey(f.family, m)); ok &&
+			(worst == query.NeverSeen || visibility.Worse(s, worst)) {
 			worst = s
 		}
 	}
 	return worst
 }
 
-// memberKey is the entity of a member that is an AS or a country.
+// memberKey returns the entity of a member that is an AS or a country.
 func memberKey(f bgp.Family, m *watchlist.Member) outage.Key {
 	if m.ASN != 0 {
 		return outage.Key{Family: f, Type: bgp.EntityAS, Code: m.ASN.String()}
@@ -123,8 +127,9 @@ func memberKey(f bgp.Family, m *watchlist.Member) outage.Key {
 	return outage.Key{Family: f, Type: bgp.EntityCountry, Code: m.Country}
 }
 
-// sumState is how an AS or country stands: lost while less than half of its usual space is visible, partly while a tenth is missing. ok is
-// false where nothing of it was ever seen.
+// sumState returns the state of an AS or a country: lost while less than half of its usual space is
+// visible, partly while a tenth or more is missing, not counted while no verdict is given of it. ok
+// is false if none of its prefixes was ever seen.
 func (f *familyState) sumState(k outage.Key) (query.State, bool) {
 	s, ok := f.vis.Entity(k)
 	if !ok {
@@ -143,7 +148,7 @@ func (f *familyState) sumState(k outage.Key) (query.State, bool) {
 	return query.Visible, true
 }
 
-// answerMember tells of a member.
+// answerMember answers for a member.
 func (d *Detector) answerMember(l *watchlist.List, m *watchlist.Member, state query.State) query.WatchMember {
 	out := query.WatchMember{Member: m.String(), State: state, Origins: m.Origins}
 	switch {
@@ -153,7 +158,8 @@ func (d *Detector) answerMember(l *watchlist.List, m *watchlist.Member, state qu
 		j := f.vis.JudgedBy(m.Prefix)
 		f.answerRoutes(l, &out, j, addressOf{})
 		out.Why = j.Why
-		out.Open = append(out.Open, f.engine.EventsOf(outage.Key{Family: f.family, Type: bgp.EntityPrefix, Code: m.Prefix.String()})...)
+		out.Open = append(out.Open, f.engine.EventsOf(
+			outage.Key{Family: f.family, Type: bgp.EntityPrefix, Code: m.Prefix.String()})...)
 	case m.Host != "":
 		out.Kind = query.MemberHost
 		h := l.Hosts[m.Host]
@@ -171,7 +177,7 @@ func (d *Detector) answerMember(l *watchlist.List, m *watchlist.Member, state qu
 	return out
 }
 
-// answerSums tells of a member that is an AS or a country.
+// answerSums answers for a member that is an AS or a country.
 func (d *Detector) answerSums(out *query.WatchMember, m *watchlist.Member) {
 	out.Kind = query.MemberCountry
 	if m.ASN != 0 {
@@ -195,9 +201,14 @@ func (d *Detector) answerSums(out *query.WatchMember, m *watchlist.Member) {
 	}
 }
 
-// answerRoutes adds the routes by which a prefix, or an address of a host, is judged, and their events.
-func (f *familyState) answerRoutes(l *watchlist.List, out *query.WatchMember, j visibility.Judged, a addressOf) {
-	base := query.WatchRoute{Family: f.family.String(), NameServer: a.nameServer, State: j.State, Voters: f.panel.Voters().N}
+// answerRoutes adds the routes that decide the state of a prefix, or of an address of a host, and
+// their events.
+func (f *familyState) answerRoutes(
+	l *watchlist.List, out *query.WatchMember, j visibility.Judged, a addressOf,
+) {
+	base := query.WatchRoute{
+		Family: f.family.String(), NameServer: a.nameServer, State: j.State, Voters: f.panel.Voters().N,
+	}
 	if a.IsValid() {
 		base.Address = a.String()
 	}
@@ -214,11 +225,12 @@ func (f *familyState) answerRoutes(l *watchlist.List, out *query.WatchMember, j 
 			r.CoveredBy = r.Prefix
 		}
 		out.Routes = append(out.Routes, r)
-		out.Open = append(out.Open, f.engine.EventsOf(outage.Key{Family: f.family, Type: bgp.EntityPrefix, Code: r.Prefix})...)
+		out.Open = append(out.Open,
+			f.engine.EventsOf(outage.Key{Family: f.family, Type: bgp.EntityPrefix, Code: r.Prefix})...)
 	}
 }
 
-// answerRoute fills in what the voters see of a route.
+// answerRoute sets r to the state of a route among the voters.
 func (f *familyState) answerRoute(r *query.WatchRoute, k rib.Key, home string) {
 	p := f.describe(k, maxHeardOfMember)
 	r.Prefix, r.State, r.HeldBy, r.Since, r.BackSince = p.Prefix, p.State, p.HeldBy, p.Since, p.BackSince
@@ -227,15 +239,18 @@ func (f *familyState) answerRoute(r *query.WatchRoute, k rib.Key, home string) {
 	r.Abroad = isAbroad(home, r.Countries)
 }
 
-// worstFirst orders events by severity, the older first, and drops repeated ones.
+// worstFirst orders events by severity, the most severe first, then by start, the oldest first, and
+// drops repeated ones.
 func worstFirst(all []query.Outage) []query.Outage {
 	slices.SortFunc(all, func(a, b query.Outage) int {
-		return cmp.Or(cmp.Compare(slices.Index(bgp.Severities, b.Severity), slices.Index(bgp.Severities, a.Severity)), a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(
+			cmp.Compare(slices.Index(bgp.Severities, b.Severity), slices.Index(bgp.Severities, a.Severity)),
+			a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
 	})
 	return slices.CompactFunc(all, func(a, b query.Outage) bool { return a.ID == b.ID })
 }
 
-// timeOf is a time of Unix seconds; nil of 0.
+// timeOf returns a time in Unix seconds as a time.Time; nil for 0.
 func timeOf(s int64) *time.Time {
 	if s == 0 {
 		return nil

@@ -12,29 +12,33 @@ import (
 )
 
 const (
-	// snapshotKind is what a snapshot of a Detector names itself.
+	// snapshotKind is the name of the content in a snapshot of a Detector.
 	snapshotKind = "the detector"
-	// SnapshotFormat grows with every change of what a snapshot of a Detector holds. No other format is read.
+	// SnapshotFormat is the format of a snapshot of a Detector. It is raised when the content
+	// changes. No other format is read.
 	SnapshotFormat = 2
 )
 
-// Snapshot writes the state as it stands between two calls of Apply and CloseWindow, the records of the open window included. It changes
-// nothing. The same state makes the same octets. Do not call it while Apply or CloseWindow runs.
+// Snapshot writes the state between two calls of Apply and CloseWindow, including the records of
+// the open window. It changes nothing. The same state gives the same octets. Do not call it while
+// Apply or CloseWindow runs.
 func (d *Detector) Snapshot(w io.Writer) error {
 	c := snapshot.NewWriter(w, snapshotKind, SnapshotFormat)
 	d.code(c)
 	return c.Close()
 }
 
-// Restore reads a snapshot into a new detector that has the same configuration. It reads nothing beyond the end of the snapshot. An error
-// leaves the detector unusable; one about the content wraps snapshot.ErrInvalid.
+// Restore reads a snapshot into a new detector of the same configuration. It reads nothing beyond
+// the end of the snapshot. After an error the detector cannot be used. An error about the content
+// wraps snapshot.ErrInvalid.
 func (d *Detector) Restore(r io.Reader) error {
 	c := snapshot.NewReader(r, snapshotKind, SnapshotFormat)
 	d.code(c)
 	return c.Close()
 }
 
-// code writes or reads the state. What follows from the configuration, or from the rest, is not in it.
+// code writes or reads the state. State that follows from the configuration, or from the rest, is
+// left out.
 func (d *Detector) code(c *snapshot.Coder) {
 	c.Part("names")
 	snapshot.Bool(c, &d.trimmed)
@@ -80,7 +84,7 @@ func (g *geography) code(c *snapshot.Coder) {
 	}
 }
 
-// codePanel writes or reads who votes.
+// codePanel writes or reads the panel.
 func (f *familyState) codePanel(c *snapshot.Coder) {
 	f.panel.Code(c, f.rib.Len())
 	if n := len(f.panel.Voters().Mask); n > f.rib.Words() {
@@ -88,7 +92,7 @@ func (f *familyState) codePanel(c *snapshot.Coder) {
 	}
 }
 
-// code is what a family has beside its table, panel, visibility and events.
+// code writes or reads the state of a family without its table, panel, visibility and events.
 func (f *familyState) code(c *snapshot.Coder) {
 	snapshot.Bool(c, &f.swept)
 	snapshot.Uint(c, &f.refused)

@@ -9,13 +9,13 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// peerNumbers are the peers of a collector by their numbers in a snapshot.
+// peerNumbers maps the peers of a collector to their numbers in a snapshot, and back.
 type peerNumbers struct {
 	peers  []*peer // by key
 	number map[*peer]int
 }
 
-// code is the number of a peer.
+// code writes or reads the number of a peer.
 func (n *peerNumbers) code(c *snapshot.Coder, p **peer) {
 	i := n.number[*p]
 	snapshot.Number(c, &i, len(n.peers))
@@ -24,7 +24,7 @@ func (n *peerNumbers) code(c *snapshot.Coder, p **peer) {
 	}
 }
 
-// set is a set of peers, nil is all.
+// set writes or reads a set of peers; nil is all.
 func (n *peerNumbers) set(c *snapshot.Coder, v *map[*peer]bool) {
 	var numbers []uint32
 	if *v != nil {
@@ -46,7 +46,7 @@ func (n *peerNumbers) set(c *snapshot.Coder, v *map[*peer]bool) {
 	}
 }
 
-// codeCollector writes or reads what is known of a collector.
+// codeCollector writes or reads the state of a collector.
 func (d *Detector) codeCollector(s *snapshot.Coder, c *collector) {
 	snapshot.Text(s, &c.name)
 	snapshot.Number(s, &c.masked, int(ended)+1)
@@ -66,7 +66,8 @@ func (d *Detector) codeCollector(s *snapshot.Coder, c *collector) {
 		}
 	}
 	snapshot.Map(s, &c.same, comparePeers, snapshot.Peer, n.code)
-	snapshot.Map(s, &c.at, comparePeers, snapshot.Peer, func(s *snapshot.Coder, v *[]*peer) { snapshot.Slice(s, v, n.code) })
+	snapshot.Map(s, &c.at, comparePeers, snapshot.Peer,
+		func(s *snapshot.Coder, v *[]*peer) { snapshot.Slice(s, v, n.code) })
 	snapshot.Pointer(s, &c.gap, func(s *snapshot.Coder, g *gap) { g.code(s, n) })
 	snapshot.Uint(s, &c.gaps)
 	snapshot.Pointer(s, &c.check, func(s *snapshot.Coder, x *check) { d.codeCheck(s, x, n) })
@@ -75,7 +76,7 @@ func (d *Detector) codeCollector(s *snapshot.Coder, c *collector) {
 
 func comparePeers(a, b bgp.Peer) int { return bgp.PeerKey{Peer: a}.Compare(bgp.PeerKey{Peer: b}) }
 
-// codePeer is a peer, which takes its slots while it is read.
+// codePeer writes or reads a peer. A peer that is read takes its slots.
 func (d *Detector) codePeer(s *snapshot.Coder, c *collector, p *peer) {
 	snapshot.Peer(s, &p.key.Peer)
 	p.key.Collector = c.name
@@ -91,9 +92,10 @@ func (d *Detector) codePeer(s *snapshot.Coder, c *collector, p *peer) {
 	codeReading(s, &p.reading)
 }
 
-// take gives a peer that is read its slot.
+// take gives a peer that is read its slot. It fails if the slot is not in use or is taken.
 func (f *familyState) take(s *snapshot.Coder, p *peer, slot int) {
-	if slot < 0 || slot >= rib.MaxSlots || f.panel.Session(slot) == nil || !f.rib.HasSlot(slot) || slot < len(f.peers) && f.peers[slot] != nil {
+	if slot < 0 || slot >= rib.MaxSlots || f.panel.Session(slot) == nil || !f.rib.HasSlot(slot) ||
+		slot < len(f.peers) && f.peers[slot] != nil {
 		s.Fail("a peer in slot %d of %s, which is no slot or another peer's", slot, f.family)
 		return
 	}
@@ -121,7 +123,7 @@ func codeGapPeer(s *snapshot.Coder, v *gapPeer) {
 	codeEach(s, &v.told)
 }
 
-// codeEach is a truth value for each family.
+// codeEach writes or reads a truth value for each family.
 func codeEach(s *snapshot.Coder, v *[len(bgp.Families)]bool) {
 	for i := range v {
 		snapshot.Bool(s, &v[i])
@@ -133,7 +135,7 @@ func codeReading(s *snapshot.Coder, v *reading) {
 	snapshot.Int(s, &v.unread)
 }
 
-// code is an open gap.
+// code writes or reads an open gap.
 func (g *gap) code(s *snapshot.Coder, n *peerNumbers) {
 	snapshot.Text(s, &g.id)
 	snapshot.Uint(s, &g.number)
@@ -145,7 +147,7 @@ func (g *gap) code(s *snapshot.Coder, n *peerNumbers) {
 	n.set(s, &g.peers)
 }
 
-// codeCheck is an open check.
+// codeCheck writes or reads an open check.
 func (d *Detector) codeCheck(s *snapshot.Coder, x *check, n *peerNumbers) {
 	snapshot.Text(s, &x.id)
 	codeEach(s, &x.families)

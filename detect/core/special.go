@@ -2,9 +2,10 @@ package core
 
 import "net/netip"
 
-// notAddressSpace is the default of detect.not_address_space: what the registries of IANA for special purposes (RFC 6890) and its registry
-// of the IPv6 address space give to nobody. Left out of it are anycast services that somebody runs (AS112, AMT), and space for private use,
-// documentation and benchmarking: laboratories, examples and tests are made of it.
+// notAddressSpace returns the default of detect.not_address_space: the space that IANA's registries
+// for special purposes (RFC 6890) and its registry of the IPv6 address space assign to no network.
+// It leaves out anycast services that networks run (AS112, AMT), and the space for private use,
+// documentation and benchmarking, which laboratories, examples and tests use.
 func notAddressSpace() []netip.Prefix {
 	list := [...]string{
 		"0.0.0.0/8",      // this network (RFC 791)
@@ -22,7 +23,8 @@ func notAddressSpace() []netip.Prefix {
 		"2001:30::/28",   // drone remote ID (RFC 9374)
 		"2002::/16",      // 6to4: IPv4 addresses (RFC 3056)
 		"4000::/2",       // not global unicast: SRv6 SIDs 5f00::/16 (RFC 9602)
-		"8000::/1",       // not global unicast: unique local fc00::/7, link-local fe80::/10, multicast ff00::/8
+		// not global unicast: unique local fc00::/7, link-local fe80::/10, multicast ff00::/8
+		"8000::/1",
 	}
 	out := make([]netip.Prefix, len(list))
 	for i, p := range list {

@@ -10,7 +10,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// tableChunk applies a part of a table that answers the open gap, or notes one of the open check's. Another is passed over.
+// tableChunk applies a part of a table that answers the open gap, or notes a part of the dump of
+// the open check. Another chunk is ignored.
 func (d *Detector) tableChunk(c *collector, in *pb.TableChunk, now int64) error {
 	forGap := c.gap.open(in.GetId())
 	if !forGap && (c.check == nil || c.check.id != in.GetId()) {
@@ -47,7 +48,7 @@ func (d *Detector) tableChunk(c *collector, in *pb.TableChunk, now int64) error 
 	return c.check.tabulate(fam, in, slots)
 }
 
-// tabled is the slot of a peer that a table is about, -1 where its table is void.
+// tabled returns the slot of a peer in a table, or -1 if its table is void or no slot is free.
 func (d *Detector) tabled(f *familyState, c *collector, p *peer, now int64) int {
 	g := c.gap
 	if !g.covers(f.family, p) {
@@ -55,7 +56,7 @@ func (d *Detector) tabled(f *familyState, c *collector, p *peer, now int64) int 
 	}
 	g.of(p).tabled = true
 	ps := &p.slots[f.family-bgp.IPv4]
-	ps.refused = false // whoever has a table goes before whoever has none
+	ps.refused = false // a peer with a table goes before a peer without one
 	if !ps.used && !d.seat(f, c, p, now) {
 		return -1
 	}
@@ -82,7 +83,8 @@ func (f *familyState) tabulate(in *pb.TableChunk, slots []int) error {
 	})
 }
 
-// eachPrefix calls do with the prefixes of a chunk that count. One of another family is an error; the others are done.
+// eachPrefix calls do with each prefix of a chunk that counts. A prefix of another family is an
+// error, which wraps codec.ErrInvalid and is returned after the other prefixes.
 func (f *familyState) eachPrefix(in *pb.TableChunk, do func(k rib.Key, tp *pb.TablePrefix)) error {
 	var wrong error
 	for _, tp := range in.GetPrefixes() {
@@ -98,7 +100,7 @@ func (f *familyState) eachPrefix(in *pb.TableChunk, do func(k rib.Key, tp *pb.Ta
 	return wrong
 }
 
-// maskOf sets mask to the slots of a path's peers; false where there are none.
+// maskOf sets mask to the slots of a path's peers. It returns false if there are none.
 func maskOf(mask []uint64, peers []byte, slots []int) bool {
 	clear(mask)
 	some := false

@@ -8,16 +8,17 @@ import (
 )
 
 const (
-	// leastUnread messages of a peer that cannot be read, and more than can, take its vote.
+	// leastUnread is the number of unreadable messages from which on a peer has no vote, if they
+	// are more than the readable ones.
 	leastUnread = 4
-	// readSpan is after how many messages those before count half.
+	// readSpan is the number of messages after which the earlier ones count half.
 	readSpan = 256
 )
 
-// reading counts a peer's newest messages.
+// reading counts the newest messages of a peer: those that could be read, and those that could not.
 type reading struct{ read, unread int }
 
-// note counts one.
+// note counts a message.
 func (x *reading) note(unread bool) {
 	if unread {
 		x.unread++
@@ -29,14 +30,14 @@ func (x *reading) note(unread bool) {
 	}
 }
 
-// poor reports whether most of the messages cannot be read.
+// poor reports whether most of the messages, and at least leastUnread, could not be read.
 func (x *reading) poor() bool { return x.unread >= leastUnread && x.unread > x.read }
 
-// noteReading counts a message of a peer, and gives or takes its vote.
+// noteReading counts a message of a peer, and takes away or gives back its vote.
 func (d *Detector) noteReading(p *peer, unread bool) {
 	if !unread && p.reading.unread == 0 {
 		p.reading.note(false)
-		return // it reads well, as nearly all do
+		return // all its messages can be read, as with nearly all peers
 	}
 	p.reading.note(unread)
 	d.setUnreadable(p)
@@ -50,8 +51,9 @@ func (d *Detector) setUnreadable(p *peer) {
 	}
 }
 
-// unread applies what is not known of a message: of the prefixes that it names, or of all that the peer held of a family. slot notes that
-// the peer was heard. It comes before the rest of the message.
+// unread makes the prefixes unknown that a message may have named in its unreadable part: the
+// prefixes in in, or all prefixes of a family that the peer held. slot notes that the peer was
+// heard. Call it before the rest of the message is applied.
 func (d *Detector) unread(p *peer, in *pb.Unread, slot func(bgp.Family) (*familyState, int)) {
 	for i, keys := range unreadKeys(in) {
 		if f := bgp.Families[i]; len(keys) > 0 {
@@ -71,7 +73,7 @@ func (d *Detector) unread(p *peer, in *pb.Unread, slot func(bgp.Family) (*family
 	}
 }
 
-// unreadKeys are the prefixes of which nothing is known, by family.
+// unreadKeys returns the unknown prefixes by family.
 func unreadKeys(in *pb.Unread) (keys [len(bgp.Families)][]rib.Key) {
 	for _, b := range in.GetPrefixes() {
 		if f, k, ok := rib.ParseKey(b); ok {
@@ -81,7 +83,8 @@ func unreadKeys(in *pb.Unread) (keys [len(bgp.Families)][]rib.Key) {
 	return keys
 }
 
-// fillUnread is unread for a message that a gap lacked. Where prefixes may be missing, the fill is not whole for the peer.
+// fillUnread is unread for a message that was missing in a gap. If its prefixes may not all be
+// known, the fill is not complete for the peer.
 func (d *Detector) fillUnread(c *collector, p *peer, in *pb.Unread, now int64) {
 	for i, keys := range unreadKeys(in) {
 		if f := d.families[i]; len(keys) > 0 {
@@ -95,8 +98,8 @@ func (d *Detector) fillUnread(c *collector, p *peer, in *pb.Unread, now int64) {
 	}
 }
 
-// refresh applies the marks of an enhanced route refresh (RFC 7313): at its end, routes that were not sent again are withdrawn, and the
-// whole table is known.
+// refresh applies the marks of an enhanced route refresh (RFC 7313). At its end, routes that were
+// not sent again are withdrawn, and the whole table is known.
 func (d *Detector) refresh(ch *pb.RouteChanges, timestamp int64, slot func(bgp.Family) (*familyState, int)) {
 	for _, x := range ch.GetRefreshBegins() {
 		if f, err := codec.ParseFamily(x); err == nil {

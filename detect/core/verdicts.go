@@ -7,62 +7,73 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Verdicts tells in how many minutes of a family a verdict was possible, and why not in the others.
+// Verdicts counts the minutes in which a verdict was possible in a family, and has the reasons of
+// the other minutes.
 type Verdicts struct {
 	Family string `json:"family"`
-	// From is the beginning of the first minute, To the end of the last; zero before the first.
+	// From is the beginning of the first minute, To the end of the last one; zero before the first.
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
-	// Minutes are all minutes, Possible those in which a verdict was possible, detect.outage.open_after in a row at least: less opens nothing.
+	// Minutes counts all minutes, and Possible those in which a verdict was possible. Only runs of
+	// at least detect.outage.open_after count as possible, as a shorter run opens nothing.
 	Minutes  int `json:"minutes"`
 	Possible int `json:"possible"`
-	// Peers is how many peers were known at most; 0: nobody said anything in the family.
+	// Peers is the greatest number of peers in a minute; 0: no peer sent a message of the family.
 	Peers int `json:"peers"`
-	// Best is the minute with most voters in which a verdict was possible; nil where there was none.
+	// Best has the votes of the minute with most voters among Possible; nil if there is none.
 	Best *bgp.Votes `json:"best,omitempty"`
-	// Table is what verdicts rest on at last. Prefixes are those that are known then, Decidable those of them that could be decided on.
+	// Table is the knowledge on which the last verdicts rest. Prefixes counts the prefixes known at
+	// the end, and Decidable those of them that can get a verdict.
 	Table     bgp.TableKnowledge `json:"table,omitempty"`
 	Prefixes  int                `json:"prefixes"`
 	Decidable int                `json:"decidable_prefixes"`
-	// PlacesNotJudged says why countries, regions and the world are not judged at last; empty where they are.
+	// PlacesNotJudged is the reason why countries, regions and the world are not judged at the end;
+	// "" if they are.
 	PlacesNotJudged string `json:"places_not_judged,omitempty"`
-	// NoVerdict lists the reasons of the other minutes.
+	// NoVerdict lists the reasons of the minutes without a verdict.
 	NoVerdict []Undecided `json:"no_verdict,omitempty"`
-	// LostVotes tells which voters lost their vote, for a time at least; nil where none did.
+	// LostVotes has the voters that lost their vote, at least for a time; nil if none did.
 	LostVotes *LostVotes `json:"lost_votes,omitempty"`
 }
 
-// Undecided is a number of minutes in which no verdict was possible for a reason.
+// Undecided counts the minutes without a verdict for one reason.
 type Undecided struct {
 	Reason  bgp.NoVerdict `json:"reason"`
 	Minutes int           `json:"minutes"`
-	// Best is that of the minute with most voters among them, and Peers tells what the peers were worth then.
+	// Best has the votes of the minute with most voters among them, and Peers counts the peers in
+	// that minute by the reason for which they vote or not.
 	Best  bgp.Votes           `json:"best"`
 	Peers []panel.ReasonCount `json:"peers,omitempty"`
 }
 
 // verdicts counts the minutes of a family.
 type verdicts struct {
-	enough      int   // minutes in a row that count
-	first, last int64 // minutes, Unix seconds of their beginnings; first is -1 before any
+	enough      int   // minutes in a row from which on they count
+	first, last int64 // beginnings of the minutes, Unix seconds; first is -1 before any
 	minutes     int
 	possible    int
-	row         int // minutes in a row, up to the last one, that are not enough yet
+	row         int // minutes in a row up to the last one while they are fewer than enough
 	inRow       bool
 	peers       int
 	best        *bgp.Votes
 	lacking     map[bgp.NoVerdict]*Undecided
-	why         bgp.NoVerdict // of the last minute
+	why         bgp.NoVerdict // reason of the last minute
 	votes       bgp.Votes
 	struck      map[bgp.PeerKey]panel.Reason
 }
 
 func newVerdicts(openAfter time.Duration) verdicts {
-	return verdicts{enough: int(openAfter / time.Minute), first: -1, lacking: map[bgp.NoVerdict]*Undecided{}, struck: map[bgp.PeerKey]panel.Reason{}}
+	return verdicts{
+		enough: int(openAfter / time.Minute), first: -1,
+		lacking: map[bgp.NoVerdict]*Undecided{}, struck: map[bgp.PeerKey]panel.Reason{},
+	}
 }
 
-// note counts the minute that began at start; the reasons of the peers are asked for where they matter. It reports whether the answer has changed.
-func (v *verdicts) note(start int64, why bgp.NoVerdict, votes bgp.Votes, peers int, reasons func() []panel.ReasonCount) (changed bool) {
+// note counts the minute that began at start. It calls reasons, for the reasons of the peers, only
+// if it keeps them. It reports whether the verdict has changed.
+func (v *verdicts) note(
+	start int64, why bgp.NoVerdict, votes bgp.Votes, peers int, reasons func() []panel.ReasonCount,
+) (changed bool) {
 	if v.first < 0 {
 		v.first = start
 	}
@@ -95,7 +106,7 @@ func (v *verdicts) extend(votes bgp.Votes) {
 	}
 }
 
-// breakOff ends the minutes in a row.
+// breakOff ends a run of minutes in a row.
 func (v *verdicts) breakOff() {
 	if v.row > 0 {
 		v.lack(bgp.NoVerdictMinutes).Minutes += v.row
@@ -112,7 +123,7 @@ func (v *verdicts) lack(why bgp.NoVerdict) *Undecided {
 	return u
 }
 
-// report is what was counted so far.
+// report returns the counts so far.
 func (v *verdicts) report(f *familyState) Verdicts {
 	out := Verdicts{Family: f.family.String(), Minutes: v.minutes, Possible: v.possible, Peers: v.peers}
 	if v.minutes == 0 {
@@ -146,7 +157,7 @@ func (v *verdicts) report(f *familyState) Verdicts {
 	return out
 }
 
-// noteVerdict counts a minute that ends, and reports whether the answer has changed.
+// noteVerdict counts a minute that ends, and reports whether the verdict has changed.
 func (f *familyState) noteVerdict(start int64) bool {
 	why, votes := f.panel.Lack()
 	if why == bgp.VerdictPossible && f.panel.Knowledge() == bgp.TablesLearned && !f.vis.AnyDecidable() {
@@ -162,10 +173,12 @@ func (f *familyState) noteVerdict(start int64) bool {
 			peers++
 		}
 	}
-	return f.verdicts.note(start, why, votes, peers, func() []panel.ReasonCount { return f.panel.Reasons(start + windowSeconds) })
+	return f.verdicts.note(start, why, votes, peers,
+		func() []panel.ReasonCount { return f.panel.Reasons(start + windowSeconds) })
 }
 
-// Verdicts tells of each family in how many minutes a verdict was possible. Do not call it while Apply or CloseWindow runs.
+// Verdicts returns, for each family, the minutes in which a verdict was possible. Do not call it
+// while Apply or CloseWindow runs.
 func (d *Detector) Verdicts() []Verdicts {
 	out := make([]Verdicts, len(d.families))
 	for i, f := range d.families {
@@ -174,8 +187,8 @@ func (d *Detector) Verdicts() []Verdicts {
 	return out
 }
 
-// NoVerdict returns, for each family in which peers have spoken and no verdict is possible at present, a sentence that says why.
-// Do not call it while Apply or CloseWindow runs.
+// NoVerdict returns a sentence with the reason for each family in which peers have sent messages
+// and no verdict is possible at present. Do not call it while Apply or CloseWindow runs.
 func (d *Detector) NoVerdict() []string {
 	var out []string
 	for _, f := range d.families {

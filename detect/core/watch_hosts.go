@@ -11,13 +11,16 @@ import (
 )
 
 const (
-	// maxHosts bounds the hosts of a record of which addresses are told, so that a record stays below kafka.MaxRecordBytes.
+	// maxHosts bounds the hosts of a record whose addresses are listed, so that a record stays
+	// below kafka.MaxRecordBytes.
 	maxHosts = 50
-	// maxAddressesTold bounds the addresses of a host that a record lists, and those of its name servers; maxAddressesJudged those that are looked at.
+	// maxAddressesTold bounds the addresses of a host that a record lists, and those of its name
+	// servers. maxAddressesJudged bounds the addresses that are judged for that.
 	maxAddressesTold, maxAddressesJudged = 8, 32
 )
 
-// withHosts adds to members that are hosts what the log says of them, and how the routes to their addresses stand.
+// withHosts adds to members that are hosts their state in the log and the state of the routes to
+// their addresses.
 func (f *familyState) withHosts(all []bgp.WatchMember) []bgp.WatchMember {
 	told := 0
 	for i := range all {
@@ -33,7 +36,7 @@ func (f *familyState) withHosts(all []bgp.WatchMember) []bgp.WatchMember {
 	return all
 }
 
-// hostOf tells of a host.
+// hostOf returns the state of a host.
 func (f *familyState) hostOf(l *watchlist.List, h *watchlist.Host) *bgp.WatchHost {
 	return &bgp.WatchHost{
 		ResolvedAt: timeOf(h.ResolvedAt), Problem: h.Problem, AddressesTotal: len(h.Addresses) + len(h.NameServers),
@@ -41,7 +44,7 @@ func (f *familyState) hostOf(l *watchlist.List, h *watchlist.Host) *bgp.WatchHos
 	}
 }
 
-// hostAddresses tells of addresses, the worst first.
+// hostAddresses returns the state of addresses, the worst first.
 func (f *familyState) hostAddresses(l *watchlist.List, all []netip.Addr, nameServer bool) []bgp.HostAddress {
 	var out []bgp.HostAddress
 	for _, a := range all[:min(len(all), maxAddressesJudged)] {
@@ -61,7 +64,8 @@ func (f *familyState) hostAddresses(l *watchlist.List, all []netip.Addr, nameSer
 	return out[:min(len(out), maxAddressesTold)]
 }
 
-// isAbroad reports whether a list has a home and a route lies in countries of which none is it.
+// isAbroad reports whether a list has a home and none of the countries of a route is that home. It
+// is false if no country of the route is known.
 func isAbroad(home string, countries []string) bool {
 	return home != "" && len(countries) > 0 && !slices.Contains(countries, home)
 }

@@ -60,8 +60,8 @@ func (p *packed) set(r Row, run []byte) {
 }
 
 // rewrite calls f with the run of each of the first n rows, and replaces the run by the result. f
-// may return the run itself, or memory that it uses again. Afterwards a block has
-// almost no spare room.
+// may return the run itself, or memory that it uses again. Afterwards a block has almost no spare
+// room.
 func (p *packed) rewrite(n int, f func(r Row, run []byte) []byte) {
 	var buf []byte
 	for at, b := range p.blocks {

@@ -17,7 +17,7 @@ import (
 // minute0 is 2014-12-22T00:00:00Z.
 const minute0 = int64(1419206400) * second
 
-// journal writes down what the steps of a clock are. Records are kept per collector, as the order of different
+// journal records the steps of a clock. Records are kept per collector, as the order of different
 // collectors within a window is free.
 type journal struct {
 	t       interface{ Fatalf(string, ...any) }
@@ -74,13 +74,13 @@ func (j *journal) CloseWindow(start int64) error {
 	return nil
 }
 
-// taker is what takes the steps of a clock.
+// taker takes the steps of a clock.
 type taker interface {
 	Apply(rec *pb.RouteRecord, effective int64) error
 	CloseWindow(start int64) error
 }
 
-// push pushes a record, and does what follows from it.
+// push pushes a record and takes its steps.
 func push(c *Clock, to taker, part int, offset int64, rec *pb.RouteRecord, size int) error {
 	if err := c.Push(int32(part), offset, rec, size); err != nil {
 		return err
@@ -129,10 +129,12 @@ func clockAt(t int64, end bool) *pb.RouteRecord {
 	return &pb.RouteRecord{Position: &pb.Position{Lane: "clock/a", Sequence: uint64(t)}, TimestampUs: t, Body: &pb.RouteRecord_Clock{Clock: &pb.Clock{End: end}}}
 }
 
-// stream is one dataset as ingest writes it: in the order of merged event time. A nil-collector record goes to all partitions.
+// stream is one dataset in the order in which ingest writes it: by merged event time. A record
+// without a collector goes to all partitions.
 type stream []*pb.RouteRecord
 
-// drawStream plays ingest: collectors join and end, some fall silent and come back, timestamps jump.
+// drawStream plays ingest: collectors join and end, some fall silent and come back, timestamps
+// jump.
 func drawStream(t *rapid.T) stream {
 	type source struct {
 		name                   string
@@ -182,7 +184,7 @@ func drawStream(t *rapid.T) stream {
 	return append(out, clockAt(at(float64(minutes*60)), true))
 }
 
-// split deals a stream out to partitions, as a topic does.
+// split distributes a stream to partitions, as a topic does.
 func split(s stream, n int, of func(string) int) [][]*pb.RouteRecord {
 	parts := make([][]*pb.RouteRecord, n)
 	for _, r := range s {
@@ -253,7 +255,8 @@ func TestPartitionsAndInterleavingDoNotMatter(t *testing.T) {
 	})
 }
 
-// TestFlow plays a broker that stops giving records of paused partitions: memory stays bounded and nothing deadlocks.
+// TestFlow plays a broker that returns no records of paused partitions: memory stays bounded and
+// there is no deadlock.
 func TestFlow(t *testing.T) {
 	t.Parallel()
 	var s stream
@@ -282,7 +285,7 @@ func TestFlow(t *testing.T) {
 	offsets := make([]int, 3)
 	for step := 0; ; step++ {
 		moved := false
-		for p := range parts { // the first partition that may be read is read to its end: as unfair as can be
+		for p := range parts { // the first readable partition is read to its end: the most unfair order
 			if paused[p] || offsets[p] == len(parts[p]) {
 				continue
 			}
@@ -402,7 +405,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestVanishedIsConfigured: with all times divided by 30 a collector vanishes after two seconds, not after sixty.
+// TestVanishedIsConfigured: with all times divided by 30 a collector vanishes after two seconds,
+// not after sixty.
 func TestVanishedIsConfigured(t *testing.T) {
 	t.Parallel()
 	const a = "ris/rrc00"
@@ -422,7 +426,7 @@ func TestVanishedIsConfigured(t *testing.T) {
 	}
 }
 
-// shortJournal writes records as TestRules has them.
+// shortJournal writes records in the form of TestRules.
 type shortJournal struct {
 	*journal
 	got map[string][]string
@@ -468,7 +472,7 @@ func TestRejected(t *testing.T) {
 	}
 }
 
-// TestRejectedIsBounded: what is beyond MaxRejected is counted, not kept.
+// TestRejectedIsBounded: records beyond MaxRejected are counted and not kept.
 func TestRejectedIsBounded(t *testing.T) {
 	t.Parallel()
 	c, j := New(Config{Partitions: 1}), newJournal(t)
@@ -488,7 +492,8 @@ func TestRejectedIsBounded(t *testing.T) {
 	}
 }
 
-// FuzzPush gives a clock any records in any order: no panic, no window twice, nothing applied before the open window.
+// FuzzPush gives a clock any records in any order: no panic, no window twice, no record applied
+// before the open window.
 func FuzzPush(f *testing.F) {
 	add := func(recs ...*pb.RouteRecord) {
 		var b []byte
@@ -526,7 +531,7 @@ func FuzzPush(f *testing.F) {
 	})
 }
 
-// fuzzJournal has enough after a thousand windows.
+// fuzzJournal stops after a thousand windows.
 type fuzzJournal struct {
 	*journal
 	enough error

@@ -23,7 +23,7 @@ func snapshotOf(t interface{ Fatalf(string, ...any) }, c *Clock) []byte {
 	return b.Bytes()
 }
 
-// restoredClock is a clock that was read from a snapshot of c.
+// restoredClock returns a clock that was read from a snapshot of c.
 func restoredClock(t interface{ Fatalf(string, ...any) }, c *Clock, cfg Config) *Clock {
 	b := snapshotOf(t, c)
 	out := New(cfg)
@@ -36,12 +36,12 @@ func restoredClock(t interface{ Fatalf(string, ...any) }, c *Clock, cfg Config) 
 	return out
 }
 
-// stepOf is a step in words.
+// stepOf returns a step in words.
 func stepOf(s Step) string {
 	return fmt.Sprint(s.Record.GetPosition(), s.Effective, s.Window, s.Partition, s.Offset)
 }
 
-// TestSnapshotAtRandom: a clock that is restored at any step goes on as the one that was not.
+// TestSnapshotAtRandom: a clock that is restored at any step goes on like one that was not.
 func TestSnapshotAtRandom(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -97,7 +97,7 @@ func TestSnapshotAtRandom(t *testing.T) {
 	})
 }
 
-// TestSnapshotOfRejected: records that were put aside, and why, are not lost.
+// TestSnapshotOfRejected: rejected records and their errors are in a snapshot.
 func TestSnapshotOfRejected(t *testing.T) {
 	t.Parallel()
 	cfg := Config{Partitions: 1}

@@ -8,7 +8,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// threeMinutes is a clock whose record at offset 3, a clock record, closes three windows with a record in each.
+// threeMinutes returns a clock and a clock record, at offset 3, that closes three windows with a
+// record in each.
 func threeMinutes(t *testing.T) (*Clock, *pb.RouteRecord) {
 	t.Helper()
 	c, j := New(Config{Partitions: 1}), newJournal(t)
@@ -20,7 +21,7 @@ func threeMinutes(t *testing.T) (*Clock, *pb.RouteRecord) {
 	return c, clockAt(at(180), true)
 }
 
-// TestSteps: what one record leads to, in order.
+// TestSteps: the steps of one record are in order.
 func TestSteps(t *testing.T) {
 	t.Parallel()
 	c, end := threeMinutes(t)
@@ -43,7 +44,8 @@ func TestSteps(t *testing.T) {
 	}
 }
 
-// TestLoopIsLeft: a clock whose steps were not all taken says so at the next use, wherever the loop was left.
+// TestLoopIsLeft: a clock whose steps were not all taken returns ErrSteps at the next Push,
+// wherever the loop was left.
 func TestLoopIsLeft(t *testing.T) {
 	t.Parallel()
 	for left := range 8 {
@@ -52,7 +54,7 @@ func TestLoopIsLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 		taken := 0
-		if left > 0 { // else there is no loop
+		if left > 0 { // with 0 there is no loop
 			for range c.Steps() {
 				if taken++; taken == left {
 					break
@@ -71,7 +73,7 @@ func TestLoopIsLeft(t *testing.T) {
 	}
 }
 
-// TestPushWithinSteps: a record cannot be pushed while the steps of another are taken.
+// TestPushWithinSteps: no record can be pushed while the steps of another are taken.
 func TestPushWithinSteps(t *testing.T) {
 	t.Parallel()
 	c, end := threeMinutes(t)
@@ -88,7 +90,8 @@ func TestPushWithinSteps(t *testing.T) {
 	}
 }
 
-// TestPushAllocatesNothing: neither a record without effect, nor one that is applied at once, nor a clock record.
+// TestPushAllocatesNothing: Push does not allocate for a record without effect, for a record that
+// is applied at once, or for a clock record.
 func TestPushAllocatesNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts everybody's
 	c := New(Config{Partitions: 1})
 	steps, windows := 0, int64(0)

@@ -6,8 +6,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestWatchStream: the stream of a watch list holds no clock, its records stand in the window of their time, and one that is said twice,
-// or by an older writer, is dropped.
+// TestWatchStream: the stream of a watch list does not hold the clock, and its records are in the
+// window of their time. A repeated record, or one of an older writer, is dropped.
 func TestWatchStream(t *testing.T) {
 	t.Parallel()
 	c := New(Config{Partitions: 1})

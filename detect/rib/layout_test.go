@@ -9,13 +9,13 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// plainRow is what a row is by slot, without any layout.
+// plainRow is a row by slot, without any layout.
 type plainRow struct {
 	of   map[int]status
 	over map[int]edge
 }
 
-// plain is a table without any layout, of statuses and pairs alone.
+// plain is a table of statuses and pairs without any layout.
 type plain []plainRow
 
 func newPlain(rows int) plain {
@@ -26,7 +26,7 @@ func newPlain(rows int) plain {
 	return p
 }
 
-// compare checks every way in which a table is read.
+// compare checks all methods that read a table.
 func (p plain) compare(t *rapid.T, tb *Table, keys []Key) {
 	for i, k := range keys {
 		r, ok := tb.Row(k)
@@ -75,8 +75,8 @@ func (p plain) compare(t *rapid.T, tb *Table, keys []Key) {
 	}
 }
 
-// TestLayout compares the packed statuses and pairs with plain maps: under single changes and under changes of whole columns, with few and
-// with many slots, and with rows that come and go.
+// TestLayout compares the packed statuses and pairs with plain maps: under single changes and
+// changes of whole columns, with few and with many slots, and with rows that come and go.
 func TestLayout(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -107,7 +107,7 @@ func TestLayout(t *testing.T) {
 	})
 }
 
-// step does one thing to both.
+// step makes one random change to both.
 func (p plain) step(t *rapid.T, tb *Table, keys []Key) {
 	i, s := rapid.IntRange(0, len(keys)-1).Draw(t, "prefix"), rapid.IntRange(0, len(tb.slots)-1).Draw(t, "slot")
 	x, end := &p[i], s+rapid.SampledFrom([]int{1, 1, 70}).Draw(t, "slots")
@@ -159,7 +159,8 @@ func (p plain) column(s int, becomes func(status) status) {
 	}
 }
 
-// TestRepackShortens: a row that is held by all slots takes no octet of statuses, and its largest pair none for its slots.
+// TestRepackShortens: a row that all slots hold takes no octet of statuses, and its largest pair
+// takes no octet for its slots.
 func TestRepackShortens(t *testing.T) {
 	t.Parallel()
 	tb := New(bgp.IPv4)

@@ -12,15 +12,15 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// cell is what a model knows of a pair of slot and prefix.
+// cell is the model's state of a pair of slot and prefix.
 type cell struct {
 	held           bool
-	up             bgp.ASN // heard over; 0 is nowhere
+	up             bgp.ASN // upstream over which it was heard; 0: none
 	touched, known bool
-	added          bgp.ASN // the check's: missing, over this upstream
+	added          bgp.ASN // upstream of an addition of the check; 0: none
 }
 
-// model is a table in plain words: one peer after the other, one prefix after the other.
+// model is a table without packing: one peer after the other, one prefix after the other.
 type model struct {
 	slots    int
 	prefixes int
@@ -49,8 +49,8 @@ func (m *model) watch(s int, gap, check bool) {
 	}
 }
 
-// end settles a slot. An unanswered gap leaves nothing known of what nobody spoke of since it began, neither that it was held nor
-// that it was withdrawn. A dump of a check says nothing against a withdrawal.
+// end settles a slot. After an unanswered gap, a pair that no message has named since the gap began
+// is unknown: neither held nor withdrawn. A dump of a check does not undo a withdrawal.
 func (m *model) end(s int, o Outcome) {
 	for p := range m.cells[s] {
 		c := &m.cells[s][p]
@@ -110,7 +110,8 @@ func (m *model) compare(t *rapid.T, tb *Table) {
 	}
 }
 
-// TestGapsAndChecks compares a table with its model under random changes, gaps, fills, tables and checks.
+// TestGapsAndChecks compares a table with its model under random changes, gaps, fills, tables and
+// checks.
 func TestGapsAndChecks(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -134,7 +135,7 @@ func TestGapsAndChecks(t *testing.T) {
 	})
 }
 
-// restored is a table that was read from a snapshot of tb, with the open check.
+// restored returns a table that was read from a snapshot of tb, with the open check.
 func (m *model) restored(t *rapid.T, tb *Table) *Table {
 	code := func(tb *Table) func(*snapshot.Coder) {
 		return func(c *snapshot.Coder) {
@@ -148,7 +149,7 @@ func (m *model) restored(t *rapid.T, tb *Table) *Table {
 	return out
 }
 
-// step does one thing to both.
+// step makes one random change to both.
 func (m *model) step(t *rapid.T, tb *Table, step, s, p int, up bgp.ASN) {
 	c, k := &m.cells[s][p], modelKey(p)
 	watched := m.gap[s] || m.check[s]
@@ -235,7 +236,7 @@ func (m *model) stepCheck(t *rapid.T, tb *Table) {
 		return
 	}
 	apply := rapid.Bool().Draw(t, "complete")
-	var in []int // the dump names half of them
+	var in []int // the dump has the even slots
 	for s := range m.slots {
 		if s%2 == 0 {
 			in = append(in, s)
@@ -254,7 +255,7 @@ func (m *model) stepCheck(t *rapid.T, tb *Table) {
 	}
 }
 
-// TestCheckOverflow: a check that finds too much missing changes nothing.
+// TestCheckOverflow: a check that finds too many missing pairs changes nothing.
 func TestCheckOverflow(t *testing.T) {
 	t.Parallel()
 	tb := New(bgp.IPv4)

@@ -17,7 +17,8 @@ func keyOf(t *testing.T, prefix string) Key {
 	return k
 }
 
-// TestRefreshWithPathIDs: at the end of a refresh the paths that were not sent again are gone, and a prefix with its last one.
+// TestRefreshWithPathIDs: the end of a refresh removes the paths that were not sent again, and a
+// prefix with its last path.
 func TestRefreshWithPathIDs(t *testing.T) {
 	t.Parallel()
 	tb := New(bgp.IPv4)
@@ -40,7 +41,8 @@ func TestRefreshWithPathIDs(t *testing.T) {
 	}
 }
 
-// TestDoubt: what a slot held before is unknown, what it says afterwards stands, and a table ends the doubt.
+// TestDoubt: the routes that a slot held before are unknown, later routes count, and a table ends
+// the doubt.
 func TestDoubt(t *testing.T) {
 	t.Parallel()
 	tb := New(bgp.IPv4)
@@ -74,8 +76,8 @@ func TestDoubt(t *testing.T) {
 	}
 }
 
-// TestRefreshWithLosses: a refresh of which messages may be missing withdraws nothing, and one that names prefixes in messages that cannot
-// be read leaves them in doubt.
+// TestRefreshWithLosses: a refresh of which messages may be missing withdraws nothing. A refresh
+// that names prefixes in unreadable messages leaves them in doubt.
 func TestRefreshWithLosses(t *testing.T) {
 	t.Parallel()
 	again, other := keyOf(t, "192.0.2.0/24"), keyOf(t, "198.51.100.0/24")
@@ -120,8 +122,8 @@ func TestRefreshWithLosses(t *testing.T) {
 	}
 }
 
-// TestVacateEndsDoubts: a session that ended leaves its doubts behind, so that the next one's size is its own; and what was doubted is not
-// known to be gone.
+// TestVacateEndsDoubts: the doubts of a session end with it, so the next session has a size of its
+// own. A doubted prefix is not known to be gone.
 func TestVacateEndsDoubts(t *testing.T) {
 	t.Parallel()
 	for _, settled := range []bool{true, false} {
@@ -153,7 +155,8 @@ func TestVacateEndsDoubts(t *testing.T) {
 	}
 }
 
-// TestUnknowWithinAGap: what a message that cannot be read names stays unknown, whatever the table says that answers the gap.
+// TestUnknowWithinAGap: the prefixes of an unreadable message stay unknown, whatever the table that
+// answers the gap has.
 func TestUnknowWithinAGap(t *testing.T) {
 	t.Parallel()
 	tb := New(bgp.IPv4)

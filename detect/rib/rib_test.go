@@ -63,7 +63,7 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// edges lists a row's pairs as upstream>origin:slots, for tests with few slots.
+// edges returns a row's pairs as upstream>origin:slots, for tests with few slots.
 func edges(tb *Table, k Key) map[string]uint64 {
 	out := map[string]uint64{}
 	if r, ok := tb.Row(k); ok {
@@ -89,7 +89,8 @@ func slotsOf(t *testing.T, tb *Table, n int) {
 	}
 }
 
-// TestEvidence: a withdrawal ends holding, and leaves where the prefix was heard last.
+// TestEvidence: a withdrawal ends holding, and leaves the pair over which the prefix was heard
+// last.
 func TestEvidence(t *testing.T) {
 	t.Parallel()
 	tb := New(bgp.IPv4)
@@ -122,7 +123,8 @@ func TestEvidence(t *testing.T) {
 	}
 }
 
-// TestLearn: with learn set, a withdrawal of something never heard proves that it was held.
+// TestLearn: with learn set, the withdrawal of a prefix that was never heard proves that it was
+// held.
 func TestLearn(t *testing.T) {
 	t.Parallel()
 	tb := New(bgp.IPv4)
@@ -142,7 +144,7 @@ func TestLearn(t *testing.T) {
 	}
 }
 
-// TestAddPath: a prefix is held while any path id of it is (RFC 7911).
+// TestAddPath: a slot holds a prefix while it has any path id of it (RFC 7911).
 func TestAddPath(t *testing.T) {
 	t.Parallel()
 	tb := New(bgp.IPv6)
@@ -191,7 +193,8 @@ func TestClearSlots(t *testing.T) {
 	}
 }
 
-// TestGap: what the live stream touched wins over the table, and a table drops what it does not hold.
+// TestGap: the table does not change pairs that the live stream touched, and drops prefixes that it
+// does not hold.
 func TestGap(t *testing.T) {
 	t.Parallel()
 	tb := New(bgp.IPv4)
@@ -204,11 +207,11 @@ func TestGap(t *testing.T) {
 	}
 	tb.BeginGap(0)
 	tb.Withdraw(0, gone, 0, false)
-	tb.Withdraw(0, never, 0, false) // not held, but the table says so
+	tb.Withdraw(0, never, 0, false) // not held, but in the table
 	tb.Announce(0, moved, 0, 64501, 64510)
 	for _, k := range []Key{kept, gone, moved, fresh, never} {
 		r, _ := tb.TableRow(k)
-		tb.Tabulate([]uint64{0b11}, r, 64599, 64598) // slot 1 is not in the gap: nothing
+		tb.Tabulate([]uint64{0b11}, r, 64599, 64598) // without effect on slot 1, which is not in the gap
 	}
 	tb.EndGap(Tabled, 0)
 	for _, tt := range []struct {
@@ -244,7 +247,7 @@ func TestGapReset(t *testing.T) {
 	}
 }
 
-// TestForget: a row that nobody holds can be given up and is used again.
+// TestForget: a row that no slot holds can be freed and is used again.
 func TestForget(t *testing.T) {
 	t.Parallel()
 	tb := New(bgp.IPv4)
@@ -333,7 +336,7 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// TestBudget holds the budget of doc.go.
+// TestBudget checks the budget of doc.go.
 func TestBudget(t *testing.T) {
 	t.Parallel()
 	if got := unsafe.Sizeof(addition{}); got != 16 {
@@ -372,7 +375,7 @@ func TestBudget(t *testing.T) {
 	}
 }
 
-// octets is how much memory p takes.
+// octets returns the memory that p takes.
 func (p *packed) octets() (n int) {
 	for _, b := range p.blocks {
 		n += 8 + int(unsafe.Sizeof(*b)) + cap(b.data)
@@ -380,8 +383,9 @@ func (p *packed) octets() (n int) {
 	return n
 }
 
-// BenchmarkApply announces (three in four, over one of two upstreams) and withdraws prefixes of a 600,000-prefix table seen by 40
-// peers, in random order. cpu-ns/op does not count what other processes take.
+// BenchmarkApply announces (three in four, over one of two upstreams) and withdraws prefixes of a
+// 600,000-prefix table seen by 40 peers, in random order. cpu-ns/op does not count the time of
+// other processes.
 func BenchmarkApply(b *testing.B) {
 	const n, peers = 600_000, 40
 	tb := New(bgp.IPv4)
@@ -416,8 +420,9 @@ func BenchmarkApply(b *testing.B) {
 	b.ReportMetric(float64(cpu(b)-began)/float64(b.N), "cpu-ns/op")
 }
 
-// BenchmarkTabulate applies the tables of 4 collectors with 10 full feeds each, to a table that is empty at first: 600,000 prefixes,
-// each over two upstreams, in the order in which a file has them, all gaps open at once. pairs/cpu-s counts peers.
+// BenchmarkTabulate applies the tables of 4 collectors with 10 full feeds each to an empty table:
+// 600,000 prefixes, each over two upstreams, in the order of a file, with all gaps open at once.
+// pairs/cpu-s counts peers.
 func BenchmarkTabulate(b *testing.B) {
 	const n, peers, collectors = 600_000, 10, 4
 	keys := make([]Key, n)
@@ -451,7 +456,7 @@ func BenchmarkTabulate(b *testing.B) {
 	b.ReportMetric(float64(b.N)*n*peers*collectors/(float64(cpu(b)-began)/1e9), "pairs/cpu-s")
 }
 
-// cpu is the process's user time in nanoseconds.
+// cpu returns the process's user time in nanoseconds.
 func cpu(b *testing.B) int64 {
 	b.Helper()
 	var u syscall.Rusage
@@ -470,7 +475,8 @@ func ones(b []uint64) int {
 	return n
 }
 
-// TestVacate: a session that ended leaves where it heard what it held, and nothing of what it had withdrawn.
+// TestVacate: a session that ended leaves the pairs of the prefixes that it held, and nothing of
+// the prefixes that it had withdrawn.
 func TestVacate(t *testing.T) {
 	t.Parallel()
 	tb := New(bgp.IPv4)

@@ -8,8 +8,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TestSnapshotOfPaths: path ids, a refresh that goes on, a doubt, free rows and changed ones are there after a table was read, and what
-// follows is the same.
+// TestSnapshotOfPaths: a table that was read has path ids, a refresh that goes on, a doubt, free
+// rows and changed rows, and behaves the same from then on.
 func TestSnapshotOfPaths(t *testing.T) {
 	t.Parallel()
 	written := New(bgp.IPv4)

@@ -11,8 +11,9 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestAdopted: a country is dark when the detector ends, and the tables that the next one knows lack it. The events of the country, its AS and its prefixes go on
-// under their ids, and end when the routes are back, not when they are usual again.
+// TestAdopted: a country is dark when the detector ends, and the tables of the next detector do not
+// have its prefixes. The events of the country, its AS and its prefixes go on under their ids, and
+// end when the routes are back, not when they are usual again.
 func TestAdopted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -17,7 +17,7 @@ import (
 // midnight is a time at which RIPE's beacons are announced.
 const midnight = int64(1_400_025_600)
 
-// said lists what was published on bgp.feeds: minute from midnight, collector, event.
+// said lists the records on bgp.feeds: minute from midnight, collector, event.
 func said(f *feed) []string {
 	var out []string
 	for _, o := range f.outs {
@@ -28,7 +28,8 @@ func said(f *feed) []string {
 	return out
 }
 
-// TestHeartbeat: a collector that hears RIPE's beacons, and then does not, is degraded until it does again.
+// TestHeartbeat: a collector that heard RIPE's beacons and then does not is degraded until it hears
+// them again.
 func TestHeartbeat(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -43,7 +44,7 @@ func TestHeartbeat(t *testing.T) {
 		f.until(hour(h) + 60)
 		hear("ris/rrc00", hour(h)+65, beacon)
 		hear("routeviews/a", hour(h)+65, "2001:7fb:fe01::/48")
-		hear("file/x", hour(h)+65, beacon) // no feed
+		hear("file/x", hour(h)+65, beacon) // not a feed
 		if h < 2 {
 			hear("ris/rrc01", hour(h)+65, beacon) // once is not enough
 		}
@@ -65,8 +66,8 @@ func TestHeartbeat(t *testing.T) {
 	}
 }
 
-// TestQuickHeartbeat: one that hears the beacon of every 10 minutes for an hour, and then does not, is degraded after 20 minutes; one that
-// heard it less often is not. It recovers with any beacon.
+// TestQuickHeartbeat: a collector that heard the beacon of every 10 minutes for an hour, and then
+// does not, is degraded after 20 minutes; one that heard it less often is not. Any beacon ends it.
 func TestQuickHeartbeat(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -77,7 +78,7 @@ func TestQuickHeartbeat(t *testing.T) {
 	for m := int64(60); m <= 120; m += 10 {
 		f.until(midnight + 60*m)
 		hear("ris/rrc00", m, "84.205.66.0/24")
-		if m >= 100 { // its changes of the time before 2024
+		if m >= 100 { // the rhythm of the beacon before 2024
 			hear("ris/rrc01", m, "84.205.66.0/24")
 		}
 	}
@@ -89,7 +90,7 @@ func TestQuickHeartbeat(t *testing.T) {
 	}
 }
 
-// TestNewBeacons: those that RIPE added are no prefixes like others.
+// TestNewBeacons: the beacons that RIPE added are not counted as other prefixes are.
 func TestNewBeacons(t *testing.T) {
 	t.Parallel()
 	f := newFeed(t, small()).detector.family(bgp.IPv4)

@@ -19,7 +19,7 @@ const (
 	benchPeers      = 4 // of each collector
 )
 
-// benchPrefix is a /24, every sixteenth a /20 above sixteen of them.
+// benchPrefix returns a /24, and for every sixteenth i a /20 above sixteen of them.
 func benchPrefix(i int) []byte {
 	a := uint32(1<<24) + uint32(i)<<8
 	p := netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), 0}), 24)
@@ -33,7 +33,7 @@ func benchPeer(c, p int) *pb.Peer {
 	return codec.Peer(bgp.Peer{Address: netip.AddrFrom4([4]byte{192, 0, byte(c), byte(p)}), ASN: bgp.ASN(100 + c*16 + p)}, netip.Addr{})
 }
 
-// benchWorld is a detector with full tables of 40 peers, its first window closed.
+// benchWorld returns a detector with full tables of 40 peers and its first window closed.
 func benchWorld(b *testing.B) *feed {
 	b.Helper()
 	f := newFeed(b, DefaultConfig())
@@ -63,7 +63,7 @@ func benchWorld(b *testing.B) *feed {
 	return f
 }
 
-// cpu is the process's user time in nanoseconds: what other processes take does not count.
+// cpu returns the process's user time in nanoseconds, without the time of other processes.
 func cpu(b *testing.B) int64 {
 	b.Helper()
 	var u syscall.Rusage
@@ -85,7 +85,8 @@ func BenchmarkCloseWatched(b *testing.B) {
 	benchClose(b, f)
 }
 
-// benchLists are 200 watch lists of 50 members each: 40 prefixes of which 35 have routes of their own, 5 ASes, a country and 4 hosts.
+// benchLists returns 200 watch lists of 50 members each: 40 prefixes, of which 35 have routes of
+// their own, 5 ASes, a country and 4 hosts.
 func benchLists() (out []*pb.RouteRecord) {
 	for i := range 200 {
 		l := &pb.WatchList{Name: fmt.Sprint("list-", i)}
@@ -116,7 +117,7 @@ func benchClose(b *testing.B, f *feed) {
 	f.close()
 	b.Logf("first window, tables of 24 M routes: %d ms", (cpu(b)-began)/1e6)
 	began = cpu(b)
-	for range 60 { // every prefix is said
+	for range 60 { // every prefix has a record
 		f.close()
 	}
 	b.Logf("a window of the hour after it: %d ms, %d records", (cpu(b)-began)/60e6, len(f.outs)/60)
@@ -226,8 +227,9 @@ func benchApply(b *testing.B, f *feed) {
 	b.ReportMetric(float64(spent+cpu(b)-began)/float64(b.N)/5, "cpu-ns/change")
 }
 
-// BenchmarkTables applies the tables of the whole Internet: 1.2 million prefixes of 40 full feeds on 4 collectors, whose gaps are all
-// open at once, and closes the window after it. heap-MB is what is in use then, bits of the gaps included before they end.
+// BenchmarkTables applies the tables of the whole Internet: 1.2 million prefixes of 40 full feeds
+// on 4 collectors, with all gaps open at once, and closes the window after it. heap-MB is the heap
+// in use then, with the bits of the gaps before they end.
 func BenchmarkTables(b *testing.B) {
 	const prefixes, collectors, peers, perChunk = 1_200_000, 4, 10, 4000
 	var places []*pb.Place
@@ -277,7 +279,7 @@ func BenchmarkTables(b *testing.B) {
 	}
 }
 
-// heapInUse is how much of the heap is, after a collection.
+// heapInUse returns the heap in use after a collection.
 func heapInUse() int64 {
 	runtime.GC()
 	var m runtime.MemStats

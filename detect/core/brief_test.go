@@ -7,8 +7,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestNestedSpaceComesAndGoes: of a country with two /22, one comes for half of every minute and the other stays dark: that is an outage,
-// whether or not the first is announced in more-specific prefixes as well.
+// TestNestedSpaceComesAndGoes: of a country with two /22, one comes for half of every minute and
+// the other stays dark. That is an outage, whether or not the first is announced in more-specific
+// prefixes as well.
 func TestNestedSpaceComesAndGoes(t *testing.T) {
 	t.Parallel()
 	for _, nested := range []bool{false, true} {

@@ -6,7 +6,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestCheck: what a complete dump says is set in one record, but for what the live stream touched; peers keep voting.
+// TestCheck: a complete dump is applied by one record, except to pairs that the live stream
+// touched. Peers keep voting.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	s := newStageWorld(t)
@@ -38,7 +39,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestCheckPartlyRead: what a dump with unreadable records does not name stands as the updates say; what it names counts.
+// TestCheckPartlyRead: pairs that a dump with unreadable records does not name stay as the updates
+// left them. Pairs that it names count.
 func TestCheckPartlyRead(t *testing.T) {
 	t.Parallel()
 	s := newStageWorld(t)
@@ -52,7 +54,8 @@ func TestCheckPartlyRead(t *testing.T) {
 	s.want("after", s.votes(), allVote)
 }
 
-// TestCheckWithoutEffect: an incomplete dump, and a check that something happened to, change nothing.
+// TestCheckWithoutEffect: an incomplete dump changes nothing, and neither does a check that another
+// record ended.
 func TestCheckWithoutEffect(t *testing.T) {
 	t.Parallel()
 	at := dawn + 660
@@ -72,7 +75,7 @@ func TestCheckWithoutEffect(t *testing.T) {
 			s.live(at, &pb.CheckBegin{Id: "c"})
 			s.say("table/c", at+60, at+70, s.chunk("c", []int{0, 1, 2, 3}, "10.0.0.0/16", "10.200.0.0/16"))
 			s.live(at+71, tt.body)
-			if tt.name != "another ends" { // then the first is open
+			if tt.name != "another ends" { // in that case the first stays open
 				s.say("table/c", at+60, at+72, &pb.CheckEnd{Id: "c", Complete: true})
 			}
 			s.want("10.1.0.0/16", s.sees("10.1.0.0/16"), "[64400 64400 64400 64400]")

@@ -17,7 +17,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// contract plays what ingest/stream writes for one collector, ris/rrc00, into a clock and a detector.
+// contract plays the records that ingest/stream writes for one collector, ris/rrc00, into a clock
+// and a detector.
 type contract struct {
 	t        *testing.T
 	now      time.Time
@@ -42,7 +43,7 @@ func newContract(t *testing.T) *contract {
 	return c
 }
 
-// owner is a process that follows the collector; it knows what the last status of the one before said.
+// owner returns a process that follows the collector. It has the last status of the owner before.
 func (c *contract) owner(known int64) *stream.Stream {
 	c.t.Helper()
 	set := streamtest.New(c.t, stream.DefaultConfig(), func() time.Time { return c.now })
@@ -55,11 +56,12 @@ func (c *contract) owner(known int64) *stream.Stream {
 	return s
 }
 
-// pass lets time go by, a tick and a clock record each second, and plays what was written.
+// pass lets time pass, with a tick and a clock record each second, and plays the records that were
+// written.
 func (c *contract) pass(seconds int, ticks bool) {
 	c.t.Helper()
 	for range seconds {
-		for i, set := range slices.Backward(c.sets) { // what an owner before says comes last
+		for i, set := range slices.Backward(c.sets) { // the records of an earlier owner come last
 			all := set.Updates.Updates(c.t)
 			for _, u := range all[c.read[i]:] {
 				c.push(routeRecord(c.t, u))
@@ -85,7 +87,7 @@ func (c *contract) push(r *pb.RouteRecord) {
 	drive(c.t, c.ck, c.detector, 0, c.offset, r, nil)
 }
 
-// routeRecord is what enrich makes of a record, without places.
+// routeRecord turns an update into a route record as enrich does, without places.
 func routeRecord(t *testing.T, u *pb.UpdateRecord) *pb.RouteRecord {
 	t.Helper()
 	if m := u.GetBgpMessage(); m != nil {
@@ -114,7 +116,8 @@ func routeRecord(t *testing.T, u *pb.UpdateRecord) *pb.RouteRecord {
 	return r
 }
 
-// message is peer 1's UPDATE about 10.n.0.0/16: over AS 64500+up and AS 64400, withdrawn where up is 0.
+// message is peer 1's UPDATE about 10.n.0.0/16: over AS 64500+up and AS 64400, withdrawn where up
+// is 0.
 func (c *contract) message(s *stream.Stream, lane *stream.Lane, at time.Time, n, up byte) {
 	c.t.Helper()
 	body := []byte{0, 3, 16, 10, n, 0, 0}
@@ -186,7 +189,8 @@ func (c *contract) is(what string, voters int, holds ...byte) {
 	}
 }
 
-// TestContract: what ingest/stream writes for a start, a gap, a take-over and a daily check is what the detector takes it for.
+// TestContract: the detector understands the records of ingest/stream for a start, a gap, a
+// take-over and a daily check.
 func TestContract(t *testing.T) {
 	t.Parallel()
 	c := newContract(t)
@@ -236,7 +240,7 @@ func TestContract(t *testing.T) {
 	}
 	c.pass(10, true)
 
-	b := c.owner(known) // before the fill is done somebody else takes over
+	b := c.owner(known) // another owner takes over before the fill is done
 	c.message(a, fill, c.now, 3, 0)
 	c.end(g, fill, stream.Outcome{Complete: true, Filled: true})
 	g = c.gap(b, b.Since())

@@ -9,13 +9,14 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// specifics is a world of one AS with n /24s that six voters hold, under an aggregate of the same origin or under none.
+// specifics is a world of one AS with n /24s that six voters hold, with or without an aggregate of
+// the same origin.
 type specifics struct {
 	n       int
 	covered bool
 }
 
-// octets is the i-th /24, from 11.0.0.0 on.
+// octets returns the i-th /24, from 11.0.0.0 on.
 func (s specifics) octets(i int) []byte {
 	a := uint32(11<<24) + uint32(i)<<8
 	return codec.AppendPrefix(nil, netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), 0}), 24))
@@ -47,7 +48,7 @@ func (s specifics) start(tb testing.TB) *feed {
 	return f
 }
 
-// play withdraws every /24 within a minute and announces them again 15 minutes later.
+// play withdraws every /24 within a minute and announces all of them again 15 minutes later.
 func (s specifics) play(f *feed) {
 	for _, back := range []bool{false, true} {
 		for c := range 3 {
@@ -71,8 +72,8 @@ func (s specifics) play(f *feed) {
 	}
 }
 
-// BenchmarkCovered withdraws more-specifics in a minute and announces them again: under an aggregate it costs about as much as without
-// one, and ten times as many cost ten times as much.
+// BenchmarkCovered withdraws more-specifics in a minute and announces them again. Under an
+// aggregate it takes about as much as without one, and ten times as many take ten times as much.
 func BenchmarkCovered(b *testing.B) {
 	for _, n := range []int{1000, 10_000, 100_000} {
 		for _, covered := range []bool{false, true} {

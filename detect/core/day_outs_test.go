@@ -14,7 +14,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// keep writes a record down: when (seconds from dawn), which outage, what in full, and what it comes to.
+// keep writes a record down: time (seconds from dawn), outage, full text, and its short result.
 func (p *dayPlayer) keep(o Out) {
 	p.t.Helper()
 	line := func(at int64, id, full, short string) {
@@ -25,7 +25,7 @@ func (p *dayPlayer) keep(o Out) {
 	switch r := o.Record.(type) {
 	case *pb.VisibilityRecord:
 		line(r.WindowUs, "", fmt.Sprint("visibility ", r), "")
-	case *pb.PrefixRecord: // since when, over whom, and when a change was said may be as a disturbance left it
+	case *pb.PrefixRecord: // its since, upstreams and time of change may be those of a disturbance
 		if r.Daily {
 			line(r.WindowUs, "", fmt.Sprint("prefix ", string(o.Key), " ", r.State, " ", r.SeenBy, " ", r.Origins), "")
 		}
@@ -42,8 +42,8 @@ func (p *dayPlayer) keep(o Out) {
 	}
 }
 
-// decided is what was published outside of the stretches given, in the order of time; of outages that lived in one only what
-// became of them, times to the minute.
+// decided returns the records that were published outside of the given spans, in the order of time.
+// Of outages that lived only in a span it returns the result, with times to the minute.
 func (p *dayPlayer) decided(touched []span) []string {
 	p.t.Helper()
 	if err := p.outs.Flush(); err != nil {
@@ -83,8 +83,9 @@ func (p *dayPlayer) decided(touched []span) []string {
 	return out
 }
 
-// withoutChurn leaves out how many messages came in the hour and the day before, of this state of an outage and of the one before
-// it: what does not vote is not counted, and a table in place of messages has none.
+// withoutChurn removes the number of messages in the hour and the day before, from a state of an
+// outage and from the one before it. Messages of a peer without a vote are not counted, and a table
+// in place of messages has none.
 func withoutChurn(t *testing.T, b []byte) string {
 	t.Helper()
 	var m map[string]any
@@ -108,8 +109,8 @@ func withoutChurn(t *testing.T, b []byte) string {
 	return string(out)
 }
 
-// holding is how many prefixes a peer holds, how many of all it holds and does not really, or the other way round, and how many it
-// holds over another upstream.
+// holding returns the number of prefixes that a peer holds, the number of prefixes whose state is
+// wrong, and the number that it holds over another upstream.
 func (p *dayPlayer) holding(c, i int) (n, wrong, elsewhere int) {
 	p.t.Helper()
 	key, err := codec.ParsePeer(dayPeer(c, i))

@@ -6,7 +6,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// disturb makes everything go wrong that may.
+// disturb makes every kind of disturbance happen.
 func (p *dayPlayer) disturb() {
 	p.filledGap(0, 3*hours, 45, 300)
 	p.filledGap(1, 5*hours, 1200, 900)
@@ -22,7 +22,7 @@ func (p *dayPlayer) disturb() {
 	p.filledGap(0, 20*hours+300, 30, 60)
 }
 
-// filledGap: nothing is heard for a while; the fill comes later.
+// filledGap: the stream stops for a while, and the fill comes later.
 func (p *dayPlayer) filledGap(c int, from, length, after int64) {
 	to, id := from+length, fmt.Sprint("gap", from)
 	p.lost = append(p.lost, span{c, from, to})
@@ -38,10 +38,10 @@ func (p *dayPlayer) filledGap(c int, from, length, after int64) {
 	})
 }
 
-// takeOver: an owner is gone; another begins, and the first one still speaks.
+// takeOver: an owner is gone. Another begins, and the first one still sends records.
 func (p *dayPlayer) takeOver(c int, from, length int64) {
 	to, id := from+length, fmt.Sprint("take", from)
-	known := from - 30 // what bgp.feeds said last
+	known := from - 30 // the last time on bgp.feeds
 	p.lost = append(p.lost, span{c, from, to})
 	p.silent = append(p.silent, span{c, from, to})
 	p.touched = append(p.touched, span{c, from - 60, to + 420})
@@ -73,7 +73,8 @@ func (p *dayPlayer) takeOver(c int, from, length int64) {
 	})
 }
 
-// unfilledGap: the archive lacks a file; a table and the updates since bring the collector back.
+// unfilledGap: a file is missing in the archive; a table and the updates since bring the collector
+// back.
 func (p *dayPlayer) unfilledGap(c int, from int64) {
 	to, id, boot := from+50, fmt.Sprint("gap", from), fmt.Sprint("boot", from)
 	p.lost = append(p.lost, span{c, from, to})
@@ -97,7 +98,7 @@ func (p *dayPlayer) unfilledGap(c int, from int64) {
 	})
 }
 
-// gapWithinGap: a gap begins before the one before it is filled.
+// gapWithinGap: a gap begins before the earlier gap is filled.
 func (p *dayPlayer) gapWithinGap(c int, from int64) {
 	p.lost = append(p.lost, span{c, from, from + 40}, span{c, from + 100, from + 130})
 	p.silent = append(p.silent, span{c, from, from + 40}, span{c, from + 100, from + 130})
@@ -111,7 +112,7 @@ func (p *dayPlayer) gapWithinGap(c int, from int64) {
 	})
 }
 
-// ghosts: withdrawals and announcements that nobody misses are never heard; the daily check mends it.
+// ghosts: withdrawals and announcements are lost without a gap, and the daily check corrects them.
 func (p *dayPlayer) ghosts(c int, from int64) {
 	p.lost = append(p.lost, span{c, from, from + 300})
 	p.touched = append(p.touched, span{c, from - 60, from + 1200})
@@ -132,7 +133,7 @@ func (p *dayPlayer) ghosts(c int, from int64) {
 	})
 }
 
-// late: what the collector said comes late, and ingest says so, or is itself late.
+// late: the collector's records come late. ingest reports that, or is itself late.
 func (p *dayPlayer) late(c int, from, length int64, said bool) {
 	to := from + length
 	p.lost = append(p.lost, span{c, from, to})

@@ -33,9 +33,10 @@ const (
 	// dayTick is the time between two ticks: a second at 20 times speed.
 	dayTick    = int64(20)
 	daySeconds = int64(24 * 3600)
-	// dayGate is for how long at most the panel gate is shut after one of the collectors is lost, a minute before and after included.
+	// dayGate bounds the time for which the panel gate is shut after one of the collectors is lost,
+	// including a minute before and after.
 	dayGate = int64(480)
-	// dayScripted networks, the last, go and come as TestDay says.
+	// dayScripted is the number of networks, the last ones, that go and come as in dayOutages.
 	dayScripted = 8
 )
 
@@ -47,7 +48,7 @@ type dayChange struct {
 	upstream uint32 // 0: withdrawn
 }
 
-// day is what really happens: by collector, in order of time.
+// day is the truth: the changes by collector, in the order of time.
 type day struct {
 	networks int
 	truth    [dayCollectors][]dayChange
@@ -89,7 +90,7 @@ func newDay() *day {
 				}
 			}
 		}
-		for p := range max(0, 2-2*c) { // of collector 0 alone: what is not heard of at 15 h
+		for p := range max(0, 2-2*c) { // only of collector 0: the changes that are lost at 15 h
 			for n := range 3 {
 				out = append(out, dayChange{15*hours + 60, p, n, 0}, dayChange{22 * hours, p, n, 10})
 				out = append(out, dayChange{14 * hours, p, 3 + n, 0}, dayChange{15*hours + 61, p, 3 + n, 11})
@@ -101,16 +102,16 @@ func newDay() *day {
 	return d
 }
 
-// dayCollector is a collector's stream as it is played.
+// dayCollector is the state of a collector's stream while it is played.
 type dayCollector struct {
-	next    int // of the truth
+	next    int // next change of the truth
 	state   [][]uint32
 	epoch   uint64
 	seq     map[string]uint64
 	actions []dayAction
 }
 
-// dayAction is something that ingest says at a time.
+// dayAction is an action of ingest at a time.
 type dayAction struct {
 	at int64
 	do func()
@@ -134,16 +135,16 @@ type dayPlayer struct {
 	ck       *clock.Clock
 	c        [dayCollectors]dayCollector
 	offset   [dayPartitions]int64
-	lost     []span        // messages that the live stream does not say
+	lost     []span        // messages that are missing in the live stream
 	silent   []span        // no ticks
-	touched  []span        // what is decided may differ from the undisturbed run, from the window of the last tick on
-	swept    [2]int        // routes of the checked collector that were not as they are, before and after
-	outs     *bufio.Writer // what was published, a line each; not in memory, whose size is looked at
+	touched  []span        // decisions may differ here, from the window of the last tick on
+	swept    [2]int        // wrong routes of the checked collector, before and after the check
+	outs     *bufio.Writer // published records, a line each; in a file, as the heap is measured
 	file     *os.File
 	heap     []int64
 	clocks   uint64
-	twin     *twin    // nil, or what is given the same
-	last     []string // what the record that was pushed last brought, for the twin
+	twin     *twin    // nil, or a twin that gets the same records
+	last     []string // output of the record that was pushed last, for the twin
 }
 
 func newDayPlayer(t *testing.T, d *day) *dayPlayer {
@@ -180,7 +181,7 @@ func newDayPlayer(t *testing.T, d *day) *dayPlayer {
 	return p
 }
 
-// closed keeps what a window brought, and every hour notes the heap.
+// closed keeps the records of a window, and notes the heap every hour.
 func (p *dayPlayer) closed(start int64, outs []Out) {
 	for _, o := range outs {
 		p.keep(o)
@@ -196,7 +197,7 @@ func (p *dayPlayer) closed(start int64, outs []Out) {
 	}
 }
 
-// say pushes a record of a collector; t is its timestamp in seconds from dawn.
+// say pushes a record of a collector. t is its timestamp in seconds from dawn.
 func (p *dayPlayer) say(c int, lane string, t int64, body any) {
 	p.t.Helper()
 	x := &p.c[c]
@@ -236,7 +237,7 @@ func (p *dayPlayer) country(n int) *pb.Place {
 	return &pb.Place{Country: string([]byte{'A', 'A' + byte(n%20)})}
 }
 
-// message is a change as a record's body.
+// message returns a change as a record's body.
 func (p *dayPlayer) message(c int, x dayChange) *pb.RouteChanges {
 	route := &pb.Route{Prefix: dayPrefix(x.network)}
 	if x.upstream == 0 {
@@ -249,7 +250,7 @@ func (p *dayPlayer) message(c int, x dayChange) *pb.RouteChanges {
 	}
 }
 
-// snapshot is a collector's state as it is.
+// snapshot returns the present state of a collector.
 func (p *dayPlayer) snapshot(c int) [][]uint32 {
 	var out [][]uint32
 	for _, t := range p.c[c].state {
@@ -258,7 +259,7 @@ func (p *dayPlayer) snapshot(c int) [][]uint32 {
 	return out
 }
 
-// empty is a state in which nobody holds anything.
+// empty returns a state in which no peer holds a prefix.
 func (p *dayPlayer) empty() [][]uint32 {
 	var out [][]uint32
 	for range *dayPeers {
@@ -267,7 +268,7 @@ func (p *dayPlayer) empty() [][]uint32 {
 	return out
 }
 
-// table says a table.
+// table plays a table.
 func (p *dayPlayer) table(c int, t int64, id string, state [][]uint32) {
 	for first := 0; first < p.d.networks; first += 1000 {
 		ch := &pb.TableChunk{Id: id, Family: pb.Family_FAMILY_IPV4}
@@ -294,7 +295,7 @@ func (p *dayPlayer) table(c int, t int64, id string, state [][]uint32) {
 	}
 }
 
-// gap says that a gap begins; since is 0 for one since ever.
+// gap plays the begin of a gap; since 0 is before all records.
 func (p *dayPlayer) gap(c int, t int64, id string, since int64) {
 	g := &pb.GapBegin{Id: id}
 	if since != 0 {
@@ -303,7 +304,7 @@ func (p *dayPlayer) gap(c int, t int64, id string, since int64) {
 	p.say(c, "live", t, g)
 }
 
-// replay says the messages of a stretch in a lane.
+// replay plays the messages of a span in a lane.
 func (p *dayPlayer) replay(c int, lane string, from, to int64) {
 	for _, x := range p.d.truth[c] {
 		if from <= x.at && x.at < to {
@@ -366,8 +367,9 @@ func (p *dayPlayer) step(c int, t int64) {
 	}
 }
 
-// TestDay plays a day of live streams, and again with take-overs, gaps, a bootstrap and a check in it: outside of them the same is
-// decided, the state is what it really is, and no more memory is in use. A twin that is restored from snapshots again and again does the same.
+// TestDay plays a day of live streams, and plays it again with take-overs, gaps, a bootstrap and a
+// check in it. Outside of them the decisions are the same, the state is the truth, and no more
+// memory is in use. A twin that is restored from snapshots again and again behaves the same.
 func TestDay(t *testing.T) { //nolint:paralleltest // measures the heap
 	d := newDay()
 	calm := newDayPlayer(t, d)
@@ -397,7 +399,8 @@ func TestDay(t *testing.T) { //nolint:paralleltest // measures the heap
 		for i := range *dayPeers {
 			calmly, _, _ := calm.holding(c, i)
 			n, wrong, elsewhere := rough.holding(c, i)
-			if n != calmly || n == 0 || wrong != 0 || elsewhere != 0 && c != 0 { // a check leaves the ways as they are
+			// A check leaves the upstreams as they are.
+			if n != calmly || n == 0 || wrong != 0 || elsewhere != 0 && c != 0 {
 				t.Errorf("%s, peer %d: holds %d, %d wrongly, %d over another upstream; want %d", collectorName(c), i, n, wrong, elsewhere, calmly)
 			}
 		}

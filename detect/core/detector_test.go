@@ -32,7 +32,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// TestInvalidRecords are refused as such, and change nothing.
+// TestInvalidRecords: invalid records return an error and change nothing.
 func TestInvalidRecords(t *testing.T) {
 	t.Parallel()
 	bad := &pb.Peer{Address: []byte{1, 2, 3}, Asn: 1}
@@ -51,7 +51,7 @@ func TestInvalidRecords(t *testing.T) {
 	}
 }
 
-// TestIgnored: beacons, prefixes of no interest and tables after policy make no rows.
+// TestIgnored: beacons, prefixes outside the limits and tables after policy make no rows.
 func TestIgnored(t *testing.T) {
 	t.Parallel()
 	cfg := small()
@@ -71,7 +71,7 @@ func TestIgnored(t *testing.T) {
 	}
 }
 
-// TestSessionCap: of too many newcomers those with the lower keys stay, whatever their order.
+// TestSessionCap: if there are too many new sessions, those with the lower keys stay, in any order.
 func TestSessionCap(t *testing.T) {
 	t.Parallel()
 	for _, reverse := range []bool{false, true} {
@@ -97,13 +97,13 @@ func TestSessionCap(t *testing.T) {
 		if peers, prefixes := f.detector.Refused(); peers != 50 || prefixes != 0 {
 			t.Errorf("reverse %v: got %d peers and %d prefixes refused, want 50 and 0", reverse, peers, prefixes)
 		}
-		f.apply(recs[len(recs)/2]) // it may go on, or stays away; either way nothing breaks
+		f.apply(recs[len(recs)/2]) // the refused session may go on or stay silent, without effect
 		f.close()
 	}
 }
 
-// TestSessionCapPrefersTables: where peers that no table names have every slot, those that a table names get theirs, also those
-// that were turned away before.
+// TestSessionCapPrefersTables: if peers that no table names have all slots, peers that a table
+// names get slots, including those that were refused before.
 func TestSessionCapPrefersTables(t *testing.T) {
 	t.Parallel()
 	f := newFeed(t, small())
@@ -118,7 +118,7 @@ func TestSessionCapPrefersTables(t *testing.T) {
 	f.close()
 	at := dawn + 60
 	table := &pb.TableChunk{Id: "t", Family: pb.Family_FAMILY_IPV4, Prefixes: []*pb.TablePrefix{{Prefix: prefix, Paths: []*pb.TablePath{{OriginAs: 64500, Peers: []byte{0xff}}}}}}
-	for i := range 8 { // two that have a slot, six of those refused
+	for i := range 8 { // two that have a slot, six of the refused
 		table.Peers = append(table.Peers, peer(MaxSessions-2+i))
 	}
 	f.apply(record("file/x", at, table))
@@ -134,7 +134,7 @@ func TestSessionCapPrefersTables(t *testing.T) {
 	}
 }
 
-// TestTableOfOneFamily: a table that holds IPv4 alone leaves IPv6 to be learned.
+// TestTableOfOneFamily: after a table of IPv4 alone, IPv6 is learned from updates.
 func TestTableOfOneFamily(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -155,7 +155,8 @@ func TestTableOfOneFamily(t *testing.T) {
 	}
 }
 
-// TestIncompleteTable: a cut-short table is no whole one, and what it lacks is not withdrawn.
+// TestIncompleteTable: a table that was cut short is not whole, and its missing prefixes are not
+// withdrawn.
 func TestIncompleteTable(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -173,7 +174,7 @@ func TestIncompleteTable(t *testing.T) {
 	}
 }
 
-// TestHole: after a hole between files a session that came up before it knows its table no more.
+// TestHole: after a hole between files, the table of a session that came up before it is unknown.
 func TestHole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -195,7 +196,7 @@ func TestHole(t *testing.T) {
 	}
 }
 
-// TestRecords: what is published of an outage, of the panel, and of what is visible.
+// TestRecords checks the records of an outage, of the panel, and of visibility.
 func TestRecords(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -9,7 +9,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// endings writes what ends and what opens of an entity: kind, event, reason, and = where the ids of
+// endings lists the ends and the openings of an entity: kind, event, reason, and = if the ids of
 // two events name each other.
 func endings(f *feed, code string) []string {
 	var s []string
@@ -37,7 +37,7 @@ func endings(f *feed, code string) []string {
 	return s
 }
 
-// some calls do for the peers from the first-th on, before end, in the order of collectors.
+// some calls do for the peers from number first to before end, in the order of collectors.
 func (w *world) some(first, end int, t int64, do func(c, p int, t int64)) {
 	i := 0
 	w.everybody(t, func(c, p int, t int64) {
@@ -53,7 +53,7 @@ func (w *world) down(n int, t int64) {
 	w.some(0, n, t, func(c, p int, t int64) { w.add(c, t, &pb.PeerDown{Peer: w.peer(c, p)}) })
 }
 
-// hijack is the same networks from another origin.
+// hijack returns the same networks with another origin.
 func hijack(ns []network) []network {
 	ns = slices.Clone(ns)
 	for i := range ns {
@@ -62,7 +62,8 @@ func hijack(ns []network) []network {
 	return ns
 }
 
-// TestEndReasons plays, from routes to records, why what 32 voters see of a country ends.
+// TestEndReasons plays each reason for the end of an event, from routes to records: 32 voters see a
+// country.
 func TestEndReasons(t *testing.T) {
 	t.Parallel()
 	gone := dawn + 2*hours

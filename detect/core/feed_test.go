@@ -16,13 +16,13 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// feed stands in for the clock: it gives a detector records in windows and keeps what comes out.
+// feed stands in for the clock: it gives a detector records in windows and keeps its output.
 type feed struct {
 	t        testing.TB
 	detector *Detector
 	window   int64 // start of the open one; 0 before the first record
 	outs     []Out
-	// undisturbed: the detector stays the same one.
+	// undisturbed: the detector is never replaced by a restored one.
 	undisturbed bool
 }
 
@@ -35,14 +35,14 @@ func newFeed(tb testing.TB, cfg Config) *feed {
 	return &feed{t: tb, detector: detector}
 }
 
-// small is the configuration of a replay.
+// small returns the configuration of a replay.
 func small() Config {
 	cfg := DefaultConfig()
 	cfg.Dataset, cfg.Panel.MinVoters, cfg.Panel.MinCollectors = "test", 3, 1
 	return cfg
 }
 
-// apply gives a record; windows up to its time are closed.
+// apply applies a record. It closes windows up to the record's time first.
 func (f *feed) apply(r *pb.RouteRecord) {
 	f.t.Helper()
 	f.until(r.GetTimestampUs() / 1e6)
@@ -62,7 +62,8 @@ func (f *feed) until(t int64) {
 	}
 }
 
-// every is in how many windows the detector is replaced once by one that was read from a snapshot of it.
+// every is the number of windows in which the detector is replaced once by one that was read from a
+// snapshot of it.
 func (f *feed) every() int64 {
 	if _, ok := f.t.(*testing.T); !ok || f.detector.family(bgp.IPv4).rib.Len() > 5000 || f.undisturbed {
 		return 1 << 40
@@ -83,7 +84,7 @@ func (f *feed) close() {
 	f.window += 60
 }
 
-// record builds one of a collector at t, in seconds.
+// record returns a record of a collector at t, in seconds.
 func record(collector string, t int64, body any) *pb.RouteRecord {
 	r := &pb.RouteRecord{Position: &pb.Position{Collector: collector, Lane: "file/test"}, TimestampUs: t * 1e6}
 	switch b := body.(type) {
@@ -125,7 +126,8 @@ func record(collector string, t int64, body any) *pb.RouteRecord {
 	return r
 }
 
-// captured reads MRT files as ingest and enrich do, without geography, each record's time rounded down to the second.
+// captured reads MRT files as ingest and enrich do, without geography, each record's time rounded
+// down to the second.
 func captured(t *testing.T, collector string, files ...string) []*pb.RouteRecord {
 	t.Helper()
 	var out []*pb.RouteRecord
@@ -173,7 +175,7 @@ func captureRecord(dec *wire.Decoder, collector string, it *capture.Item) *pb.Ro
 	return nil
 }
 
-// changesRecord is an UPDATE's; nil for other messages and those that cannot be read.
+// changesRecord returns the record of an UPDATE; nil for other messages and unreadable ones.
 func changesRecord(dec *wire.Decoder, collector string, at int64, it *capture.Item) *pb.RouteRecord {
 	if it.Message[18] != 2 {
 		return nil

@@ -13,8 +13,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestWanted: a state that is built from a part of the log asks for the tables of the peers that it does not know, and learns
-// nothing in their place.
+// TestWanted: a state that is built from a part of the log requests the tables of the peers whose
+// tables it does not know, and learns nothing in their place.
 func TestWanted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -64,8 +64,9 @@ func TestWanted(t *testing.T) {
 	}
 }
 
-// TestRoutersBesideCollectors: peers of a collector whose gap is since ever vote when its table is complete, those of a router that
-// sends its tables itself at End-of-RIB, or after the time of a transfer.
+// TestRoutersBesideCollectors: peers of a collector whose gap begins before all records vote when
+// its table is complete. Peers of a router that sends its tables itself vote at End-of-RIB, or
+// after the time of a transfer.
 func TestRoutersBesideCollectors(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -106,8 +107,8 @@ func TestRoutersBesideCollectors(t *testing.T) {
 	}
 }
 
-// drive pushes a record into a clock, and does with the detector what follows from it. closed, if not nil, takes what each window
-// brought.
+// drive pushes a record into a clock and takes its steps with the detector. closed, if not nil,
+// gets the output of each window.
 func drive(t *testing.T, ck *clock.Clock, d *Detector, part int32, offset int64, r *pb.RouteRecord, closed func(start int64, outs []Out)) {
 	t.Helper()
 	if err := ck.Push(part, offset, r, 100); err != nil {
@@ -132,7 +133,8 @@ func drive(t *testing.T, ck *clock.Clock, d *Detector, part int32, offset int64,
 	}
 }
 
-// TestStaleOwner: what an owner says after another has begun, live, of a table or of a fill, changes nothing.
+// TestStaleOwner: records of an owner after another has begun change nothing, whether live, of a
+// table or of a fill.
 func TestStaleOwner(t *testing.T) {
 	t.Parallel()
 	s := newStageWorld(t)

@@ -11,7 +11,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// FuzzDetector applies any bytes that decode as a record of bgp.routes: no crash, and no error but about the record.
+// FuzzDetector applies any bytes that decode as a record of bgp.routes: no crash, and no error that
+// is not about the record.
 func FuzzDetector(f *testing.F) {
 	golden, err := filepath.Glob(filepath.Join(datatest.Root(f), "schemas", "testdata", "golden", "*.binpb"))
 	if err != nil || len(golden) == 0 {

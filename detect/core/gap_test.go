@@ -14,7 +14,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// stage is a world whose tables came and whose first panel votes, ready for something to go wrong at collector 0.
+// stage is a world whose tables came and whose first panel votes, before an event at collector 0.
 type stage struct {
 	*world
 	f *feed
@@ -27,7 +27,7 @@ func newStageWorld(t *testing.T) *stage {
 	return &stage{w, w.run(dawn + 600)}
 }
 
-// say gives a record of collector 0 in a lane at t; it stands at effective time at.
+// say applies a record of collector 0 in a lane with timestamp t at effective time at.
 func (s *stage) say(lane string, t, at int64, body any) {
 	s.t.Helper()
 	s.f.until(at)
@@ -40,7 +40,8 @@ func (s *stage) say(lane string, t, at int64, body any) {
 
 func (s *stage) live(at int64, body any) { s.t.Helper(); s.say("live", at, at, body) }
 
-// routes is a message of peer p of collector 0: announced begin with +, withdrawn with -.
+// routes returns a message of peer p of collector 0: announced prefixes begin with +, withdrawn
+// with -.
 func (s *stage) routes(p int, upstream uint32, prefixes ...string) *pb.RouteChanges {
 	s.t.Helper()
 	ch := &pb.RouteChanges{Peer: s.peer(0, p), OriginAs: 64500, UpstreamAs: upstream}
@@ -55,7 +56,7 @@ func (s *stage) routes(p int, upstream uint32, prefixes ...string) *pb.RouteChan
 	return ch
 }
 
-// chunk is a table of collector 0's peers that holds prefixes over upstream 9.
+// chunk returns a table in which peers of collector 0 hold prefixes over upstream 9.
 func (s *stage) chunk(id string, peers []int, prefixes ...string) *pb.TableChunk {
 	s.t.Helper()
 	c := &pb.TableChunk{Id: id, Family: pb.Family_FAMILY_IPV4}
@@ -68,7 +69,8 @@ func (s *stage) chunk(id string, peers []int, prefixes ...string) *pb.TableChunk
 	return c
 }
 
-// sees lists the upstreams over which the peers of collector 0 hold a prefix: 0 where one does not hold it.
+// sees lists the upstreams over which the peers of collector 0 hold a prefix: 0 where one does not
+// hold it.
 func (s *stage) sees(prefix string) string {
 	s.t.Helper()
 	fam := s.f.detector.family(bgp.IPv4)
@@ -93,7 +95,8 @@ func (s *stage) sees(prefix string) string {
 	return fmt.Sprint(out)
 }
 
-// votes tells, after the window, which peers of collector 0 vote, and why the others do not.
+// votes lists, after the window, which peers of collector 0 vote, and the reasons of those that do
+// not.
 func (s *stage) votes() string {
 	s.t.Helper()
 	s.f.close()
@@ -122,7 +125,8 @@ const (
 	noTable = "[table_incomplete table_incomplete table_incomplete table_incomplete]"
 )
 
-// TestShortGapFilled: peers vote over a gap of a minute; its fill applies where the live stream was silent, and the rest stands.
+// TestShortGapFilled: peers vote over a gap of a minute. Its fill applies to pairs that the live
+// stream did not name, and other pairs stay as they are.
 func TestShortGapFilled(t *testing.T) {
 	t.Parallel()
 	s := newStageWorld(t)
@@ -146,7 +150,7 @@ func TestShortGapFilled(t *testing.T) {
 	s.want("a late record of the fill", s.sees("10.3.0.0/16"), "[64400 64400 64400 64400]")
 }
 
-// TestLongGapFilled: peers do not vote over a longer gap, and are what they were once it is filled.
+// TestLongGapFilled: peers do not vote over a longer gap, and are as before once it is filled.
 func TestLongGapFilled(t *testing.T) {
 	t.Parallel()
 	s := newStageWorld(t)
@@ -154,14 +158,14 @@ func TestLongGapFilled(t *testing.T) {
 	at := dawn + 900
 	s.live(at, &pb.GapBegin{Id: "g", SinceUs: (at-60)*1e6 - 1})
 	s.want("while the gap is open", s.votes(), "[table_incomplete table_incomplete table_incomplete down]")
-	s.f.until(dawn + 1800) // a panel is chosen meanwhile
+	s.f.until(dawn + 1800) // a panel is decided meanwhile
 	s.say("fill/g", at-10, dawn+1800, s.routes(0, 8, "-10.0.0.0/16"))
 	s.say("fill/g", at, dawn+1800, &pb.GapEnd{Id: "g", Complete: true, Filled: true})
 	s.want("10.0.0.0/16", s.sees("10.0.0.0/16"), "[0 64400 64400 0]")
 	s.want("after", s.votes(), "[votes votes votes down]")
 }
 
-// TestGapNotFilled: what could not be bridged is not known; it is no loss either.
+// TestGapNotFilled: the state after a gap without an answer is unknown, and is no loss either.
 func TestGapNotFilled(t *testing.T) {
 	t.Parallel()
 	s := newStageWorld(t)
@@ -180,7 +184,8 @@ func TestGapNotFilled(t *testing.T) {
 	}
 }
 
-// TestBootstrap: a gap since ever is answered by a table, and by the messages since, which win over it.
+// TestBootstrap: a gap that begins before all records is answered by a table, and by the messages
+// since then, which win over the table.
 func TestBootstrap(t *testing.T) {
 	t.Parallel()
 	s := newStageWorld(t)
@@ -199,8 +204,8 @@ func TestBootstrap(t *testing.T) {
 	s.want("after", s.votes(), "[votes votes votes transferring]")
 }
 
-// TestTableWithAHole: a peer of whose table a route could not be read stands in the chunks and not in the end: it does not vote, and
-// what it seems to lack is no loss.
+// TestTableWithAHole: if a route of a peer's table could not be read, the peer is in the chunks and
+// not in the end of the gap. It does not vote, and prefixes missing in its table are no loss.
 func TestTableWithAHole(t *testing.T) {
 	t.Parallel()
 	s := newStageWorld(t)
@@ -214,7 +219,7 @@ func TestTableWithAHole(t *testing.T) {
 	}
 }
 
-// TestSessionWithinGap: a session that ended within a gap, and one that came again.
+// TestSessionWithinGap: a session that ended within a gap, and a session that came up again.
 func TestSessionWithinGap(t *testing.T) {
 	t.Parallel()
 	s := newStageWorld(t)
@@ -236,10 +241,12 @@ func TestSessionWithinGap(t *testing.T) {
 	s.want("10.2.0.0/16", s.sees("10.2.0.0/16"), "[0 0 8 64400]")
 	s.want("after", s.votes(), "[down transferring votes votes]")
 	s.f.until(at + 600)
-	s.want("ten minutes after", s.votes(), "[down votes partial votes]") // two sent hardly anything; the one stays a member till then
+	// Peers 1 and 2 sent hardly any prefixes. Peer 1 stays a member of the panel until then.
+	s.want("ten minutes after", s.votes(), "[down votes partial votes]")
 }
 
-// TestGapWithinGap: a gap replaces one that is still open, and what was known before that stays known.
+// TestGapWithinGap: a gap replaces one that is still open, and the knowledge from before the first
+// stays.
 func TestGapWithinGap(t *testing.T) {
 	t.Parallel()
 	s := newStageWorld(t)
@@ -261,7 +268,8 @@ func TestGapWithinGap(t *testing.T) {
 	s.want("after", s.votes(), allVote)
 }
 
-// TestNewOwner: a new owner takes an open gap over if it begins one that reaches as far back; if not, the gap stays unanswered.
+// TestNewOwner: a new owner takes an open gap over if it begins one that reaches as far back. If
+// not, the gap stays unanswered.
 func TestNewOwner(t *testing.T) {
 	t.Parallel()
 	at := dawn + 660
@@ -302,7 +310,8 @@ func TestNewOwner(t *testing.T) {
 	})
 }
 
-// TestLostWithinGap: a collector that loses its sessions has nothing that a gap's answer could tell of.
+// TestLostWithinGap: after a collector lost its sessions within a gap, the answer to the gap
+// applies to none of them.
 func TestLostWithinGap(t *testing.T) {
 	t.Parallel()
 	s := newStageWorld(t)
@@ -318,8 +327,8 @@ func TestLostWithinGap(t *testing.T) {
 	}
 }
 
-// TestLossWithinGap: after a complete table, what it lacks counts as withdrawn: a loss within a gap is found, once the panel gate opens that shut
-// with the gap.
+// TestLossWithinGap: after a complete table, prefixes missing in it count as withdrawn. So a loss
+// within a gap is found, once the panel gate opens that shut with the gap.
 func TestLossWithinGap(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -342,8 +351,8 @@ func TestLossWithinGap(t *testing.T) {
 	}
 }
 
-// TestGapsEnd: whatever comes in whatever order, once gap and check are over nothing is noted any more, and no peer waits for what
-// nobody will send.
+// TestGapsEnd: after any records in any order, once gap and check are over the table has no notes,
+// and no peer waits for an answer that will not come.
 func TestGapsEnd(t *testing.T) {
 	t.Parallel()
 	ids := []string{"a", "b", "c"}

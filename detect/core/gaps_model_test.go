@@ -13,7 +13,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// utter is one message of a peer of collector 0, as the archive has it.
+// utter is one message of a peer of collector 0, in the form of the archive.
 type utter struct {
 	at     int64
 	peer   int
@@ -22,7 +22,8 @@ type utter struct {
 	up     uint32
 }
 
-// teller plays truth, what of it is heard live, gaps, fills, tables, checks and take-overs.
+// teller plays the truth, the part of it in the live stream, gaps, fills, tables, checks and
+// take-overs.
 type teller struct {
 	rt     *rapid.T
 	s      *stage
@@ -30,21 +31,21 @@ type teller struct {
 	log    []utter
 	truth  [4]map[string]uint32
 	isUp   [4]bool
-	lacked int64 // of the earliest that was missed and is in no gap
+	lacked int64 // time of the earliest message that was missed and is in no gap
 	epoch  int
 	n      int
 
 	gap    string
 	since  int64
 	until  int64
-	own    bool // table
+	own    bool // a table answers the gap
 	dump   int64
 	sent   [4]bool
 	tabled bool
 	after  map[int]int64
-	next   int // of log
+	next   int // next message of log
 	check  string
-	void   [4]bool // not in the last table: nothing is said of it until it comes up
+	void   [4]bool // not in the last table: no statement about the peer until it comes up
 	trace  []string
 }
 
@@ -52,7 +53,7 @@ func (x *teller) tracef(f string, a ...any) {
 	x.trace = append(x.trace, fmt.Sprintf("%d ", x.at-dawn)+fmt.Sprintf(f, a...))
 }
 
-// body is what a message is as a record.
+// body returns the record body of a message.
 func (x *teller) body(m utter) any {
 	switch m.kind {
 	case 'u':
@@ -63,7 +64,7 @@ func (x *teller) body(m utter) any {
 	return x.s.routes(m.peer, m.up, string(m.kind)+m.prefix)
 }
 
-// apply does what it says.
+// apply applies a message to the truth.
 func (m utter) apply(truth map[string]uint32) {
 	switch m.kind {
 	case '+':
@@ -75,7 +76,7 @@ func (m utter) apply(truth map[string]uint32) {
 	}
 }
 
-// event happens now, and is heard unless miss.
+// event makes a message happen now. The live stream has it unless miss.
 func (x *teller) event(m utter, miss bool) {
 	m.at = x.at
 	x.log = append(x.log, m)
@@ -123,7 +124,7 @@ func (x *teller) begin(since int64) {
 	}
 }
 
-// table is the truth of a moment.
+// table returns the truth at a time.
 func (x *teller) table(at int64) (truth [4]map[string]uint32, up [4]bool) {
 	for p := range 4 {
 		truth[p], up[p] = map[string]uint32{}, true
@@ -142,7 +143,7 @@ func (x *teller) table(at int64) (truth [4]map[string]uint32, up [4]bool) {
 	return truth, up
 }
 
-// chunks says the table of a moment, and of which peers it holds anything.
+// chunks plays the table of a time, and returns the peers of which it holds a route.
 func (x *teller) chunks(id string, at int64) (sent [4]bool) {
 	truth, up := x.table(at)
 	var some []*pb.Peer
@@ -175,10 +176,11 @@ func (x *teller) chunks(id string, at int64) (sent [4]bool) {
 	return sent
 }
 
-// overlap is how far a fill reaches behind its gap, seconds.
+// overlap is the time in seconds by which a fill reaches beyond its gap.
 const overlap = 60
 
-// fill says the next k messages that answer the open gap; of one since ever its table first.
+// fill plays the next k messages that answer the open gap. If a table answers it, the table is
+// first.
 func (x *teller) fill(k int) {
 	if x.own && !x.tabled {
 		x.sent, x.tabled = x.chunks(x.gap, x.dump), true
@@ -208,7 +210,7 @@ func (x *teller) fill(k int) {
 	}
 }
 
-// end answers what is left of the gap, and ends it.
+// end plays the rest of the answer to the gap, and ends the gap.
 func (x *teller) end() {
 	if x.at < x.until+overlap+1 {
 		x.at = x.until + overlap + 1
@@ -231,7 +233,7 @@ func (x *teller) end() {
 	x.compare("end")
 }
 
-// compare holds what detect knows against the truth, where nothing is missing.
+// compare compares the detector's state with the truth, if no message is missing.
 func (x *teller) compare(why string) {
 	if x.gap != "" || x.lacked != 0 {
 		return
@@ -246,7 +248,7 @@ func (x *teller) compare(why string) {
 		slot := pr.slots[0].slot
 		se := fam.panel.Session(slot)
 		if x.void[p] || se.Awaiting || !se.Complete && se.Up && pr.upAt == 0 {
-			continue // says that it does not know
+			continue // the detector knows that its state is unknown
 		}
 		if se.Up != x.isUp[p] && len(x.truth[p]) > 0 {
 			x.fail("%s: peer %d up %v, want %v", why, p, se.Up, x.isUp[p])
@@ -281,7 +283,8 @@ func (x *teller) fail(f string, a ...any) {
 
 var prefixes = []string{"10.0.0.0/16", "10.1.0.0/16", "10.200.0.0/16"}
 
-// TestGapsAtRandom plays a collector whose stream misses messages: what is held is the truth whenever nothing is said to be missing.
+// TestGapsAtRandom plays a collector whose stream misses messages. The state is the truth whenever
+// no record reports missing messages.
 func TestGapsAtRandom(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := newStageWorld(t)
@@ -304,7 +307,7 @@ func TestGapsAtRandom(t *testing.T) {
 				}
 			case 6:
 				kind := byte('u')
-				if x.isUp[p] && up != 1 { // else a Peer Up without a Peer Down before
+				if x.isUp[p] && up != 1 { // without this, a Peer Up without a Peer Down before it
 					kind = 'd'
 				}
 				x.event(utter{peer: p, kind: kind}, miss)

@@ -17,10 +17,11 @@ import (
 
 const (
 	gateCollectors, gatePeers = 60, 400
-	// A group of collectors sees prefixes that hardly anybody else holds, and that others held for a while.
+	// gateGroup is the number of collectors in a group. A group sees prefixes that hardly any other
+	// peer holds, and that others held for a while.
 	gateGroup, gateGroups = 5, gateCollectors / 5
 	gateRegional          = 40 // prefixes of a group
-	gateCountries         = 21 // with so many prefixes each, that all see; the last is KP
+	gateCountries         = 21 // each with gateNational prefixes that all peers see; the last is KP
 	gateNational          = 12
 )
 
@@ -33,7 +34,7 @@ type gateWorld struct {
 	records  []*pb.RouteRecord
 }
 
-// gateAt is when something happens to the feeds: an hour and some minutes after the tables.
+// gateAt is the time of the event of the feeds: an hour and some minutes after the tables.
 const gateAt = dawn + 3600 + 780
 
 func collectorOf(peer int) int { return peer * gateCollectors / gatePeers }
@@ -84,7 +85,7 @@ func newGateWorld(t *testing.T, seed uint64) *gateWorld {
 		w.add(c, dawn, &pb.CollectorUp{})
 		w.table(c, dawn, "boot", len(w.networks), true)
 	}
-	for p := range gatePeers { // the others hear of the regional prefixes, and lose them again
+	for p := range gatePeers { // the other groups hear the regional prefixes, and lose them again
 		for g := range gateGroups {
 			if g != collectorOf(p)/gateGroup && w.rng.IntN(10) == 0 {
 				first := gateCountries*gateNational + g*gateRegional
@@ -139,7 +140,7 @@ func (w *gateWorld) tabled(c int, t int64, id string, n int, complete bool) {
 	w.add(c, t, end)
 }
 
-// announce says networks, a message for each origin.
+// announce makes a peer announce networks, in a message for each origin.
 func (w *gateWorld) announce(p int, t int64, of []int) {
 	messages := map[uint32]*pb.RouteChanges{}
 	for _, i := range of {
@@ -176,7 +177,7 @@ func (w *gateWorld) down(c int, t int64, how uint64) {
 	}
 }
 
-// up brings it back; sessions that ended send their tables again.
+// up brings a collector back. Peers whose sessions ended send their tables again.
 func (w *gateWorld) up(c int, t int64, how uint64) {
 	if how%3 < 2 {
 		w.add(c, t, &pb.CollectorUp{})
@@ -188,7 +189,7 @@ func (w *gateWorld) up(c int, t int64, how uint64) {
 	}
 }
 
-// session begins at t and has sent its table after some seconds.
+// session begins a session at t. Its table is complete after some seconds.
 func (w *gateWorld) session(p int, t, seconds int64) {
 	w.add(collectorOf(p), t, &pb.PeerUp{Peer: gatePeer(p)})
 	var of []int
@@ -201,7 +202,7 @@ func (w *gateWorld) session(p int, t, seconds int64) {
 	w.add(collectorOf(p), t+seconds, &pb.RouteChanges{Peer: gatePeer(p), EndOfRib: []pb.Family{pb.Family_FAMILY_IPV4}})
 }
 
-// lose loses n collectors, groups of neighbours first, and brings them back 45 minutes later, or never.
+// lose loses n collectors, groups of neighbours first. They come back 45 minutes later, or never.
 func (w *gateWorld) lose(n int, how uint64) (lost map[int]bool) {
 	lost = map[int]bool{}
 	first := w.rng.IntN(gateGroups) * gateGroup
@@ -216,7 +217,8 @@ func (w *gateWorld) lose(n int, how uint64) (lost map[int]bool) {
 	return lost
 }
 
-// reset ends and begins all sessions within an hour, those of neighbours together; a table takes minutes.
+// reset ends and begins all sessions within an hour, those of neighbours together. A table takes
+// minutes.
 func (w *gateWorld) reset(t int64) {
 	for p := range gatePeers {
 		at := t + int64(collectorOf(p)/gateGroup)*300 + w.rng.Int64N(90)
@@ -225,7 +227,8 @@ func (w *gateWorld) reset(t int64) {
 	}
 }
 
-// cutShort asks for the tables of 11 collectors anew, of which the ends are missing; but for how 2 whole ones come 20 minutes later.
+// cutShort requests the tables of 11 collectors again, and their ends are missing. With how 2,
+// whole tables come 20 minutes later.
 func (w *gateWorld) cutShort(t int64, how uint64) {
 	first := w.rng.IntN(gateGroups) * gateGroup
 	for i := range 11 {
@@ -255,7 +258,7 @@ func (w *gateWorld) korea(lost map[int]bool) {
 	}
 }
 
-// gateRun is what became of it.
+// gateRun is a run of a gateWorld.
 type gateRun struct {
 	f *feed
 }
@@ -275,7 +278,8 @@ func (w *gateWorld) run(gate bool) *gateRun {
 	return &gateRun{f}
 }
 
-// opened lists the records of an event, all but those of short losses: minutes since gateAt at the end of the window, and the id.
+// opened lists the records with these events, without short losses: minutes since gateAt at the end
+// of the window, and the id.
 func (r *gateRun) opened(events ...string) (out []string) {
 	for _, o := range r.f.outs {
 		if x, ok := o.Record.(*pb.OutageRecord); ok && slices.Contains(events, x.Event) && !x.Blip {
@@ -285,7 +289,7 @@ func (r *gateRun) opened(events ...string) (out []string) {
 	return out
 }
 
-// degraded lists when the gate shut and opened, in minutes since gateAt.
+// degraded lists the times at which the gate shut and opened, in minutes since gateAt.
 func (r *gateRun) degraded() (out []int64) {
 	for _, o := range r.f.outs {
 		if x, ok := o.Record.(*pb.FeedRecord); ok && x.Collector == "detect/ipv4" {
@@ -295,9 +299,10 @@ func (r *gateRun) degraded() (out []int64) {
 	return out
 }
 
-// told checks that while the gate is shut, and only then, records of the panel say that verdicts are not possible for that reason, and that nobody says how much is visible.
+// told checks that while the gate is shut, and only then, the records of the panel have no verdict
+// for that reason, and that there are no records of visibility.
 func (r *gateRun) told(turns []int64) error {
-	shut := func(t int64) bool { // of the window that ends then
+	shut := func(t int64) bool { // in the window that ends at t
 		n := 0
 		for _, turn := range turns {
 			if t >= turn {
@@ -332,7 +337,8 @@ func (r *gateRun) told(turns []int64) error {
 	return nil
 }
 
-// TestPanelGate: the loss of own feeds opens no outage, however it comes about; without the gate it does.
+// TestPanelGate: the loss of own feeds opens no outage, in whatever way it happens. Without the
+// gate it does.
 func TestPanelGate(t *testing.T) {
 	t.Parallel()
 	scenarios := []struct {
@@ -378,12 +384,13 @@ func TestPanelGate(t *testing.T) {
 	}
 }
 
-// TestPanelGateAndOutage: an outage while own feeds are lost is found, under one id and with its time.
+// TestPanelGateAndOutage: an outage while own feeds are lost is found, under one id and with its
+// time.
 func TestPanelGateAndOutage(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
-		within int64 // minutes from the beginning of its minute
+		within int64 // minutes from gateAt in which it must open
 		do     func(w *gateWorld, seed uint64)
 	}{
 		{"5 collectors", 8, func(w *gateWorld, seed uint64) { w.korea(w.lose(5, seed)) }},
@@ -411,12 +418,13 @@ func TestPanelGateAndOutage(t *testing.T) {
 	}
 }
 
-// TestPanelGateWithoutLeavers: losses without leavers never shut the gate: all that is published is what it is without one.
+// TestPanelGateWithoutLeavers: losses without leavers never shut the gate, and all records are the
+// same as without a gate.
 func TestPanelGateWithoutLeavers(t *testing.T) {
 	t.Parallel()
 	w := newGateWorld(t, 1)
 	w.korea(nil)
-	for p := range gatePeers { // and two fifths of all that is known
+	for p := range gatePeers { // two fifths of all known prefixes go as well
 		var of []int
 		for n := range 8 * gateNational {
 			of = append(of, n)

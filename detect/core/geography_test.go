@@ -30,7 +30,8 @@ func TestHasPermille(t *testing.T) {
 	}
 }
 
-// TestGeographyOrder: of two geographies of a window the same one counts in either order, and one of a later window replaces it.
+// TestGeographyOrder: of two geographies of a window the same one counts in either order, and that
+// of a later window replaces it.
 func TestGeographyOrder(t *testing.T) {
 	t.Parallel()
 	place := func(country, region string, ipv4 uint64) *pb.PlaceSpace {
@@ -62,7 +63,7 @@ func TestGeographyOrder(t *testing.T) {
 	}
 }
 
-// TestJudged: which samples go on, by what is known of the place and of the world.
+// TestJudged checks which samples are judged, by the known space of the place and of the world.
 func TestJudged(t *testing.T) {
 	t.Parallel()
 	cfg := small()
@@ -105,8 +106,8 @@ func TestJudged(t *testing.T) {
 	}
 }
 
-// TestGeographyComesLate: what was judged while no geography was known stays judged when one comes by which too little of it is known: its
-// events end.
+// TestGeographyComesLate: places that were judged while no geography was known stay judged when one
+// comes by which too little of them is known. Their events end.
 func TestGeographyComesLate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

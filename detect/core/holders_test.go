@@ -6,7 +6,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestFewHolders: prefixes that three voters of one collector hold, of 32 that vote, are lost as prefixes, and no country, AS or world is.
+// TestFewHolders: prefixes that three voters of one collector hold, of 32 voters, are lost as
+// prefixes, and no country, AS or world is lost.
 func TestFewHolders(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -27,7 +28,7 @@ func TestFewHolders(t *testing.T) {
 				do(i/w.peers, i%w.peers)
 			}
 		}
-		// Their own minute: the table's end and the announcements fall into it.
+		// A minute of their own holds the table's end and the announcements.
 		few(func(c, p int) { w.announce(c, p, dawn+1, kp...) })
 		few(func(c, p int) {
 			for _, n := range kp {

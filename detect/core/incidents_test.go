@@ -16,8 +16,10 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// incidentsOf gives all records of a feed to the engine of notify, in event time, and returns what a chat and a pager are told, a line each: minute from
-// dawn, kind, title, and what is still dark. It checks that all of it is of so many incidents, each opened and closed once.
+// incidentsOf gives all records of a feed to the engine of notify, in event time. It returns the
+// messages for a chat and a pager, a line each: minute from dawn, kind, title, and the entities
+// that are still dark. It checks that they are of the given number of incidents, each opened and
+// closed once.
 func incidentsOf(t *testing.T, f *feed, incidents int) (chat, pager []string) {
 	t.Helper()
 	cfg := incident.DefaultConfig()
@@ -73,7 +75,7 @@ func incidentsOf(t *testing.T, f *feed, incidents int) (chat, pager []string) {
 	return told["chat"], told["pager"]
 }
 
-// sixes are IPv6 networks of the world, and of KP.
+// sixes are IPv6 networks of the world and of KP.
 func sixes() []network {
 	var all []network
 	for i := range 40 {
@@ -98,7 +100,7 @@ func (w *world) dualTables(six []network) {
 	}
 }
 
-// many adds to Tonga n ASes of each prefixes, which are /24s.
+// many adds n ASes to Tonga, with each /24s per AS.
 func (w *world) many(n, each int) (ases [][]network) {
 	for i := range n {
 		var of []network
@@ -112,7 +114,8 @@ func (w *world) many(n, each int) (ases [][]network) {
 	return ases
 }
 
-// TestIncidents plays losses from routes through the detector and the engine of notify: each is one incident, and one message at a time.
+// TestIncidents plays losses from routes through the detector and the engine of notify. Each is one
+// incident, with one message at a time.
 func TestIncidents(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -33,7 +33,7 @@ func TestLife(t *testing.T) {
 		until int64
 		types []pb.EntityType
 		want  []string
-		note  map[string]string // entity: what its JSON says
+		note  map[string]string // by entity: a part of its JSON
 	}{
 		{
 			name:  "nothing",
@@ -194,8 +194,8 @@ func TestLife(t *testing.T) {
 	}
 }
 
-// TestStrangerWithWholeTable lets a peer with far more prefixes than anybody else join while a country is really lost, with and
-// without state messages.
+// TestStrangerWithWholeTable lets a peer with far more prefixes than any other join while a country
+// is really lost, with and without state messages.
 func TestStrangerWithWholeTable(t *testing.T) {
 	t.Parallel()
 	for _, states := range []bool{true, false} {
@@ -228,7 +228,8 @@ func TestStrangerWithWholeTable(t *testing.T) {
 	}
 }
 
-// TestInterleaving plays one log with the collectors shuffled within each window: what comes out is the same, octet by octet.
+// TestInterleaving plays one log with the collectors shuffled within each window. The output is the
+// same, octet by octet.
 func TestInterleaving(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -304,7 +305,7 @@ func interleave(in []*pb.RouteRecord, seed uint64) []*pb.RouteRecord {
 	return out
 }
 
-// encoded is everything that a run published.
+// encoded returns all records that a run published.
 func encoded(t *testing.T, f *feed) string {
 	t.Helper()
 	var b strings.Builder

@@ -13,8 +13,9 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestRecordsLost: where records are lost in the log of some collectors, nothing is read from what is missing, not even where they held
-// the announcements after withdrawals; the tables are wanted, and after them there are verdicts again.
+// TestRecordsLost: if records are lost in the log of some collectors, no loss and no return follows
+// from the missing records, even if they held the announcements after withdrawals. The tables are
+// requested, and after them there are verdicts again.
 func TestRecordsLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -31,7 +32,8 @@ func TestRecordsLost(t *testing.T) {
 	at := dawn + 3600
 	w.gone(at, w.in("KP")...)
 	for c := range w.collectors {
-		w.add(c, at+40, &pb.RecordsLost{Topic: "bgp.routes.v1", FromOffset: 10, ToOffset: 20}) // in which KP comes back
+		// KP comes back in the lost records.
+		w.add(c, at+40, &pb.RecordsLost{Topic: "bgp.routes.v1", FromOffset: 10, ToOffset: 20})
 	}
 	play()
 	f.until(at + 1800)
@@ -44,7 +46,7 @@ func TestRecordsLost(t *testing.T) {
 	if got := f.detector.RequestTables(f.window); len(got) != w.collectors {
 		t.Errorf("the tables of %d collectors are wanted, want %d", len(got), w.collectors)
 	}
-	for c := range w.collectors { // as after a start again: what is filled is no table
+	for c := range w.collectors { // as after another start: a fill is no table
 		w.add(c, f.window, &pb.GapBegin{Id: "a", SinceUs: (f.window - 30) * 1e6})
 	}
 	play()
@@ -84,7 +86,8 @@ func cmpTime(a, b *pb.RouteRecord) int {
 	return 0
 }
 
-// TestRecordsLostOfPartition: each collector of the partition is told once that records were lost, those of others are not.
+// TestRecordsLostOfPartition: each collector of the partition gets the record of lost records once.
+// Those of other partitions do not get it.
 func TestRecordsLostOfPartition(t *testing.T) {
 	t.Parallel()
 	var told []string
@@ -110,7 +113,7 @@ func TestRecordsLostOfPartition(t *testing.T) {
 	push(1, tick("ris/c", 1, dawn))
 	lost := codec.RecordsLost("bgp.routes.v1", 0, 5, 9, time.Time{}, time.Time{})
 	push(0, lost)
-	push(0, lost) // it stands in the log once, and may be read again
+	push(0, lost) // the log holds it once, and it may be read again
 	for i, name := range []string{"ris/b", "ris/a"} {
 		push(0, tick(name, 2, dawn+600+int64(i)))
 	}

@@ -20,26 +20,28 @@ import (
 )
 
 const (
-	// memoryPrefixes of IPv4 are in BenchmarkMemory's tables unless BENCH_MEMORY_PREFIXES names another number. The Internet has fullPrefixes.
+	// memoryPrefixes is the number of IPv4 prefixes in BenchmarkMemory's tables unless
+	// BENCH_MEMORY_PREFIXES has another number. The Internet has fullPrefixes.
 	memoryPrefixes = 12_000
 	fullPrefixes   = 1_200_000
-	// There is one prefix of IPv6 for so many of IPv4.
+	// memoryIPv6Part is the number of IPv4 prefixes for each IPv6 prefix.
 	memoryIPv6Part = 5
-	// memoryCollectors have memoryPeers each, all with full tables.
+	// memoryCollectors is the number of collectors, each with memoryPeers with full tables.
 	memoryCollectors, memoryPeers = 10, 40
 	memorySlots                   = memoryCollectors * memoryPeers
-	// memoryChanges a minute come at full size: 12,000 a second.
+	// memoryChanges is the number of changes in a minute at full size: 12,000 a second.
 	memoryChanges = 12_000 * 60
 	memoryMinutes = 10
-	// memoryChunk prefixes are in a table chunk.
+	// memoryChunk is the number of prefixes in a table chunk.
 	memoryChunk = 500
-	// An origin has perOrigin prefixes.
+	// perOrigin is the number of prefixes of an origin.
 	perOrigin = 15
 )
 
-// memoryWorld makes tables that are like those of real feeds. Measured on route-views2 of May 2014 with 30 full feeds, and scaled to 400:
-// how many (origin, upstream) pairs a prefix has (4 in the mean), how many feeds hold each pair (34 % of the pairs one, 51 % five at
-// most), how many prefixes some feed does not hold (10.5 %), how many have two origins (1 %).
+// memoryWorld makes tables like those of real feeds. These were measured on route-views2 of May
+// 2014 with 30 full feeds, and scaled to 400: the number of (origin, upstream) pairs of a prefix (4
+// in the mean), the number of feeds that hold each pair (34 % of the pairs one, 51 % five at most),
+// the prefixes that some feed does not hold (10.5 %), and those with two origins (1 %).
 type memoryWorld struct {
 	*feed
 	b        *testing.B
@@ -49,7 +51,8 @@ type memoryWorld struct {
 	back     []*pb.RouteRecord // announced again in the next minute
 }
 
-// memoryRow is a prefix: the pair over which each peer hears it. Pair noPair is a peer that does not hold it.
+// memoryRow is a prefix: the pair over which each peer hears it. noPair is the pair of a peer that
+// does not hold it.
 type memoryRow struct {
 	pair  [memorySlots]uint8
 	pairs int
@@ -57,10 +60,10 @@ type memoryRow struct {
 
 const noPair = ^uint8(0)
 
-// holeEvery prefixes there is one that up to 20 peers do not hold.
+// holeEvery is the number of prefixes of which one is not held by up to 20 peers.
 const holeEvery = 12
 
-// row is prefix i of a family. It is the same each time.
+// row returns prefix i of a family. It is the same each time.
 func (w *memoryWorld) row(family bgp.Family, i int, to *memoryRow) {
 	rng := rowRand(family, i)
 	*to = memoryRow{pairs: pairsOf(rng)}
@@ -89,7 +92,7 @@ func (w *memoryWorld) row(family bgp.Family, i int, to *memoryRow) {
 // rowRand draws prefix i, its pairs first.
 func rowRand(f bgp.Family, i int) *rand.Rand { return rand.New(rand.NewPCG(uint64(f), uint64(i))) }
 
-// pairsOf draws how many pairs a prefix has.
+// pairsOf draws the number of pairs of a prefix.
 func pairsOf(rng *rand.Rand) int {
 	var n int
 	switch x := rng.IntN(1000); {
@@ -109,7 +112,7 @@ func pairsOf(rng *rand.Rand) int {
 	return 1 + ((n-1)*21+rng.IntN(10))/10 // 2.1 times as many beside the first: the mean of 400 feeds
 }
 
-// feedsOf draws how many feeds hold a pair that is not the largest of its prefix.
+// feedsOf draws the number of feeds that hold a pair that is not the largest of its prefix.
 func feedsOf(rng *rand.Rand) int {
 	switch x := rng.IntN(100); {
 	case x < 45:
@@ -126,7 +129,7 @@ func skewed(rng *rand.Rand, n int) int {
 	return min(n, 1+rng.IntN(top))
 }
 
-// path are the origin and the upstream of a pair of prefix i.
+// path returns the origin and the upstream of a pair of prefix i.
 func (w *memoryWorld) path(i int, pair uint8) (origin, upstream uint32) {
 	origin = uint32(100_000 + i/perOrigin)
 	if i%100 == 7 && pair == 1 {
@@ -135,7 +138,7 @@ func (w *memoryWorld) path(i int, pair uint8) (origin, upstream uint32) {
 	return origin, uint32(1000 + (i/perOrigin*7+int(pair)*13)%5000)
 }
 
-// groupEnd is the first prefix after i of another origin.
+// groupEnd returns the first prefix after i of another origin.
 func (w *memoryWorld) groupEnd(fi, i int) int {
 	return min(i-i%perOrigin+perOrigin, w.prefixes[fi])
 }
@@ -148,7 +151,7 @@ func memoryPrefix(f bgp.Family, i int) []byte {
 	return codec.AppendPrefix(nil, netip.PrefixFrom(netip.AddrFrom16(a), 48))
 }
 
-// memoryPeer is peer p of collector c. Of some ASNs two peers feed.
+// memoryPeer returns peer p of collector c. Some ASNs have two peers.
 func memoryPeer(c, p int) *pb.Peer {
 	asn := 3000 + c*memoryPeers + p
 	if c%2 == 1 && p%8 == 0 {
@@ -182,7 +185,7 @@ func (w *memoryWorld) tables() {
 	w.minute()
 }
 
-// chunk is a part of a collector's table.
+// chunk returns a part of a collector's table.
 func (w *memoryWorld) chunk(f bgp.Family, c, from int, rows []memoryRow) *pb.TableChunk {
 	ch := &pb.TableChunk{Id: "t", Family: codec.Family(f), Places: w.places}
 	for p := range memoryPeers {
@@ -217,9 +220,10 @@ func (w *memoryWorld) minute() {
 	w.outs = nil
 }
 
-// live is a minute of updates. Each message has up to four routes of one peer. Of the routes half are of a twentieth of the prefixes. Of the
-// messages one in twelve withdraws, and most of them are followed in the next minute by one that announces the same again. One in eight
-// announces what the peer did not hold.
+// live plays a minute of updates. Each message has up to four routes of one peer. Half of the
+// routes are of a twentieth of the prefixes. One in twelve messages withdraws, and most of these
+// are followed in the next minute by a message that announces the same prefixes again. One in eight
+// announces prefixes that the peer did not hold.
 func (w *memoryWorld) live() {
 	changes := memoryChanges * w.prefixes[0] / fullPrefixes
 	for _, r := range w.back {
@@ -282,7 +286,7 @@ func (w *memoryWorld) hole(f bgp.Family, fi, slot int) (i int) {
 	return i
 }
 
-// day lets a day pass of whose hours each has changes of an eighth of the prefixes, in one minute each.
+// day lets a day pass. Each hour has changes of an eighth of the prefixes, in one minute each.
 func (w *memoryWorld) day() {
 	for range 24 {
 		w.window += 3600 - w.window%3600 - 60
@@ -298,7 +302,7 @@ func (w *memoryWorld) day() {
 			}
 		}
 		w.minute()
-		for c := range memoryCollectors { // so that nobody is silent
+		for c := range memoryCollectors { // so that no collector is silent
 			for p := range memoryPeers {
 				w.apply(record(memoryCollector(c), w.window, &pb.RouteChanges{Peer: memoryPeer(c, p)}))
 			}
@@ -306,8 +310,9 @@ func (w *memoryWorld) day() {
 	}
 }
 
-// BenchmarkMemory reports what the detector keeps in memory and what the loss of peers costs, with whole tables of both families and 400
-// feeds. `make bench-memory` runs it at the Internet's size.
+// BenchmarkMemory reports the memory that the detector keeps and the CPU time of a loss of peers,
+// with whole tables of both families and 400 feeds. `make bench-memory` runs it at the Internet's
+// size.
 func BenchmarkMemory(b *testing.B) {
 	prefixes := memoryPrefixes
 	if s := os.Getenv("BENCH_MEMORY_PREFIXES"); s != "" {
@@ -369,7 +374,8 @@ func benchMemory(b *testing.B, prefixes [len(bgp.Families)]int) {
 	}
 }
 
-// losses reports the user CPU of one peer's end and of the close of the window after it, and of 40 peers of a collector, milliseconds.
+// losses reports the user CPU of one peer's end and of the close of the window after it, and that
+// of 40 peers of a collector, in milliseconds.
 func (w *memoryWorld) losses() {
 	lose := func(name string, c int, peers ...int) {
 		began := cpu(w.b)
@@ -390,7 +396,7 @@ func (w *memoryWorld) losses() {
 	lose("forty", 3, all...)
 }
 
-// heapLive is how many octets of the heap are in use, after a collection.
+// heapLive returns the octets of the heap in use after a collection.
 func heapLive() int64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -398,7 +404,7 @@ func heapLive() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// rss is how much memory the process has, in MB; 0 where that cannot be read.
+// rss returns the memory of the process in MB; 0 if that cannot be read.
 func rss() float64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -409,10 +415,10 @@ func rss() float64 {
 	return kb * 1024 / 1e6
 }
 
-// rowFields are the fields of rib.Table that say who holds a prefix and who heard it where.
+// rowFields are the fields of rib.Table that keep which slot holds a prefix, and over which pair.
 var rowFields = []string{"status", "pairs"}
 
-// octetsOf is how much memory the slices in fields of a struct take, spare room included.
+// octetsOf returns the memory of the slices in fields of a struct, including spare room.
 func octetsOf(v reflect.Value, fields ...string) (n int) {
 	for _, name := range fields {
 		n += sliceOctets(v.FieldByName(name))
@@ -420,7 +426,7 @@ func octetsOf(v reflect.Value, fields ...string) (n int) {
 	return n
 }
 
-// sliceOctets is how much memory the slices within v take.
+// sliceOctets returns the memory of the slices within v.
 func sliceOctets(v reflect.Value) (n int) {
 	switch v.Kind() {
 	case reflect.Slice:

@@ -13,7 +13,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// parentsOf writes the records of entities with the parents that each names.
+// parentsOf lists the records of entities with the parents that each names.
 func parentsOf(t *testing.T, f *feed, codes ...string) map[string][]string {
 	t.Helper()
 	out := map[string][]string{}
@@ -39,7 +39,8 @@ func parentsOf(t *testing.T, f *feed, codes ...string) map[string][]string {
 	return out
 }
 
-// TestParents: North Korea's prefixes name its AS and the country, from the first record to the last.
+// TestParents: North Korea's prefixes name its AS and the country, from the first record to the
+// last.
 func TestParents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -13,7 +13,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// prefixesSaid lists what was published of prefixes, times in minutes from dawn.
+// prefixesSaid lists the records of prefixes, with times in minutes from dawn.
 func prefixesSaid(t *testing.T, f *feed) map[string][]string {
 	t.Helper()
 	out := map[string][]string{}
@@ -46,8 +46,8 @@ func prefixesSaid(t *testing.T, f *feed) map[string][]string {
 	return out
 }
 
-// TestPrefixRecords: of a prefix there is a record when it is lost, when other changes have lasted, and once a day; what an upstream changes
-// comes with that one.
+// TestPrefixRecords: a prefix has a record when it is lost, when another change has lasted, and
+// once a day. A change of an upstream is in the daily record.
 func TestPrefixRecords(t *testing.T) {
 	t.Parallel()
 	const at = dawn + 90*minute
@@ -123,7 +123,8 @@ func TestPrefixRecords(t *testing.T) {
 	}
 }
 
-// TestPrefixBurst: when the first verdict is possible the prefixes are said over an hour, and each once in the day after it.
+// TestPrefixBurst: when the first verdict is possible, the records of all prefixes come over an
+// hour, and each prefix has one more in the day after it.
 func TestPrefixBurst(t *testing.T) {
 	t.Parallel()
 	const n = 6000

@@ -13,7 +13,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// ask answers a question of a test; the answer is that of the thing's first family.
+// ask answers a question of a test. It returns the answer and its first family.
 func ask(t *testing.T, f *feed, text string) (query.Answer, query.Family) {
 	t.Helper()
 	q, err := query.Parse(text)
@@ -24,7 +24,7 @@ func ask(t *testing.T, f *feed, text string) (query.Answer, query.Family) {
 	return a, a.Families[0]
 }
 
-// short is a prefix's answer in a line.
+// short returns a prefix's answer in a line.
 func short(p *query.Prefix) string {
 	if p == nil {
 		return "none"
@@ -39,7 +39,8 @@ func short(p *query.Prefix) string {
 	return line
 }
 
-// TestAnswer: a country is lost by 3 of 4 prefixes, one of which half of the voters hold; every question about it is answered from that.
+// TestAnswer: a country has lost 3 of 4 prefixes, and half of the voters hold one of these. Every
+// question about it is answered from that state.
 func TestAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -109,7 +110,8 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
-// TestAnswerBounds: lists end at the limit, and say so; the longest of equals come first.
+// TestAnswerBounds: lists end at the limit and are marked as cut. Among equals the longest comes
+// first.
 func TestAnswerBounds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -130,7 +132,8 @@ func TestAnswerBounds(t *testing.T) {
 	}
 }
 
-// TestAnswerChangesNothing: a detector that is asked all the time says the same, octet for octet, as one that is not.
+// TestAnswerChangesNothing: a detector that gets questions all the time publishes the same octets
+// as one that gets none.
 func TestAnswerChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -162,7 +165,7 @@ func TestAnswerChangesNothing(t *testing.T) {
 	}
 }
 
-// TestAnswerEmpty: a detector that knows nothing says so.
+// TestAnswerEmpty: a new detector answers that it has no state.
 func TestAnswerEmpty(t *testing.T) {
 	t.Parallel()
 	f := newFeed(t, small())
@@ -174,8 +177,8 @@ func TestAnswerEmpty(t *testing.T) {
 	}
 }
 
-// BenchmarkAnswer asks about a country of 100,000 prefixes, half of which are lost, and about what is in it, and then closes windows with
-// eight questions before each and without.
+// BenchmarkAnswer asks about a country of 100,000 prefixes, half of which are lost, and about its
+// parts. Then it closes windows with eight questions before each, and without.
 func BenchmarkAnswer(b *testing.B) {
 	s := specifics{n: 100_000}
 	f := s.start(b)

@@ -25,7 +25,8 @@ func describe(r *pb.OutageRecord) string {
 	return s
 }
 
-// TestRouteViews2013 replays 46 minutes of route-views2 without a table (docs/detection.md, Updates without a table).
+// TestRouteViews2013 replays 46 minutes of route-views2 without a table (docs/detection.md, Updates
+// without a table).
 func TestRouteViews2013(t *testing.T) {
 	t.Parallel()
 	var files []string

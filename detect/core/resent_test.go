@@ -9,8 +9,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// newRouters is three routers with a peer each, whose sessions come up at dawn and send 600 prefixes beside the world's within a minute,
-// with End-of-RIB at its end.
+// newRouters returns three routers with a peer each. Their sessions come up at dawn and send 600
+// prefixes beside the world's within a minute, with End-of-RIB at the end.
 func newRouters(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
@@ -31,8 +31,9 @@ func (w *world) sendAgain(c int, t int64, ns ...network) {
 	w.add(c, t, &pb.RouteChanges{Peer: w.peer(c, 0), EndOfRib: []pb.Family{pb.Family_FAMILY_IPV4}})
 }
 
-// TestTablesSentAgain: routers that send their whole table again and again, with End-of-RIB or without, go on voting: an outage between two
-// tables is found, and so is one soon after the first.
+// TestTablesSentAgain: routers that send their whole table again and again, with or without
+// End-of-RIB, go on voting. An outage between two tables is found, and so is one soon after the
+// first.
 func TestTablesSentAgain(t *testing.T) {
 	t.Parallel()
 	for _, every := range []int64{0, 5 * minute, 30 * minute} {
@@ -63,7 +64,8 @@ func TestTablesSentAgain(t *testing.T) {
 	}
 }
 
-// TestReturnIsNoTable: what comes back after an outage of most of a table takes nobody's vote.
+// TestReturnIsNoTable: the routes that come back after an outage of most of a table take no peer's
+// vote.
 func TestReturnIsNoTable(t *testing.T) {
 	t.Parallel()
 	w := newRouters(t)

@@ -9,8 +9,9 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// resetAll ends every session between down and a minute later, and brings each up again two minutes after it went, with a table of
-// networks that is spread over a minute. With eor set, End-of-RIB follows.
+// resetAll ends every session between down and a minute later. Each comes up again two minutes
+// after its end, with a table of networks that is spread over a minute. With eor set, End-of-RIB
+// follows.
 func (w *world) resetAll(down int64, eor bool, ns ...network) {
 	w.everybody(down, func(c, p int, t int64) {
 		w.add(c, t, &pb.PeerDown{Peer: w.peer(c, p)})
@@ -24,8 +25,9 @@ func (w *world) resetAll(down int64, eor bool, ns ...network) {
 	})
 }
 
-// TestMissingAfterReset: what every peer held before its session ended, and is in no new table, was lost when the sessions ended. New
-// tables that hold everything, or are of another kind, tell no loss.
+// TestMissingAfterReset: prefixes that every peer held before its session ended, and that are in no
+// new table, were lost when the sessions ended. New tables that hold all prefixes, or are of
+// another kind, show no loss.
 func TestMissingAfterReset(t *testing.T) {
 	t.Parallel()
 	const down = 30
@@ -52,7 +54,8 @@ func TestMissingAfterReset(t *testing.T) {
 	}
 }
 
-// TestResetsInTurn: collectors whose sessions are reset one after the other, ten minutes apart, tell the same.
+// TestResetsInTurn: if the sessions of collectors are reset one after the other, ten minutes apart,
+// the result is the same.
 func TestResetsInTurn(t *testing.T) {
 	t.Parallel()
 	for _, lacks := range []int{40, 44} {

@@ -11,8 +11,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestRoutersAlone: three routers that send their tables in sessions, without any archive, are enough for a verdict where so few have to
-// vote.
+// TestRoutersAlone: three routers that send their tables in sessions, without any archive, are
+// enough for a verdict if the configuration needs so few voters.
 func TestRoutersAlone(t *testing.T) {
 	t.Parallel()
 	cfg := small()
@@ -21,7 +21,7 @@ func TestRoutersAlone(t *testing.T) {
 	peer := func(i int) *pb.Peer {
 		return codec.Peer(bgp.Peer{Address: netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), ASN: bgp.ASN(64500 + i)}, netip.Addr{})
 	}
-	// each says something for every peer of every router: the neighbours of one are the other two
+	// Each sends messages for every peer of every router: the neighbours of one are the other two.
 	each := func(first func(c string), say func(c string, p *pb.Peer)) {
 		for i := 1; i <= 3; i++ {
 			c := fmt.Sprintf("bmp/r%d", i)

@@ -7,7 +7,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// BenchmarkSnapshot writes and reads a detector with 600,000 prefixes of 40 peers, two pairs each, after an hour of changes of a part of them.
+// BenchmarkSnapshot writes and reads a detector with 600,000 prefixes of 40 peers, two pairs each,
+// after an hour of changes of a part of them.
 func BenchmarkSnapshot(b *testing.B) {
 	f := benchWorld(b)
 	for range 60 {

@@ -9,8 +9,9 @@ import (
 	"github.com/darkmap/darkmap/detect/clock"
 )
 
-// stateFields are the fields of the types that make up the state, but for those of fieldwise. A field after - is not in a snapshot: it is the
-// configuration's, a link to what is, is made again from what is, or holds something only while a window is being closed.
+// stateFields lists the fields of the types of the state, except those of fieldwise. A field after
+// - is not in a snapshot: it belongs to the configuration, links to a part of the state, is made
+// again from the state, or has content only while a window is being closed.
 var stateFields = map[string]string{
 	"core.Detector":    "-cfg collectors families owners geography watch trimmed",
 	"core.familyState": "-family rib panel vis engine -owners -watch -all -beacons -beats -peers swept refused judging covers verdicts -gate -gateTurned",
@@ -127,7 +128,8 @@ var stateFields = map[string]string{
 	"outage.pending":      "-ent -ev -outage",
 }
 
-// fieldwise are the types of which the tests of their packages fill every field, and see that it is read as it was written.
+// fieldwise lists the types whose fields are all filled, written and read by the tests of their
+// packages.
 var fieldwise = []string{
 	"watchlist.List", "watchlist.Member", "watchlist.Host", "watchlist.stream", "watchlist.gathered",
 	"panel.Session", "panel.burst", "panel.spoken", "panel.lapse", "panel.knowledge", "panel.Need", "panel.gate",
@@ -135,11 +137,11 @@ var fieldwise = []string{
 	"outage.event", "outage.spells", "outage.told", "outage.Overlap", "outage.digest", "outage.Cover",
 }
 
-// configured are types of the configuration.
+// configured lists types of the configuration.
 var configured = []string{"core.Config", "core.GeographyConfig", "core.FeedsConfig", "core.WatchConfig", "panel.Config", "outage.Config", "outage.limits"}
 
-// TestEveryFieldOfTheState: a field that is neither in a snapshot nor known to be made again is one that a restart forgets. Whoever adds one
-// writes it, or lists it with a - above.
+// TestEveryFieldOfTheState: a restart forgets a field that is neither in a snapshot nor made again.
+// A new field must be written, or listed after a - above.
 func TestEveryFieldOfTheState(t *testing.T) {
 	t.Parallel()
 	seen := map[reflect.Type]bool{}

@@ -24,7 +24,8 @@ func snapshotOf(tb testing.TB, d *Detector) []byte {
 	return b.Bytes()
 }
 
-// restored is a detector that was read from a snapshot of d. It writes the same snapshot.
+// restored returns a detector that was read from a snapshot of d. It checks that the detector
+// writes the same snapshot.
 func restored(tb testing.TB, d *Detector) *Detector {
 	tb.Helper()
 	b := snapshotOf(tb, d)
@@ -39,17 +40,17 @@ func restored(tb testing.TB, d *Detector) *Detector {
 	return out
 }
 
-// twin is a clock and a detector that are read from snapshots again and again, at steps chosen at random. They are given what an undisturbed pair is
-// given, and must do the same.
+// twin is a clock and a detector that are read from snapshots again and again, at random steps.
+// They get the same input as an undisturbed pair, and must behave the same.
 type twin struct {
 	t        *testing.T
 	clock    *clock.Clock
 	cfg      clock.Config
 	detector *Detector
 	rng      *rand.Rand
-	often    int // one in so many steps
+	often    int // number of steps in which it is restored once
 	restores int
-	outs     []string // of the record that was pushed last
+	outs     []string // output of the record that was pushed last
 }
 
 func newTwin(t *testing.T, cfg clock.Config, of *Detector, often int) *twin {
@@ -61,7 +62,7 @@ func newTwin(t *testing.T, cfg clock.Config, of *Detector, often int) *twin {
 	return &twin{t: t, clock: clock.New(cfg), cfg: cfg, detector: d, rng: rand.New(rand.NewPCG(16, 3)), often: often}
 }
 
-// restore goes on with what is read from a snapshot of both, one after the other.
+// restore replaces the clock and the detector by those that are read from a snapshot of both.
 func (w *twin) restore() {
 	w.t.Helper()
 	var b bytes.Buffer
@@ -80,7 +81,7 @@ func (w *twin) restore() {
 	w.restores++
 }
 
-// push does what drive does.
+// push pushes a record and takes its steps, as drive does.
 func (w *twin) push(part int32, offset int64, r *pb.RouteRecord) {
 	w.t.Helper()
 	w.outs = w.outs[:0]
@@ -92,7 +93,7 @@ func (w *twin) push(part int32, offset int64, r *pb.RouteRecord) {
 	}
 }
 
-// steps takes the steps that are left until one after which everything is to be restored.
+// steps takes the remaining steps until one after which both are to be restored.
 func (w *twin) steps() bool {
 	w.t.Helper()
 	for step := range w.clock.Steps() {
@@ -116,7 +117,7 @@ func (w *twin) steps() bool {
 	return false
 }
 
-// same holds the twin against the undisturbed pair.
+// same compares the twin with the undisturbed pair.
 func (w *twin) same(c *clock.Clock, d *Detector, outs []string) {
 	w.t.Helper()
 	if !slices.Equal(w.outs, outs) {
@@ -140,7 +141,7 @@ func (w *twin) sameState(c *clock.Clock, d *Detector) {
 	}
 }
 
-// encodedOuts are the topic, key and octets of what was published.
+// encodedOuts returns the topic, key and octets of published records.
 func encodedOuts(t *testing.T, outs []Out) (all []string) {
 	t.Helper()
 	for _, o := range outs {
@@ -153,8 +154,9 @@ func encodedOuts(t *testing.T, outs []Out) (all []string) {
 	return all
 }
 
-// openEverything is a detector in the middle of all that can be open: a gap that is being answered, a check, a table that is sent again, path
-// ids, withdrawals of the open window, an outage, and so many watch lists.
+// openEverything returns a detector with all states open: a gap that is being answered, a check, a
+// table that is sent again, path ids, withdrawals of the open window, an outage, and a number of
+// watch lists.
 func openEverything(t testing.TB, lists int) *feed {
 	t.Helper()
 	f := newFeed(t, small())
@@ -195,7 +197,7 @@ func openEverything(t testing.TB, lists int) *feed {
 	return f
 }
 
-// openTable is the table of a collector of openEverything.
+// openTable returns the table of a collector of openEverything.
 func openTable(c int, id string) *pb.TableChunk {
 	ch := &pb.TableChunk{Id: id, Family: pb.Family_FAMILY_IPV4, Peers: []*pb.Peer{benchPeer(c, 0)}, Places: []*pb.Place{{Country: "TO", Region: "TO-01"}}}
 	for i := range 80 + 3*c {
@@ -206,7 +208,7 @@ func openTable(c int, id string) *pb.TableChunk {
 	return ch
 }
 
-// TestSnapshotOfOpen: what is open is open after it was restored, and both go on alike.
+// TestSnapshotOfOpen: open states are open after a restore, and both detectors go on alike.
 func TestSnapshotOfOpen(t *testing.T) {
 	t.Parallel()
 	f := openEverything(t, 3)
@@ -234,7 +236,7 @@ func TestSnapshotOfOpen(t *testing.T) {
 	snapshottest.Same(t, snapshotOf(t, f.detector), snapshotOf(t, g.detector))
 }
 
-// restoreContent reads a content with checksums that are right.
+// restoreContent reads a content with correct checksums.
 func restoreContent(tb testing.TB, content []byte) error {
 	tb.Helper()
 	d, err := New(small())
@@ -244,7 +246,8 @@ func restoreContent(tb testing.TB, content []byte) error {
 	return d.Restore(bytes.NewReader(snapshottest.Seal(content)))
 }
 
-// TestDamagedSnapshot: a snapshot that is damaged is an error; what it makes Restore allocate is bounded by its size.
+// TestDamagedSnapshot: a damaged snapshot is an error. The memory that Restore allocates for it is
+// bounded by its size.
 func TestDamagedSnapshot(t *testing.T) { //nolint:paralleltest // measures what is allocated
 	whole := snapshotOf(t, openEverything(t, 3).detector)
 	content := snapshottest.Content(whole)
@@ -285,10 +288,10 @@ func TestDamagedSnapshot(t *testing.T) { //nolint:paralleltest // measures what 
 			t.Fatalf("got %v; cut short: %v", err, cut)
 		}
 	}
-	if refused < 240 { // another number is often as good
+	if refused < 240 { // another number is often valid too
 		t.Errorf("%d of 800 were refused", refused)
 	}
-	for range 100 { // with its checksums any change is found
+	for range 100 { // with checksums every change is found
 		b := bytes.Clone(whole)
 		b[rng.IntN(len(b))] ^= 1 << rng.IntN(8)
 		d, err := New(small())
@@ -302,7 +305,7 @@ func TestDamagedSnapshot(t *testing.T) { //nolint:paralleltest // measures what 
 	t.Logf("%d octets; reading them allocates %d", len(whole), most)
 }
 
-// FuzzRestore reads any content: an error or none, and no crash.
+// FuzzRestore reads any content: it may return an error and does not crash.
 func FuzzRestore(f *testing.F) {
 	f.Add(snapshottest.Content(snapshotOf(f, newFeed(f, small()).detector)))
 	f.Add(snapshottest.Content(snapshotOf(f, openEverything(f, 0).detector)))

@@ -9,7 +9,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// newLearnedWorld is one collector with eight peers that announce every network at dawn; there is no table.
+// newLearnedWorld returns one collector with eight peers that announce every network at dawn,
+// without a table.
 func newLearnedWorld(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
@@ -18,8 +19,9 @@ func newLearnedWorld(t *testing.T) *world {
 	return w
 }
 
-// TestUnansweredGapIsNoLoss: after a gap that nothing answers, a withdrawal from before it says nothing, and neither does a prefix that
-// was held. What was lost then is unknown until half of the voters have spoken of it again.
+// TestUnansweredGapIsNoLoss: after a gap without an answer, a withdrawal from before it is no
+// evidence, and neither is an earlier announcement. A loss is unknown until half of the voters have
+// named the prefix again.
 func TestUnansweredGapIsNoLoss(t *testing.T) {
 	t.Parallel()
 	w := newLearnedWorld(t)
@@ -51,7 +53,8 @@ func TestUnansweredGapIsNoLoss(t *testing.T) {
 	}
 }
 
-// TestOnlyWithdrawals: routers that withdraw what they never announced prove no loss, not even with a few announcements among it.
+// TestOnlyWithdrawals: routers that withdraw prefixes that they never announced prove no loss, even
+// with a few announcements among the withdrawals.
 func TestOnlyWithdrawals(t *testing.T) {
 	t.Parallel()
 	for _, injected := range []int{0, 5} {

@@ -14,7 +14,8 @@ import (
 
 var ipv4Alone = []pb.Family{pb.Family_FAMILY_IPV4}
 
-// unread makes a peer send a message that cannot be read whole: what it withdraws and names, and whether more may have been in it.
+// unread makes a peer send a message that is only partly readable, with withdrawn prefixes, named
+// prefixes, and whether it may have held more.
 func (w *world) unread(c, p int, t int64, more bool, withdrawn []network, named ...network) {
 	ch := &pb.RouteChanges{Peer: w.peer(c, p), Unread: &pb.Unread{}}
 	if more {
@@ -29,8 +30,8 @@ func (w *world) unread(c, p int, t int64, more bool, withdrawn []network, named 
 	w.add(c, t, ch)
 }
 
-// TestCutMessages: what is withdrawn in front of the cut is lost, and nothing else is: what the peers hold is unknown then, and their
-// votes stay.
+// TestCutMessages: prefixes that are withdrawn before the cut are lost, and no others. The other
+// prefixes of the peers are unknown then, and their votes stay.
 func TestCutMessages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -49,7 +50,8 @@ func TestCutMessages(t *testing.T) {
 	}
 }
 
-// TestUnreadPrefixes: of a prefix that an unreadable message names nothing is known; the next withdrawals say that it is lost.
+// TestUnreadPrefixes: a prefix that an unreadable message names is unknown. The next withdrawals
+// show that it is lost.
 func TestUnreadPrefixes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -63,7 +65,8 @@ func TestUnreadPrefixes(t *testing.T) {
 	}
 }
 
-// TestUnreadablePeers: a peer most of whose messages cannot be read does not vote, until its session begins anew.
+// TestUnreadablePeers: a peer has no vote while most of its messages are unreadable, until its next
+// session begins.
 func TestUnreadablePeers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -88,7 +91,7 @@ func TestUnreadablePeers(t *testing.T) {
 	}
 }
 
-// TestRefreshMarks: what a peer does not send again between BoRR and EoRR is withdrawn.
+// TestRefreshMarks: routes that a peer does not send again between BoRR and EoRR are withdrawn.
 func TestRefreshMarks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -98,7 +101,8 @@ func TestRefreshMarks(t *testing.T) {
 		w.add(c, t, &pb.RouteChanges{Peer: w.peer(c, p), RefreshBegins: ipv4Alone})
 		w.announce(c, p, t, w.networks[:42]...)
 		w.add(c, t, &pb.RouteChanges{Peer: w.peer(c, p), RefreshEnds: ipv4Alone})
-		w.add(c, t, &pb.RouteChanges{Peer: w.peer(c, p), RefreshEnds: ipv4Alone}) // again: of no effect
+		// A second end has no effect.
+		w.add(c, t, &pb.RouteChanges{Peer: w.peer(c, p), RefreshEnds: ipv4Alone})
 	})
 	w.back(dawn+50*minute, kp...)
 	want := []string{"175.45.178.0/24 outage closed 30-50", "175.45.179.0/24 outage closed 30-50"}
@@ -107,7 +111,8 @@ func TestRefreshMarks(t *testing.T) {
 	}
 }
 
-// TestUnreadableRecordsOfATable: what a table with unreadable records does not name is unknown, else lost.
+// TestUnreadableRecordsOfATable: prefixes that a table with unreadable records does not name are
+// unknown. Without unreadable records they are lost.
 func TestUnreadableRecordsOfATable(t *testing.T) {
 	t.Parallel()
 	for unreadable, want := range map[uint32][]string{0: {"175.45.179.0/24 outage open 30-open"}, 1: nil} {
@@ -132,7 +137,8 @@ func TestUnreadableRecordsOfATable(t *testing.T) {
 	}
 }
 
-// TestPeersWithoutAnASNumber: where the table or the updates name peers by an AS number that is none, the address joins them.
+// TestPeersWithoutAnASNumber: if the table or the updates have no valid AS number for peers, the
+// address identifies them.
 func TestPeersWithoutAnASNumber(t *testing.T) {
 	t.Parallel()
 	for _, odd := range []uint32{0, 23456} {
@@ -166,7 +172,7 @@ func TestPeersWithoutAnASNumber(t *testing.T) {
 	}
 }
 
-// without gives every peer that r names another AS number.
+// without gives every peer of r another AS number.
 func without(r *pb.RouteRecord, asn uint32) {
 	for _, p := range append(append(r.GetTableChunk().GetPeers(), r.GetGapEnd().GetPeers()...), r.GetChanges().GetPeer()) {
 		if p != nil {
@@ -175,7 +181,8 @@ func without(r *pb.RouteRecord, asn uint32) {
 	}
 }
 
-// TestPeersAtOneAddress: two ASes at an address stay two peers, and one without an AS number is neither.
+// TestPeersAtOneAddress: two ASes at an address stay two peers, and a peer without an AS number is
+// neither.
 func TestPeersAtOneAddress(t *testing.T) {
 	t.Parallel()
 	f := newFeed(t, small())

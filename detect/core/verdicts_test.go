@@ -13,7 +13,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestVerdictsCount counts as possible only minutes of which enough follow each other.
+// TestVerdictsCount: a minute counts as possible only in a run of enough minutes.
 func TestVerdictsCount(t *testing.T) {
 	t.Parallel()
 	v := newVerdicts(5 * time.Minute)
@@ -50,7 +50,8 @@ func TestVerdictsCount(t *testing.T) {
 	}
 }
 
-// TestPanelSaysNoVerdict: the panel's record says that no verdict is possible, from the first minute with peers on, and when that changes.
+// TestPanelSaysNoVerdict: the panel's record has the reason why no verdict is possible, from the
+// first minute with peers on, and when it changes.
 func TestPanelSaysNoVerdict(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -79,8 +80,8 @@ func TestPanelSaysNoVerdict(t *testing.T) {
 	}
 }
 
-// TestPeersKilledBelowMinimum: when too few voters are left the panel's record of that very minute says so, and how many events stay
-// open; the detector's readiness says the same.
+// TestPeersKilledBelowMinimum: when too few voters are left, the panel's record of that minute has
+// this reason and the number of events that stay open. The detector's readiness has the same.
 func TestPeersKilledBelowMinimum(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -108,14 +109,15 @@ func TestPeersKilledBelowMinimum(t *testing.T) {
 	}
 }
 
-// TestNoPrefixLeftToDecide: where an unanswered gap leaves no prefix of which enough voters have spoken, no verdict is possible, though one was.
+// TestNoPrefixLeftToDecide: no verdict is possible if an unanswered gap leaves no prefix that
+// enough voters have named since, although one was possible before.
 func TestNoPrefixLeftToDecide(t *testing.T) {
 	t.Parallel()
 	w := newLearnedWorld(t)
 	gap := dawn + 30*minute
 	w.add(0, gap, &pb.GapBegin{Id: "g", SinceUs: (gap - 15*minute) * 1e6})
 	w.add(0, gap, &pb.GapEnd{Id: "g"})
-	for p := range w.peers { // each speaks of one prefix: of none do enough
+	for p := range w.peers { // each names one prefix, so no prefix has enough voters
 		w.announce(0, p, gap+minute+int64(p), w.networks[p])
 	}
 	w.everybody(gap+60*minute, func(c, p int, t int64) { w.announce(c, p, t, w.networks...) })

@@ -14,7 +14,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// lives writes what became of the events of some types: ids with their ends.
+// lives lists the last state of the events of some types: ids with their ends.
 func lives(t *testing.T, f *feed, types ...pb.EntityType) []string {
 	t.Helper()
 	var out []string
@@ -27,8 +27,9 @@ func lives(t *testing.T, f *feed, types ...pb.EntityType) []string {
 	return out
 }
 
-// TestTwentyEdits: a list that is changed twenty times while outages are open opens, ends and renames nothing, and its baseline is in the
-// end what it was. A detector that reads the same log says the same.
+// TestTwentyEdits: a list that is changed twenty times while outages are open opens, ends and
+// renames no event, and its baseline is the same in the end. A detector that reads the same log
+// publishes the same.
 func TestTwentyEdits(t *testing.T) {
 	t.Parallel()
 	play := func(edits int) *feed {
@@ -38,7 +39,7 @@ func TestTwentyEdits(t *testing.T) {
 		w.watch(dawn, "mine", all[:20]...)
 		w.gone(dawn+hours, w.networks[44:47]...)
 		for i := range edits {
-			list := slices.Concat(all[:20], all[20:20+i*2]) // grows, and always holds the dark ones
+			list := slices.Concat(all[:20], all[20:20+i*2]) // it grows, and always holds the dark members
 			if i%3 == 0 {
 				list = all[:10+i]
 			}
@@ -63,7 +64,7 @@ func TestTwentyEdits(t *testing.T) {
 	}
 }
 
-// texts are all records, in order.
+// texts returns all records as text, in order.
 func texts(t *testing.T, f *feed) []string {
 	t.Helper()
 	var out []string
@@ -87,7 +88,8 @@ func lastVisible(f *feed, code string) *pb.VisibilityRecord {
 	return last
 }
 
-// TestEditsOpenNothing: members come and go while all routes are there, and a dark one joins and leaves.
+// TestEditsOpenNothing: members come and go while all routes are up, and a dark member joins and
+// leaves.
 func TestEditsOpenNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -106,7 +108,8 @@ func TestEditsOpenNothing(t *testing.T) {
 	}
 }
 
-// TestDarkMemberLeaves: where what is lost leaves the list, the list's event ends, and that is no recovery.
+// TestDarkMemberLeaves: if the lost members leave the list, the list's event ends, and not as
+// recovered.
 func TestDarkMemberLeaves(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -125,8 +128,9 @@ func TestDarkMemberLeaves(t *testing.T) {
 	}
 }
 
-// TestListReturns: the log has lost its beginning, and with it the list. Its open event stands still until the list is said again, and
-// goes on under its id. An event whose list does not come back is lost from sight after two hours.
+// TestListReturns: the log has lost its beginning, and with it the list. The list's open event
+// stays unchanged until the list is repeated, and goes on under its id. An event whose list does
+// not come back is lost from sight after two hours.
 func TestListReturns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -188,7 +192,8 @@ func TestListReturns(t *testing.T) {
 	}
 }
 
-// TestListOrder: in which order the records of collectors and lists are interleaved within a minute makes no difference.
+// TestListOrder: the interleaving of the records of collectors and lists within a minute does not
+// change the result.
 func TestListOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -229,7 +234,7 @@ func TestListOrder(t *testing.T) {
 	}
 }
 
-// TestBadLists are refused, and what holds stays. Others are not touched.
+// TestBadLists: invalid lists are refused, and the earlier lists stay. Other lists are not changed.
 func TestBadLists(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

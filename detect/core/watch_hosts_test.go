@@ -10,7 +10,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// hostsOf writes the hosts of a record.
+// hostsOf returns the hosts of a record as text.
 func hostsOf(o bgp.Outage) string {
 	var s []string
 	for _, m := range o.Watch {
@@ -40,8 +40,9 @@ func hostsOf(o bgp.Outage) string {
 	return strings.Join(s, "; ")
 }
 
-// TestHostsTold: records name hosts with the addresses of the log, how the routes to them stand, in both families, and since when the name
-// does not resolve. A host that is abroad and up is in no event; one that never resolved neither.
+// TestHostsTold: records name hosts with their addresses in the log, the state of the routes to
+// them in both families, and the time since which the name does not resolve. A host that is abroad
+// and up is in no event, and neither is one that never resolved.
 func TestHostsTold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -19,7 +19,8 @@ func watchPosition(list string) *pb.Position {
 	return &pb.Position{Collector: "watch/" + list, Lane: string(bgp.LaneWatch)}
 }
 
-// members of a watch list, as they are written: a prefix may be followed by = and its origins.
+// members returns members of a watch list from their text. A prefix may be followed by = and its
+// origins.
 func members(texts ...string) []*pb.WatchMember {
 	var out []*pb.WatchMember
 	for _, text := range texts {
@@ -53,7 +54,7 @@ func (w *world) watch(t int64, name string, texts ...string) {
 	w.records = append(w.records, record("", t, &pb.WatchList{Name: name, Title: "Our " + name, Members: members(texts...)}))
 }
 
-// host adds the addresses of a host of the list mine; those after - are of its name servers.
+// host adds the addresses of a host of the list mine. Those after - are of its name servers.
 func (w *world) host(t int64, host string, addresses ...string) {
 	h := &pb.HostAddresses{List: "mine", Host: host, ResolvedAtUs: t * 1e6}
 	to := &h.Addresses
@@ -94,7 +95,7 @@ func outagesOf(t *testing.T, f *feed, code string) []bgp.Outage {
 	return out
 }
 
-// named writes the members that a record names.
+// named returns the members that a record names.
 func named(o bgp.Outage) string {
 	var s []string
 	for _, m := range o.Watch {
@@ -109,8 +110,8 @@ func named(o bgp.Outage) string {
 
 const watched = pb.EntityType_ENTITY_TYPE_WATCH
 
-// TestOneOfTwoHundred: one dark customer of 200 opens its own event by the usual rules, which names the list from its first record to its
-// last. The list, of which 0.5 % is lost, opens none.
+// TestOneOfTwoHundred: one dark customer of 200 opens its own event by the usual rules. The event
+// names the list from its first record to its last. The list has lost 0.5 % and opens no event.
 func TestOneOfTwoHundred(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -147,7 +148,7 @@ func TestOneOfTwoHundred(t *testing.T) {
 	}
 }
 
-// TestListLost: a list that loses a tenth opens an event of its own, which names the members that are dark.
+// TestListLost: a list that loses a tenth opens an event of its own, which names the dark members.
 func TestListLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -171,8 +172,9 @@ func TestListLost(t *testing.T) {
 	}
 }
 
-// TestCovered: a member without a route of its own is judged by the longest known route that covers it, also one that is too long, and
-// hosts always; one that has a route of its own is not.
+// TestCovered: a member without a route of its own is judged by the longest known route that covers
+// it, even one that is longer than the limit. Hosts are always judged so. A member with a route of
+// its own is not.
 func TestCovered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -191,12 +193,12 @@ func TestCovered(t *testing.T) {
 		t.Errorf("names %s", got)
 	}
 	list := lastRecord(t, f, watched, "mine")
-	if list.Peak.LossPercent != 6000 { // three /24s of five: the one of the name server, and two members
+	if list.Peak.LossPercent != 6000 { // three /24s of five: that of the name server, and two members
 		t.Errorf("lost %s %%, want three of five /24s", list.Peak.LossPercent)
 	}
 }
 
-// lastRecord is the last record of an entity's event.
+// lastRecord returns the last record of an entity's event.
 func lastRecord(t *testing.T, f *feed, typ pb.EntityType, code string) bgp.Outage {
 	t.Helper()
 	all := slices.DeleteFunc(outagesOf(t, f, code), func(o bgp.Outage) bool { return o.Entity.Type != bgp.EntityType(typ) })
@@ -206,7 +208,7 @@ func lastRecord(t *testing.T, f *feed, typ pb.EntityType, code string) bgp.Outag
 	return all[len(all)-1]
 }
 
-// TestWatchedByKind: what names an AS, a country and a region.
+// TestWatchedByKind checks the members that events of a country, an AS, a prefix and a list name.
 func TestWatchedByKind(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -227,7 +229,7 @@ func TestWatchedByKind(t *testing.T) {
 	}
 }
 
-// strange writes the records of an origin event.
+// strange lists the records of an origin event.
 func strange(t *testing.T, f *feed, code string) []string {
 	t.Helper()
 	var out []string
@@ -244,8 +246,9 @@ func strange(t *testing.T, f *feed, code string) []string {
 	return out
 }
 
-// TestUnexpectedOrigin: three voters on two collectors that hold a listed prefix, or a more-specific of it, from an origin that is not
-// named open an event in that minute; a peer that leaks, or three on one collector, do not. It closes after ten quiet minutes.
+// TestUnexpectedOrigin: an event opens in the minute in which three voters on two collectors hold a
+// listed prefix, or a more-specific of it, from an origin that the list does not name. One peer
+// that leaks, or three on one collector, open none. The event closes after ten quiet minutes.
 func TestUnexpectedOrigin(t *testing.T) {
 	t.Parallel()
 	hijack := func(prefix string, peers int, perCollector int, origin uint32) func(w *world) {
@@ -316,7 +319,8 @@ func (w *world) play(f *feed, until int64) {
 	f.until(until)
 }
 
-// TestOriginBesideOutage: an event of kind origin stands beside an outage of the same prefix, under an id of its own.
+// TestOriginBesideOutage: an event of kind origin is open beside an outage of the same prefix,
+// under an id of its own.
 func TestOriginBesideOutage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -342,7 +346,8 @@ func TestOriginBesideOutage(t *testing.T) {
 	}
 }
 
-// TestListRemoved: a removed list closes its events as removed; the members' own go on and no longer name it.
+// TestListRemoved: a removed list closes its events as removed. The events of its members go on and
+// no longer name it.
 func TestListRemoved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -365,7 +370,7 @@ func TestListRemoved(t *testing.T) {
 	}
 }
 
-// TestStatus: what is told of a list's members.
+// TestStatus checks the answer about a list's members.
 func TestStatus(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -13,7 +13,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// dawn is when the synthetic world begins: a full hour.
+// dawn is the begin of the synthetic world: a full hour.
 const dawn = int64(1_400_000_400)
 
 // network is a prefix of the synthetic world.
@@ -32,7 +32,8 @@ type world struct {
 	records    []*pb.RouteRecord
 }
 
-// newWorld has 8 collectors with 4 peers each, 40 networks in 8 countries, and one of four /24s in KP.
+// newWorld returns 8 collectors with 4 peers each, 40 networks in 8 countries, and one of four /24s
+// in KP.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, collectors: 8, peers: 4}
@@ -47,7 +48,7 @@ func newWorld(t *testing.T) *world {
 
 func collectorName(c int) string { return fmt.Sprintf("file/c%02d", c) }
 
-// peer is peer p of collector c: each has an AS of its own.
+// peer returns peer p of collector c. Each has an AS of its own.
 func (w *world) peer(c, p int) *pb.Peer {
 	return codec.Peer(bgp.Peer{Address: netip.AddrFrom4([4]byte{192, 0, 2, byte(c*16 + p)}), ASN: bgp.ASN(100 + c*16 + p)}, netip.Addr{})
 }
@@ -82,7 +83,7 @@ func (w *world) table(c int, t int64) {
 	w.add(c, t, &pb.GapEnd{Id: "table/1", Complete: true, Families: []pb.Family{pb.Family_FAMILY_IPV4}, Peers: chunk.Peers})
 }
 
-// chunkOf is the whole table of a collector.
+// chunkOf returns the whole table of a collector.
 func (w *world) chunkOf(c int, id string) *pb.TableChunk {
 	chunk := &pb.TableChunk{Id: id, Family: pb.Family_FAMILY_IPV4}
 	for p := range w.peers {
@@ -145,7 +146,7 @@ func (w *world) in(country string) []network {
 	return slices.DeleteFunc(slices.Clone(w.networks), func(n network) bool { return n.country != country })
 }
 
-// run plays the records until t, each collector's in the order of its time, and returns what became of the outages.
+// run plays the records until t, each collector's in the order of its time, and returns the feed.
 func (w *world) run(until int64) *feed {
 	w.t.Helper()
 	f := newFeed(w.t, small())
@@ -157,7 +158,8 @@ func (w *world) run(until int64) *feed {
 	return f
 }
 
-// told is one line per outage of countries, ASes and the world, times in minutes from dawn.
+// told returns one line for each outage of countries, ASes and the world, times in minutes from
+// dawn.
 func told(f *feed, types ...pb.EntityType) []string {
 	var out []string
 	for _, r := range f.final() {

@@ -10,8 +10,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestNewNetwork: a country of which nothing was known before is watched when its prefixes are half an hour old; a single young prefix is
-// not, nor are new prefixes of a country that is known.
+// TestNewNetwork: a country without known prefixes is watched when its prefixes are half an hour
+// old. A single young prefix is not, and neither are new prefixes of a known country.
 func TestNewNetwork(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -55,7 +55,7 @@ func TestNewNetwork(t *testing.T) {
 	}
 }
 
-// TestLossInTheMinuteOfTheTables: what goes within half a minute of the tables was there.
+// TestLossInTheMinuteOfTheTables: prefixes that go within half a minute of the tables were there.
 func TestLossInTheMinuteOfTheTables(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -68,8 +68,9 @@ func TestLossInTheMinuteOfTheTables(t *testing.T) {
 	}
 }
 
-// TestVotersThatLoseEverything: a quarter of the voters lose their upstream and withdraw all that they held, or much of it: that is said of
-// them, and no prefix is lost. The rest finds the next outage. When all lose everything, everything is lost.
+// TestVotersThatLoseEverything: a quarter of the voters lose their upstream and withdraw all or
+// much of their tables. They lose their votes with that reason, and no prefix is lost. The others
+// find the next outage. When all lose everything, everything is lost.
 func TestVotersThatLoseEverything(t *testing.T) {
 	t.Parallel()
 	for _, kept := range []int{0, 1, 8, 20} {
@@ -103,7 +104,8 @@ func TestVotersThatLoseEverything(t *testing.T) {
 	}
 }
 
-// TestLossOfMostVotersStands: 20 of 32 voters withdraw everything for 40 minutes. They go on voting, and the losses end when it is back.
+// TestLossOfMostVotersStands: 20 of 32 voters withdraw everything for 40 minutes. They go on
+// voting, and the losses end when it is back.
 func TestLossOfMostVotersStands(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -131,7 +133,7 @@ func TestLossOfMostVotersStands(t *testing.T) {
 	}
 }
 
-// saidOf counts the peers of which a panel record gives a reason.
+// saidOf counts the peers that have a reason in a panel record.
 func saidOf(f *feed, reason string) int {
 	peers := map[string]bool{}
 	for _, o := range f.outs {

@@ -181,7 +181,8 @@ func (c *Clock) openWindow(start int64) {
 	c.steps.records = records
 }
 
-// forget drops the notes about lanes of fills and tables whose last record is older than laneSilent.
+// forget drops the notes about lanes of fills and tables whose last record is older than
+// laneSilent.
 func (c *Clock) forget() {
 	maps.DeleteFunc(c.lanes, func(k bgp.LaneKey, last *lastRecord) bool {
 		kind := k.Lane.Kind()

@@ -17,8 +17,8 @@ func (f *familyState) lossesSpread(start int64) bool {
 	})
 }
 
-// gateRecords returns the feed record at t that the panel gate of the family shut or opened in the
-// window that ends; none if it did neither.
+// gateRecords returns the feed record at t if the panel gate of the family shut or opened in the
+// window that ends, else none.
 func (f *familyState) gateRecords(t int64) []Out {
 	g, name := f.gate, Name+"/"+f.family.String()
 	switch {

@@ -336,7 +336,8 @@ func BenchmarkMemory(b *testing.B) {
 
 func benchMemory(b *testing.B, prefixes [len(bgp.Families)]int) {
 	b.Helper()
-	defer memlimit.Limit{Least: 64 << 20, SparePercent: 15}.Hold(b.Context(), slog.New(slog.DiscardHandler))() // as of a detector of its own
+	// The memory limit is that of a process with a detector alone.
+	defer memlimit.Limit{Least: 64 << 20, SparePercent: 15}.Hold(b.Context(), slog.New(slog.DiscardHandler))()
 	debug.FreeOSMemory()
 	before := heapLive()
 	w := &memoryWorld{feed: newFeed(b, DefaultConfig()), b: b, rng: rand.New(rand.NewPCG(1, 2)), prefixes: prefixes}

@@ -154,7 +154,8 @@ func TestListLost(t *testing.T) {
 	w := newWorld(t)
 	list := w.customers(20)
 	w.tables()
-	w.watch(dawn, "customers", append(list, "AS65003", "20.0.3.0/24", "20.0.0.0/20")...) // counted once
+	// Members that overlap count once.
+	w.watch(dawn, "customers", append(list, "AS65003", "20.0.3.0/24", "20.0.0.0/20")...)
 	w.gone(dawn+hours, w.networks[44+3:44+6]...)
 	f := w.run(dawn + 2*hours)
 	if got := told(f, watched); !slices.Equal(got, []string{"customers outage open 60-open"}) {

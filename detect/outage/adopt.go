@@ -8,13 +8,14 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// unseenMinutes is for how many minutes with verdicts an adopted event waits until its entity can be judged. Tables that detect asks for come
-// within two hours, or not at all.
+// unseenMinutes is the number of minutes with verdicts that an adopted event waits until its
+// entity can be judged. Tables that detect asks for come within two hours, or not at all.
 const unseenMinutes = standMinutes
 
-// adoptable reports whether a published event of an entity can be judged by what its record says: an outage, an intermittent event, or a
-// partial event of more than one prefix, of which the usual space is known. Partial and moved prefixes are judged by their holders and usual origins,
-// which no record names.
+// adoptable reports whether the record of a published event is enough to judge its entity. It is
+// enough for an outage, an intermittent event and a partial event of more than one prefix, if the
+// usual space is known. Partial and moved prefixes are judged by their holders and usual origins,
+// and no record names these.
 func adoptable(o *bgp.Outage) bool {
 	switch {
 	case o.State != bgp.StateOpen || ofLists(o) || o.Baseline.Space <= 0:
@@ -25,7 +26,7 @@ func adoptable(o *bgp.Outage) bool {
 	return o.Kind == bgp.KindOutage || o.Kind == bgp.KindIntermittent
 }
 
-// lostBy lists prefixes that a published event has lost, or had.
+// lostBy lists the prefixes that a published event has lost now or had lost before.
 func lostBy(o *bgp.Outage) []string {
 	if o.Entity.Type == bgp.EntityPrefix {
 		return []string{o.Entity.Code}
@@ -33,8 +34,9 @@ func lostBy(o *bgp.Outage) []string {
 	return o.LostPrefixes
 }
 
-// adoptUnknown makes a published event that the engine does not know its own, and reports whether it did: not where the entity has another
-// event. until is the time up to which was decided (Unix seconds).
+// adoptUnknown adopts a published event that the engine does not know, and reports whether it did.
+// It refuses the event if the record is not enough (adoptable) or if the entity has another event.
+// until is the time up to which windows were decided (Unix seconds).
 func (e *Engine) adoptUnknown(key Key, o *bgp.Outage, until int64) bool {
 	ent := e.entities[key]
 	if !adoptable(o) || ent != nil && len(ent.events()) > 0 {
@@ -61,7 +63,7 @@ func (e *Engine) adoptUnknown(key Key, o *bgp.Outage, until int64) bool {
 	return true
 }
 
-// eventFrom is an open event as its last record describes it.
+// eventFrom builds an open event from its last record.
 func (e *Engine) eventFrom(o *bgp.Outage) *event {
 	start := o.Start.Unix()
 	ev := eventOf(o, e.cfg.Family)
@@ -78,7 +80,7 @@ func (e *Engine) eventFrom(o *bgp.Outage) *event {
 	if d := o.Evidence.DutyCyclePercent; d != nil {
 		ev.lostMinutes = int(int64(*d) * max(0, o.DurationSeconds/minute) / 10000)
 	}
-	ev.minutes = max(e.cfg.OpenMinutes, int(o.DurationSeconds/minute)) + 1 // the minute of the opening is over
+	ev.minutes = max(e.cfg.OpenMinutes, int(o.DurationSeconds/minute)) + 1 // 1: the opening minute is over
 	e.limitFrom(ev, o.Entity.Type)
 	ev.digest = digestFrom(o, e.cfg.Family)
 	for _, p := range o.Parents {
@@ -95,7 +97,7 @@ func (e *Engine) eventFrom(o *bgp.Outage) *event {
 // wholeShare is 100 % as a bgp.Decimal.
 const wholeShare = 100_00
 
-// limitFrom finds the rule by which an adopted event was opened: half of its threshold ends it.
+// limitFrom finds the rule that opened an adopted event. Half of the rule's threshold ends it.
 func (e *Engine) limitFrom(ev *event, t bgp.EntityType) {
 	if t == bgp.EntityPrefix {
 		ev.threshold = 1
@@ -109,13 +111,16 @@ func (e *Engine) limitFrom(ev *event, t bgp.EntityType) {
 	}
 }
 
-// digestFrom is what a record says of the lost prefixes.
+// digestFrom builds the digest of the lost prefixes from a record.
 func digestFrom(o *bgp.Outage, f bgp.Family) *digest {
 	x := &o.Evidence
 	d := &digest{
-		total: o.LostPrefixesTotal, lost: o.LostPrefixes, surviving: o.SurvivingPrefixes, survivors: o.SurvivingPrefixesTotal, countries: o.Countries,
-		unit: f.UnitSpace(), spread: x.WithdrawalSpreadSeconds, together: x.UpstreamsLostTogether, shape: x.Shape, rerouted: x.ReroutedVia,
-		covered: x.Covered, deaggregated: x.Deaggregated, originOrder: x.OriginOrder, originCount: len(o.Origins),
+		total: o.LostPrefixesTotal, lost: o.LostPrefixes,
+		surviving: o.SurvivingPrefixes, survivors: o.SurvivingPrefixesTotal, countries: o.Countries,
+		unit: f.UnitSpace(), spread: x.WithdrawalSpreadSeconds, together: x.UpstreamsLostTogether,
+		shape: x.Shape, rerouted: x.ReroutedVia,
+		covered: x.Covered, deaggregated: x.Deaggregated,
+		originOrder: x.OriginOrder, originCount: len(o.Origins),
 	}
 	for _, a := range o.Origins {
 		d.origins = append(d.origins, a.ASN)
@@ -129,8 +134,9 @@ func digestFrom(o *bgp.Outage, f bgp.Family) *digest {
 	return d
 }
 
-// watchAgain takes the entities of adopted events that cannot be judged yet out of the minute's work. One that can be judged is watched again; one
-// that has waited for too long ends as lost from sight.
+// watchAgain removes entities from the minute's work if their event is adopted and cannot be
+// judged yet. When an adopted event can be judged, its entity is watched again from this minute
+// on. An adopted event that has waited for more than unseenMinutes ends as lost from sight.
 func (e *Engine) watchAgain(work []*entity) []*entity {
 	return slices.DeleteFunc(work, func(ent *entity) bool {
 		ev := ent.ev
@@ -144,7 +150,9 @@ func (e *Engine) watchAgain(work []*entity) []*entity {
 		if e.panel.Table == bgp.TablesComplete || ent.key.Type == bgp.EntityPrefix && ent.last.Space > 0 {
 			ent.touched = true
 			ev.unseen.end = e.window + minute
-			ev.note(fmt.Sprintf("It was not watched from %s to %s: darkmap started again without what it had known before.", clock(at(ev.unseen.start)), clock(at(ev.unseen.end))))
+			ev.note(fmt.Sprintf(
+				"It was not watched from %s to %s: darkmap started again without what it had known before.",
+				clock(at(ev.unseen.start)), clock(at(ev.unseen.end))))
 			return false
 		}
 		ent.listed, ent.touched = false, false
@@ -159,8 +167,9 @@ func (e *Engine) watchAgain(work []*entity) []*entity {
 	})
 }
 
-// lookAgain takes the sample of an adopted event's entity as it stands, where none was given: what is as it usually is was no news, and of a prefix it is none
-// either when it comes back.
+// lookAgain takes the present sample of an adopted event's entity from the view if the minute
+// brought no sample. An entity that shows its usual state does not change, so no sample comes for
+// it. For a prefix this is also true later, when the prefix comes back.
 func (e *Engine) lookAgain(ent *entity) {
 	if ent.touched || ent.ev.unseen.end != 0 && (ent.key.Type != bgp.EntityPrefix || ent.last.Space > 0) {
 		return
@@ -170,7 +179,9 @@ func (e *Engine) lookAgain(ent *entity) {
 	}
 }
 
-// tellAgain publishes an event that is watched again in this minute and lasts, and one that the engine took over and no record names.
+// tellAgain publishes two sorts of events that have no record in this minute yet: an event that is
+// watched again from this minute on and lasts, and an event that the engine has and no record
+// names.
 func (e *Engine) tellAgain(ent *entity) {
 	ev := ent.current()
 	if ev == nil || ev.publishedAt == e.window {
@@ -181,7 +192,8 @@ func (e *Engine) tellAgain(ent *entity) {
 	}
 }
 
-// unseenBefore is the stretch before a window in which an event was not watched, else that without verdicts; the zero value where there is none.
+// unseenBefore returns the interval right before the present window in which an event was not
+// watched. Without one it returns the interval without verdicts, or the zero value.
 func (e *Engine) unseenBefore(ev *event) interval {
 	if ev.unseen.end == e.window+minute {
 		return ev.unseen
@@ -189,7 +201,8 @@ func (e *Engine) unseenBefore(ev *event) interval {
 	return e.blindBefore(e.window)
 }
 
-// adoptedLoss is how many prefixes an entity has lost: of an adopted event those too that no table has had since.
+// adoptedLoss returns the number of prefixes that an entity has lost. For an adopted event it also
+// counts the prefixes of the record's baseline that no table has contained since.
 func (ent *entity) adoptedLoss(prefixes int) int {
 	if ev := ent.ev; ev != nil && ev.adopted {
 		return max(prefixes, ev.base.prefixes-ent.last.Prefixes)
@@ -197,22 +210,27 @@ func (ent *entity) adoptedLoss(prefixes int) int {
 	return prefixes
 }
 
-// redigest looks at the lost prefixes again, when no more was lost before. Of an adopted event the record's list stands while it is longer: the
-// tables may not have what was lost.
+// redigest lists the lost prefixes again. The caller has checked that the loss was never greater.
+// For an adopted event the list of the record stays while it is longer, because the tables may not
+// contain the lost prefixes.
 func (e *Engine) redigest(ent *entity, ev *event) {
 	if d := e.digestOf(ent); !ev.adopted || d.total >= ev.digest.total {
 		ev.digest = d
 	}
 }
 
-// sinceSeen is the time from which on announcements have to prove that an event's routes are back: of an adopted one, since it is watched again.
+// sinceSeen returns the time from which on announcements must prove that an event's routes are
+// back. For an adopted event this is the time from which on it is watched again.
 func (ev *event) sinceSeen() int64 { return max(ev.first, ev.unseen.end) }
 
-// fromOthers reports whether the prefix of an adopted event is back from other origins than its record names.
+// fromOthers reports whether the prefix of an adopted event is back from origins that its record
+// does not name.
 func (e *Engine) fromOthers(ent *entity, ev *event) bool {
 	if !ev.adopted || ent.key.Type != bgp.EntityPrefix || len(ev.digest.origins) == 0 {
 		return false
 	}
 	now, _ := e.view.Belongs(ent.key)
-	return len(now) > 0 && !slices.ContainsFunc(now, func(a bgp.ASN) bool { return slices.Contains(ev.digest.origins, a) })
+	return len(now) > 0 && !slices.ContainsFunc(now, func(a bgp.ASN) bool {
+		return slices.Contains(ev.digest.origins, a)
+	})
 }

@@ -9,34 +9,35 @@ import (
 )
 
 const (
-	sampleMinutes = 5           // of the samples that the median is taken over
-	dayMinutes    = 24 * 60     // its length
-	daySamples    = 24 * 60 / 5 // how many there are
+	sampleMinutes = 5           // interval of the samples that the median is computed from
+	dayMinutes    = 24 * 60     // length of the history
+	daySamples    = 24 * 60 / 5 // number of samples in the history
 )
 
-// baseline is what an entity usually shows.
+// baseline is the usual state of an entity.
 type baseline struct {
 	space    uint64
 	prefixes int
 	mad      uint64 // median absolute deviation of the space
 }
 
-// point says what stood from a minute on (minutes since 1970).
+// point holds the values of an entity from a minute on (minutes since 1970).
 type point struct {
 	since    uint32
 	prefixes uint32
 	space    uint64
 }
 
-// history is the run-length list of an entity's last 24 hours. Only what stands at a 5-minute sample is kept, so it has at most
-// daySamples+1 points: 4.6 kB for an entity that changes all the time, 16 bytes for one that never does.
+// history is the run-length list of an entity's last 24 hours. It keeps only values that were
+// current at a 5-minute sample, so it has at most daySamples+1 points. That is 4.6 kB for an
+// entity that changes all the time and 16 bytes for one that never changes.
 type history struct{ points []point }
 
-// record notes that the values stand from minute on. Minutes do not go back.
+// record notes that the values hold from minute on. Minutes never go back.
 func (h *history) record(minute int64, space uint64, prefixes int) {
 	p := point{since: uint32(minute), prefixes: uint32(prefixes), space: space}
 	if n := len(h.points); n > 0 && nextSample(h.points[n-1].since) == nextSample(p.since) {
-		h.points = h.points[:n-1] // it was replaced before any sample saw it
+		h.points = h.points[:n-1] // it was replaced before a sample was taken
 	}
 	if n := len(h.points); n > 0 && h.points[n-1].space == p.space && h.points[n-1].prefixes == p.prefixes {
 		return
@@ -45,12 +46,14 @@ func (h *history) record(minute int64, space uint64, prefixes int) {
 	h.prune(minute)
 }
 
-// reset makes the values those of the whole last day.
+// reset sets the values for the whole last day.
 func (h *history) reset(minute int64, space uint64, prefixes int) {
-	h.points = append(h.points[:0], point{since: uint32(minute - dayMinutes), prefixes: uint32(prefixes), space: space})
+	h.points = append(h.points[:0], point{
+		since: uint32(minute - dayMinutes), prefixes: uint32(prefixes), space: space,
+	})
 }
 
-// prune drops what ended before the last 24 hours.
+// prune drops points whose values ended before the last 24 hours.
 func (h *history) prune(minute int64) {
 	first := 0
 	for first+1 < len(h.points) && int64(h.points[first+1].since) <= minute-dayMinutes {
@@ -59,7 +62,7 @@ func (h *history) prune(minute int64) {
 	h.points = slices.Delete(h.points, 0, first)
 }
 
-// highest returns the most space and the most prefixes of the list, or these.
+// highest returns the most space and the most prefixes of the list and of the two arguments.
 func (h *history) highest(space uint64, prefixes int) (uint64, int) {
 	for _, p := range h.points {
 		space, prefixes = max(space, p.space), max(prefixes, int(p.prefixes))
@@ -67,19 +70,20 @@ func (h *history) highest(space uint64, prefixes int) (uint64, int) {
 	return space, prefixes
 }
 
-// nextSample is the number of the first 5-minute sample at or after a minute.
+// nextSample returns the number of the first 5-minute sample at or after a minute.
 func nextSample(minute uint32) uint32 { return (minute + sampleMinutes - 1) / sampleMinutes }
 
-// weighted is a value and how many samples have it.
+// weighted is a value and the number of samples that have it.
 type weighted struct {
 	value  uint64
 	weight int
 }
 
-// medians computes baselines; its scratch is reused.
+// medians computes baselines. Its slices are scratch memory that each call reuses.
 type medians struct{ space, prefixes, deviation []weighted }
 
-// at returns the medians of the 24 hours up to a minute. Samples before the list begins count as the prior.
+// at returns the medians of the 24 hours up to a minute. Samples before the beginning of the list
+// have the values of prior.
 func (m *medians) at(h *history, minute int64, prior point) baseline {
 	m.space, m.prefixes = m.space[:0], m.prefixes[:0]
 	add := func(p point, n int) {
@@ -106,7 +110,7 @@ func (m *medians) at(h *history, minute int64, prior point) baseline {
 	return b
 }
 
-// median sorts w and returns its lower median, 0 of nothing.
+// median sorts w and returns its lower median. The median of an empty list is 0.
 func median(w []weighted) uint64 {
 	slices.SortFunc(w, func(a, b weighted) int { return cmp.Compare(a.value, b.value) })
 	total := 0
@@ -122,13 +126,15 @@ func median(w []weighted) uint64 {
 	return 0
 }
 
-// threshold is the space that must be lost to open an outage: a tenth, 4 x 1.4826 median absolute deviations, one unit.
+// threshold returns the space that must be lost to open an outage. It is the greatest of these:
+// the part OpenPermille of the baseline (by default a tenth), 4 x 1.4826 median absolute
+// deviations, and one unit.
 func (c *Config) threshold(b baseline) uint64 {
 	noise := mulDiv(b.mad, 4*14826, 10000)
 	return max(permilleUp(b.space, c.OpenPermille), noise, c.Family.UnitSpace())
 }
 
-// largeThreshold is the smaller one of large entities, 0 for the others.
+// largeThreshold returns the smaller threshold of a large entity, and 0 for any other entity.
 func (c *Config) largeThreshold(b baseline) uint64 {
 	unit := c.Family.UnitSpace()
 	if b.space < uint64(c.LargeUnits)*unit {
@@ -137,7 +143,7 @@ func (c *Config) largeThreshold(b baseline) uint64 {
 	return max(permilleUp(b.space, c.LargePermille), uint64(c.LargeMinUnits)*unit)
 }
 
-// leastLoss is the smallest space whose loss opens an outage by any of the rules.
+// leastLoss returns the smallest space whose loss opens an outage by any of the rules.
 func (c *Config) leastLoss(rd *reading) uint64 {
 	least := rd.threshold
 	if rd.largeFrom > 0 {
@@ -149,25 +155,27 @@ func (c *Config) leastLoss(rd *reading) uint64 {
 	return least
 }
 
-// units is the space of n units.
+// units returns the space of n units.
 func (c *Config) units(n int) uint64 { return uint64(n) * c.Family.UnitSpace() }
 
-// manyPrefixes is how many prefixes an AS must lose to open an outage by their number.
+// manyPrefixes returns the number of prefixes that an AS must lose to open an outage by number.
 func (c *Config) manyPrefixes(b baseline) int {
 	return max(c.ASMinPrefixes, int(permilleUp(uint64(b.prefixes), c.ASPermille)))
 }
 
-// many reports whether an AS has lost so many prefixes, and so much space with them, that an outage opens.
+// many reports whether an AS has lost enough prefixes, and enough space with them, to open an
+// outage by number.
 func (c *Config) many(rd *reading) bool {
 	return rd.manyFrom > 0 && rd.loss.prefixes >= rd.manyFrom && rd.loss.space >= c.units(c.ASMinUnits)
 }
 
-// stillMany reports whether an AS has lost more than half of that.
+// stillMany reports whether an AS has lost more than half of the prefixes and of the space that
+// many requires.
 func (c *Config) stillMany(rd *reading) bool {
 	return rd.manyFrom > 0 && rd.loss.prefixes*2 > rd.manyFrom && rd.loss.space*2 > c.units(c.ASMinUnits)
 }
 
-// permilleUp is that part of v, rounded up; permille is at most 1000.
+// permilleUp returns permille thousandths of v, rounded up. permille is at most 1000.
 func permilleUp(v uint64, permille int) uint64 {
 	hi, lo := bits.Mul64(v, uint64(permille))
 	lo, carry := bits.Add64(lo, 999, 0)
@@ -175,7 +183,8 @@ func permilleUp(v uint64, permille int) uint64 {
 	return q
 }
 
-// mulDiv is v*mul/div, rounded down; div is above mul or the result fits.
+// mulDiv returns v*mul/div, rounded down. It returns the maximum of uint64 if the result does not
+// fit.
 func mulDiv(v, mul, div uint64) uint64 {
 	hi, lo := bits.Mul64(v, mul)
 	if hi >= div {
@@ -185,5 +194,5 @@ func mulDiv(v, mul, div uint64) uint64 {
 	return q
 }
 
-// percentOf is part of whole in percent.
+// percentOf returns part of whole in percent, at most 100.
 func percentOf(part, whole uint64) bgp.Decimal { return bgp.Hundredths(min(part, whole), whole, 100) }

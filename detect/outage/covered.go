@@ -2,8 +2,10 @@ package outage
 
 import "github.com/darkmap/darkmap/internal/bgp"
 
-// tellCovered publishes once that a prefix has lost its own routes while others of the same origin carry its addresses: the
-// origin announces an aggregate in its place, or more-specific prefixes. No address is lost, so the event is closed at once.
+// tellCovered publishes that a prefix has lost its own routes while other routes of the same
+// origin carry its addresses. The origin announces an aggregate in its place, or more-specific
+// prefixes. No address is lost, so the event is closed at once. It is published once for each such
+// loss.
 func (e *Engine) tellCovered(ent *entity, rd *reading) {
 	r := ent.covered
 	r.digest = e.digestOf(ent)

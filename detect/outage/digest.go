@@ -9,50 +9,52 @@ import (
 )
 
 const (
-	togetherSeconds = 120 // edges that go within it went together
+	togetherSeconds = 120 // upstreams or prefixes that were lost within this time were lost together
 	earlySeconds    = hour
 )
 
-// digest is what is kept of an entity's lost prefixes, in a bounded size, when its loss was greatest.
+// digest summarises an entity's lost prefixes, in a bounded size, at the time of the greatest
+// loss.
 type digest struct {
 	total        int
-	suspectSpace uint64 // lost on enough collectors for a suspicion
-	deepSpace    uint64 // of prefixes that are not partial
+	suspectSpace uint64 // space lost on enough collectors for a suspicion
+	deepSpace    uint64 // space of prefixes that are not partial
 	lost         []string
 	surviving    []string
 	survivors    int
 
 	origins     []bgp.ASN // most space first; capped
-	originOrder []bgp.ASN // in the order in which their prefixes went; capped
+	originOrder []bgp.ASN // in the order in which their prefixes were lost; capped
 	originCount int
 	usually     []bgp.ASN // of a prefix: its usual origins; capped
-	countries   []string  // of an AS or prefix: where what it lost lies, most space first; capped
+	countries   []string  // of an AS or prefix: countries of the lost space, most space first; capped
 	upstreams   []bgp.ASN // most lost prefixes first; capped
-	onlyOne     bool      // every lost prefix had that one upstream
-	together    *bool     // the upstreams went within two minutes
+	onlyOne     bool      // every lost prefix had the same single upstream
+	together    *bool     // the upstreams were lost within two minutes
 	rerouted    []bgp.ASN
 
 	covered      []bgp.Covered
 	deaggregated []string
-	table        Cover // of a prefix: what the prefix-to-origin files have above it
-	allCovered   int   // lost prefixes that a route of the same origin still covers
-	// partly counts lost prefixes of which more-specific routes of the same origin carry a part: their space, and that part.
+	table        Cover // of a prefix: the less-specific prefix in the prefix-to-origin files
+	allCovered   int   // lost prefixes that are still covered by a route of the same origin
+	// partly is the number of lost prefixes of which more-specific routes of the same origin carry
+	// a part. partlySpace is the space of these prefixes, partlyCarried the carried part.
 	partly                     int
 	partlySpace, partlyCarried uint64
-	unit                       uint64 // of space
+	unit                       uint64 // space of one /24 or /48
 
-	withdrawals int   // how many times are known
-	tenth       int64 // their 10th percentile
+	withdrawals int   // number of known withdrawal times
+	tenth       int64 // 10th percentile of the withdrawal times
 	lapsed      bool  // most of the prefixes were lost with sessions that ended
 	spread      *bgp.Spread
 	withdrawn   *bgp.Withdrawals
 	shape       string
 
-	voters     int // who lost a prefix, at most
-	collectors int
+	voters     int // most voters that lost one prefix
+	collectors int // most collectors on which one prefix was lost
 }
 
-// digestOf asks for the entity's lost prefixes and sums them up.
+// digestOf asks the view for the entity's lost prefixes and summarises them.
 func (e *Engine) digestOf(ent *entity) *digest {
 	k := ent.key
 	lost := e.view.Lost(k)
@@ -66,7 +68,8 @@ func (e *Engine) digestOf(ent *entity) *digest {
 	d.measureTimes(lost, early)
 	d.measureWithdrawals(lost, k.Type == bgp.EntityPrefix, early)
 	d.usually, d.countries = e.view.Belongs(k)
-	d.usually, d.countries = d.usually[:min(len(d.usually), e.cfg.MaxOrigins)], d.countries[:min(len(d.countries), e.cfg.MaxOrigins)]
+	d.usually, d.countries = d.usually[:min(len(d.usually), e.cfg.MaxOrigins)],
+		d.countries[:min(len(d.countries), e.cfg.MaxOrigins)]
 	for i := range lost {
 		p := &lost[i]
 		dark := p.Space - min(p.Carried, p.Space)
@@ -110,7 +113,7 @@ func (e *Engine) digestOf(ent *entity) *digest {
 	return d
 }
 
-// countOrigins orders the origins by the space that they lost, and by when they began to lose it.
+// countOrigins orders the origins by their lost space, and by the time of their first loss.
 func (d *digest) countOrigins(lost []LostPrefix, limit int) {
 	space, first := map[bgp.ASN]uint64{}, map[bgp.ASN]int64{}
 	for i := range lost {
@@ -140,16 +143,18 @@ func (d *digest) countOrigins(lost []LostPrefix, limit int) {
 	d.originOrder = d.originOrder[:min(len(d.originOrder), limit)]
 }
 
-// countUpstreams orders the upstreams by how many lost prefixes used them, and tells whether they went together: whether the
-// medians of the withdrawals through each lie within two minutes, and nobody heard another way.
+// countUpstreams orders the upstreams by the number of lost prefixes that used them. It also
+// decides whether the upstreams were lost together: the medians of the withdrawals through each
+// upstream lie within two minutes, and no voter heard another way.
 func (d *digest) countUpstreams(lost []LostPrefix, limit int) {
 	prefixes, times := map[bgp.ASN]int{}, map[bgp.ASN][]int64{}
 	single := len(lost) > 0
 	for i := range lost {
 		p := &lost[i]
 		rerouted := p.ReroutedVia
-		if len(p.Upstreams) == 1 { // heard again through the same upstream, it took no other way
-			rerouted = slices.DeleteFunc(slices.Clone(rerouted), func(a bgp.ASN) bool { return a == p.Upstreams[0] })
+		if len(p.Upstreams) == 1 { // a route through the same upstream is no other way
+			rerouted = slices.DeleteFunc(slices.Clone(rerouted),
+				func(a bgp.ASN) bool { return a == p.Upstreams[0] })
 		}
 		single = single && len(p.Upstreams) == 1 && len(rerouted) == 0
 		for _, u := range p.Upstreams {
@@ -179,7 +184,8 @@ func (d *digest) countUpstreams(lost []LostPrefix, limit int) {
 	d.rerouted = d.rerouted[:min(len(d.rerouted), limit)]
 }
 
-// sinceTables reports whether the entity's loss was there when the first whole tables came: it is as old as its withdrawals.
+// sinceTables reports whether the entity's loss was visible in the first whole tables. Such a loss
+// is as old as its withdrawals.
 func (e *Engine) sinceTables(ent *entity) bool {
 	if ent.ev != nil {
 		return ent.ev.first == e.tabled
@@ -187,7 +193,8 @@ func (e *Engine) sinceTables(ent *entity) bool {
 	return ent.loss != nil && ent.loss.first == e.tabled || ent.large != nil && ent.large.first == e.tabled
 }
 
-// measureTimes sums up when the voters lost the prefixes; what they lost before early (Unix seconds) belongs to something else.
+// measureTimes summarises the times at which the voters lost the prefixes. Times before early
+// (Unix seconds) do not belong to this loss.
 func (d *digest) measureTimes(lost []LostPrefix, early int64) {
 	var all, each []int64
 	lapsed := 0
@@ -208,7 +215,9 @@ func (d *digest) measureTimes(lost []LostPrefix, early int64) {
 	slices.Sort(all)
 	slices.Sort(each)
 	d.withdrawals, d.tenth, d.lapsed = len(all), percentile(all, 10), 2*lapsed > len(lost)
-	d.spread = &bgp.Spread{P10: d.tenth - all[0], P50: percentile(all, 50) - all[0], P90: percentile(all, 90) - all[0]}
+	d.spread = &bgp.Spread{
+		P10: d.tenth - all[0], P50: percentile(all, 50) - all[0], P90: percentile(all, 90) - all[0],
+	}
 	d.shape = shape(each)
 }
 
@@ -219,8 +228,10 @@ const (
 	shapeGradual = "gradual"
 )
 
-// shape tells how the prefixes went, from the sorted times at which half of the voters had lost each: within two minutes (10th
-// to 90th percentile), in a few steps of which each is as fast, or one after the other.
+// shape classifies a loss by the sorted times at which half of the voters had lost each prefix.
+//   - abrupt: the 10th and the 90th percentile lie within two minutes
+//   - stepped: a few steps, each within two minutes
+//   - gradual: one prefix after the other.
 func shape(times []int64) string {
 	if percentile(times, 90)-percentile(times, 10) <= togetherSeconds {
 		return shapeAbrupt
@@ -241,5 +252,5 @@ func shape(times []int64) string {
 	return shapeStepped
 }
 
-// percentile returns an element of sorted times (nearest rank); there is at least one.
+// percentile returns an element of sorted times (nearest rank). times must not be empty.
 func percentile(times []int64, p int) int64 { return times[max(0, (len(times)*p+99)/100-1)] }

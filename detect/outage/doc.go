@@ -1,13 +1,19 @@
-// Package outage decides which entities have gone dark: it is fed with what an entity shows when a minute closes and returns
-// the events in the life of its outages (docs/detection.md).
+// Package outage decides which entities have gone dark (docs/detection.md). Its input is a sample
+// of each entity that changed when a minute closes. Its output is the events in the life of the
+// entity's outages.
 //
-// Engine is a pure core for one address family: no I/O, no goroutine, no clock but the windows it is given, no map order and no
-// float in a decision. It asks its View for what an event needs beyond the samples. A quiet prefix costs nothing, a quiet AS or
-// country one run-length list of its last 24 hours.
+// Engine is a pure core for one address family. It has no I/O, no goroutine and no clock except
+// the windows that it receives. No decision depends on map order or on a float. Engine asks its
+// View for the facts of an event that the samples do not contain. A quiet prefix costs no memory.
+// A quiet AS or country costs one run-length list of its last 24 hours.
 //
-// A minute has three steps: every entity is decided, the events are related (which wider ones hold a part of their loss), and the records
-// are made.
+// A minute has three steps. First every entity is decided. Then the events are related: Engine
+// finds the wider events that contain a part of their loss. Then the records are made.
 //
-// Invariants: an entity has at most one open event, and beside it one of kind origin; an event's sequence rises by one with each record; its id never changes; its
-// end is not before its start; once closed or retracted it changes only by being reopened.
+// Invariants:
+//   - An entity has at most one open event, and in addition at most one open event of kind origin.
+//   - The sequence number of an event rises by one with each record.
+//   - The id of an event never changes.
+//   - The end of an event is not before its start.
+//   - A closed or retracted event changes only when it is reopened.
 package outage

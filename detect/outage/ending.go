@@ -2,8 +2,8 @@ package outage
 
 import "github.com/darkmap/darkmap/internal/bgp"
 
-// succession reports whether a condition holds that opens another event of the entity in the next
-// minute, or a loss goes on.
+// succession reports whether the entity has a condition that opens another event in the next
+// minute, or a loss that goes on.
 func (e *Engine) succession(ent *entity) bool {
 	switch {
 	case ent.loss != nil:
@@ -14,8 +14,8 @@ func (e *Engine) succession(ent *entity) bool {
 	return ent.moved != nil && ent.moved.minutes+1 >= e.cfg.MovedMinutes
 }
 
-// returnOf finds out how an entity's routes came back when the loss l is what is left of an event,
-// which ends below or at most limit. It does not look at what follows.
+// returnOf finds out how an entity's routes came back when the loss l remains of an event. The
+// event ends when at most limit is lost. returnOf does not look at the conditions that may follow.
 func (e *Engine) returnOf(ent *entity, ev *event, l loss, limit uint64) bgp.EndReason {
 	q := Ending{Since: ev.sinceSeen(), Permille: LostPermille, Moved: ev.kind == bgp.KindMoved}
 	if ev.kind == bgp.KindPartial && ent.key.Type == bgp.EntityPrefix {
@@ -49,7 +49,7 @@ func (e *Engine) returnOf(ent *entity, ev *event, l loss, limit uint64) bgp.EndR
 	return bgp.EndRecovered
 }
 
-// allowed is how much space may be lost, or visible without proof, when the event ends.
+// allowed returns the space that may be lost, or visible without proof, when the event ends.
 func (e *Engine) allowed(ev *event, left loss) uint64 {
 	if ev.byNumber {
 		return max(left.space, e.cfg.units(e.cfg.ASMinUnits)/2)
@@ -57,7 +57,7 @@ func (e *Engine) allowed(ev *event, left loss) uint64 {
 	return ev.threshold / 2
 }
 
-// allowedShort is the same of a short loss.
+// allowedShort returns the same limit for a short loss.
 func (e *Engine) allowedShort(rd *reading) uint64 {
 	if rd.ended != nil && rd.ended.peak.space < rd.threshold {
 		return max(rd.loss.space, e.cfg.units(e.cfg.ASMinUnits)-1)
@@ -77,8 +77,8 @@ func (e *Engine) reasonOf(ent *entity, ev *event, l loss, limit uint64) bgp.EndR
 	return e.returnOf(ent, ev, l, limit)
 }
 
-// supersede ends an event for another one. Where its id is not known yet, the next event of the
-// entity names this one, if what goes on opens one.
+// supersede ends an event because another one replaces it. If the successor's id is not known yet
+// and a condition holds, the entity's next event names this one as predecessor.
 func (ent *entity) supersede(ev *event, successor string) {
 	ev.reason, ev.successor = bgp.EndSuperseded, successor
 	if successor == "" && ent.running() {
@@ -86,7 +86,7 @@ func (ent *entity) supersede(ev *event, successor string) {
 	}
 }
 
-// finish sets why an event ends.
+// finish sets the reason for which an event ends.
 func (ent *entity) finish(ev *event, reason bgp.EndReason) {
 	if reason == bgp.EndSuperseded {
 		ent.supersede(ev, "")
@@ -98,27 +98,29 @@ func (ent *entity) finish(ev *event, reason bgp.EndReason) {
 	}
 }
 
-// finishShort sets why a short loss ended. Where another event of the entity is open and its
-// condition holds, that one goes on.
+// finishShort sets the reason for which a short loss ended. If another event of the entity is open
+// and its condition holds, that event supersedes the short loss.
 func (e *Engine) finishShort(ent *entity, ev *event, rd *reading) {
 	if ent.ev == nil || ent.band == nil && ent.moved == nil {
 		ent.finish(ev, e.reasonOf(ent, ev, rd.loss, e.allowedShort(rd)))
 		return
 	}
 	ev.reason = bgp.EndSuperseded
-	if ent.ev.predecessor == "" { // two ids that name each other
+	if ent.ev.predecessor == "" { // both events name each other
 		ev.successor, ent.ev.predecessor = ent.ev.id, ev.id
 	}
 }
 
-// follows makes an event the successor of the last one that was superseded without knowing it.
+// follows sets the predecessor of an event to the entity's last event that was superseded before
+// its successor was known.
 func (ent *entity) follows(ev *event) {
 	if ent.superseded != "" {
 		ev.predecessor, ent.superseded = ent.superseded, ""
 	}
 }
 
-// departure is why an event of a prefix ends that is no longer known.
+// departure returns the reason for which the event of a prefix ends when the prefix is no longer
+// known.
 func (e *Engine) departure(ent *entity, since int64) bgp.EndReason {
 	if e.view.Returns(ent.key, Ending{Since: since, Permille: LostPermille}).Settled {
 		return bgp.EndLeftTable

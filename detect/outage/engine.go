@@ -7,7 +7,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Event is one record in the life of an outage: the whole state after it, with the event's name and the sequence number.
+// Event is one record in the life of an outage. Outage is the whole state after the record, with
+// the record's event name and sequence number.
 type Event struct {
 	Outage bgp.Outage
 	Key    Key
@@ -18,23 +19,26 @@ type Engine struct {
 	cfg      limits
 	view     View
 	entities map[Key]*entity
-	// active holds the entities that are looked at each minute: those with a run or an open event.
+	// active holds the entities that are decided each minute: those with a run or an open event.
 	active map[Key]*entity
-	// behind holds those whose sample changed while no verdicts were given.
+	// behind holds the entities whose sample changed while no verdicts were given.
 	behind  map[Key]*entity
 	medians medians
 
-	deepened int64 // the last window in which a prefix became one that hardly anybody holds
+	deepened int64 // the last window in which a prefix became deep (hardly any voter holds it)
 
-	// started is the first window, next the one expected.
+	// started is the first window, next the next expected window.
 	started, next int64
-	// tabled is the window in which the first whole tables came after updates alone had been known; 0 is none.
+	// tabled is the window in which the first whole tables came after a time with updates alone;
+	// 0: none.
 	tabled int64
-	// blind are the last windows in a row without verdicts that came after some with; while they last, end is 0.
+	// blind are the last consecutive windows without verdicts that came after windows with
+	// verdicts. While they last, end is 0.
 	blind interval
-	// decided: a verdict was given once.
+	// decided: at least one verdict was given.
 	decided bool
-	// gatedSince is the first of the last windows in a row in which the panel gate was shut; 0 while it is open.
+	// gatedSince is the first of the last consecutive windows in which the panel gate was shut; 0
+	// while the gate is open.
 	gatedSince int64
 
 	// Of the present minute:
@@ -44,19 +48,21 @@ type Engine struct {
 	pending    []pending
 	out        []Event
 
-	// changed is the breadth of the widest entity of which an event began or ended since the parents were looked for; 0 is none.
+	// changed is the breadth of the widest entity of which an event began or ended since the last
+	// search for parents; 0: none.
 	changed int
 
-	taken []Event // what TakeOver ends, for the next Close
+	taken []Event // last records of events that TakeOver ended, for the next Close
 
-	// strange holds the entities with an open event of kind origin, removed those whose watch list was removed since the last window, and
-	// standing what was published of watch lists that are not known again yet.
+	// strange holds the entities with an open event of kind origin. removed holds the watch lists
+	// that were removed since the last window. standing holds the published events of watch lists
+	// that are not known again yet.
 	strange  map[Key]*entity
 	removed  []Key
 	standing []standing
 	listed   bool // watch lists changed since the last window
 
-	steps int // neighbours that were looked at, for the tests
+	steps int // number of neighbours that were compared, for the tests
 }
 
 // New returns an engine without history.
@@ -71,10 +77,12 @@ func New(cfg Config, view View) *Engine {
 	}
 }
 
-// Close decides the minute that starts at window (Unix seconds) and has just ended. changed holds the entities whose sample
-// differs from the one before; the others keep theirs. Minutes that were passed over count as minutes without a change, of
-// which the view tells the same as of this one. A minute's events are ordered by entity type, the widest first, so that an event comes after its
-// parents; then by code, id and sequence.
+// Close decides the minute that starts at window (Unix seconds) and has just ended. changed holds
+// the entities whose sample differs from the one before. The other entities keep their sample.
+// Minutes that were skipped count as minutes without a change, and the view gives the same answers
+// for them as for this one. The events of a minute are ordered by entity type, the widest first,
+// so that an event comes after its parents. Within a type they are ordered by code, id and
+// sequence.
 func (e *Engine) Close(window int64, changed []Sample) []Event {
 	if e.next == 0 {
 		e.started, e.next = window, window
@@ -151,7 +159,7 @@ func (e *Engine) closeMinute(window int64, changed []Sample) {
 	}
 }
 
-// noteVerdicts keeps the last windows without verdicts.
+// noteVerdicts keeps the interval of the last consecutive windows without verdicts.
 func (e *Engine) noteVerdicts(given bool) {
 	switch {
 	case given && !e.decided:
@@ -163,14 +171,15 @@ func (e *Engine) noteVerdicts(given bool) {
 	}
 }
 
-// take stores the samples and returns the entities that they concern. A prefix is known only from its first trouble on.
+// take stores the samples and returns their entities. A prefix becomes known with its first
+// trouble.
 func (e *Engine) take(changed []Sample) []*entity {
 	var work []*entity
 	for i := range changed {
 		s := &changed[i]
 		isPrefix := s.Key.Type == bgp.EntityPrefix
 		if !isPrefix && e.panel.Table == bgp.TablesLearned {
-			continue // most of its prefixes were never heard: there is no baseline
+			continue // most of its prefixes are not known yet, so it has no baseline
 		}
 		ent := e.entities[s.Key]
 		if ent == nil {
@@ -194,7 +203,8 @@ func (e *Engine) take(changed []Sample) []*entity {
 	return work
 }
 
-// suspend gives no verdicts: pending openings are cancelled, open events stand still, and who changed is looked at later.
+// suspend handles a minute without verdicts. Pending openings are cancelled, open events do not
+// change, and entities that changed are decided later.
 func (e *Engine) suspend(work []*entity) {
 	for _, ent := range work {
 		ent.listed, ent.touched = false, false
@@ -223,7 +233,8 @@ func (e *Engine) suspend(work []*entity) {
 	}
 }
 
-// leave ends the minute of an entity: it stays active, or is quiet and its history goes on.
+// leave ends the minute of an entity. The entity stays active, or it is quiet and its history goes
+// on.
 func (e *Engine) leave(ent *entity) {
 	touched := ent.touched
 	ent.listed, ent.touched = false, false
@@ -242,12 +253,13 @@ func (e *Engine) leave(ent *entity) {
 		ent.hist.record(e.window/minute+1, ent.last.Space, ent.last.Prefixes)
 	}
 	ent.frozen = nil
-	if ent.last.KnownSpace == 0 && ent.key.Type != bgp.EntityPrefix && ent.key.Type != bgp.EntityWatch && ent.last.Space == 0 && !ent.running() {
+	if ent.last.KnownSpace == 0 && ent.key.Type != bgp.EntityPrefix &&
+		ent.key.Type != bgp.EntityWatch && ent.last.Space == 0 && !ent.running() {
 		delete(e.entities, ent.key)
 	}
 }
 
-// sweep forgets what is too old to matter.
+// sweep forgets losses, events and entities that are too old to affect a decision.
 func (e *Engine) sweep() {
 	for k, ent := range e.entities {
 		ent.flaps.forget(e.window)
@@ -255,16 +267,19 @@ func (e *Engine) sweep() {
 		ent.recent = slices.DeleteFunc(ent.recent, func(s shortLoss) bool {
 			return e.window-s.first > int64(e.cfg.FlapMinutes)*minute
 		})
-		if ent.closed != nil && e.window-ent.closed.end > int64(e.cfg.MergeMinutes+e.cfg.OpenMinutes)*minute+hour {
+		if ent.closed != nil &&
+			e.window-ent.closed.end > int64(e.cfg.MergeMinutes+e.cfg.OpenMinutes)*minute+hour {
 			ent.closed = nil
 		}
-		if ent.strangeClosed != nil && e.window-ent.strangeClosed.end > int64(e.cfg.MergeMinutes)*minute+hour {
+		if ent.strangeClosed != nil &&
+			e.window-ent.strangeClosed.end > int64(e.cfg.MergeMinutes)*minute+hour {
 			ent.strangeClosed = nil
 		}
 		_, behind := e.behind[k]
 		_, active := e.active[k]
 		idle := !behind && !active && ent.forgettable()
-		if idle && (k.Type == bgp.EntityPrefix || k.Type == bgp.EntityWatch && ent.last.KnownSpace == 0 && e.window-ent.lastEnd > week) {
+		if idle && (k.Type == bgp.EntityPrefix ||
+			k.Type == bgp.EntityWatch && ent.last.KnownSpace == 0 && e.window-ent.lastEnd > week) {
 			delete(e.entities, k)
 		}
 	}
@@ -277,7 +292,10 @@ func compareKeys(a, b Key) int {
 
 func sortEvents(s []Event) {
 	slices.SortFunc(s, func(a, b Event) int {
-		return cmp.Or(widestFirst(a.Key, b.Key), cmp.Compare(a.Outage.ID, b.Outage.ID), cmp.Compare(a.Outage.Sequence, b.Outage.Sequence))
+		return cmp.Or(
+			widestFirst(a.Key, b.Key),
+			cmp.Compare(a.Outage.ID, b.Outage.ID),
+			cmp.Compare(a.Outage.Sequence, b.Outage.Sequence))
 	})
 }
 

@@ -2,80 +2,85 @@ package outage
 
 import "github.com/darkmap/darkmap/internal/bgp"
 
-// entity is what is known of one. Its baseline stands still (frozen) while something is pending or open.
+// entity is the state that the engine keeps of one entity. Its baseline is frozen while a
+// condition holds that may open an event, or an event is open.
 type entity struct {
 	key    Key
 	last   Sample
 	hist   history
 	frozen *baseline
 
-	// Conditions that hold: a loss, a small loss of a large entity, a share between partial's bounds, others as origin.
+	// Runs of the conditions that hold: a loss, a small loss of a large entity, a share between
+	// the bounds of a partial event, other ASes as origins.
 	loss, large, band, moved *run
-	// covered counts the minutes of a prefix that is lost while routes of its origin carry its addresses; nil once that was told.
+	// covered counts the minutes of a prefix that is lost while routes of its origin carry its
+	// addresses. It is nil once tellCovered has published that.
 	covered     *run
 	toldCovered bool
 
-	ev     *event // open
-	closed *event // the last that closed and can be opened again
-	// strange is the open event of kind origin, which stands beside ev, strangeClosed the last one that can be opened again.
+	ev     *event // the open event
+	closed *event // the last event that closed and can be reopened
+	// strange is the open event of kind origin. It exists beside ev. strangeClosed is the last
+	// closed event of this kind that can be reopened.
 	strange, strangeClosed *event
 
-	recent  []shortLoss // within FlapMinutes, since the last event opened or closed
+	recent  []shortLoss // losses within FlapMinutes, since the last event opened or closed
 	flaps   flapLog
-	starts  []int64 // of outages in the last 8 days
-	lastEnd int64   // of the last event or short loss
-	lastID  int64   // minute in the last id
-	// superseded is the id of an event that ended for another one, which has not opened yet.
+	starts  []int64 // starts of the outages of the last 8 days
+	lastEnd int64   // end of the last event or short loss
+	lastID  int64   // the minute in the last id
+	// superseded is the id of an event that another event replaces. That event has not opened yet.
 	superseded string
-	settled    *bgp.Kind // the kind of a prefix's event that has become the new normal; nil when it has gone
+	settled    *bgp.Kind // kind of a prefix's event that is the new normal; nil once it is gone
 
 	deep       deepness
-	near       nearness // of the present minute; of a prefix always none
-	movedSpace uint64   // that others originate, when it was last looked at
+	near       nearness // in the present minute; for a prefix always the zero value
+	movedSpace uint64   // space that others originated when the view was last asked
 
 	touched bool // the sample changed in this minute
-	listed  bool // is in this minute's work
+	listed  bool // the entity is in this minute's work
 }
 
-// running tells whether any condition holds.
+// running reports whether any condition holds.
 func (ent *entity) running() bool {
 	return ent.loss != nil || ent.large != nil || ent.band != nil || ent.moved != nil || ent.covered != nil
 }
 
-// clearRuns forgets all conditions.
+// clearRuns ends all conditions.
 func (ent *entity) clearRuns() {
 	ent.loss, ent.large, ent.band, ent.moved, ent.covered = nil, nil, nil, nil, nil
 }
 
-// freezes tells whether a condition that may open something holds.
+// freezes reports whether a condition holds that may open an event.
 func (ent *entity) freezes() bool {
 	return ent.loss != nil || ent.large != nil && !ent.large.rejected || ent.band != nil || ent.moved != nil
 }
 
-// forgettable tells whether a prefix can leave the memory.
+// forgettable reports whether the engine can drop a prefix from memory.
 func (ent *entity) forgettable() bool {
-	return ent.closed == nil && len(ent.recent) == 0 && len(ent.flaps.minutes) == 0 && len(ent.starts) == 0 && ent.settled == nil &&
-		ent.superseded == "" && ent.ev == nil && !ent.running() && !ent.toldCovered && ent.strange == nil && ent.strangeClosed == nil
+	return ent.closed == nil && len(ent.recent) == 0 && len(ent.flaps.minutes) == 0 &&
+		len(ent.starts) == 0 && ent.settled == nil && ent.superseded == "" && ent.ev == nil &&
+		!ent.running() && !ent.toldCovered && ent.strange == nil && ent.strangeClosed == nil
 }
 
-// quietPrefix tells whether nothing is wrong with a prefix.
+// quietPrefix reports whether a prefix is in its usual state or is not known.
 func (e *Engine) quietPrefix(s *Sample) bool {
 	return s.KnownSpace == 0 || s.Space > 0 && s.Moved == 0 && s.SharePermille >= e.cfg.PartialHighPermille
 }
 
-// reading is what an entity shows in a minute, against its baseline.
+// reading is an entity's state in a minute, compared with its baseline.
 type reading struct {
 	base      baseline
-	threshold uint64 // of the loss
-	largeFrom uint64 // of the small loss of a large entity; 0 for others
-	manyFrom  int    // prefixes whose loss is one of an AS; 0 for others
+	threshold uint64 // space whose loss opens an outage
+	largeFrom uint64 // space whose loss opens an outage of a large entity; 0 for others
+	manyFrom  int    // number of prefixes whose loss opens an outage of an AS; 0 for others
 
-	loss      loss // what moved elsewhere taken off
-	movedLoss loss // that part
+	loss      loss // without the moved part
+	movedLoss loss // the part that moved to other origins
 	partial   loss // of a prefix, in voters
-	gone      bool // left the table
+	gone      bool // the prefix left the table
 	covered   bool // the prefix is lost, its addresses are not
-	brief     bool // what is lost was back for a part of the minute
+	brief     bool // the lost space was back for a part of the minute
 
 	ended *run // the loss that ended in this minute
 }
@@ -91,22 +96,22 @@ func (e *Engine) measure(ent *entity, rd *reading) {
 	e.keepDigest(ent, ent.large, rd)
 }
 
-// keepDigest looks at the lost prefixes in a minute in which no more was lost before in the run, so that its digest and its peak
-// are of the same minute.
+// keepDigest lists the lost prefixes of a run in minutes in which its loss is the greatest so far.
+// So the run's digest and its peak belong to the same minute.
 func (e *Engine) keepDigest(ent *entity, r *run, rd *reading) {
 	if r != nil && e.digestDue(ent, r.minutes) && (r.digest == nil || r.peak == rd.loss) {
 		r.digest = e.digestOf(ent)
 	}
 }
 
-// digestDue tells whether the lost prefixes are looked at in that minute of a loss: when they change, and at the minutes that
-// publish something.
+// digestDue reports whether the lost prefixes are listed in the n-th minute of a loss. They are
+// listed when the sample changes, and in the minutes in which a record may be published.
 func (e *Engine) digestDue(ent *entity, n int) bool {
 	return ent.touched || n == 1 || n == e.cfg.SuspectMinutes || n == e.cfg.OpenMinutes
 }
 
-// measurePrefix: a prefix has its own routes or not, and its known space is its baseline. Its loss is the space that no visible
-// more-specific route of its origin has.
+// measurePrefix measures a prefix. A prefix has its own routes or has none, and its known space is
+// its baseline. Its loss is the space that no visible more-specific route of its origin carries.
 func (e *Engine) measurePrefix(ent *entity, rd *reading) {
 	s := &ent.last
 	known := s.KnownSpace
@@ -142,8 +147,8 @@ func (e *Engine) measurePrefix(ent *entity, rd *reading) {
 	extend(&ent.covered, rd.covered && !ent.toldCovered && ent.ev == nil, e.window, loss{})
 }
 
-// unsettled takes out of a prefix's conditions what has become the new normal. It forgets that when
-// the condition has gone.
+// unsettled ignores the condition of a prefix that is the new normal. It forgets the new normal
+// when the condition is gone.
 func (ent *entity) unsettled(lost, band, moved, deep bool) (stillLost, stillBand, stillMoved bool) {
 	gone := false
 	switch *ent.settled {
@@ -158,7 +163,7 @@ func (ent *entity) unsettled(lost, band, moved, deep bool) (stillLost, stillBand
 	case bgp.KindMoved:
 		gone = !moved && !lost
 		moved = false
-	case bgp.KindIntermittent, bgp.KindOrigin: // are never settled
+	case bgp.KindIntermittent, bgp.KindOrigin: // never settle
 	}
 	if gone {
 		ent.settled = nil
@@ -166,7 +171,7 @@ func (ent *entity) unsettled(lost, band, moved, deep bool) (stillLost, stillBand
 	return lost, band, moved
 }
 
-// measureSpace compares visible space with the baseline.
+// measureSpace compares the visible space of an entity other than a prefix with its baseline.
 func (e *Engine) measureSpace(ent *entity, rd *reading) {
 	s := &ent.last
 	if ent.touched {
@@ -204,7 +209,8 @@ func (e *Engine) measureSpace(ent *entity, rd *reading) {
 	e.noteNear(ent, e.nearnessOf(ent, rd))
 }
 
-// backForAPart tells whether the loss is but a quiet one without what came back for a part of the minute.
+// backForAPart reports whether the loss is quiet if the space that was back for a part of the
+// minute is not counted.
 func (e *Engine) backForAPart(ent *entity, rd *reading) bool {
 	limit := rd.threshold
 	if ent.ev != nil && ent.ev.threshold > 0 {
@@ -213,7 +219,8 @@ func (e *Engine) backForAPart(ent *entity, rd *reading) bool {
 	return ent.last.Brief > 0 && (rd.loss.space-min(rd.loss.space, ent.last.Brief))*2 <= limit
 }
 
-// surelyQuiet tells without a median that not even half of what opens something is lost: no baseline is above the highest value that went into it.
+// surelyQuiet reports whether less than half of the smallest loss that opens an event is lost. It
+// computes no median: a baseline is never above the highest of its values.
 func (e *Engine) surelyQuiet(ent *entity) bool {
 	high, most := ent.hist.highest(ent.last.KnownSpace, ent.last.KnownPrefixes)
 	least := permilleUp(high, e.cfg.OpenPermille)
@@ -221,13 +228,15 @@ func (e *Engine) surelyQuiet(ent *entity) bool {
 		least = permilleUp(high, e.cfg.LargePermille)
 	}
 	lost := high - min(ent.last.Space, high)
-	if ent.key.Type == bgp.EntityAS && most-min(ent.last.Prefixes, most) >= e.cfg.ASMinPrefixes && lost >= e.cfg.units(e.cfg.ASMinUnits) {
+	if ent.key.Type == bgp.EntityAS && most-min(ent.last.Prefixes, most) >= e.cfg.ASMinPrefixes &&
+		lost >= e.cfg.units(e.cfg.ASMinUnits) {
 		return false
 	}
 	return lost*2 < least || lost < e.cfg.Family.UnitSpace()
 }
 
-// lookMoved asks for what others originate now, of an AS that has lost enough to make it worth while.
+// lookMoved asks the view how much of an AS's space other ASes originate now. It asks only if the
+// AS has lost enough for that to matter.
 func (e *Engine) lookMoved(ent *entity, enough bool) {
 	ent.movedSpace = 0
 	if ent.key.Type != bgp.EntityAS || ent.last.Moved == 0 || !enough {
@@ -238,7 +247,8 @@ func (e *Engine) lookMoved(ent *entity, enough bool) {
 	}
 }
 
-// extendRuns counts the minute. While an outage is open it has its own counters.
+// extendRuns counts the minute in the runs. An open outage has its own counters, so loss and large
+// do not run then.
 func (e *Engine) extendRuns(ent *entity, rd *reading, lost, large, band, moved bool) {
 	outage := ent.ev != nil && ent.ev.kind == bgp.KindOutage
 	if ent.ev != nil && ent.ev.long && rd.brief {

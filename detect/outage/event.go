@@ -7,7 +7,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// loss is how much of an entity is gone.
+// loss is the lost part of an entity.
 type loss struct {
 	prefixes int
 	space    uint64
@@ -30,76 +30,80 @@ func lesser(a, b loss) loss {
 	return a
 }
 
-// interval is a stretch of time, Unix seconds.
+// interval is a span of time, Unix seconds.
 type interval struct{ start, end int64 }
 
 // maxGaps bounds the list of an event's pauses.
 const maxGaps = 100
 
-// event is an outage in the course of its life.
+// event is the state of an event from its beginning to its end.
 type event struct {
 	id    string
 	kind  bgp.Kind
 	state bgp.State
 	seq   uint32
 	blip  bool
-	// within: a short loss that was published by itself, and is told in the intermittent event that is its successor.
+	// within: a short loss that was published as an event of its own. It now belongs to an
+	// intermittent event, which is its successor.
 	within bool
 
 	first int64      // the first window with the loss
-	start int64      // refined
+	start int64      // the start after refinement
 	end   int64      // 0 while it lasts
-	gaps  []interval // the last maxGaps
-	// pauses counts all of them.
+	gaps  []interval // the last maxGaps pauses
+	// pauses counts all pauses.
 	pauses int
 
 	base      baseline
-	threshold uint64 // the loss that opened it; half of it is quiet
-	byNumber  bool   // opened by the number of an AS's lost prefixes, with less space than opens one
-	known     uint64 // of a moved event: the entity's known space when it opened
+	threshold uint64 // the loss that opened the event; the event is quiet at half of it
+	byNumber  bool   // opened by the number of an AS's lost prefixes, with space below the threshold
+	known     uint64 // of a moved event: the entity's known space when the event opened
 	peak, now loss
 	score     int64 // hundredths of percent-minutes
 
-	// startBlind and endBlind are minutes without verdicts right before the loss showed, and before the first quiet minute.
+	// startBlind is the interval without verdicts right before the loss showed, endBlind that
+	// right before the first quiet minute.
 	startBlind, endBlind interval
 
 	quiet      int   // quiet minutes so far
-	quietSince int64 // the first of them
-	quietScore int64 // of them, taken off again when they end the event
+	quietSince int64 // the first quiet minute
+	quietScore int64 // score at the first quiet minute: the event's score if it ends then
 
 	spells      spells // of an outage
-	announced   int    // minutes in which the routes came and went again
-	minutes     int    // since it opened
+	announced   int    // minutes in which the routes came back and were lost again
+	minutes     int    // minutes since the event opened
 	losses      int    // of an intermittent event
 	lostMinutes int    // of an intermittent event
-	long        bool   // of an intermittent event: it was an outage, so that its losses may be long
+	long        bool   // of an intermittent event: it was an outage, so its losses may be long
 
 	digest     *digest
 	churn      *bgp.Churn
 	flaps      bgp.Flaps
 	sameTime   int
-	outages    int // of the 7 days before
+	outages    int // number of outages in the 7 days before
 	neighbours []string
-	movedTo    []bgp.ASN // who has originated its prefixes
+	movedTo    []bgp.ASN // ASes that have originated its prefixes
 	notes      []string
-	settled    bool // closed as the new normal: nothing re-opens it
+	settled    bool // closed as the new normal: it is never reopened
 
 	returned   bgp.EndReason     // how the routes came back in the first quiet minute
-	unexpected []UnexpectedRoute // of kind origin: every route that was seen, with the most voters that held it
+	unexpected []UnexpectedRoute // of kind origin: each route that was seen, at its most voters
 	// takenAway is lost space that left the watch list while the event was open.
 	takenAway uint64
-	watch     []bgp.WatchMember // that the last record named
+	watch     []bgp.WatchMember // members that the last record named
 
 	reason      bgp.EndReason // set while it is closed or retracted
 	successor   string
 	predecessor string
 
 	publishedAt int64 // window
-	// unknown: the engine took over from another one, and no record of this id was published.
+	// unknown: the engine took over from another one, and no record with this id was published.
 	unknown bool
-	// adopted: the engine knows the event from its record alone. base and digest are those of the record.
+	// adopted: the engine knows the event only from its record. base and digest are those of the
+	// record.
 	adopted bool
-	// unseen is when an adopted event was not watched; end is 0 while it cannot be judged, for so many minutes with verdicts as unjudged counts.
+	// unseen is the time in which an adopted event was not watched. Its end is 0 while the event
+	// cannot be judged. unjudged counts the minutes with verdicts in that time.
 	unseen   interval
 	unjudged int
 	told     told
@@ -107,33 +111,34 @@ type event struct {
 	previous json.RawMessage
 }
 
-// note adds a sentence once.
+// note adds a sentence to the notes if it is not there yet.
 func (ev *event) note(s string) {
 	if !slices.Contains(ev.notes, s) {
 		ev.notes = append(ev.notes, s)
 	}
 }
 
-// resume forgets why the event had ended.
+// resume clears the reason and the successor of an event that had ended.
 func (ev *event) resume() { ev.returned, ev.reason, ev.successor = bgp.NotEnded, bgp.NotEnded, "" }
 
-// run is a condition that holds minute after minute.
+// run is a condition that holds in consecutive minutes.
 type run struct {
 	first    int64 // window
 	minutes  int
 	score    int64
 	peak     loss
 	digest   *digest
-	deep     bool   // in one of the minutes hardly anybody held the prefix, or enough of the entity's space
-	suspect  *event // sent as suspected
-	rejected bool   // of a large entity: it was looked at and is too narrow
-	held     int    // minutes of it in which nothing was decided, because the panel gate was shut
+	deep     bool   // in one of the minutes hardly any voter held the prefix, or enough of the space
+	suspect  *event // the event that was sent as suspected
+	rejected bool   // of a large entity: too few origins lose something
+	held     int    // minutes of the run without decisions because the panel gate was shut
 }
 
-// end is when a run was over that held without a break.
+// end returns the time at which a run of consecutive minutes was over.
 func (r *run) end() int64 { return r.first + int64(r.minutes)*minute }
 
-// extend counts a minute in which the condition holds or not, and returns the run that ended.
+// extend counts a minute in which the condition holds or does not hold. It returns the run that
+// ended in this minute, or nil.
 func extend(r **run, holds bool, window int64, l loss) (ended *run) {
 	if !holds {
 		ended, *r = *r, nil

@@ -7,7 +7,7 @@ const (
 	sameTimeSeconds  = 30 * minute
 )
 
-// describeStart fills in what is known of the time before an event's start.
+// describeStart fills in the evidence from the time before an event's start.
 func (e *Engine) describeStart(ent *entity, ev *event) {
 	churn := e.view.Churn(ent.key, ev.start)
 	ev.churn = &churn
@@ -23,17 +23,18 @@ func (e *Engine) describeStart(ent *entity, ev *event) {
 			ev.outages++
 		}
 		n := (before + day/2) / day
-		if off := before - n*day; n >= 1 && n <= 7 && off >= -sameTimeSeconds && off <= sameTimeSeconds && !days[n] {
+		if off := before - n*day; n >= 1 && n <= 7 &&
+			off >= -sameTimeSeconds && off <= sameTimeSeconds && !days[n] {
 			days[n] = true
 			ev.sameTime++
 		}
 	}
 }
 
-// onTheHour tells whether t lies within two minutes of a full hour.
+// onTheHour reports whether t lies within two minutes of a full hour.
 func onTheHour(t int64) bool { return t%hour <= onTheHourSeconds || t%hour >= hour-onTheHourSeconds }
 
-// evidence returns what the routes show of an event.
+// evidence returns the evidence of an event for its record.
 func (e *Engine) evidence(ev *event) bgp.Evidence {
 	x := bgp.Evidence{
 		ChurnBefore:       ev.churn,

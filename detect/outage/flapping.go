@@ -12,10 +12,10 @@ const (
 	day    = 24 * hour
 	week   = 7 * day
 
-	maxFlaps = 2048 // remembered for an entity; at one in 4 minutes, more than 5 days
+	maxFlaps = 2048 // kept for each entity; at one in 4 minutes, these are more than 5 days
 )
 
-// flapLog remembers when an entity's short losses began, for 8 days: Unix minutes, ascending.
+// flapLog keeps the beginnings of an entity's short losses for 8 days: Unix minutes, ascending.
 type flapLog struct{ minutes []uint32 }
 
 func (f *flapLog) add(t int64) {
@@ -25,7 +25,7 @@ func (f *flapLog) add(t int64) {
 	f.minutes = append(f.minutes, uint32(t/minute))
 }
 
-// forget drops what began more than 8 days before t.
+// forget drops the losses that began more than 8 days before t.
 func (f *flapLog) forget(t int64) {
 	f.minutes = slices.Delete(f.minutes, 0, f.before(t-8*day))
 	if len(f.minutes) == 0 {
@@ -39,7 +39,8 @@ func (f *flapLog) before(t int64) int {
 	return i
 }
 
-// count returns the losses of the hour and the day before t, and the usual number of a day, watched from a time on.
+// count returns the numbers of losses in the hour and in the day before t, and the usual number in
+// a day. watched is the time since when the entity is watched.
 func (f *flapLog) count(t, watched int64) bgp.Flaps {
 	n := f.before(t)
 	flaps := bgp.Flaps{Hour: n - f.before(t-hour), Day: n - f.before(t-day)}
@@ -50,17 +51,18 @@ func (f *flapLog) count(t, watched int64) bgp.Flaps {
 	return flaps
 }
 
-// shortLoss is one that did not last: published as a blip of its own, or counted by an intermittent event.
+// shortLoss is a loss that did not last. It is published as a blip, or counted by an intermittent
+// event.
 type shortLoss struct {
 	first int64
 	run   *run
 	ev    *event
 }
 
-// endShort takes note of a loss that ended before it opened an outage.
+// endShort handles a loss that ended before it opened an outage.
 func (e *Engine) endShort(ent *entity, r *run, rd *reading) {
 	if r.minutes >= e.openMinutes(ent) {
-		return // a prefix that part of the voters held all the time, for less than a partial event
+		return // part of the voters held the prefix all the time, too briefly for a partial event
 	}
 	ent.flaps.add(r.first)
 	before := ent.lastEnd
@@ -78,7 +80,7 @@ func (e *Engine) endShort(ent *entity, r *run, rd *reading) {
 		return r.first-s.first > int64(e.cfg.FlapMinutes)*minute
 	})
 	if len(ent.recent) >= e.cfg.FlapLosses && ent.ev == nil {
-		e.openIntermittent(ent, rd) // this loss was not suspected: so many lie before it
+		e.openIntermittent(ent, rd) // after so many losses this one was not suspected
 		return
 	}
 	if over := len(ent.recent) - e.cfg.FlapLosses; over > 0 {
@@ -87,7 +89,7 @@ func (e *Engine) endShort(ent *entity, r *run, rd *reading) {
 	ent.recent[len(ent.recent)-1].ev = e.endBlip(ent, r, rd)
 }
 
-// endBlip publishes a short loss: closed, or retracted where it had been suspected.
+// endBlip publishes a short loss: as closed, or as retracted if it had been suspected.
 func (e *Engine) endBlip(ent *entity, r *run, rd *reading) *event {
 	ev, state, name := r.suspect, bgp.StateRetracted, bgp.EventRetracted
 	if ev == nil {
@@ -103,7 +105,7 @@ func (e *Engine) endBlip(ent *entity, r *run, rd *reading) *event {
 	return ev
 }
 
-// openIntermittent turns the first of the recent losses into an intermittent event, under the id that it has already.
+// openIntermittent turns the first of the recent losses into an intermittent event under its id.
 func (e *Engine) openIntermittent(ent *entity, rd *reading) {
 	ev := ent.recent[0].ev
 	ev.kind, ev.state, ev.blip, ev.end = bgp.KindIntermittent, bgp.StateOpen, false, 0
@@ -128,7 +130,8 @@ func (e *Engine) openIntermittent(ent *entity, rd *reading) {
 	e.publish(ent, ev, bgp.EventReopened)
 }
 
-// tellWithin takes back a short loss that was published by itself: from now on it is told in the entity's intermittent event.
+// tellWithin retracts a short loss that was published as an event of its own. From now on it
+// belongs to the entity's intermittent event.
 func (e *Engine) tellWithin(ent *entity, short *event) {
 	short.state, short.within = bgp.StateRetracted, true
 	short.reason, short.successor = bgp.EndSuperseded, ent.ev.id
@@ -162,7 +165,8 @@ func (e *Engine) followIntermittent(ent *entity, rd *reading) {
 		e.closeEvent(ent, ent.lastEnd)
 	case e.outlived(ev):
 		e.settle(ent, settledLoss)
-	case (ev.losses >= updateFactor*ev.told.losses || ev.worsened()) && e.window-ev.publishedAt >= int64(e.cfg.FlapUpdateMinutes)*minute:
+	case (ev.losses >= updateFactor*ev.told.losses || ev.worsened()) &&
+		e.window-ev.publishedAt >= int64(e.cfg.FlapUpdateMinutes)*minute:
 		e.publish(ent, ev, bgp.EventUpdated)
 	}
 }

@@ -6,17 +6,19 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// keptSeconds is how long before the gate shuts a loss may have begun that shows when it opens: it takes a minute or two to tell
-// that the own feeds are lost.
+// keptSeconds is the longest time before the gate shuts at which a loss may begin that shows when
+// the gate opens. The loss of the own feeds is detected after a minute or two.
 const keptSeconds = 2 * minute
 
-// LossBegan reports whether a loss of an entity began in a window that began at or after a time (Unix seconds), and lasts.
+// LossBegan reports whether a loss of an entity lasts that began in a window at or after since
+// (Unix seconds).
 func (e *Engine) LossBegan(k Key, since int64) bool {
 	ent := e.active[k]
 	return ent != nil && ent.loss != nil && ent.loss.first >= since
 }
 
-// hold passes over a minute in which the panel gate is shut: nothing opens, closes or is learned. What has begun is kept until resume.
+// hold handles a minute in which the panel gate is shut. Nothing opens, closes or enters a
+// history. Runs that have begun are kept until resume.
 func (e *Engine) hold(changed []Sample) {
 	if e.gatedSince == 0 {
 		e.gatedSince = e.window
@@ -28,8 +30,9 @@ func (e *Engine) hold(changed []Sample) {
 	}
 }
 
-// resume begins the first minute with the gate open again: conditions that were kept are looked at once more, as if they had held all the time.
-// It returns when the gate had shut; 0: it was open.
+// resume begins the first minute in which the gate is open again. Runs that were kept are measured
+// again as if their conditions had held all the time. resume returns the time at which the gate
+// had shut; 0: it was open.
 func (e *Engine) resume() (shut int64) {
 	shut, e.gatedSince = e.gatedSince, 0
 	if shut == 0 {
@@ -42,7 +45,7 @@ func (e *Engine) resume() (shut int64) {
 		if !ent.running() {
 			continue
 		}
-		e.behind[ent.key] = ent // its sample is looked at as if it had changed
+		e.behind[ent.key] = ent // its sample is measured as if it had changed
 		for _, r := range ent.runs() {
 			r.lengthen(e.window)
 		}
@@ -50,7 +53,8 @@ func (e *Engine) resume() (shut int64) {
 	return shut
 }
 
-// rebase makes usual of an entity what is known of it, where prefixes are known no more because all who held them left while the gate was shut.
+// rebase makes an entity's known space its usual space if prefixes became unknown because all
+// their holders left while the gate was shut.
 func (e *Engine) rebase(ent *entity, s *Sample) {
 	if ent.ev == nil && s.KnownSpace < ent.last.KnownSpace {
 		ent.hist.reset(e.window/minute, s.KnownSpace, s.KnownPrefixes)
@@ -68,7 +72,8 @@ func (ent *entity) runs() (all []*run) {
 	return all
 }
 
-// lengthen lets a run last until a window begins. What it lost at most counts for the minutes between.
+// lengthen extends a run up to the beginning of a window. The minutes between count with the run's
+// peak.
 func (r *run) lengthen(until int64) {
 	n := int((until - r.end()) / minute)
 	if n <= 0 {
@@ -79,8 +84,10 @@ func (r *run) lengthen(until int64) {
 	r.held += n
 }
 
-// date lets losses that show in the first minute after the gate was shut begin in the minute in which half of those that vote now had withdrawn
-// what is lost, if that is not long before. What was lost with sessions begins when it shows: the new tables may be cut short.
+// date moves the beginning of losses that show in the first minute after the gate was shut. Such a
+// loss begins in the minute in which half of the present voters had withdrawn the lost prefixes,
+// if that is not more than keptSeconds before the gate shut. A loss through ended sessions keeps
+// the present window as its beginning, because the new tables may be incomplete.
 func (e *Engine) date(ent *entity, rd *reading, shut int64) {
 	for _, r := range []*run{ent.loss, ent.large} {
 		if r == nil || r.first != e.window || r.digest == nil || r.digest.withdrawals == 0 || r.digest.lapsed {
@@ -95,14 +102,17 @@ func (e *Engine) date(ent *entity, rd *reading, shut int64) {
 	}
 }
 
-// noteHeld says of how many minutes of the loss nothing was decided.
+// noteHeld adds a note with the number of minutes of the loss without decisions.
 func (ev *event) noteHeld(r *run) {
 	if r.held > 0 {
-		ev.note(fmt.Sprintf("For %s of it nothing was decided, because many of darkmap's own feeds were lost: it was judged afterwards.", bgp.Count(r.held, "minute")))
+		ev.note(fmt.Sprintf(
+			"For %s of it nothing was decided, because many of darkmap's own feeds were lost: it was judged afterwards.",
+			bgp.Count(r.held, "minute")))
 	}
 }
 
-// decideKept prepares the decision of the first minute after the gate was shut: losses get their first minutes, and one that is gone is no short loss.
+// decideKept prepares the decision of the first minute after the gate was shut. Losses get their
+// first minutes, and a loss that is gone does not count as a short loss.
 func (e *Engine) decideKept(ent *entity, rd *reading, shut int64) {
 	e.date(ent, rd, shut)
 	if rd.ended != nil && !rd.gone {
@@ -111,7 +121,8 @@ func (e *Engine) decideKept(ent *entity, rd *reading, shut int64) {
 	}
 }
 
-// endKept takes note of a loss that had begun before the gate shut, and is gone when it opens: nobody knows how long it lasted.
+// endKept handles a loss that had begun before the gate shut and is gone when it opens. Its
+// duration is not known.
 func (e *Engine) endKept(ent *entity, r *run, rd *reading) {
 	if ent.ev != nil && ent.ev.kind == bgp.KindIntermittent {
 		r.minutes -= r.held
@@ -119,6 +130,7 @@ func (e *Engine) endKept(ent *entity, r *run, rd *reading) {
 		return
 	}
 	if r.suspect != nil {
-		e.retract(ent, r.suspect, bgp.EndLostSight, "Too many of darkmap's own feeds were lost to decide it, and it is gone since they were judged anew.")
+		e.retract(ent, r.suspect, bgp.EndLostSight,
+			"Too many of darkmap's own feeds were lost to decide it, and it is gone since they were judged anew.")
 	}
 }

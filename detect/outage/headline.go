@@ -20,22 +20,22 @@ var (
 // shortCaveat ends every post.
 const shortCaveat = "Seen in routes alone; service can differ."
 
-// shortName is a name as headlines and posts show it.
+// shortName returns a name as headlines and posts show it: cleaned and cut to nameSize.
 func shortName(name string) string { return nameSize.Cut(plaintext.Clean(name)) }
 
-// shortNames returns a copy of the texts' source with short names.
+// shortNames returns a copy of the wording with short names.
 func (w *wording) shortNames() *wording { return w.withNames(shortName) }
 
-// cleaned returns a copy of the texts' source with names that can be shown.
+// cleaned returns a copy of the wording with names that can be shown.
 func (w *wording) cleaned() *wording { return w.withNames(plaintext.Clean) }
 
-// withNames returns a copy whose names are what change makes of them.
+// withNames returns a copy of the wording in which change was applied to every name.
 func (w *wording) withNames(change func(string) string) *wording {
 	o := *w.o
 	o.Entity.Name = change(o.Entity.Name)
 	o.Origins, o.Evidence.MovedTo = withOwners(o.Origins, change), withOwners(o.Evidence.MovedTo, change)
 	o.Upstreams, o.Unexpected = withOwners(o.Upstreams, change), withOrigins(o.Unexpected, change)
-	if o.Entity.Type == bgp.EntityWatch { // its code is a name, too
+	if o.Entity.Type == bgp.EntityWatch { // the code of a watch list is a name, too
 		o.Entity.Code = change(o.Entity.Code)
 	}
 	return &wording{o: &o, ev: w.ev}
@@ -57,7 +57,7 @@ func withOrigins(all []bgp.UnexpectedRoute, change func(string) string) []bgp.Un
 	return all
 }
 
-// withoutOwners returns a copy that names ASes by their numbers alone.
+// withoutOwners returns a copy of the wording that names ASes by their numbers alone.
 func (w *wording) withoutOwners() *wording {
 	o := *w.o
 	if o.Entity.Type == bgp.EntityAS {
@@ -77,7 +77,8 @@ func (w *wording) short(label string) {
 	w.o.Headline, w.o.Post = named.headline(bare, fact, label), named.post(bare, fact, label)
 }
 
-// headline returns the longest of some headlines that fits. bare is without the names of ASes.
+// headline returns the first candidate that fits. Candidates are ordered from long to short. bare
+// is the wording without the names of ASes.
 func (w *wording) headline(bare *wording, fact, label string) string {
 	return firstThatFits(headlineSize, label,
 		func() string { return w.title() + ": " + fact },
@@ -86,7 +87,7 @@ func (w *wording) headline(bare *wording, fact, label string) string {
 		func() string { return bare.title() + ": " + bare.brief() })
 }
 
-// post returns the longest of some posts that fits.
+// post returns the first candidate that fits. Candidates are ordered from long to short.
 func (w *wording) post(bare *wording, fact, label string) string {
 	observed, meaning, course := w.observed(), w.meaning(), w.course()
 	return firstThatFits(postSize, label,
@@ -100,8 +101,8 @@ func (w *wording) post(bare *wording, fact, label string) string {
 		func() string { return sentences(bare.title()+": "+fact+".", shortCaveat) })
 }
 
-// firstThatFits returns the first text that is within the bounds with the label, or the last one
-// cut.
+// firstThatFits returns the first text that fits into z with the label. If none fits, it cuts the
+// last one.
 func firstThatFits(z plaintext.Size, label string, texts ...func() string) string {
 	s := ""
 	for _, text := range texts {
@@ -120,12 +121,12 @@ func labelled(label, text string) string {
 	return label + ": " + text
 }
 
-// sentences joins what is not empty.
+// sentences joins the texts that are not empty.
 func sentences(all ...string) string {
 	return strings.Join(slices.DeleteFunc(all, func(s string) bool { return s == "" }), " ")
 }
 
-// title names the entity at the beginning of a headline.
+// title returns the entity's name for the beginning of a headline.
 func (w *wording) title() string {
 	if en := w.o.Entity; en.Type == bgp.EntityPrefix {
 		if len(w.o.Origins) > 0 {
@@ -136,7 +137,7 @@ func (w *wording) title() string {
 	return upper(w.subject())
 }
 
-// fact is a headline without the entity.
+// fact returns the headline without the entity.
 func (w *wording) fact() string {
 	start := shortClock(w.o.Start)
 	switch {
@@ -177,7 +178,7 @@ func (w *wording) fact() string {
 	return w.extent() + " lost since " + start
 }
 
-// brief is a shorter fact.
+// brief returns a shorter fact.
 func (w *wording) brief() string {
 	switch {
 	case w.o.State == bgp.StateSuspected:
@@ -195,7 +196,7 @@ func (w *wording) brief() string {
 // ended reports whether the event is closed.
 func (w *wording) ended() bool { return w.o.State == bgp.StateClosed && w.o.End != nil }
 
-// extent is how much of the entity is concerned.
+// extent returns the part of the entity that the event concerns.
 func (w *wording) extent() string {
 	family, all := familyName(w.o.Family), w.ev.base.prefixes
 	lost := min(w.ev.peak.prefixes, all)
@@ -215,7 +216,7 @@ func (w *wording) extent() string {
 	return fmt.Sprintf("%s %% of its %s space", w.o.Peak.LossPercent, family)
 }
 
-// kindName is the word for a kind in texts.
+// kindName returns the word for a kind in texts.
 func kindName(k bgp.Kind) string {
 	switch k {
 	case bgp.KindPartial:
@@ -231,7 +232,8 @@ func kindName(k bgp.Kind) string {
 	return "loss"
 }
 
-// outcome is a headline's fact about an event that ended; since says when it began, or is empty.
+// outcome returns a headline's fact about an event that ended. since names the beginning, or is
+// empty.
 func (w *wording) outcome(since string) string {
 	what, end := kindName(w.o.Kind)+since, shortClock(*w.o.End)
 	switch w.o.EndReason {

@@ -2,7 +2,8 @@ package outage
 
 import "github.com/darkmap/darkmap/internal/bgp"
 
-// newID gives an event of the entity its id, a minute later where an earlier event has taken it.
+// newID returns the id for an event of the entity. If an earlier event has the same id already,
+// the new id is a minute later.
 func (ent *entity) newID(start int64) string {
 	minute := start - start%60
 	if minute <= ent.lastID {

@@ -6,7 +6,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// decide moves an entity through the life of its events.
+// decide opens, follows or ends the events of an entity.
 func (e *Engine) decide(ent *entity, rd *reading) {
 	if !ent.running() {
 		ent.superseded = ""
@@ -20,7 +20,8 @@ func (e *Engine) decide(ent *entity, rd *reading) {
 		return
 	}
 	if e.movedForGood(ent, rd) {
-		e.settle(ent, "It was closed without a return: the others have originated it for so long that they are its usual origins.")
+		e.settle(ent,
+			"It was closed without a return: the others have originated it for so long that they are its usual origins.")
 		return
 	}
 	if rd.ended != nil {
@@ -39,7 +40,8 @@ func (e *Engine) decide(ent *entity, rd *reading) {
 	e.followOrOpen(ent, rd)
 }
 
-// openMinutes is for how many minutes a loss of the entity lasts before it opens an outage.
+// openMinutes returns the number of minutes that a loss of the entity lasts before it opens an
+// outage.
 func (e *Engine) openMinutes(ent *entity) int {
 	if ent.ev != nil && ent.ev.long {
 		return e.cfg.FlapOutageMinutes
@@ -47,16 +49,18 @@ func (e *Engine) openMinutes(ent *entity) int {
 	return e.cfg.OpenMinutes
 }
 
-// followOrOpen looks at the kinds that are not outages.
+// followOrOpen opens or follows events of the kinds that are not outages.
 func (e *Engine) followOrOpen(ent *entity, rd *reading) {
 	switch {
-	case ent.ev == nil && ent.band != nil && ent.band.minutes >= e.cfg.PartialMinutes && (ent.loss == nil || !ent.loss.deep):
+	case ent.ev == nil && ent.band != nil && ent.band.minutes >= e.cfg.PartialMinutes &&
+		(ent.loss == nil || !ent.loss.deep):
 		e.openOther(ent, bgp.KindPartial, ent.band, rd)
 		ent.loss = nil
 	case ent.ev == nil && ent.key.Type != bgp.EntityPrefix && e.partialRun(ent) != nil:
 		e.openOther(ent, bgp.KindPartial, e.partialRun(ent), rd)
 		ent.loss, ent.large = nil, nil
-	case ent.ev == nil && ent.loss == nil && ent.moved != nil && ent.moved.minutes >= e.cfg.MovedMinutes:
+	case ent.ev == nil && ent.loss == nil && ent.moved != nil &&
+		ent.moved.minutes >= e.cfg.MovedMinutes:
 		e.openOther(ent, bgp.KindMoved, ent.moved, rd)
 	case ent.ev == nil && ent.covered != nil && ent.covered.minutes >= e.cfg.OpenMinutes:
 		e.tellCovered(ent, rd)
@@ -67,7 +71,8 @@ func (e *Engine) followOrOpen(ent *entity, rd *reading) {
 		quiet := e.quietLoss(ent, rd)
 		e.follow(ent, rd.loss, rd.loss, quiet)
 	case ent.ev.kind == bgp.KindPartial:
-		e.follow(ent, rd.partial, loss{}, rd.covered || ent.last.SharePermille*2 >= 1000+e.cfg.PartialHighPermille)
+		e.follow(ent, rd.partial, loss{},
+			rd.covered || ent.last.SharePermille*2 >= 1000+e.cfg.PartialHighPermille)
 	case ent.ev.kind == bgp.KindMoved && ent.key.Type == bgp.EntityPrefix:
 		e.nameMoved(ent)
 		e.follow(ent, rd.movedLoss, loss{}, ent.last.Moved == 0)
@@ -78,7 +83,8 @@ func (e *Engine) followOrOpen(ent *entity, rd *reading) {
 	}
 }
 
-// broadEnough tells whether a large entity's small loss has lasted, and is that of several origins. An AS has but one.
+// broadEnough reports whether a small loss of a large entity has lasted for LargeMinutes and
+// concerns at least LargeOrigins origins. An AS is a single origin, so its own loss is enough.
 func (e *Engine) broadEnough(ent *entity) bool {
 	r := ent.large
 	if r == nil || r.minutes < e.cfg.LargeMinutes {
@@ -90,8 +96,9 @@ func (e *Engine) broadEnough(ent *entity) bool {
 	return !r.rejected
 }
 
-// partialRun returns the loss of an AS, country, region or the world that has lasted for a partial event and is no outage; nil if there
-// is none. It waits for an outage that the small loss of a large entity opens in the next minutes.
+// partialRun returns the loss of an entity other than a prefix that has lasted long enough for a
+// partial event and is no outage, or nil. If a small loss of a large entity is going to open an
+// outage in the next minutes, partialRun returns nil.
 func (e *Engine) partialRun(ent *entity) *run {
 	switch large := ent.large; {
 	case large != nil && large.deep && !large.rejected:
@@ -104,10 +111,13 @@ func (e *Engine) partialRun(ent *entity) *run {
 	return nil
 }
 
-// suspect sends an early sign of a nearly total loss. An entity that is known to be unstable gives none.
+// suspect sends an early sign of a nearly total loss. For an entity that is known to be unstable
+// it sends none.
 func (e *Engine) suspect(ent *entity, rd *reading) {
 	r := ent.loss
-	if ent.ev != nil || r.suspect != nil || r.digest == nil || len(ent.recent) >= e.cfg.FlapLosses-1 || e.mergeable(ent, bgp.KindOutage, r) || e.stands(ent.key) || e.view.Leaving(e.cfg.Family) {
+	if ent.ev != nil || r.suspect != nil || r.digest == nil ||
+		len(ent.recent) >= e.cfg.FlapLosses-1 || e.mergeable(ent, bgp.KindOutage, r) ||
+		e.stands(ent.key) || e.view.Leaving(e.cfg.Family) {
 		return
 	}
 	need := permilleUp(rd.base.space, e.cfg.SuspectPermille)
@@ -120,7 +130,7 @@ func (e *Engine) suspect(ent *entity, rd *reading) {
 	e.publish(ent, r.suspect, bgp.EventSuspected)
 }
 
-// retract takes a suspicion back that cannot be followed any more.
+// retract takes back a suspicion that cannot be followed any more. why becomes a note.
 func (e *Engine) retract(ent *entity, ev *event, reason bgp.EndReason, why string) {
 	ev.state, ev.reason = bgp.StateRetracted, reason
 	ev.end = e.window + minute
@@ -129,13 +139,13 @@ func (e *Engine) retract(ent *entity, ev *event, reason bgp.EndReason, why strin
 	e.publish(ent, ev, bgp.EventRetracted)
 }
 
-// mergeable tells whether a loss that begins with r belongs to the event that closed last.
+// mergeable reports whether the loss of run r belongs to the event that closed last.
 func (e *Engine) mergeable(ent *entity, kind bgp.Kind, r *run) bool {
 	c := ent.closed
 	return c != nil && c.kind == kind && !c.settled && r.first-c.end <= int64(e.cfg.MergeMinutes)*minute
 }
 
-// newEvent begins an event with what a run has seen.
+// newEvent creates an event from a run.
 func (e *Engine) newEvent(ent *entity, kind bgp.Kind, r *run, rd *reading) *event {
 	start := e.refine(ent, r)
 	ev := &event{
@@ -151,9 +161,13 @@ func (e *Engine) newEvent(ent *entity, kind bgp.Kind, r *run, rd *reading) *even
 	return ev
 }
 
-// refine sets the start of a loss to the 10th percentile of the withdrawals, near the minute in which it showed, and not
-// before the end of what was there before. What was lost with sessions shows when their next tables are whole, up to an hour later;
-// what updates alone had shown of prefixes shows of larger entities with the first whole tables.
+// refine returns the start of a loss: the 10th percentile of the withdrawals, if it lies near the
+// minute in which the loss showed, and not before the end of the event before.
+//
+// A loss through ended sessions shows when their next tables are whole, up to an hour later, so
+// for such a loss an hour counts as near. A loss that shows with the first whole tables may be as
+// old as its withdrawals: updates alone had shown it for prefixes, and the tables show it for
+// larger entities.
 func (e *Engine) refine(ent *entity, r *run) int64 {
 	start := r.first
 	if r.digest != nil && r.digest.withdrawals > 0 {
@@ -173,7 +187,8 @@ func (e *Engine) refine(ent *entity, r *run) int64 {
 	return min(max(start, low), r.first+minute-1)
 }
 
-// openOutage opens an outage, or the last one again. An event of another kind ends at its start.
+// openOutage opens an outage, or reopens the last one. An open event of another kind ends at its
+// start.
 func (e *Engine) openOutage(ent *entity, r *run, rd *reading) {
 	before := ent.ev
 	if before == nil && e.mergeable(ent, bgp.KindOutage, r) {
@@ -191,7 +206,7 @@ func (e *Engine) openOutage(ent *entity, r *run, rd *reading) {
 		if before != nil {
 			ent.supersede(before, ev.id)
 			if before.kind == bgp.KindIntermittent && ev.start-ent.lastEnd >= minute {
-				before.pause(ent.lastEnd, ev.start) // since its last loss
+				before.pause(ent.lastEnd, ev.start) // the pause since its last loss
 			}
 			e.closeEvent(ent, ev.start)
 			ev.predecessor = before.id
@@ -212,7 +227,7 @@ func (e *Engine) openOutage(ent *entity, r *run, rd *reading) {
 	ent.loss, ent.large, ent.recent, ent.closed = nil, nil, nil, nil
 }
 
-// openOther opens a partial or moved event, or the last one again.
+// openOther opens a partial or moved event, or reopens the last one.
 func (e *Engine) openOther(ent *entity, kind bgp.Kind, r *run, rd *reading) {
 	now := rd.partial
 	switch {
@@ -243,7 +258,7 @@ func (e *Engine) openOther(ent *entity, kind bgp.Kind, r *run, rd *reading) {
 	e.publish(ent, ev, bgp.EventOpened)
 }
 
-// reopen goes on with the event that closed last; the pause is listed.
+// reopen continues the event that closed last. The time between is added to its pauses.
 func (e *Engine) reopen(ent *entity, r *run, rd *reading) {
 	ev := ent.closed
 	start := e.refine(ent, r)
@@ -268,7 +283,8 @@ func (e *Engine) followOutage(ent *entity, rd *reading) {
 	}
 }
 
-// quietLoss counts a minute of an event that is a loss, and tells whether the loss is quiet in it.
+// quietLoss counts a minute of an event that is a loss. It reports whether the loss is quiet in
+// this minute.
 func (e *Engine) quietLoss(ent *entity, rd *reading) bool {
 	ev := ent.ev
 	ev.minutes++
@@ -279,8 +295,8 @@ func (e *Engine) quietLoss(ent *entity, rd *reading) bool {
 	return quiet
 }
 
-// follow counts a minute of the entity's open event and closes, settles or updates it. left is the
-// lost space that counts for its end.
+// follow counts a minute of the entity's open event, and closes, settles or updates the event.
+// left is the lost space that counts for its end.
 func (e *Engine) follow(ent *entity, l, left loss, quiet bool) {
 	ev := ent.ev
 	ev.now, ev.peak = l, worse(ev.peak, l)
@@ -307,7 +323,7 @@ func (e *Engine) follow(ent *entity, l, left loss, quiet bool) {
 	}
 }
 
-// blindBefore is the stretch without verdicts right before a window; the zero value where there is none.
+// blindBefore returns the interval without verdicts right before a window, or the zero value.
 func (e *Engine) blindBefore(window int64) interval {
 	if e.blind.end != window {
 		return interval{}
@@ -315,12 +331,12 @@ func (e *Engine) blindBefore(window int64) interval {
 	return e.blind
 }
 
-// outlived tells whether the loss has lasted for more than the longest freeze.
+// outlived reports whether the loss has lasted for more than FreezeMinutes.
 func (e *Engine) outlived(ev *event) bool {
 	return e.window+minute-ev.first > int64(e.cfg.FreezeMinutes)*minute
 }
 
-// closeEvent ends the entity's open event.
+// closeEvent closes the entity's open event.
 func (e *Engine) closeEvent(ent *entity, end int64) {
 	ev := ent.ev
 	ev.state, ev.end, ev.quiet = bgp.StateClosed, max(end, ev.start), 0
@@ -329,17 +345,17 @@ func (e *Engine) closeEvent(ent *entity, end int64) {
 	e.publish(ent, ev, bgp.EventClosed)
 }
 
-// movedForGood tells whether an AS's moved space is no longer known as its own.
+// movedForGood reports whether an AS's moved space is no longer known as its own.
 func (e *Engine) movedForGood(ent *entity, rd *reading) bool {
 	ev := ent.ev
-	return ev != nil && ev.kind == bgp.KindMoved && ent.key.Type != bgp.EntityPrefix && ent.last.KnownSpace < ev.known &&
-		rd.movedLoss.space*2 <= ev.threshold
+	return ev != nil && ev.kind == bgp.KindMoved && ent.key.Type != bgp.EntityPrefix &&
+		ent.last.KnownSpace < ev.known && rd.movedLoss.space*2 <= ev.threshold
 }
 
 // settledLoss is the note of an event that ends because it has lasted for the freeze limit.
 const settledLoss = "It was closed without a recovery: after 7 days its state counts as the new normal."
 
-// settle closes an event whose state has become the new normal, and notes why.
+// settle closes an event whose state is the new normal. note is the reason that the record gives.
 func (e *Engine) settle(ent *entity, note string) {
 	ev := ent.ev
 	ev.settled, ev.reason = true, bgp.EndNewNormal
@@ -356,8 +372,8 @@ func (e *Engine) settle(ent *entity, note string) {
 	ent.hist.reset(e.window/minute+1, ent.last.Space, ent.last.Prefixes)
 }
 
-// departed ends what is open of a prefix that has left the table, with the loss that lasted until
-// then.
+// departed ends the suspected or open event of a prefix that has left the table. r is the loss
+// that lasted until then, or nil.
 func (e *Engine) departed(ent *entity, r *run) {
 	if r != nil && r.suspect != nil {
 		e.retract(ent, r.suspect, e.departure(ent, r.first), "The prefix has left the table.")
@@ -373,13 +389,14 @@ func (e *Engine) departed(ent *entity, r *run) {
 	if ev.reason == bgp.EndLostSight {
 		ev.note("It was closed without a recovery: the prefix is no longer known to the networks that watch.")
 	} else {
-		ev.note("It was closed without a recovery: the prefix has been away for so long that it has left the table, the new normal.")
+		ev.note(
+			"It was closed without a recovery: the prefix has been away for so long that it has left the table, the new normal.")
 	}
 	e.closeEvent(ent, e.window)
 	ent.closed = nil
 }
 
-// worsen takes over a loss and its digest, where it is no less than the greatest so far.
+// worsen takes over a loss and its digest if the loss is at least as great as the peak.
 func (ev *event) worsen(l loss, d *digest) {
 	if d != nil && (ev.digest == nil || worse(l, ev.peak) == l) {
 		ev.peak, ev.digest = l, d

@@ -2,7 +2,7 @@ package outage
 
 import "time"
 
-// limits is a configuration as the engine uses it: it counts in whole minutes.
+// limits is a configuration with its durations in whole minutes, as the engine uses them.
 type limits struct {
 	Config
 	OpenMinutes, SuspectMinutes, CloseMinutes, MergeMinutes int
@@ -12,16 +12,19 @@ type limits struct {
 	UpdateMinutes, FlapUpdateMinutes                        int
 }
 
-// newLimits counts the minutes of c.
+// newLimits converts the durations of c to minutes.
 func newLimits(c Config) limits {
 	minutes := func(d time.Duration) int { return int(d / time.Minute) }
 	return limits{
 		Config:      c,
-		OpenMinutes: minutes(c.OpenAfter), SuspectMinutes: minutes(c.SuspectAfter), CloseMinutes: minutes(c.CloseAfter), MergeMinutes: minutes(c.MergeWithin),
-		LargeMinutes: minutes(c.LargeAfter), PartialMinutes: minutes(c.PartialAfter), MovedMinutes: minutes(c.MovedAfter),
-		FlapMinutes: minutes(c.FlapWithin), FlapQuietMinutes: minutes(c.FlapCloseAfter), FlapOutageMinutes: minutes(c.FlapOutageAfter),
-		FreezeMinutes: minutes(c.FreezeLimit),
-		UpdateMinutes: minutes(c.UpdateInterval), FlapUpdateMinutes: minutes(c.FlapUpdateInterval),
+		OpenMinutes: minutes(c.OpenAfter), SuspectMinutes: minutes(c.SuspectAfter),
+		CloseMinutes: minutes(c.CloseAfter), MergeMinutes: minutes(c.MergeWithin),
+		LargeMinutes: minutes(c.LargeAfter), PartialMinutes: minutes(c.PartialAfter),
+		MovedMinutes: minutes(c.MovedAfter),
+		FlapMinutes:  minutes(c.FlapWithin), FlapQuietMinutes: minutes(c.FlapCloseAfter),
+		FlapOutageMinutes: minutes(c.FlapOutageAfter),
+		FreezeMinutes:     minutes(c.FreezeLimit),
+		UpdateMinutes:     minutes(c.UpdateInterval), FlapUpdateMinutes: minutes(c.FlapUpdateInterval),
 	}
 }
 

@@ -8,31 +8,34 @@ import (
 )
 
 const (
-	// removedList is the note of an event that ends because its list does.
+	// removedList is the note of an event that ends because its list was removed.
 	removedList = "The watch list was removed from the configuration."
-	// standMinutes is for how many minutes with verdicts a published event waits for its list to be known again: lists are repeated each
-	// hour. sureMinutes more than an opening and a closing take, it waits for its loss when the list is there.
+	// standMinutes is the number of minutes with verdicts that a published event waits for its
+	// list. Lists are repeated each hour. When the list is known again, the event waits for its
+	// loss for the minutes of an opening and a closing and sureMinutes more.
 	standMinutes = 130
 	sureMinutes  = 5
 )
 
-// standing is an event of a watch list that was published, while the list is not known again: the log has lost its beginning. It goes on
-// under its id if the list shows that it does.
+// standing is a published event of a watch list that is not known again yet, because the log has
+// lost its beginning. The event goes on under its id if the list shows the loss again.
 type standing struct {
 	outage bgp.Outage
 	key    Key
-	// waited are the minutes with verdicts since, listed those of them since the list is known.
+	// waited counts the minutes with verdicts since then, listed those of them in which the list
+	// was known.
 	waited, listed int
 }
 
-// ofLists reports whether a published event is known only with its watch list.
+// ofLists reports whether a published event can be judged only with its watch list.
 func ofLists(o *bgp.Outage) bool {
 	return o.Entity.Type == bgp.EntityWatch || o.Kind == bgp.KindOrigin
 }
 
-// Rebase tells the engine that watch lists are others from the window on that closes next: removed names those that are gone, changed by
-// how much others are not what they were. Baselines and history move by the known part of what came and went, so that an edit neither
-// opens nor ends anything; what was lost and left proves no return.
+// Rebase changes the watch lists from the next window on. removed names the removed lists. changed
+// names the lists that are different, and by how much. Baselines and history move by the known
+// part of the members that came and went, so an edit neither opens nor ends an event. Lost space
+// that left a list proves no return.
 func (e *Engine) Rebase(removed []Key, changed []Rebased) {
 	e.listed = true
 	e.removed = append(e.removed, removed...)
@@ -54,7 +57,7 @@ func (e *Engine) Rebase(removed []Key, changed []Rebased) {
 	}
 }
 
-// shift moves what an entity usually shows.
+// shift moves the values of the baseline.
 func (b *baseline) shift(space int64, prefixes int) {
 	b.space, b.prefixes = moveBy(b.space, space), max(0, b.prefixes+prefixes)
 }
@@ -67,7 +70,7 @@ func (h *history) shift(space int64, prefixes int) {
 	}
 }
 
-// moveBy adds to v, and stops at 0.
+// moveBy adds by to v. The result is at least 0.
 func moveBy(v uint64, by int64) uint64 {
 	if by < 0 {
 		return v - min(v, uint64(-by))
@@ -75,7 +78,8 @@ func moveBy(v uint64, by int64) uint64 {
 	return v + uint64(by)
 }
 
-// rebased is a threshold of an event whose baseline has moved: by the same rule as before.
+// rebased returns the threshold of an event after its baseline has moved, by the rule of the old
+// threshold.
 func (c *Config) rebased(threshold uint64, was, is baseline) uint64 {
 	switch threshold {
 	case c.threshold(was):
@@ -86,13 +90,16 @@ func (c *Config) rebased(threshold uint64, was, is baseline) uint64 {
 	return threshold
 }
 
-// endRemoved ends what is suspected or open of lists that were removed, whether verdicts are possible or not.
+// endRemoved ends the suspected and open events of removed lists, whether verdicts are possible or
+// not.
 func (e *Engine) endRemoved() {
 	slices.SortFunc(e.removed, compareKeys)
 	for _, k := range e.removed {
 		for _, s := range e.standing {
 			if s.key == k {
-				e.out = append(e.out, Event{Outage: e.lose(s.outage, e.window, nil, bgp.EndRemoved, removedList), Key: k})
+				e.out = append(e.out, Event{
+					Outage: e.lose(s.outage, e.window, nil, bgp.EndRemoved, removedList), Key: k,
+				})
 			}
 		}
 		e.standing = slices.DeleteFunc(e.standing, func(s standing) bool { return s.key == k })
@@ -109,28 +116,30 @@ func (e *Engine) endRemoved() {
 			e.closeEvent(ent, e.window)
 		}
 		ent.clearRuns()
-		ent.closed, ent.frozen, ent.recent, ent.superseded, ent.hist, ent.last = nil, nil, nil, "", history{}, Sample{Key: k}
+		ent.closed, ent.frozen, ent.recent, ent.superseded, ent.hist, ent.last =
+			nil, nil, nil, "", history{}, Sample{Key: k}
 		delete(e.active, k)
 		delete(e.behind, k)
 	}
 	e.removed = nil
 }
 
-// watchOf lists the members of watch lists that an event is about.
+// watchOf lists the members of watch lists that an event concerns.
 func (e *Engine) watchOf(ent *entity, ev *event) []bgp.WatchMember {
 	q := Watched{Key: ent.key, Named: ev.watch}
 	if d := ev.digest; d != nil && (ent.key.Type == bgp.EntityPrefix || ent.key.Type == bgp.EntityAS) {
 		q.Origins, q.Countries = d.usually, d.countries
 	}
 	all := e.view.Watch(q)
-	if ev.kind == bgp.KindOrigin { // what it covers has no origins of its own
+	if ev.kind == bgp.KindOrigin { // a member that the prefix covers has no origins of its own
 		all = slices.DeleteFunc(all, func(m bgp.WatchMember) bool { return m.CoveredBy != "" })
 	}
 	return all
 }
 
-// tellLists sends those open events of the minute's work out again that are about other members since watch lists or addresses of hosts
-// changed, or of whose hosts they say something new.
+// tellLists publishes open events whose watch members changed. It runs when watch lists or the
+// addresses of hosts changed since the last window. An event is published if it concerns other
+// members than its last record names, or if the state of a member's host is different.
 func (e *Engine) tellLists(work []*entity) {
 	if !e.listed {
 		return
@@ -155,13 +164,15 @@ func (e *Engine) tellLists(work []*entity) {
 	}
 }
 
-// standFor lets an event that opens go on in the place of one that was published before its list was lost from sight. It returns what
-// the record reports.
+// standFor lets an event that opens continue a standing event of the same entity and kind. It
+// returns the event name for the record.
 func (e *Engine) standFor(ent *entity, ev *event, name bgp.Event) bgp.Event {
 	if name != bgp.EventOpened {
 		return name
 	}
-	i := slices.IndexFunc(e.standing, func(s standing) bool { return s.key == ent.key && s.outage.Kind == ev.kind })
+	i := slices.IndexFunc(e.standing, func(s standing) bool {
+		return s.key == ent.key && s.outage.Kind == ev.kind
+	})
 	if i < 0 {
 		return name
 	}
@@ -175,8 +186,8 @@ func (e *Engine) stands(k Key) bool {
 	return slices.ContainsFunc(e.standing, func(s standing) bool { return s.key == k })
 }
 
-// endStanding counts a minute of standing events. It ends, as lost from sight, those that have waited for too long for their list, and
-// those whose list is there and shows no such event.
+// endStanding counts a minute of the standing events. An event ends as lost from sight if it has
+// waited for its list for more than standMinutes, or if its list is known and shows no such event.
 func (e *Engine) endStanding() {
 	kept := e.standing[:0]
 	for _, s := range e.standing {
@@ -187,12 +198,14 @@ func (e *Engine) endStanding() {
 			kept = append(kept, s)
 			continue
 		}
-		e.out = append(e.out, Event{Outage: e.lose(s.outage, e.window, nil, bgp.EndLostSight, forgotten), Key: s.key})
+		e.out = append(e.out, Event{
+			Outage: e.lose(s.outage, e.window, nil, bgp.EndLostSight, forgotten), Key: s.key,
+		})
 	}
 	e.standing = kept
 }
 
-// isListed reports whether the watch list that an event rests on is known.
+// isListed reports whether the watch list that an event depends on is known.
 func (e *Engine) isListed(k Key, kind bgp.Kind) bool {
 	if kind == bgp.KindOrigin {
 		return e.view.Guarded(k)

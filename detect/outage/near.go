@@ -2,12 +2,14 @@ package outage
 
 import "github.com/darkmap/darkmap/internal/bgp"
 
-// nearness says of an entity without an event that one is pending: at least half of the loss that opens an outage is there, or half of the move that opens
-// an event of kind moved. Half of it is also the loss at which an open event becomes quiet.
+// nearness shows whether an entity without an event has a pending one. lost: the loss is at least
+// half of the loss that opens an outage. moved: the moved space is at least half of the space that
+// opens an event of kind moved. An open event becomes quiet at the same half.
 type nearness struct{ lost, moved bool }
 
-// nearnessOf compares the minute's loss and move with the thresholds. A small loss of a large entity that was found to be that of one origin is none. Nor is
-// one of the world: half of its threshold says of no event that it is a part of something.
+// nearnessOf compares the minute's loss and moved space with the thresholds. A small loss of a
+// large entity does not count if too few origins have lost something. The world and watch lists
+// are never pending: half of their threshold does not show that an event is a part of their loss.
 func (e *Engine) nearnessOf(ent *entity, rd *reading) nearness {
 	if ent.key.Type == bgp.EntityWorld || ent.key.Type == bgp.EntityWatch {
 		return nearness{}
@@ -20,7 +22,8 @@ func (e *Engine) nearnessOf(ent *entity, rd *reading) nearness {
 	}
 }
 
-// noteNear keeps it, and has the events that lie within look for their parents where something has become pending.
+// noteNear stores the nearness. If an entity has become pending, narrower events look for their
+// parents in this minute.
 func (e *Engine) noteNear(ent *entity, n nearness) {
 	if n.lost && !ent.near.lost || n.moved && !ent.near.moved {
 		e.changed = max(e.changed, ent.key.Type.Breadth())
@@ -28,7 +31,8 @@ func (e *Engine) noteNear(ent *entity, n nearness) {
 	ent.near = n
 }
 
-// pendingFor reports whether an event of the kind would be a part of the event that the entity is about to open.
+// pendingFor reports whether an event of the kind would be a part of the event that the entity may
+// open.
 func (ent *entity) pendingFor(kind bgp.Kind) bool {
 	if kind == bgp.KindMoved {
 		return ent.near.moved

@@ -9,7 +9,7 @@ import (
 
 const neighbourSeconds = 20 * minute
 
-// neighbour is an entity that loses something in this minute.
+// neighbour is an entity that has lost something in the present minute.
 type neighbour struct {
 	code     string
 	first    int64
@@ -18,7 +18,8 @@ type neighbour struct {
 	open     bool
 }
 
-// neighbours lists who loses something: prefixes by origin and the minute in which their loss began, the others by type; sorted by code.
+// neighbours lists the entities that have lost something: prefixes by origin and by the minute in
+// which their loss began, other entities by type. Each list is sorted by code.
 type neighbours struct {
 	byOrigin map[originMinute][]neighbour
 	byType   map[bgp.EntityType][]neighbour
@@ -30,7 +31,8 @@ type originMinute struct {
 	minute int64
 }
 
-// look builds the list once in a minute. Call it when all have been measured.
+// look returns the minute's neighbours and builds the list at the first call. Call it only after
+// all entities have been measured.
 func (e *Engine) look() *neighbours {
 	if e.neighbours != nil {
 		return e.neighbours
@@ -58,7 +60,7 @@ func (e *Engine) look() *neighbours {
 	return n
 }
 
-// neighbour describes the loss of an entity; ok is false without one.
+// neighbour describes the loss of an entity. ok is false if it has no loss.
 func (ent *entity) neighbour() (n neighbour, ok bool) {
 	n = neighbour{code: ent.key.Code}
 	var d *digest
@@ -79,8 +81,10 @@ func (ent *entity) neighbour() (n neighbour, ok bool) {
 	return n, n.first != 0
 }
 
-// meet adds the entity's neighbours to the event's: of the same origin in the same minute for a prefix; else those that began
-// within 20 minutes, or are out as well and share the upstream that most of the lost prefixes had.
+// meet adds the entity's neighbours to the event's. Neighbours of a prefix are the prefixes of the
+// same origin that were lost in the same minute. Neighbours of another entity are the entities of
+// its type whose loss began within 20 minutes, or that have an open outage and share the upstream
+// of most lost prefixes.
 func (e *Engine) meet(ent *entity, ev *event) {
 	if ev.digest == nil || len(ev.neighbours) >= e.cfg.MaxNeighbours {
 		return
@@ -114,8 +118,9 @@ func (e *Engine) meet(ent *entity, ev *event) {
 	slices.Sort(ev.neighbours)
 }
 
-// around lists the prefixes of an origin whose loss began within a minute of first or little more, by code. Those of other minutes
-// are not looked at: a prefix that goes after many others would look at all of them.
+// around lists the prefixes of an origin whose loss began in the minute of first, the minute
+// before or the minute after, by code. Prefixes of other minutes are not compared, so that a
+// prefix that is lost after many others is not compared with all of them.
 func (n *neighbours) around(origin bgp.ASN, first int64) iter.Seq[neighbour] {
 	var lists [3][]neighbour
 	for i := range lists {

@@ -2,7 +2,8 @@ package outage
 
 import "github.com/darkmap/darkmap/internal/bgp"
 
-// Open is how many published events are open. While no verdict is possible none of them ends.
+// Open returns the number of published events that are open. While no verdict is possible, none of
+// them ends.
 func (e *Engine) Open() int {
 	n := len(e.strange)
 	for _, ent := range e.active {

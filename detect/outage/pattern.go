@@ -8,7 +8,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// patterns says what the figures show together, a sentence each.
+// patterns returns the sentences about patterns in the figures.
 func (w *wording) patterns() []string {
 	var s []string
 	add := func(more string) {
@@ -25,7 +25,7 @@ func (w *wording) patterns() []string {
 	return s
 }
 
-// wayOut tells how fast the prefixes went and through which upstreams.
+// wayOut returns the sentence on the speed of the loss and on the upstreams.
 func (w *wording) wayOut() string {
 	d := w.ev.digest
 	if d == nil || d.total == 0 || d.spread == nil {
@@ -69,8 +69,8 @@ func reroutes(asns []bgp.ASN) []bgp.AS {
 	return as
 }
 
-// within writes a duration that is no shorter than n seconds: at least one second, since observers differ by that, and from a
-// minute on whole minutes.
+// within writes a duration of at least n seconds. It is at least one second, because the times of
+// the observers differ by that much. From a minute on it is rounded up to whole minutes.
 func within(n int64) string {
 	if n >= minute {
 		n = (n + minute - 1) / minute * minute
@@ -78,7 +78,7 @@ func within(n int64) string {
 	return bgp.DurationText(time.Duration(max(n, 1)) * time.Second)
 }
 
-// before tells of the short losses and the outages of the time before.
+// before returns the sentence on the short losses before the event.
 func (w *wording) before() string {
 	f := w.o.Flaps
 	if f.Day == 0 {
@@ -97,7 +97,8 @@ func (w *wording) before() string {
 	return s + "."
 }
 
-// clockPattern tells of the hour, where it says something.
+// clockPattern returns the sentence on the time of day, or an empty string if the time shows no
+// pattern.
 func (w *wording) clockPattern() string {
 	n := w.o.Evidence.SameTimeLast7Days
 	switch {
@@ -109,7 +110,7 @@ func (w *wording) clockPattern() string {
 	return ""
 }
 
-// company names the neighbours.
+// company returns the sentence that names the neighbours.
 func (w *wording) company() string {
 	n := w.o.Evidence.Neighbours
 	if len(n) == 0 {
@@ -130,25 +131,29 @@ func (w *wording) company() string {
 	return "Routes were also lost, at about the same time or behind the same upstream, by " + enumerate(names) + "."
 }
 
-// consistent returns what the features are consistent with and what they are less typical of, both empty without two
-// independent ones.
+// consistent returns the explanations that the features are consistent with, and those that they
+// are less typical of. Both are empty without two independent features.
 func (w *wording) consistent() (with, less string) {
 	d, f := w.ev.digest, w.o.Flaps
 	if d == nil || w.o.Kind != bgp.KindOutage || d.allCovered > 0 && d.allCovered == d.total {
 		return "", ""
 	}
 	several := d.originCount > 1 || len(d.upstreams) > 1
-	spread := d.originCount > 1 && len(d.upstreams) > 1 // within one network, a gradual loss may be one change that is rolled out
+	// Within one network, a gradual loss may be one change that is rolled out.
+	spread := d.originCount > 1 && len(d.upstreams) > 1
 	abrupt := d.shape == shapeAbrupt && d.total > 1
 	together := d.together != nil && *d.together
 	switch {
 	case w.o.Evidence.OnTheHour && w.o.Evidence.SameTimeLast7Days > 0:
-		return "a planned action that repeats (it began within two minutes of a full hour, and at this time on earlier days)", "a sudden fault"
+		return "a planned action that repeats (it began within two minutes of a full hour, and at this time on earlier days)",
+			"a sudden fault"
 	case f.Day >= 3 && together && d.onlyOne:
-		return fmt.Sprintf("an unstable or overloaded connection to the upstream (%s before it, and everything went through one upstream)",
+		return fmt.Sprintf(
+			"an unstable or overloaded connection to the upstream (%s before it, and everything went through one upstream)",
 			bgp.Count(f.Day, "short loss")), "a single planned step, or separate faults inside several networks"
 	case f.Day >= 3 && together:
-		return fmt.Sprintf("an unstable point that all its connections share (%s before it, and all upstreams went together)",
+		return fmt.Sprintf(
+			"an unstable point that all its connections share (%s before it, and all upstreams went together)",
 			bgp.Count(f.Day, "short loss")), "a single planned step, or separate faults of single links"
 	case abrupt && together && several:
 		return "one cause at a point that all of it shares, a decision included (four fifths of the prefixes went within two minutes, and so did the upstreams)",

@@ -7,15 +7,16 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// pending is a record as the decision left it: its parents and the record before it are still to come. An event may have two in a
-// minute.
+// pending is a record after the decision, without its parents and the record before it, which send
+// adds. An event may have two pending records in a minute.
 type pending struct {
 	ent    *entity
 	ev     *event
 	outage bgp.Outage
 }
 
-// publish puts the whole state of an event on the list of the minute's records, under the next sequence number.
+// publish adds the whole state of an event to the minute's records, under the next sequence
+// number.
 func (e *Engine) publish(ent *entity, ev *event, name bgp.Event) {
 	name = e.standFor(ent, ev, name)
 	if ev.unknown {
@@ -25,7 +26,7 @@ func (e *Engine) publish(ent *entity, ev *event, name bgp.Event) {
 		case bgp.StateOpen:
 			name = bgp.EventOpened
 		case bgp.StateClosed, bgp.StateRetracted:
-			return // nobody heard of it
+			return // no record of this event was ever published
 		}
 	}
 	ev.seq++
@@ -42,7 +43,8 @@ func (e *Engine) publish(ent *entity, ev *event, name bgp.Event) {
 	e.pending = append(e.pending, pending{ent: ent, ev: ev, outage: o})
 }
 
-// send makes the minute's records when their events have been related: parents before their parts.
+// send completes the minute's records after the events have been related. Parents come before
+// their parts.
 func (e *Engine) send() {
 	first := len(e.out)
 	for i := range e.pending {
@@ -70,11 +72,12 @@ func (e *Engine) send() {
 	sortEvents(e.out[first:])
 }
 
-// outage builds the object that everybody sees.
+// outage builds the public object of an event.
 func (e *Engine) outage(ent *entity, ev *event, name bgp.Event) bgp.Outage {
 	unit := e.cfg.Family.UnitSpace()
 	o := bgp.Outage{
-		ID: ev.id, Sequence: ev.seq, Kind: ev.kind, State: ev.state, Event: name, Family: e.cfg.Family.String(),
+		ID: ev.id, Sequence: ev.seq, Kind: ev.kind, State: ev.state, Event: name,
+		Family:          e.cfg.Family.String(),
 		Entity:          bgp.Entity{Type: ent.key.Type, Code: ent.key.Code, Name: e.view.Name(ent.key)},
 		Start:           at(ev.start),
 		DurationSeconds: e.window + minute - ev.start,
@@ -124,9 +127,11 @@ func (e *Engine) outage(ent *entity, ev *event, name bgp.Event) bgp.Outage {
 	return o
 }
 
-// public converts a loss from the inside.
+// public converts a loss to its public form.
 func (l loss) public(unit uint64) bgp.Loss {
-	return bgp.Loss{LostPrefixes: l.prefixes, LostSpace: bgp.Hundredths(l.space, unit, 1), LossPercent: l.percent}
+	return bgp.Loss{
+		LostPrefixes: l.prefixes, LostSpace: bgp.Hundredths(l.space, unit, 1), LossPercent: l.percent,
+	}
 }
 
 func at(t int64) time.Time { return time.Unix(t, 0).UTC() }

@@ -7,7 +7,8 @@ import (
 	"github.com/darkmap/darkmap/internal/query"
 )
 
-// Usual is the baseline of an entity that shows s: the one that its event is measured against, else the median of its last 24 hours.
+// Usual returns the baseline of an entity whose present sample is s: the frozen baseline if there
+// is one, otherwise the median of its last 24 hours.
 func (e *Engine) Usual(s Sample) (space uint64, prefixes int) {
 	ent := e.entities[s.Key]
 	switch {
@@ -20,7 +21,7 @@ func (e *Engine) Usual(s Sample) (space uint64, prefixes int) {
 	return b.space, b.prefixes
 }
 
-// EventsOf lists the events of an entity that are open or suspected, as they were published last.
+// EventsOf lists the open and suspected events of an entity in their last published form.
 func (e *Engine) EventsOf(k Key) []query.Outage {
 	ent := e.entities[k]
 	if ent == nil {
@@ -39,12 +40,15 @@ func (e *Engine) EventsOf(k Key) []query.Outage {
 	return out
 }
 
-// short is an event as it was published last.
+// short returns an event in its last published form. An event without a published record is built
+// from its state.
 func (e *Engine) short(ent *entity, ev *event) query.Outage {
 	var out query.Outage
 	if ev.previous == nil || json.Unmarshal(ev.previous, &out) != nil {
 		out = query.Outage{
-			ID: ev.id, Entity: bgp.Entity{Type: ent.key.Type, Code: ent.key.Code, Name: e.view.Name(ent.key)}, Kind: ev.kind, State: ev.state, Start: at(ev.start),
+			ID:     ev.id,
+			Entity: bgp.Entity{Type: ent.key.Type, Code: ent.key.Code, Name: e.view.Name(ent.key)},
+			Kind:   ev.kind, State: ev.state, Start: at(ev.start),
 			Severity: ev.severity(),
 		}
 	}

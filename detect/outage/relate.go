@@ -8,40 +8,46 @@ import (
 )
 
 const (
-	// maxParents bounds the parents of an event. Those stay that hold the greatest shares of it.
+	// maxParents bounds the parents of an event. The parents with the greatest shares are kept.
 	maxParents = 50
-	// maxJoins bounds the records `updated` of a minute that are sent for parents alone. The other events wait for the next minutes.
+	// maxJoins bounds the `updated` records of a minute that are sent only because of parents.
+	// Further events wait for the next minutes.
 	maxJoins = 200
-	// parentSeconds is how long before a wider event a loss may begin that is a part of it. The baseline is the median of a day: what has
-	// been lost for half a day is no part of it any more.
+	// parentSeconds is how long before a wider event a loss may begin and still be a part of it.
+	// The wider event's baseline is the median of a day. A loss that has lasted for half a day is
+	// in that baseline.
 	parentSeconds = 12 * hour
 )
 
-// parent is a wider event that holds a part of an event's loss.
+// parent is a wider event that contains a part of an event's loss.
 type parent struct {
 	key Key
-	// ev is nil while the event is pending: no record is about it, and it has no id.
+	// ev is nil while the wider event is pending: it has no record and no id.
 	ev    *event
 	share bgp.Decimal // of the event's lost or moved space, in percent
 }
 
-// relation is what is kept of an event's parents from minute to minute.
+// relation is the state of an event's parents that is kept from minute to minute.
 type relation struct {
 	parents []parent
-	named   []bgp.Parent // those of the last record
-	// left counts the minutes for which a parent of the last record has been none, although it goes on.
+	named   []bgp.Parent // the parents in the last record
+	// left counts the consecutive minutes in which the last record names an event that goes on but
+	// is no parent any more.
 	left int
 
-	// looked is the window in which the view was asked; 0 is never. stale: the entity's sample has changed since.
+	// looked is the window in which the view was last asked; 0: never. stale: the entity's sample
+	// has changed since then.
 	looked int64
 	stale  bool
-	// space is what the event had lost, or moved, at the last look at which it had any, since when (window), and wider what of it wider entities had lost.
+	// space, since and wider come from the last look at which the event had lost or moved space.
+	// space is that space, since the window in which its loss began, wider the parts of it that
+	// wider entities had lost.
 	space uint64
 	since int64
 	wider []Overlap
 }
 
-// id is that of the parent's event, empty while it is pending.
+// id returns the id of the parent's event. It is empty while the event is pending.
 func (p *parent) id() string {
 	if p.ev == nil {
 		return ""
@@ -49,12 +55,12 @@ func (p *parent) id() string {
 	return p.ev.id
 }
 
-// published reports whether a record says that the event is suspected or open.
+// published reports whether a record has published the event as suspected or open.
 func (ev *event) published() bool {
 	return !ev.unknown && (ev.state == bgp.StateOpen || ev.state == bgp.StateSuspected)
 }
 
-// current is the entity's event that is suspected or open; nil where there is none.
+// current returns the entity's suspected or open event, or nil.
 func (ent *entity) current() *event {
 	switch {
 	case ent.ev != nil:
@@ -65,8 +71,9 @@ func (ent *entity) current() *event {
 	return nil
 }
 
-// relate finds the parents of the events when the minute has been decided, and publishes those events that have to tell of new ones. work
-// holds all entities with an event that is suspected or open, and others.
+// relate finds the parents of the events after the minute has been decided, and publishes events
+// that have new parents. work contains all entities with a suspected or open event, and other
+// entities.
 func (e *Engine) relate(work []*entity) {
 	for _, ent := range work {
 		if ev := ent.current(); ev != nil {
@@ -88,8 +95,8 @@ func (e *Engine) relate(work []*entity) {
 	}
 }
 
-// flapping is the event that becomes intermittent when the present short loss ends, nil where there is none. Then nothing is lost any more, so that the view
-// is asked before.
+// flapping returns the event that becomes intermittent when the present short loss ends, or nil.
+// After that end nothing is lost, so the view is asked before it.
 func (ent *entity) flapping(losses int) *event {
 	if ent.ev != nil || ent.loss == nil || len(ent.recent) < losses-1 || len(ent.recent) == 0 {
 		return nil
@@ -133,7 +140,8 @@ func (e *Engine) findParents(ent *entity, ev *event) {
 	}
 }
 
-// alike reports whether an event of one kind can be a part of one of the other: moves are parts of moves, losses of losses.
+// alike reports whether an event of kind a can be a part of an event of kind b. Moves are parts of
+// moves, losses are parts of losses.
 func alike(a, b bgp.Kind) bool {
 	sort := func(k bgp.Kind) bgp.Kind {
 		if k == bgp.KindMoved || k == bgp.KindOrigin {
@@ -144,8 +152,9 @@ func alike(a, b bgp.Kind) bool {
 	return sort(a) == sort(b)
 }
 
-// lookDue reports whether the view is asked what wider entities have lost of the event: for each of its records, and where its sample
-// has changed as often as updates are sent, at once when a wider event has begun.
+// lookDue reports whether the view is asked for the overlaps of an event with wider entities. It
+// is asked for each record of the event. If the event's sample has changed, it is also asked at
+// the interval of updates, or at once when a wider event has begun.
 func (e *Engine) lookDue(ev *event, own int) bool {
 	if ev.looked == 0 || ev.publishedAt == e.window {
 		return true
@@ -153,7 +162,8 @@ func (e *Engine) lookDue(ev *event, own int) bool {
 	return ev.stale && (e.changed > own || e.window-ev.looked >= int64(e.cfg.UpdateMinutes)*minute)
 }
 
-// lookWider asks it. While an event has lost nothing, as in the pauses of an intermittent one, what was found before stands.
+// lookWider asks the view for the overlaps. While an event has lost nothing, as in the pauses of
+// an intermittent one, the earlier result is kept.
 func (e *Engine) lookWider(ent *entity, ev *event) {
 	ev.looked, ev.stale = e.window, false
 	space, wider := e.view.Overlaps(ent.key, ev.kind == bgp.KindMoved)
@@ -169,10 +179,12 @@ func (e *Engine) lookWider(ent *entity, ev *event) {
 	}
 }
 
-// joins counts a minute and reports whether a record is due for the parents of an open event alone: one has come that the last record
-// does not lead to, or one of those that it names has been none for staleMinutes.
+// joins counts a minute and reports whether an open event needs a record only because of its
+// parents. It does if it has a parent that the last record does not lead to, or if an event that
+// the last record names has been no parent for staleMinutes.
 func (e *Engine) joins(ev *event) bool {
-	if len(ev.parents) == 0 && len(ev.named) == 0 || ev.publishedAt == e.window || ev.quiet > 0 || ev.unknown {
+	if len(ev.parents) == 0 && len(ev.named) == 0 || ev.publishedAt == e.window ||
+		ev.quiet > 0 || ev.unknown {
 		ev.left = 0
 		return false
 	}
@@ -182,30 +194,39 @@ func (e *Engine) joins(ev *event) bool {
 	if e.window-ev.publishedAt < int64(e.cfg.UpdateMinutes)*minute {
 		return false
 	}
-	return ev.left >= staleMinutes || slices.ContainsFunc(ev.parents, func(p parent) bool { return !ev.leadsTo(p) })
+	return ev.left >= staleMinutes ||
+		slices.ContainsFunc(ev.parents, func(p parent) bool { return !ev.leadsTo(p) })
 }
 
-// leadsTo reports whether the event's last record names a parent, or one that goes on and is a part of that parent.
+// leadsTo reports whether the event's last record names the parent p, or names a parent that goes
+// on and is itself a part of p.
 func (ev *event) leadsTo(p parent) bool {
 	if ev.names(&p) || p.ev == nil && ev.namesEntity(p.key) {
 		return true
 	}
 	return slices.ContainsFunc(ev.parents, func(q parent) bool {
-		return q.ev != nil && ev.names(&q) && slices.ContainsFunc(q.ev.parents, func(r parent) bool { return r.key == p.key && r.ev == p.ev })
+		return q.ev != nil && ev.names(&q) && slices.ContainsFunc(q.ev.parents,
+			func(r parent) bool { return r.key == p.key && r.ev == p.ev })
 	})
 }
 
-// names reports whether the event's last record names a parent.
+// names reports whether the event's last record names the parent p.
 func (ev *event) names(p *parent) bool {
-	return slices.ContainsFunc(ev.named, func(t bgp.Parent) bool { return t.ID == p.id() && t.Type == p.key.Type && t.Code == p.key.Code })
+	return slices.ContainsFunc(ev.named, func(t bgp.Parent) bool {
+		return t.ID == p.id() && t.Type == p.key.Type && t.Code == p.key.Code
+	})
 }
 
-// namesEntity reports whether it names an event of the entity, one that has ended too.
+// namesEntity reports whether the last record names any event of the entity, also one that has
+// ended.
 func (ev *event) namesEntity(k Key) bool {
-	return slices.ContainsFunc(ev.named, func(t bgp.Parent) bool { return t.Type == k.Type && t.Code == k.Code })
+	return slices.ContainsFunc(ev.named, func(t bgp.Parent) bool {
+		return t.Type == k.Type && t.Code == k.Code
+	})
 }
 
-// hasLeft reports whether a parent that the last record names goes on, and is none any more.
+// hasLeft reports whether the event t, which the last record names as a parent, goes on and is no
+// parent any more.
 func (e *Engine) hasLeft(ev *event, t bgp.Parent) bool {
 	if slices.ContainsFunc(ev.parents, func(p parent) bool { return p.id() == t.ID }) {
 		return false
@@ -218,18 +239,24 @@ func (e *Engine) hasLeft(ev *event, t bgp.Parent) bool {
 	return p != nil && p.id == t.ID
 }
 
-// publicParents writes an event's parents: those that are suspected or open at the end of the minute, or end in it, or are pending.
+// publicParents lists an event's parents for its record: those that are suspected or open at the
+// end of the minute, those that end in it, and pending ones.
 func (e *Engine) publicParents(ev *event) []bgp.Parent {
 	var out []bgp.Parent
 	for _, p := range ev.parents {
-		if p.ev == nil && ev.end == 0 && e.entities[p.key].pendingFor(ev.kind) || p.ev != nil && (p.ev.published() || p.ev.publishedAt == e.window) {
-			out = append(out, bgp.Parent{Type: p.key.Type, Code: p.key.Code, ID: p.id(), SharePercent: p.share})
+		if p.ev == nil && ev.end == 0 && e.entities[p.key].pendingFor(ev.kind) ||
+			p.ev != nil && (p.ev.published() || p.ev.publishedAt == e.window) {
+			out = append(out, bgp.Parent{
+				Type: p.key.Type, Code: p.key.Code, ID: p.id(), SharePercent: p.share,
+			})
 		}
 	}
 	return out
 }
 
-// widestFirst orders by type, the widest first, then code and family.
+// widestFirst orders by type, the widest first, then by code and family.
 func widestFirst(a, b Key) int {
-	return cmp.Or(cmp.Compare(b.Type.Breadth(), a.Type.Breadth()), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Family, b.Family))
+	return cmp.Or(
+		cmp.Compare(b.Type.Breadth(), a.Type.Breadth()),
+		cmp.Compare(a.Code, b.Code), cmp.Compare(a.Family, b.Family))
 }

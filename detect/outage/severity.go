@@ -2,14 +2,17 @@ package outage
 
 import "github.com/darkmap/darkmap/internal/bgp"
 
-// smallPrefixes is below how many prefixes an entity speaks in counts.
+// smallPrefixes is the number of prefixes below which the texts about an entity use counts instead
+// of percentages.
 const smallPrefixes = 10
 
-// severity is that of the event's greatest loss.
+// severity returns the severity of the event's greatest loss.
 func (ev *event) severity() bgp.Severity { return severity(ev.kind, ev.base, ev.peak) }
 
-// severity grades a loss, or of kind origin the share of the voters: minor below 25 %, moderate below 50, major below 90. A small entity is total only when all is gone, and
-// so is no entity of which a part of the voters still holds the routes.
+// severity grades a loss, or for kind origin the share of the voters: minor below 25 %, moderate
+// below 50 %, major below 90 %, total from 90 % on. An entity with fewer than smallPrefixes
+// prefixes is total only when all its space is lost. A partial event is never total, because a
+// part of the voters still holds the routes. An event of kind origin is at least major.
 func severity(kind bgp.Kind, base baseline, l loss) bgp.Severity {
 	switch {
 	case kind == bgp.KindOrigin && l.percent < 9000:

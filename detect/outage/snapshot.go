@@ -9,7 +9,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// graph writes or reads the entities and their events. Events are known by their numbers: several things lead to one.
+// graph writes or reads the entities and their events. Events are written once and referred to by
+// number, because several fields can refer to the same event.
 type graph struct {
 	e      *Engine
 	c      *snapshot.Coder
@@ -17,7 +18,8 @@ type graph struct {
 	number map[*event]int // while writing
 }
 
-// Code writes what the engine knows, or reads it into a new Engine of the same configuration. Call it between two minutes.
+// Code writes the state of the engine, or reads it into a new Engine of the same configuration.
+// Call it between two minutes.
 func (e *Engine) Code(c *snapshot.Coder) {
 	g := &graph{e: e, c: c, number: make(map[*event]int)}
 	all := g.collect()
@@ -29,7 +31,8 @@ func (e *Engine) Code(c *snapshot.Coder) {
 	e.code(c)
 }
 
-// collect lists the entities by key and, while writing, numbers the events that lead anywhere.
+// collect lists the entities by key. It also numbers the events that other values refer to. While
+// reading it returns nil.
 func (g *graph) collect() []*entity {
 	if g.c.Reading() {
 		return nil
@@ -55,7 +58,7 @@ func (g *graph) collect() []*entity {
 			g.noteRun(ent.recent[i].run)
 		}
 	}
-	for done := 0; done < len(g.events); { // there come more
+	for done := 0; done < len(g.events); { // the loop appends to g.events
 		ev := g.events[done]
 		done++
 		for i := range ev.parents {
@@ -71,7 +74,7 @@ func (g *graph) noteRun(r *run) {
 	}
 }
 
-// note numbers an event.
+// note gives an event a number if it has none.
 func (g *graph) note(ev *event) {
 	if _, ok := g.number[ev]; ev != nil && !ok {
 		g.number[ev] = len(g.events)
@@ -79,7 +82,7 @@ func (g *graph) note(ev *event) {
 	}
 }
 
-// event is the number of an event, or nil.
+// event writes or reads a reference to an event, or nil.
 func (g *graph) event(ev **event) {
 	n := 0
 	if *ev != nil {
@@ -99,7 +102,7 @@ func (g *graph) parent(c *snapshot.Coder, p *parent) {
 	snapshot.Int(c, &p.share)
 }
 
-// Where an entity is known.
+// Flags of the maps that contain an entity.
 const (
 	isKnown uint8 = 1 << iota
 	isActive
@@ -107,7 +110,7 @@ const (
 	isStrange
 )
 
-// entity is one, and where it is known.
+// entity writes or reads an entity and the flags of the maps that contain it.
 func (g *graph) entity(p **entity) {
 	e, c := g.e, g.c
 	if c.Reading() {
@@ -137,7 +140,7 @@ func (g *graph) entity(p **entity) {
 	}
 }
 
-// code is what is known of an entity.
+// code writes or reads the state of an entity.
 func (g *graph) code(ent *entity) {
 	c := g.c
 	CodeSample(c, &ent.last)
@@ -183,7 +186,7 @@ func (g *graph) shortLoss(c *snapshot.Coder, s *shortLoss) {
 	g.event(&s.ev)
 }
 
-// code is what the engine knows beside entities.
+// code writes or reads the state of the engine except the entities.
 func (e *Engine) code(c *snapshot.Coder) {
 	snapshot.Int(c, &e.deepened)
 	snapshot.Int(c, &e.started)
@@ -213,7 +216,7 @@ func (e *Engine) codeStanding(c *snapshot.Coder, v *standing) {
 	snapshot.Int(c, &v.listed)
 }
 
-// codeOutage is a published object, in the form in which it is published.
+// codeOutage writes or reads a published object as JSON, the form in which it is published.
 func codeOutage(c *snapshot.Coder, v *bgp.Outage) {
 	var b []byte
 	if !c.Reading() {
@@ -230,7 +233,7 @@ func codeOutage(c *snapshot.Coder, v *bgp.Outage) {
 	}
 }
 
-// codeKey is a key of the engine's family.
+// codeKey writes or reads a key. It fails if the key is of another family.
 func (e *Engine) codeKey(c *snapshot.Coder, v *Key) {
 	CodeKey(c, v)
 	if c.Err() == nil && v.Family != e.cfg.Family && *v != (Key{}) {

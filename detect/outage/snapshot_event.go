@@ -66,7 +66,7 @@ func codeNearness(c *snapshot.Coder, v *nearness) {
 	snapshot.Bool(c, &v.moved)
 }
 
-// codeEvent is an event but for its parents, which may be events with higher numbers.
+// codeEvent writes or reads an event without its parents. They may be events with higher numbers.
 func codeEvent(c *snapshot.Coder, ev *event) {
 	snapshot.Text(c, &ev.id)
 	snapshot.Text(c, &ev.kind)
@@ -111,7 +111,7 @@ func codeEvent(c *snapshot.Coder, ev *event) {
 	snapshot.Octets(c, &ev.previous)
 }
 
-// codeEvidence is what an event knows of its causes and neighbours.
+// codeEvidence writes or reads the evidence of an event.
 func codeEvidence(c *snapshot.Coder, ev *event) {
 	snapshot.Pointer(c, &ev.digest, codeDigest)
 	snapshot.Pointer(c, &ev.churn, codeChurn)

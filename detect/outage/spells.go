@@ -6,23 +6,24 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// wasOutage is the note of an intermittent event that was an outage: its losses may be long.
+// wasOutage is the note of an intermittent event that was an outage. Its losses may be long.
 const wasOutage = "It was an outage until its routes had come and gone again and again within an hour."
 
-// spells are the stretches of an outage in which its loss held without a break.
+// spells are the intervals of an outage in which its loss held without a break.
 type spells struct {
-	since int64      // the first window of the present one; 0 while the loss pauses
-	calm  int64      // the first quiet window of the present pause; 0 where there is none
-	past  []interval // those that ended within FlapMinutes
-	brief []int64    // windows within FlapMinutes in which the routes came and went again
-	count int        // of all that ended
+	since int64      // the first window of the present spell; 0 while the loss pauses
+	calm  int64      // the first quiet window of the present pause; 0 if there is none
+	past  []interval // the spells that ended within FlapMinutes
+	brief []int64    // windows within FlapMinutes in which the routes came back and were lost again
+	count int        // number of all spells that ended
 	lost  int        // minutes in which the loss held all the time
 }
 
 // begin starts the first spell, or the next one after the event had been closed.
 func (s *spells) begin(r *run) { s.since, s.calm, s.lost = r.first, 0, s.lost+r.minutes }
 
-// pass counts a window and reports whether the routes are back after a spell, or were for a part of the minute (brief).
+// pass counts a window. It reports whether the routes are back after a spell, or were back for a
+// part of the minute (brief).
 func (s *spells) pass(window int64, quiet, brief bool) (returned bool) {
 	switch {
 	case quiet:
@@ -46,7 +47,8 @@ func (s *spells) pass(window int64, quiet, brief bool) (returned bool) {
 	return false
 }
 
-// followSpells counts a minute of an open outage. It reports whether the outage is an intermittent event from now on.
+// followSpells counts a minute of an open outage. It reports whether the outage has become an
+// intermittent event.
 func (e *Engine) followSpells(ent *entity, rd *reading, quiet bool) bool {
 	ev := ent.ev
 	brief := rd.brief && !quiet
@@ -70,8 +72,10 @@ func (e *Engine) followSpells(ent *entity, rd *reading, quiet bool) bool {
 	return true
 }
 
-// flapping reports whether the outage's last return makes it an intermittent event: so many returns of a minute or more within
-// FlapMinutes, of which the loss took two thirds at most; or in a third of the minutes the routes came and went again.
+// flapping reports whether the outage's last return makes it an intermittent event. One condition
+// is FlapLosses returns of a minute or more within FlapMinutes, if the loss took at most two
+// thirds of that time. The other is FlapLosses minutes, and a third of all minutes, in which the
+// routes came back and were lost again.
 func (e *Engine) flapping(ev *event) bool {
 	s, from := &ev.spells, e.window-int64(e.cfg.FlapMinutes)*minute
 	s.past = slices.DeleteFunc(s.past, func(p interval) bool { return p.end < from })
@@ -87,8 +91,8 @@ func (e *Engine) flapping(ev *event) bool {
 	return len(s.brief) >= e.cfg.FlapLosses && int64(len(s.brief))*3*minute >= e.window+minute-from
 }
 
-// endOfLoss is when a loss was over that does not hold in this window: at its beginning, or at its end where the routes came
-// and went within it.
+// endOfLoss returns the end of a loss that does not hold in this window: the beginning of the
+// window, or its end if the routes came back and were lost again within it.
 func (e *Engine) endOfLoss(rd *reading) int64 {
 	if rd.brief {
 		return e.window + minute
@@ -96,7 +100,7 @@ func (e *Engine) endOfLoss(rd *reading) int64 {
 	return e.window
 }
 
-// pause lists a stretch in which the event's loss did not hold.
+// pause adds an interval to the pauses of the event's loss.
 func (ev *event) pause(start, end int64) {
 	if len(ev.gaps) == maxGaps {
 		ev.gaps = append(ev.gaps[:0:0], ev.gaps[1:]...)

@@ -7,10 +7,12 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// maxUnexpected bounds the routes that an event of kind origin keeps. Beyond it none is added; MaxPrefixes of them are listed.
+// maxUnexpected bounds the routes that an event of kind origin keeps. Further routes are not
+// added. MaxPrefixes of them are listed.
 const maxUnexpected = 1000
 
-// followStrange opens, follows and closes the events of kind origin. They stand beside the other event of a prefix, and share its ids.
+// followStrange opens, follows and closes the events of kind origin. Such an event exists beside
+// the other event of a prefix, and their ids come from the same sequence.
 func (e *Engine) followStrange() {
 	found := make(map[Key]bool)
 	all := e.view.Unexpected()
@@ -36,7 +38,8 @@ func (e *Engine) followStrange() {
 	}
 }
 
-// seeStrange counts a minute in which others announce a listed prefix. The first one opens the event, or the last one again.
+// seeStrange counts a minute in which other ASes announce a listed prefix. The first such minute
+// opens an event, or reopens the last one.
 func (e *Engine) seeStrange(ent *entity, u *Unexpected) {
 	now := loss{percent: bgp.Hundredths(uint64(u.Voters), uint64(max(1, u.Of)), 100)}
 	ev, name := ent.strange, bgp.EventUpdated
@@ -49,13 +52,14 @@ func (e *Engine) seeStrange(ent *entity, u *Unexpected) {
 	ev.now, ev.peak = now, worse(ev.peak, now)
 	ev.score += int64(now.percent)
 	ev.seeRoutes(u.Routes)
-	due := e.window-ev.publishedAt >= int64(e.cfg.UpdateMinutes)*minute && (ev.worsened() || len(ev.unexpected) > ev.told.routes)
+	due := e.window-ev.publishedAt >= int64(e.cfg.UpdateMinutes)*minute &&
+		(ev.worsened() || len(ev.unexpected) > ev.told.routes)
 	if name != bgp.EventUpdated || due {
 		e.publish(ent, ev, name)
 	}
 }
 
-// beginStrange makes the event, or takes up the one that closed last.
+// beginStrange creates an event of kind origin, or reopens the one that closed last.
 func (e *Engine) beginStrange(ent *entity, u *Unexpected) (*event, bgp.Event) {
 	if ev := ent.strangeClosed; ev != nil && e.window-ev.end <= int64(e.cfg.MergeMinutes)*minute {
 		ev.pause(ev.end, max(e.window, ev.end))
@@ -71,11 +75,13 @@ func (e *Engine) beginStrange(ent *entity, u *Unexpected) (*event, bgp.Event) {
 	return ev, bgp.EventOpened
 }
 
-// seeRoutes adds routes, each with the most voters that held it.
+// seeRoutes adds routes. Each is kept with the most voters that held it.
 func (ev *event) seeRoutes(routes []UnexpectedRoute) {
 	for _, r := range routes {
 		i, known := slices.BinarySearchFunc(ev.unexpected, r, func(a, b UnexpectedRoute) int {
-			return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()), cmp.Compare(a.Origin, b.Origin))
+			return cmp.Or(
+				a.Prefix.Addr().Compare(b.Prefix.Addr()),
+				cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()), cmp.Compare(a.Origin, b.Origin))
 		})
 		switch {
 		case known && r.Voters > ev.unexpected[i].Voters:
@@ -86,8 +92,8 @@ func (ev *event) seeRoutes(routes []UnexpectedRoute) {
 	}
 }
 
-// quietStrange counts a minute in which nobody else announces the prefix, and closes the event when there were enough of them, or when
-// no list names its origins any more.
+// quietStrange counts a minute in which no other AS announces the prefix. It closes the event
+// after CloseMinutes such minutes, or when no list names origins of the prefix any more.
 func (e *Engine) quietStrange(ent *entity) {
 	ev := ent.strange
 	if ev.quiet++; ev.quiet == 1 {
@@ -110,12 +116,13 @@ func (e *Engine) quietStrange(ent *entity) {
 	e.publish(ent, ev, bgp.EventClosed)
 }
 
-// publicUnexpected writes the routes of an event of kind origin.
+// publicUnexpected lists the routes of an event of kind origin for its record.
 func (e *Engine) publicUnexpected(ev *event) []bgp.UnexpectedRoute {
 	var out []bgp.UnexpectedRoute
 	for _, r := range ev.unexpected[:min(len(ev.unexpected), e.cfg.MaxPrefixes)] {
 		out = append(out, bgp.UnexpectedRoute{
-			Prefix: r.Prefix.String(), Origin: e.as(r.Origin), Expected: r.Expected, Voters: r.Voters, Collectors: r.Collectors,
+			Prefix: r.Prefix.String(), Origin: e.as(r.Origin), Expected: r.Expected,
+			Voters: r.Voters, Collectors: r.Collectors,
 			SharePercent: bgp.Hundredths(uint64(r.Voters), uint64(max(1, r.Of)), 100),
 		})
 	}

@@ -6,7 +6,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// strange says who announces a listed prefix, or a part of it, beside those that its watch list names.
+// strange returns the sentence on the ASes that announce a listed prefix, or a part of it, and are
+// not named by its watch list.
 func (w *wording) strange() string {
 	what, n := w.subject(), 1
 	switch parts := w.parts(); len(parts) {
@@ -22,11 +23,13 @@ func (w *wording) strange() string {
 	if w.o.End != nil {
 		verb, since = agree(n, " was", " were")+" announced by ", " from "+clock(w.o.Start)+" on"
 	}
-	return upper(what) + verb + by + since + ". The watch list does not name " + agree(origins, "this network", "these networks") +
+	return upper(what) + verb + by + since + ". The watch list does not name " +
+		agree(origins, "this network", "these networks") +
 		". At most " + w.o.Peak.LossPercent.String() + " % of the networks that watch held such a route."
 }
 
-// parts are the more-specific prefixes that others announce, where they do not announce the listed prefix itself.
+// parts lists the more-specific prefixes that other ASes announce. It is empty if they announce
+// the listed prefix itself.
 func (w *wording) parts() (parts []string) {
 	for i := range w.o.Unexpected {
 		p := w.o.Unexpected[i].Prefix
@@ -44,7 +47,9 @@ func (w *wording) parts() (parts []string) {
 func (w *wording) strangers() (by string, n int) {
 	var all []bgp.UnexpectedRoute
 	for _, r := range w.o.Unexpected {
-		if !slices.ContainsFunc(all, func(o bgp.UnexpectedRoute) bool { return o.Origin.ASN == r.Origin.ASN }) {
+		if !slices.ContainsFunc(all, func(o bgp.UnexpectedRoute) bool {
+			return o.Origin.ASN == r.Origin.ASN
+		}) {
 			all = append(all, r)
 		}
 	}

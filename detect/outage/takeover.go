@@ -8,23 +8,32 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// forgotten is why an event ended that an engine does not know.
+// forgotten is the note of an event that ends because the engine does not know it.
 const forgotten = "darkmap started again without what it had known before, and does not know what became of it."
 
-// TakeOver tells the engine which events of its family were published as suspected or open before it was made, and the time up to
-// which was decided (Unix seconds). Call it before the first Close after that time. An event that the engine has itself goes on after the sequence
-// number that was published; an open one of the same entity and kind goes on under the published id, at most one. An open event that the engine does not know is adopted where its record
-// is enough to judge it (adoptable). The others end at that time, as lost from sight: the next Close returns their last records. An event of the
-// engine that was not published is reported as new. It returns the prefixes that adopted events have lost, or had: no table may know them.
+// TakeOver gives the engine the events of its family that were published as suspected or open
+// before the engine was made. until is the time up to which windows were decided (Unix seconds).
+// Call it before the first Close after that time.
+//
+//   - An event that the engine has under the same id goes on after the published sequence number.
+//   - An open event of the same entity and kind goes on under the published id. It takes at most one.
+//   - An open event that the engine does not know is adopted if its record is enough (adoptable).
+//   - An open event that depends on a watch list waits for its list (standing).
+//   - All others end at until as lost from sight. The next Close returns their last records.
+//
+// An event of the engine that was not published is published as new. TakeOver returns the prefixes
+// that adopted events have lost, or had lost before. The tables may not contain them.
 func (e *Engine) TakeOver(published []bgp.Outage, until int64) (expected []string) {
-	own := make(map[*event]bool) // that go on from a published one
+	own := make(map[*event]bool) // events that go on from a published one
 	ids := make(map[string]bool, len(published))
 	for i := range published {
 		ids[published[i].ID] = true
 	}
 	rest := slices.DeleteFunc(slices.Clone(published), func(o bgp.Outage) bool { return e.known(&o, own) })
-	// Of several for one event, the last that began is the nearest.
-	slices.SortFunc(rest, func(a, b bgp.Outage) int { return cmp.Or(b.Start.Compare(a.Start), cmp.Compare(b.ID, a.ID)) })
+	// If several published events match one event, it continues the one that began last.
+	slices.SortFunc(rest, func(a, b bgp.Outage) int {
+		return cmp.Or(b.Start.Compare(a.Start), cmp.Compare(b.ID, a.ID))
+	})
 	for i := range rest {
 		o := &rest[i]
 		key := e.keyOf(o)
@@ -60,12 +69,13 @@ func (e *Engine) TakeOver(published []bgp.Outage, until int64) (expected []strin
 	return expected
 }
 
-// keyOf is the entity of a published event.
+// keyOf returns the entity of a published event.
 func (e *Engine) keyOf(o *bgp.Outage) Key {
 	return Key{Family: e.cfg.Family, Type: o.Entity.Type, Code: o.Entity.Code}
 }
 
-// known reports whether the engine has the published event itself, under the same id, and lets it go on from there.
+// known reports whether the engine has the published event under the same id. If it has, the event
+// goes on from the published record.
 func (e *Engine) known(o *bgp.Outage, own map[*event]bool) bool {
 	ent := e.entities[e.keyOf(o)]
 	if ent == nil {
@@ -81,7 +91,8 @@ func (e *Engine) known(o *bgp.Outage, own map[*event]bool) bool {
 	return false
 }
 
-// adopt reports whether an open event of the entity, that goes on from no other published one, goes on in the place of this one.
+// adopt reports whether an open event of the entity continues the published one. An event that
+// already continues another published event is not used.
 func (e *Engine) adopt(ent *entity, o *bgp.Outage, own map[*event]bool) bool {
 	ev := ent.ev
 	if o.Kind == bgp.KindOrigin {
@@ -95,17 +106,18 @@ func (e *Engine) adopt(ent *entity, o *bgp.Outage, own map[*event]bool) bool {
 	return true
 }
 
-// takePlace lets an event go on under the id of a published one.
+// takePlace makes an event go on under the id of a published one.
 func (e *Engine) takePlace(ent *entity, ev *event, o *bgp.Outage) {
 	start := o.Start.Unix()
 	ev.id, ev.start, ev.first = o.ID, start, min(ev.first, start-start%minute)
 	ev.peak, ev.score = worse(ev.peak, lossOf(o.Peak, e.cfg.Family)), max(ev.score, o.Score*100)
 	ent.lastID = max(ent.lastID, start-start%minute)
 	ev.after(o)
-	e.changed = bgp.EntityWatch.Breadth() // those that are a part of it know it under the id that it had
+	e.changed = bgp.EntityWatch.Breadth() // its parts have named it under its former id
 }
 
-// forget makes nothing open an event again that ends as lost from sight, nor take its id.
+// forget prevents that an event that ends as lost from sight is reopened, or that its id is used
+// again.
 func (ent *entity) forget(o *bgp.Outage) {
 	if ent.closed != nil && ent.closed.id == o.ID {
 		ent.closed = nil
@@ -114,7 +126,7 @@ func (ent *entity) forget(o *bgp.Outage) {
 	ent.lastID = max(ent.lastID, start-start%minute)
 }
 
-// events lists the entity's events that can be suspected or open.
+// events lists the entity's suspected and open events.
 func (ent *entity) events() []*event {
 	var all []*event
 	if ent.ev != nil {
@@ -129,7 +141,7 @@ func (ent *entity) events() []*event {
 	return all
 }
 
-// after lets the event's next record follow o.
+// after makes the event's next record follow the record o.
 func (ev *event) after(o *bgp.Outage) {
 	ev.named, ev.watch = o.Parents, o.Watch
 	if ev.seq < o.Sequence {
@@ -137,8 +149,11 @@ func (ev *event) after(o *bgp.Outage) {
 	}
 }
 
-// lose ends a published event that the engine does not know, for a reason and with a note. ids are those of all that were published.
-func (e *Engine) lose(o bgp.Outage, until int64, ids map[string]bool, reason bgp.EndReason, note string) bgp.Outage {
+// lose ends a published event that the engine does not know, for a reason and with a note. ids are
+// the ids of all published events; other parents are removed from the record.
+func (e *Engine) lose(
+	o bgp.Outage, until int64, ids map[string]bool, reason bgp.EndReason, note string,
+) bgp.Outage {
 	previous, suspected := withoutPrevious(o), o.State == bgp.StateSuspected
 	end := max(until, o.Start.Unix())
 	ended := at(end)
@@ -155,15 +170,16 @@ func (e *Engine) lose(o bgp.Outage, until int64, ids map[string]bool, reason bgp
 	return o
 }
 
-// eventOf is as much of a published event as its texts need.
+// eventOf returns the part of a published event that its texts need.
 func eventOf(o *bgp.Outage, f bgp.Family) *event {
 	return &event{
-		kind: o.Kind, state: o.State, pauses: len(o.Gaps), losses: o.Evidence.LossesInEvent, peak: lossOf(o.Peak, f), now: lossOf(o.Now, f),
+		kind: o.Kind, state: o.State, pauses: len(o.Gaps), losses: o.Evidence.LossesInEvent,
+		peak: lossOf(o.Peak, f), now: lossOf(o.Now, f),
 		base: baseline{prefixes: o.Baseline.Prefixes, space: spaceOf(o.Baseline.Space, f)},
 	}
 }
 
-// lossOf is the inverse of loss.public, but for what was rounded.
+// lossOf is the inverse of loss.public, except for rounding.
 func lossOf(l bgp.Loss, f bgp.Family) loss {
 	return loss{prefixes: l.LostPrefixes, space: spaceOf(l.LostSpace, f), percent: l.LossPercent}
 }
@@ -172,7 +188,7 @@ func spaceOf(units bgp.Decimal, f bgp.Family) uint64 {
 	return uint64(max(units, 0)) * f.UnitSpace() / 100
 }
 
-// withoutPrevious is the object of a record, without that of the record before.
+// withoutPrevious returns the object of a record as JSON, without the object of the record before.
 func withoutPrevious(o bgp.Outage) json.RawMessage {
 	o.Previous = nil
 	b, err := json.Marshal(&o)

@@ -7,34 +7,42 @@ import (
 )
 
 const (
-	updatePoints = 1000 // hundredths of percent by which a loss differs
-	updateFactor = 2    // by which the moved prefixes of an event, or the losses of an intermittent one, differ
-	staleMinutes = 60   // for which the present loss is another one than the published before it is published again
+	updatePoints = 1000 // difference of a loss that makes an update, in hundredths of percent
+	updateFactor = 2    // factor for the moved prefixes of an event and the losses of an intermittent one
+	staleMinutes = 60   // minutes after which a present loss that differs from the published one is sent
 )
 
-// told is what the records of an event since it opened have said.
+// told holds the values in the records of an event since it opened.
 type told struct {
 	peak, least loss // the greatest and the smallest loss
-	now         loss // the last
+	now         loss // the loss in the last record
 	severity    bgp.Severity
 	losses      int // of an intermittent event
-	movedTo     int // how many others originate
+	movedTo     int // number of other origins
 	routes      int // of kind origin
-	off         int // minutes for which the present loss has been another one than now
+	off         int // minutes in which the present loss has differed from now
 }
 
-// tell remembers what a record says. The smallest loss is that since the event opened.
+// tell stores the values of a record. The smallest loss is kept since the event opened: a record
+// other than `updated` begins it again.
 func (ev *event) tell(name bgp.Event, severity bgp.Severity) {
 	least := ev.now
 	if name == bgp.EventUpdated && worse(least, ev.told.least) == least {
 		least = ev.told.least
 	}
-	ev.told = told{peak: ev.peak, least: least, now: ev.now, severity: severity, losses: ev.losses, movedTo: len(ev.movedTo), routes: len(ev.unexpected)}
+	ev.told = told{
+		peak: ev.peak, least: least, now: ev.now, severity: severity,
+		losses: ev.losses, movedTo: len(ev.movedTo), routes: len(ev.unexpected),
+	}
 }
 
-// material counts a minute and tells whether a reader has to hear of it: the loss is greater or smaller than any record said, others
-// originate than were named, or the present loss has been another one than the last record said for staleMinutes. So a loss that goes up
-// and down between two values that were published says nothing; nor does one that is quiet, which ends soon.
+// material counts a minute and reports whether the event needs an `updated` record:
+//   - the loss is greater or smaller than in any record since the event opened,
+//   - other ASes originate its prefixes than a record named, or
+//   - the present loss has differed from the last record for staleMinutes.
+//
+// So a loss that changes between two published values needs no record. A quiet loss needs none
+// either, because its event ends soon.
 func (ev *event) material() bool {
 	t := &ev.told
 	if ev.quiet > 0 {
@@ -51,22 +59,22 @@ func (ev *event) material() bool {
 	return ev.worsened() || t.least.percent-ev.now.percent >= updatePoints || t.off >= staleMinutes
 }
 
-// worsened tells whether the event's greatest loss is greater than any record said.
+// worsened reports whether the event's greatest loss is greater than in any record.
 func (ev *event) worsened() bool {
 	return ev.peak.percent-ev.told.peak.percent >= updatePoints || ev.severity() != ev.told.severity
 }
 
-// count counts a minute in which the present loss is another one than the published, or not.
+// count counts a minute in which the present loss differs from the published one, or does not.
 func (t *told) count(other bool) {
 	if t.off++; !other {
 		t.off = 0
 	}
 }
 
-// farApart tells whether two numbers of prefixes differ by updateFactor.
+// farApart reports whether two numbers of prefixes differ by updateFactor.
 func farApart(a, b int) bool { return max(a, b) >= updateFactor*max(min(a, b), 1) }
 
-// nameMoved adds those who originate an event's prefixes now.
+// nameMoved adds the ASes that originate an event's prefixes now.
 func (e *Engine) nameMoved(ent *entity) {
 	if !ent.touched {
 		return
@@ -78,7 +86,7 @@ func (e *Engine) nameMoved(ent *entity) {
 	}
 }
 
-// movedTo lists who originates the prefixes now.
+// movedTo lists the ASes that originate the prefixes now, sorted.
 func movedTo(moved []MovedPrefix) []bgp.ASN {
 	var to []bgp.ASN
 	for _, m := range moved {

@@ -6,31 +6,36 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Watched is an event, for View.Watch.
+// Watched is the event in a question to View.Watch.
 type Watched struct {
 	Key Key
-	// Origins and Countries are those that the event names: of a prefix its usual origins, of a prefix or AS where what it lost lies.
+	// Origins and Countries are those that the event names: the usual origins of a prefix, and the
+	// countries of the space that a prefix or AS has lost.
 	Origins   []bgp.ASN
 	Countries []string
-	// Named are the members that earlier records named. They stay as long as they are members.
+	// Named are the members that earlier records named. They are listed as long as they are
+	// members.
 	Named []bgp.WatchMember
 }
 
-// Unexpected is a listed prefix that is announced from an origin that its watch list does not name.
+// Unexpected is a listed prefix that is announced from an origin that its watch list does not
+// name.
 type Unexpected struct {
 	Key Key
 	// Routes are sorted by prefix and origin.
 	Routes []UnexpectedRoute
-	// Voters, of Of that there are, hold the prefix that most hold from others, on so many collectors.
+	// Voters is the number of voters, out of Of voters in all, that hold the prefix which most
+	// voters hold from other origins. Collectors is the number of their collectors.
 	Voters, Of, Collectors int
-	// Space is that of the listed prefix.
+	// Space is the space of the listed prefix.
 	Space uint64
 }
 
-// Rebased tells by how much the entity of a watch list changed because the list did, with the routes as they were.
+// Rebased reports by how much the entity of a watch list changed because the list changed. The
+// routes are the same before and after.
 type Rebased struct {
 	Key Key
-	// Space and Prefixes are how much more, or less, is known of it.
+	// Space and Prefixes are the changes of its known space and known prefixes.
 	Space    int64
 	Prefixes int
 	// Gone is lost space that left the list.
@@ -42,6 +47,7 @@ type UnexpectedRoute struct {
 	Prefix   netip.Prefix
 	Origin   bgp.ASN
 	Expected []bgp.ASN
-	// Voters, of Of that there are, hold it, on so many collectors.
+	// Voters is the number of voters, out of Of voters in all, that hold it. Collectors is the
+	// number of their collectors.
 	Voters, Of, Collectors int
 }

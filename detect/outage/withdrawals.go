@@ -7,20 +7,22 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// What an outage says of its withdrawals takes at most 2 kB of JSON: so many points and prefixes.
+// The withdrawals in the record of an outage take at most 2 kB of JSON. These are the numbers of
+// points and prefixes in them.
 const (
 	maxCurvePoints    = 32
 	maxCurvePrefixes  = 8
-	maxCountedForHalf = 500 // prefixes of which the curve counts who lost them when
+	maxCountedForHalf = 500 // number of prefixes whose voters and times the curve counts
 )
 
-// withdrawal is a voter that lost a prefix.
+// withdrawal is the loss of a prefix by a voter.
 type withdrawal struct {
 	by bgp.ASN
 	at int64
 }
 
-// withdrawn is when and by whom the prefix was lost, from early on (Unix seconds), in the order of time.
+// withdrawn returns the times and the voters of the prefix's withdrawals from early on (Unix
+// seconds), in the order of time.
 func (p *LostPrefix) withdrawn(early int64) (times []int64, by []bgp.ASN) {
 	if len(p.WithdrawnBy) != len(p.Withdrawals) {
 		return nil, nil
@@ -29,8 +31,8 @@ func (p *LostPrefix) withdrawn(early int64) (times []int64, by []bgp.ASN) {
 	return p.Withdrawals[from:], p.WithdrawnBy[from:]
 }
 
-// measureWithdrawals keeps who lost the prefixes when, in a bounded size. alone: the prefix is the entity. What was lost before early (Unix
-// seconds) belongs to something else.
+// measureWithdrawals summarises the voters and times of the withdrawals in a bounded size. alone:
+// the prefix is the entity. Withdrawals before early (Unix seconds) do not belong to this loss.
 func (d *digest) measureWithdrawals(lost []LostPrefix, alone bool, early int64) {
 	var counted []int
 	var all []withdrawal
@@ -63,14 +65,16 @@ func (d *digest) measureWithdrawals(lost []LostPrefix, alone bool, early int64) 
 	}
 }
 
-// told is what an outage says of a prefix: times are seconds since first (Unix seconds), and may be below 0 where a prefix went before those
-// that the curve counts.
+// told returns the withdrawals of a prefix for the record of an outage. Its times are seconds
+// since first (Unix seconds). They are below 0 for a prefix that was lost before those that the
+// curve counts.
 func (p *LostPrefix) told(early, first int64) bgp.PrefixWithdrawals {
 	times, by := p.withdrawn(early)
 	last := len(times) - 1
 	out := bgp.PrefixWithdrawals{
 		Prefix: p.Prefix.String(), Voters: len(times), HalfSeconds: percentile(times, 50) - first,
-		First: bgp.VoterWithdrawal{ASN: by[0], Seconds: times[0] - first}, Last: bgp.VoterWithdrawal{ASN: by[last], Seconds: times[last] - first},
+		First: bgp.VoterWithdrawal{ASN: by[0], Seconds: times[0] - first},
+		Last:  bgp.VoterWithdrawal{ASN: by[last], Seconds: times[last] - first},
 	}
 	if len(p.Upstreams) > 0 {
 		out.Upstream = p.Upstreams[0]
@@ -78,9 +82,12 @@ func (p *LostPrefix) told(early, first int64) bgp.PrefixWithdrawals {
 	return out
 }
 
-// halfLost is when each voter had lost half of the prefixes that it lost, sorted.
+// halfLost returns the time at which each voter had lost half of the prefixes that it lost,
+// sorted.
 func halfLost(all []withdrawal) []int64 {
-	slices.SortFunc(all, func(a, b withdrawal) int { return cmp.Or(cmp.Compare(a.by, b.by), cmp.Compare(a.at, b.at)) })
+	slices.SortFunc(all, func(a, b withdrawal) int {
+		return cmp.Or(cmp.Compare(a.by, b.by), cmp.Compare(a.at, b.at))
+	})
 	var out []int64
 	for i := 0; i < len(all); {
 		j := i
@@ -94,7 +101,9 @@ func halfLost(all []withdrawal) []int64 {
 	return out
 }
 
-// curve is how many voters had lost it by which second since first; of more than maxCurvePoints, the first, the last, and some between.
+// curve returns pairs of a second since first and the number of voters that had lost the prefixes
+// by then. Of more than maxCurvePoints pairs it keeps the first, the last and evenly chosen ones
+// between.
 func curve(times []int64, first int64) [][2]int64 {
 	var points [][2]int64
 	for i, t := range times {

@@ -8,11 +8,13 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// caveat ends every text: what routes do not show.
+// caveat ends every text. It names the facts that routes do not show.
 const caveat = "Routes can stay announced while service is down, and be withdrawn while service goes on inside."
 
-// wording writes the sentences of an outage. It says what was observed, then which pattern that makes; what the pattern is
-// consistent with only on two independent features and with both sides, and never why (docs/detection.md, Evidence).
+// wording writes the sentences of an outage. They state the observation first and the pattern of
+// the figures second. They name a cause that the pattern is consistent with only if there are two
+// independent features, and then with both sides. They never state the reason (docs/detection.md,
+// Evidence).
 type wording struct {
 	o  *bgp.Outage
 	ev *event
@@ -32,7 +34,8 @@ func (w *wording) write(label string) {
 	w.compose(label)
 }
 
-// compose fills in the texts with the evidence's sentences and the notes that are there.
+// compose builds the texts from the evidence's sentences and the notes that are already in the
+// object.
 func (w *wording) compose(label string) {
 	var s []string
 	add := func(more ...string) {
@@ -44,7 +47,7 @@ func (w *wording) compose(label string) {
 	}
 	named := w.cleaned()
 	add(named.observed())
-	if !w.routesAlone() { // of which a note says it
+	if !w.routesAlone() { // a note has this meaning already
 		add(named.meaning())
 	}
 	add(named.comings(), named.course(), named.seen())
@@ -59,42 +62,54 @@ func (w *wording) compose(label string) {
 	w.short(label)
 }
 
-// notes adds what holds because of the present figures.
+// notes adds the notes that follow from the present figures.
 func (w *wording) notes() {
 	if b := w.ev.startBlind; b.end != 0 {
-		w.o.Notes = append(w.o.Notes, fmt.Sprintf("No verdict was possible from %s to %s: the loss may have begun at any time between.", clock(at(b.start)), clock(at(b.end))))
+		w.o.Notes = append(w.o.Notes, fmt.Sprintf(
+			"No verdict was possible from %s to %s: the loss may have begun at any time between.",
+			clock(at(b.start)), clock(at(b.end))))
 	}
 	switch b := w.ev.endBlind; {
 	case b.end == 0 || !w.ended():
-	case b == w.ev.unseen: // of which a note tells already
+	case b == w.ev.unseen: // another note gives these times already
 		w.o.Notes = append(w.o.Notes, "Its end lies between these times.")
 	default:
-		w.o.Notes = append(w.o.Notes, fmt.Sprintf("No verdict was possible from %s to %s: the end lies between these times.", clock(at(b.start)), clock(at(b.end))))
+		w.o.Notes = append(w.o.Notes, fmt.Sprintf(
+			"No verdict was possible from %s to %s: the end lies between these times.",
+			clock(at(b.start)), clock(at(b.end))))
 	}
 	if d := w.ev.digest; d != nil {
 		if d.allCovered > 0 && d.allCovered == d.total {
-			w.o.Notes = append(w.o.Notes, "Deaggregated: visible routes of the same origin still cover it, so no address space is lost.")
+			w.o.Notes = append(w.o.Notes,
+				"Deaggregated: visible routes of the same origin still cover it, so no address space is lost.")
 		} else if d.allCovered > 0 {
-			w.o.Notes = append(w.o.Notes, fmt.Sprintf("Deaggregated: %s lost %s own routes as well. Visible routes of the same origin still cover %s, so that is no loss.",
-				bgp.Count(d.allCovered, "more-specific prefix"), agree(d.allCovered, "its", "their"), agree(d.allCovered, "it", "them")))
+			w.o.Notes = append(w.o.Notes, fmt.Sprintf(
+				"Deaggregated: %s lost %s own routes as well. Visible routes of the same origin still cover %s, so that is no loss.",
+				bgp.Count(d.allCovered, "more-specific prefix"),
+				agree(d.allCovered, "its", "their"), agree(d.allCovered, "it", "them")))
 		}
 		if d.partly > 0 {
 			whose := "it"
 			if w.o.Entity.Type != bgp.EntityPrefix {
 				whose = bgp.Count(d.partly, "lost prefix")
 			}
-			w.o.Notes = append(w.o.Notes, fmt.Sprintf("Deaggregated: visible more-specific routes of the same origin carry %s of %s.",
-				unitsOf(bgp.Hundredths(d.partlyCarried, d.unit, 1), bgp.Hundredths(d.partlySpace, d.unit, 1), w.o.Family), whose))
+			w.o.Notes = append(w.o.Notes, fmt.Sprintf(
+				"Deaggregated: visible more-specific routes of the same origin carry %s of %s.",
+				unitsOf(bgp.Hundredths(d.partlyCarried, d.unit, 1),
+					bgp.Hundredths(d.partlySpace, d.unit, 1), w.o.Family), whose))
 		}
 		if len(d.covered) > 0 {
-			w.o.Notes = append(w.o.Notes, fmt.Sprintf("Covered: an aggregate of %s still covers %s.", d.covered[0].By, d.covered[0].Prefix))
+			w.o.Notes = append(w.o.Notes, fmt.Sprintf(
+				"Covered: an aggregate of %s still covers %s.", d.covered[0].By, d.covered[0].Prefix))
 		}
 	}
 	if c := w.o.Evidence.CoveredByTable; c != nil {
 		w.o.Notes = append(w.o.Notes, fmt.Sprintf(
-			"Covered: in the prefix-to-origin table it lies within %s of %s. Traffic may still follow a route to that prefix; no such route was heard.", c.Prefix, c.Origin))
+			"Covered: in the prefix-to-origin table it lies within %s of %s. Traffic may still follow a route to that prefix; no such route was heard.",
+			c.Prefix, c.Origin))
 	}
-	if n := w.o.Panel.KnownPrefixes; n > 0 && (w.o.Entity.Type == bgp.EntityAS || w.o.Entity.Type == bgp.EntityPrefix) {
+	if n := w.o.Panel.KnownPrefixes; n > 0 &&
+		(w.o.Entity.Type == bgp.EntityAS || w.o.Entity.Type == bgp.EntityPrefix) {
 		w.o.Notes = append(w.o.Notes, fmt.Sprintf(
 			"The peers know %s: too few for verdicts on countries and the world.", bgp.Count(n, "prefix")))
 	}
@@ -103,16 +118,19 @@ func (w *wording) notes() {
 	}
 }
 
-// observed says what was lost, and when.
+// observed returns the sentence on the loss and its time.
 func (w *wording) observed() string {
 	when := clock(w.o.Start)
 	switch {
 	case w.routesAlone():
 	case w.o.Kind == bgp.KindPartial && w.o.Entity.Type != bgp.EntityPrefix:
-		return fmt.Sprintf("%s %% of the %s address space of %s (%s) was held by fewer than half of the networks that usually hold it, from %s.",
+		return fmt.Sprintf(
+			"%s %% of the %s address space of %s (%s) was held by fewer than half of the networks that usually hold it, from %s.",
 			w.o.Peak.LossPercent, familyName(w.o.Family), w.subject(), w.units(), when)
 	case w.o.Kind == bgp.KindPartial:
-		return fmt.Sprintf("Fewer networks than usual held %s from %s: at worst %s of those that usually hold it.", w.subject(), when, w.holders())
+		return fmt.Sprintf(
+			"Fewer networks than usual held %s from %s: at worst %s of those that usually hold it.",
+			w.subject(), when, w.holders())
 	case w.o.Kind == bgp.KindMoved:
 		return w.moved()
 	case w.o.Kind == bgp.KindOrigin:
@@ -120,9 +138,11 @@ func (w *wording) observed() string {
 	case w.o.Kind == bgp.KindIntermittent:
 		return w.loss("lost") + " again and again from " + when + w.losses() + "."
 	case w.o.State == bgp.StateSuspected:
-		return w.loss("seems to have lost", "seem to have lost") + " at " + when + ". This is an early sign, not yet confirmed."
+		return w.loss("seems to have lost", "seem to have lost") + " at " + when +
+			". This is an early sign, not yet confirmed."
 	case w.ev.within:
-		return w.loss("lost") + " at " + when + ", for " + w.lasted() + " only. It is one of the losses of an intermittent event."
+		return w.loss("lost") + " at " + when + ", for " + w.lasted() +
+			" only. It is one of the losses of an intermittent event."
 	case w.o.Blip && w.o.State == bgp.StateRetracted:
 		return w.loss("lost") + " at " + when + ", for " + w.lasted() + " only. The early sign is taken back."
 	case w.o.State == bgp.StateRetracted:
@@ -133,7 +153,8 @@ func (w *wording) observed() string {
 	return w.loss("lost") + " at " + when + "."
 }
 
-// losses counts the losses of an intermittent event, with the share of the time where that is known.
+// losses returns the number of losses of an intermittent event, with the share of the time if it
+// is known.
 func (w *wording) losses() string {
 	if w.ev.losses == 0 {
 		return ""
@@ -145,7 +166,7 @@ func (w *wording) losses() string {
 	return s
 }
 
-// holders is the share of the usual networks that held a partial prefix when it was fewest.
+// holders returns the share of the usual networks that held a partial prefix in its worst minute.
 func (w *wording) holders() string {
 	if left := 10000 - w.o.Peak.LossPercent; left > 0 {
 		return left.String() + " %"
@@ -153,7 +174,7 @@ func (w *wording) holders() string {
 	return "none"
 }
 
-// meaning explains a loss in which no address is out of everybody's reach.
+// meaning explains a loss in which no address is out of reach of all networks.
 func (w *wording) meaning() string {
 	switch {
 	case w.routesAlone():
@@ -164,12 +185,13 @@ func (w *wording) meaning() string {
 	return ""
 }
 
-// routesAlone reports whether a prefix lost its own routes, and no address.
+// routesAlone reports whether a prefix lost its own routes but none of its addresses.
 func (w *wording) routesAlone() bool {
 	return w.o.Entity.Type == bgp.EntityPrefix && w.o.Blip && w.o.EndReason == bgp.EndCovered && w.ev.peak.space == 0
 }
 
-// loss names the entity and its worst loss around a verb, of which the second form is the plural.
+// loss returns the entity and its worst loss around a verb. The second form of the verb is the
+// plural.
 func (w *wording) loss(verb ...string) string {
 	family, all := familyName(w.o.Family), w.ev.base.prefixes
 	lost := min(w.ev.peak.prefixes, all)
@@ -189,16 +211,18 @@ func (w *wording) loss(verb ...string) string {
 	case all < smallPrefixes && lost > 0:
 		return some + theirs
 	}
-	return fmt.Sprintf("%s %s the routes to %s %% of its %s address space (%s)", upper(w.subject()), verb[0], w.o.Peak.LossPercent, family, w.units())
+	return fmt.Sprintf("%s %s the routes to %s %% of its %s address space (%s)",
+		upper(w.subject()), verb[0], w.o.Peak.LossPercent, family, w.units())
 }
 
 // allPrefixes reports whether an entity of few prefixes lost all of them.
 func (w *wording) allPrefixes() bool {
 	lost, base := w.ev.peak, w.ev.base
-	return base.prefixes > 0 && base.prefixes < smallPrefixes && lost.prefixes >= base.prefixes && lost.space >= base.space
+	return base.prefixes > 0 && base.prefixes < smallPrefixes &&
+		lost.prefixes >= base.prefixes && lost.space >= base.space
 }
 
-// units is the lost space and the usual space: 60 of 200 /24s, 1 of 1 /24.
+// units returns the lost space and the usual space: 60 of 200 /24s, 1 of 1 /24.
 func (w *wording) units() string { return unitsOf(w.o.Peak.LostSpace, w.o.Baseline.Space, w.o.Family) }
 
 func unitsOf(part, whole bgp.Decimal, family string) string {
@@ -212,12 +236,13 @@ func unitsOf(part, whole bgp.Decimal, family string) string {
 	return fmt.Sprintf("%s of %s %s", part, whole, unit)
 }
 
-// space says how much of the entity's address space was lost.
+// space returns the share of the entity's address space that was lost, as a part of a sentence.
 func (w *wording) space() string {
 	return fmt.Sprintf(", with %s %% of its address space (%s)", w.o.Peak.LossPercent, w.units())
 }
 
-// spaceUnlessAll is space where more-specific routes carry a part of a prefix that lost its own.
+// spaceUnlessAll returns space if more-specific routes carry a part of a prefix that lost its own
+// routes, otherwise an empty string.
 func (w *wording) spaceUnlessAll() string {
 	if w.o.Kind == bgp.KindPartial || w.ev.peak.space >= w.ev.base.space {
 		return ""
@@ -225,11 +250,12 @@ func (w *wording) spaceUnlessAll() string {
 	return w.space()
 }
 
-// moved names who originates the prefixes now.
+// moved returns the sentence on the ASes that originate the prefixes now.
 func (w *wording) moved() string {
 	what, since := upper(w.subject()), "has been originated by %s since %s"
 	if w.o.Entity.Type != bgp.EntityPrefix {
-		what = fmt.Sprintf("%s %% of the %s address space of %s", w.o.Peak.LossPercent, familyName(w.o.Family), w.subject())
+		what = fmt.Sprintf("%s %% of the %s address space of %s",
+			w.o.Peak.LossPercent, familyName(w.o.Family), w.subject())
 	}
 	if w.o.End != nil {
 		since = "was originated by %s from %s on"
@@ -241,31 +267,34 @@ func (w *wording) moved() string {
 	return what + " " + fmt.Sprintf(since, by, clock(w.o.Start)) + ", not by its usual origin. That is no loss of routes."
 }
 
-// earlier is the note of an event that goes on in the place of ev.
+// earlier returns the note of an event that follows ev.
 func (ev *event) earlier() string {
 	return "It follows an earlier event: " + kindName(ev.kind) + " since " + clock(at(ev.start)) + "."
 }
 
-// comings counts the minutes in which the routes came and went again.
+// comings returns the sentence on the minutes in which the routes came back and were lost again.
 func (w *wording) comings() string {
 	n := w.o.Evidence.AnnouncedMinutes
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("In %s at least half of the networks announced the routes, and lost them again before the minute ended.", bgp.Count(n, "minute"))
+	return fmt.Sprintf(
+		"In %s at least half of the networks announced the routes, and lost them again before the minute ended.",
+		bgp.Count(n, "minute"))
 }
 
-// course says how it went on.
+// course returns the sentences on the time after the start.
 func (w *wording) course() string {
 	s, n := w.lately(), w.ev.pauses
 	if n == 0 || s == "" || len(w.o.Gaps) == 0 || w.o.Kind == bgp.KindIntermittent {
 		return s
 	}
 	last := w.o.Gaps[len(w.o.Gaps)-1]
-	return fmt.Sprintf("It was interrupted by %s, %sfrom %s to %s. ", bgp.Count(n, "recovery"), agree(n, "", "the last "), w.then(last.Start), w.then(last.End)) + s
+	return fmt.Sprintf("It was interrupted by %s, %sfrom %s to %s. ",
+		bgp.Count(n, "recovery"), agree(n, "", "the last "), w.then(last.Start), w.then(last.End)) + s
 }
 
-// lately is the course without its pauses.
+// lately returns the course without its pauses.
 func (w *wording) lately() string {
 	switch {
 	case w.o.Blip || w.o.State == bgp.StateSuspected || w.o.State == bgp.StateRetracted:
@@ -277,7 +306,7 @@ func (w *wording) lately() string {
 	return w.ending(w.then(*w.o.End), w.lasted())
 }
 
-// ending says why and when it ended.
+// ending returns the sentence on the time and the reason of the end.
 func (w *wording) ending(when, lasted string) string {
 	at := " at " + when + ", after " + lasted
 	switch w.o.EndReason {
@@ -296,13 +325,14 @@ func (w *wording) ending(when, lasted string) string {
 	case bgp.EndCovered:
 		return "It ended" + at + ": a route of the usual origin covers it, but its own route is not as usual."
 	case bgp.EndLostSight:
-		return "It was lost from sight" + at + ": the view changed, and that does not show a return of the routes."
+		return "It was lost from sight" + at +
+			": the view changed, and that does not show a return of the routes."
 	case bgp.NotEnded, bgp.EndRemoved:
 	}
 	return "It ended" + at + "."
 }
 
-// still says how much was lost when the record was written, where that is less than at worst.
+// still returns the loss at the time of the record if it is less than the peak.
 func (w *wording) still() string {
 	switch {
 	case w.o.Kind != bgp.KindOutage:
@@ -315,7 +345,7 @@ func (w *wording) still() string {
 	return ""
 }
 
-// seen says who noticed.
+// seen returns the sentence on the networks that saw the loss.
 func (w *wording) seen() string {
 	voters, collectors := w.o.Panel.Voters, w.o.Panel.Collectors
 	if voters == 0 || collectors == 0 {
@@ -323,12 +353,13 @@ func (w *wording) seen() string {
 	}
 	all := bgp.Count(voters, "independent network")
 	if d := w.ev.digest; d != nil && d.voters > 0 && d.collectors > 0 && w.o.Kind != bgp.KindMoved {
-		return fmt.Sprintf("Seen by %d of %s on %s.", min(d.voters, voters), all, bgp.Count(min(d.collectors, collectors), "collector"))
+		return fmt.Sprintf("Seen by %d of %s on %s.",
+			min(d.voters, voters), all, bgp.Count(min(d.collectors, collectors), "collector"))
 	}
 	return "Watched by " + all + " on " + bgp.Count(collectors, "collector") + "."
 }
 
-// subject names the entity in the middle of a sentence.
+// subject returns the entity's name for the middle of a sentence.
 func (w *wording) subject() string {
 	en := w.o.Entity
 	switch en.Type {
@@ -372,7 +403,7 @@ func list(as []bgp.AS) string {
 	return enumerate(s)
 }
 
-// enumerate joins with commas and a final and.
+// enumerate joins the elements with commas and a final "and".
 func enumerate(s []string) string {
 	if len(s) < 2 {
 		return strings.Join(s, "")
@@ -383,7 +414,7 @@ func enumerate(s []string) string {
 // clock writes a time for people.
 func clock(t time.Time) string { return t.Format("15:04 UTC on 2 January 2006") }
 
-// then writes a time after the start: without the date on the same day.
+// then writes a time after the start. On the day of the start it leaves out the date.
 func (w *wording) then(t time.Time) string {
 	if t.Format(time.DateOnly) == w.o.Start.Format(time.DateOnly) {
 		return t.Format("15:04 UTC")
@@ -391,7 +422,7 @@ func (w *wording) then(t time.Time) string {
 	return clock(t)
 }
 
-// agree returns the first form with 1 and the second with any other number.
+// agree returns one if n is 1, and many otherwise.
 func agree[T any](n int, one, many T) T {
 	if n == 1 {
 		return one
@@ -399,12 +430,12 @@ func agree[T any](n int, one, many T) T {
 	return many
 }
 
-// lasted writes how long the outage lasted or, of one that goes on, has lasted.
+// lasted writes the duration of the outage so far, or of the whole outage if it has ended.
 func (w *wording) lasted() string {
 	return bgp.DurationText(time.Duration(w.o.DurationSeconds) * time.Second)
 }
 
-// upper makes the beginning of a sentence.
+// upper returns s with its first letter in upper case, for the beginning of a sentence.
 func upper(s string) string {
 	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
 		return string(s[0]-'a'+'A') + s[1:]

@@ -56,7 +56,8 @@ func (w *wording) wayOut() string {
 		what += fmt.Sprintf(". The %s %s", agree(len(upstreams), "upstream was", "upstreams were"), list(upstreams))
 	}
 	if len(d.rerouted) > 0 {
-		what += ". After the first withdrawals, routes through " + list(reroutes(d.rerouted)) + " were heard for a time"
+		what += ". After the first withdrawals, routes through " + list(reroutes(d.rerouted)) +
+			" were heard for a time"
 	}
 	return what + ". Four fifths of the withdrawals came within " + within(d.spread.P90-d.spread.P10) + "."
 }
@@ -128,7 +129,8 @@ func (w *wording) company() string {
 	if w.o.Entity.Type == bgp.EntityPrefix {
 		return "Lost in the same minute, of the same origin: " + enumerate(names) + "."
 	}
-	return "Routes were also lost, at about the same time or behind the same upstream, by " + enumerate(names) + "."
+	return "Routes were also lost, at about the same time or behind the same upstream, by " +
+		enumerate(names) + "."
 }
 
 // consistent returns the explanations that the features are consistent with, and those that they

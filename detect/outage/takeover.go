@@ -16,7 +16,7 @@ const forgotten = "darkmap started again without what it had known before, and d
 // Call it before the first Close after that time.
 //
 //   - An event that the engine has under the same id goes on after the published sequence number.
-//   - An open event of the same entity and kind goes on under the published id. It takes at most one.
+//   - An open event of the same entity and kind goes on under the published id, at most one.
 //   - An open event that the engine does not know is adopted if its record is enough (adoptable).
 //   - An open event that depends on a watch list waits for its list (standing).
 //   - All others end at until as lost from sight. The next Close returns their last records.

@@ -166,7 +166,8 @@ type LostPrefix struct {
 	Lapsed bool
 	// Collectors is the number of collectors on which it was lost.
 	Collectors int
-	// ReroutedVia are upstreams through which voters heard it after the first withdrawal of this loss.
+	// ReroutedVia are upstreams through which voters heard it after the first withdrawal of this
+	// loss.
 	ReroutedVia []bgp.ASN
 	// Table is the less-specific prefix of the same origin in the prefix-to-origin files. It is
 	// set if no tables are known and no visible route covers the prefix; otherwise it is zero.

@@ -53,7 +53,8 @@ func (w *wording) compose(label string) {
 	add(named.comings(), named.course(), named.seen())
 	add(w.o.Evidence.Pattern...)
 	if w.o.Evidence.ConsistentWith != "" {
-		add("This is consistent with " + w.o.Evidence.ConsistentWith + ", and less typical of " + w.o.Evidence.LessTypicalOf +
+		add("This is consistent with " + w.o.Evidence.ConsistentWith +
+			", and less typical of " + w.o.Evidence.LessTypicalOf +
 			". BGP cannot tell these apart.")
 	}
 	add(w.o.Notes...)
@@ -187,7 +188,8 @@ func (w *wording) meaning() string {
 
 // routesAlone reports whether a prefix lost its own routes but none of its addresses.
 func (w *wording) routesAlone() bool {
-	return w.o.Entity.Type == bgp.EntityPrefix && w.o.Blip && w.o.EndReason == bgp.EndCovered && w.ev.peak.space == 0
+	return w.o.Entity.Type == bgp.EntityPrefix && w.o.Blip &&
+		w.o.EndReason == bgp.EndCovered && w.ev.peak.space == 0
 }
 
 // loss returns the entity and its worst loss around a verb. The second form of the verb is the
@@ -203,7 +205,8 @@ func (w *wording) loss(verb ...string) string {
 	case w.o.Entity.Type == bgp.EntityPrefix:
 		return upper(w.subject()) + " " + verb[0] + " its routes" + w.spaceUnlessAll()
 	case all == 1 && lost == 1:
-		return "The only " + family + " prefix of " + w.subject() + " " + verb[0] + " its routes" + w.spaceUnlessAll()
+		return "The only " + family + " prefix of " + w.subject() + " " + verb[0] +
+			" its routes" + w.spaceUnlessAll()
 	case w.ev.byNumber && lost > 0:
 		return some + theirs + w.space()
 	case w.allPrefixes():
@@ -264,7 +267,8 @@ func (w *wording) moved() string {
 	if to := w.o.Evidence.MovedTo; len(to) > 0 {
 		by = list(to)
 	}
-	return what + " " + fmt.Sprintf(since, by, clock(w.o.Start)) + ", not by its usual origin. That is no loss of routes."
+	return what + " " + fmt.Sprintf(since, by, clock(w.o.Start)) +
+		", not by its usual origin. That is no loss of routes."
 }
 
 // earlier returns the note of an event that follows ev.

@@ -8,9 +8,10 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// apply carries out the plan: what the affected prefixes add to their entities is taken away, the prefixes change, and what they
-// add now is added. A prefix is affected when it changes or one above it does. Every sum is over integers, so the order of the
-// plan means nothing.
+// apply carries out the plan. It first subtracts the contributions of the affected prefixes from
+// their entities. It then changes the prefixes and adds their new contributions. A prefix is
+// affected if it changes or a prefix above it does. Every sum is over integers, so the order of
+// the plan has no effect.
 func (s *State) apply() {
 	s.round++
 	for i := range s.plan {
@@ -35,7 +36,7 @@ func (s *State) apply() {
 	}
 }
 
-// affect puts a row on the list of affected ones.
+// affect adds a row to the affected rows, once a round.
 func (s *State) affect(r rib.Row) {
 	if s.stamps[r] != s.round {
 		s.stamps[r] = s.round
@@ -43,7 +44,7 @@ func (s *State) affect(r rib.Row) {
 	}
 }
 
-// set makes a row what the plan says.
+// set changes a row to the state in the plan.
 func (s *State) set(c *change, whole bool) {
 	p := &s.prefixes[c.row]
 	if whole {
@@ -68,7 +69,7 @@ func (s *State) set(c *change, whole bool) {
 		p.node = 0
 	}
 	if c.flags&seen == 0 {
-		return // where it is originated stands still while it is lost
+		return // a lost prefix keeps the time of its last change of origin
 	}
 	if c.flags&known == 0 || c.origins == c.usually || c.origins == 0 {
 		delete(s.moved, c.row)
@@ -77,11 +78,11 @@ func (s *State) set(c *change, whole bool) {
 	}
 }
 
-// standing is how a prefix stands to those above it.
+// standing is the state of a prefix relative to the prefixes above it.
 type standing struct {
-	region     bool // it is visible, or one above it by the same origin is
-	above      bool // the region of the next one above is
-	knownAbove bool // one above it is counted
+	region     bool // the prefix is visible, or a prefix above it by the same origin is
+	above      bool // the region of the nearest prefix above it is visible
+	knownAbove bool // a prefix above it is counted
 }
 
 // regionSeen reports whether the region of a prefix in the trie is visible.
@@ -92,8 +93,8 @@ func (s *State) regionSeen(p *prefix) bool {
 	return s.under(p, wide)
 }
 
-// coveredWhen is the flag of prefixes that cover p: those that half of the voters see, or for one that fewer usually see, those that are
-// seen at all.
+// coveredWhen returns the flag of prefixes that can cover p. If half of the voters usually see p,
+// this is seen by half of the voters; if fewer usually see p, it is seen at all.
 func (p *prefix) coveredWhen() uint8 {
 	if p.flags&(known|counted) == known {
 		return seen
@@ -115,7 +116,7 @@ func (s *State) above(p *prefix) iter.Seq2[rib.Row, *prefix] {
 // underOwn reports whether a visible prefix above p is originated by one of its usual origins.
 func (s *State) underOwn(p *prefix) bool { return s.under(p, p.coveredWhen()) }
 
-// under is underOwn among prefixes with a flag.
+// under is underOwn for prefixes that have a flag.
 func (s *State) under(p *prefix, flag uint8) bool {
 	for _, a := range s.above(p) {
 		if a.flags&flag != 0 && s.origins.meet(a.origins, p.usually) {
@@ -125,7 +126,7 @@ func (s *State) under(p *prefix, flag uint8) bool {
 	return false
 }
 
-// stand looks at what is above p.
+// stand returns the standing of p.
 func (s *State) stand(p *prefix) standing {
 	st := standing{region: s.regionSeen(p)}
 	nearest := true
@@ -141,7 +142,7 @@ func (s *State) stand(p *prefix) standing {
 	return st
 }
 
-// contribute adds (sign 1) or takes away (sign -1) what a row adds to its entities.
+// contribute adds the contribution of a row to its entities (sign 1) or subtracts it (sign -1).
 func (s *State) contribute(r rib.Row, sign int64) {
 	p := &s.prefixes[r]
 	if p.node == 0 {
@@ -172,7 +173,8 @@ func (s *State) contribute(r rib.Row, sign int64) {
 	s.contributeStrangers(r, p, sign)
 }
 
-// visible is how often the space of a prefix counts as visible: less what the prefix above it has counted.
+// visible returns how often the space of a prefix counts as visible: 1 or 0 for its own region,
+// minus 1 if the prefix above it has counted the space.
 func (st standing) visible() (n int64) {
 	if st.region {
 		n++
@@ -183,8 +185,8 @@ func (st standing) visible() (n int64) {
 	return n
 }
 
-// contributeOrigin adds what a prefix adds to an AS that usually originates it. An AS's space is the union of the visible prefixes that
-// it originates.
+// contributeOrigin adds the contribution of a prefix to an AS that usually originates it. The
+// space of an AS is the union of the visible prefixes that it originates.
 func (s *State) contributeOrigin(p *prefix, sh share, sign int64) {
 	if p.flags&counted == 0 {
 		return
@@ -206,8 +208,9 @@ func (s *State) contributeOrigin(p *prefix, sh share, sign int64) {
 	}
 }
 
-// contributeStrangers adds the space of a visible prefix to the ASes that originate it and do not usually do so, and to all that do where
-// it is not counted: it is seen of them, and nothing of theirs is known with it.
+// contributeStrangers adds the space of a visible prefix to ASes that originate it and are not its
+// usual origins. If the prefix is not counted, it adds the space to all its origins. This space is
+// visible, and it is not part of the known space of these ASes.
 func (s *State) contributeStrangers(r rib.Row, p *prefix, sign int64) {
 	if p.flags&wide == 0 {
 		return
@@ -242,20 +245,24 @@ func (s *State) knownUnder(p *prefix, a bgp.ASN) bool {
 	return false
 }
 
-// movedFrom reports whether a, a usual origin of a known prefix, does not originate it now, and others do: also where they
-// were usual origins beside a all along.
+// movedFrom reports whether a, a usual origin of a known prefix, does not originate it now while
+// other ASes do. These may have been usual origins beside a before.
 func (s *State) movedFrom(p *prefix, a bgp.ASN) bool {
-	return p.flags&(known|seen) == known|seen && p.origins != 0 && s.origins.has(p.usually, a) && !s.origins.has(p.origins, a)
+	return p.flags&(known|seen) == known|seen && p.origins != 0 &&
+		s.origins.has(p.usually, a) && !s.origins.has(p.origins, a)
 }
 
-// movedPrefix reports whether others originate a known prefix now, and its own origin covers it no more.
+// movedPrefix reports whether other ASes originate a known prefix now, and no usual origin covers
+// it.
 func (s *State) movedPrefix(p *prefix) bool {
-	return s.knowledge == bgp.TablesComplete && p.flags&(known|seen) == known|seen && p.origins != 0 && p.usually != 0 &&
+	return s.knowledge == bgp.TablesComplete && p.flags&(known|seen) == known|seen &&
+		p.origins != 0 && p.usually != 0 &&
 		!s.origins.meet(p.origins, p.usually) && !s.underOwn(p)
 }
 
-// prefixSample is a known prefix as an entity. One that is lost while routes of the same origin carry its addresses is a lost
-// route all the same; that no space is lost with it, Covered says.
+// prefixSample returns the sample of a known prefix as an entity. A prefix that is lost while
+// routes of the same origin carry its addresses is still lost. Covered then shows that no space is
+// lost with it.
 func (s *State) prefixSample(r rib.Row) outage.Sample {
 	p := &s.prefixes[r]
 	k := s.rib.Key(r)
@@ -283,7 +290,7 @@ func (s *State) prefixSample(r rib.Row) outage.Sample {
 	return out
 }
 
-// Present is outage.View's.
+// Present implements outage.View.
 func (s *State) Present(k outage.Key) (outage.Sample, bool) {
 	if k.Type != bgp.EntityPrefix {
 		return s.Entity(k)
@@ -297,8 +304,8 @@ func (s *State) Present(k outage.Key) (outage.Sample, bool) {
 	return out, true
 }
 
-// takePrefixSamples returns the samples of affected prefixes that lose, are partial or have moved, where they are not what they
-// were; and a last one of those that do so no more.
+// takePrefixSamples returns the changed samples of affected prefixes that are lost, partial or
+// moved, and one final sample of each that has recovered.
 func (s *State) takePrefixSamples(dirty []rib.Row) []outage.Sample {
 	var out []outage.Sample
 	take := func(r rib.Row) {

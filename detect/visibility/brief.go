@@ -5,22 +5,24 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// briefs notes which lost prefixes came back within a window and were lost again at its end: at least half of their usual voters
-// announced them.
+// briefs keeps the lost prefixes that came back within a window and were lost again at its end. A
+// prefix counts if at least half of its usual voters announced it.
 type briefs struct {
-	announced []event          // of the open window, of prefixes that were lost when it began
+	announced []event          // of the open window, for prefixes that were lost when it began
 	rows      map[rib.Row]bool // of the window that closed last
-	entities  []uint32         // that they count for
+	entities  []uint32         // entities whose brief space is set
 }
 
-// noteAnnounced keeps an announcement of a lost prefix. Of a window with too many none counts, as for losses.
+// noteAnnounced logs an announcement of a lost prefix. If a window has more than maxLog of them,
+// none counts, as for withdrawals.
 func (s *State) noteAnnounced(r rib.Row, slot int) {
 	if int(r) < len(s.prefixes) && s.prefixes[r].flags&lost != 0 && len(s.brief.announced) <= maxLog {
 		s.brief.announced = append(s.brief.announced, event{row: r, slot: uint16(slot)})
 	}
 }
 
-// closeBriefs finds the prefixes that came back within the window. It is called when the window's round has been applied.
+// closeBriefs finds the prefixes that came back within the window. It is called after the window's
+// round has been applied.
 func (s *State) closeBriefs() {
 	b := &s.brief
 	for _, i := range b.entities {
@@ -45,7 +47,7 @@ func (s *State) closeBriefs() {
 	}
 	b.announced = shrink(b.announced)
 	w := s.rib.Words()
-	for r, x := range announced { // each by itself: their order does not matter
+	for r, x := range announced { // entries are independent: their order has no effect
 		var voters [maxWords]uint64
 		if p := &s.prefixes[r]; s.enough(r, p, s.voters.Fold(voters[:w], x[:w])) && !s.covered(r, p) {
 			b.rows[r] = true
@@ -56,7 +58,7 @@ func (s *State) closeBriefs() {
 	}
 }
 
-// enough reports whether n voters are half of those that usually hold a prefix.
+// enough reports whether n voters are at least half of the voters that usually hold a prefix.
 func (s *State) enough(r rib.Row, p *prefix, n int) bool {
 	if s.knowledge == bgp.TablesComplete {
 		return 2*n*wholeShare >= int(p.usual)*s.voters.N
@@ -65,7 +67,8 @@ func (s *State) enough(r rib.Row, p *prefix, n int) bool {
 	return 2*n >= t.held+t.gone
 }
 
-// addBrief counts the space of a prefix for its entities, but what a prefix above it that was brief as well has counted already.
+// addBrief adds the space of a prefix to the brief space of its entities. Space that a brief
+// prefix above it has already added is left out.
 func (s *State) addBrief(r rib.Row, p *prefix) {
 	if s.knowledge != bgp.TablesComplete || p.flags&counted == 0 {
 		return
@@ -80,7 +83,8 @@ func (s *State) addBrief(r rib.Row, p *prefix) {
 	}
 }
 
-// sharesAbove reports whether a prefix above one with a share has counted for the entity already.
+// sharesAbove reports whether a prefix q above another one has already counted for the entity of
+// its share sh.
 func (s *State) sharesAbove(sh share, q *prefix) bool {
 	switch {
 	case sh.asn != 0:
@@ -91,7 +95,7 @@ func (s *State) sharesAbove(sh share, q *prefix) bool {
 	return true
 }
 
-// briefAbove reports whether a prefix above p is counted for larger entities, was brief, and is one that of accepts.
+// briefAbove reports whether a prefix above p is counted, was brief, and is accepted by of.
 func (s *State) briefAbove(p *prefix, of func(*prefix) bool) bool {
 	for r, q := range s.above(p) {
 		if q.flags&counted != 0 && s.brief.rows[r] && of(q) {

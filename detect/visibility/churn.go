@@ -10,25 +10,25 @@ import (
 )
 
 const (
-	fineSeconds = 300 // of a bucket of the last hour
+	fineSeconds = 300 // length of a bucket of the last hour
 	fineBuckets = 16
-	maxChurn    = 1 << 20 // prefixes that are counted in a bucket and in a day, newcomers beyond are not
+	maxChurn    = 1 << 20 // prefixes in a bucket and in a day; further prefixes are not counted
 )
 
-// churn counts the route changes of the voters: by five minutes for the last 80, by hour for the last day, and only of prefixes
-// that have any.
+// churn counts the route changes of the voters: by five minutes for the last 80 minutes, and by
+// hour for the last day. It stores only prefixes with changes.
 type churn struct {
 	voters *panel.Voters
-	window []uint32             // of the open window, by row
-	rows   []rib.Row            // with a count in window
-	fine   [fineBuckets]changes // by number of the five minutes
+	window []uint32             // counts of the open window, by row
+	rows   []rib.Row            // rows with a count in window
+	fine   [fineBuckets]changes // by the number of the five minutes
 	hours  [dayHours]changes    // by hour
 	newest int64                // number of the newest five minutes
 }
 
 func newChurn() churn { return churn{voters: &panel.Voters{}} }
 
-// count counts a change by a slot, if it was a voter when the window began.
+// count counts a change by a slot if the slot voted when the window began.
 func (c *churn) count(r rib.Row, slot int) {
 	if !c.voters.Votes(slot) {
 		return
@@ -69,7 +69,8 @@ func (c *churn) close(end int64, voters *panel.Voters) {
 	c.rows = shrink(c.rows)
 }
 
-// before adds up the changes of rows, in their order, in the hour and the day before t, to the five minutes.
+// before adds to `to` the changes of rows (sorted) in the hour and in the day before t, rounded
+// down to five minutes.
 func (c *churn) before(rows []rib.Row, t int64, to *bgp.Churn) {
 	n := t / fineSeconds
 	for b := max(n-3600/fineSeconds, c.newest-fineBuckets+1); b < n && b <= c.newest; b++ {
@@ -93,16 +94,17 @@ func (c *churn) forget(r rib.Row) {
 	}
 }
 
-// changes are how often rows changed in a stretch of time, 5 octets a row. The zero value is none.
+// changes are the numbers of changes of rows in a period, 5 octets a row. The zero value is empty.
 type changes struct {
 	rows   []rib.Row          // sorted
-	counts []uint8            // of each; 0 is a row that was forgotten
-	more   map[rib.Row]uint32 // what does not fit into counts
-	gone   int                // rows that were forgotten
+	counts []uint8            // of each row; 0: the row was forgotten
+	more   map[rib.Row]uint32 // the part of a count that does not fit into counts
+	gone   int                // number of forgotten rows
 }
 
-// add adds the counts of rows, which are sorted; count has them by row. Beyond maxChurn nothing is added for any newcomer: which of them
-// came first means nothing.
+// add adds the counts of rows, which are sorted. count has the numbers by row. If there would be
+// more than maxChurn rows, no new row is added, so the result does not depend on which rows came
+// first.
 func (x *changes) add(rows []rib.Row, count []uint32) {
 	full := len(x.rows)-x.gone+len(rows) > maxChurn
 	size := x.newcomers(rows)
@@ -146,7 +148,7 @@ func (x *changes) add(rows []rib.Row, count []uint32) {
 	*x = out
 }
 
-// newcomers counts the rows that have no count.
+// newcomers counts the rows that have no count yet.
 func (x *changes) newcomers(rows []rib.Row) (n int) {
 	i := 0
 	for _, r := range rows {
@@ -160,11 +162,11 @@ func (x *changes) newcomers(rows []rib.Row) (n int) {
 	return n
 }
 
-// sum adds up the counts of rows, which are sorted.
+// sum returns the sum of the counts of rows, which are sorted.
 func (x *changes) sum(rows []rib.Row) (n int) {
 	left := x.rows
 	for _, r := range rows {
-		step := 1 // the next row is mostly near
+		step := 1 // the next row is usually near
 		for step < len(left) && left[step-1] < r {
 			step *= 2
 		}

@@ -6,13 +6,15 @@ import (
 	"github.com/darkmap/darkmap/detect/rib"
 )
 
-// covered reports whether visible routes of the usual origins carry every address of a prefix whose own routes are lost: one
-// above it, or more-specific ones that fill it together.
+// covered reports whether visible routes of the usual origins carry every address of a prefix
+// whose own routes are lost. These are one route above it, or more-specific routes that fill it
+// together.
 func (s *State) covered(r rib.Row, p *prefix) bool {
 	return s.underOwn(p) || s.carried(p) == s.rib.Key(r).Space(s.family)
 }
 
-// carried is how much of a prefix's space visible more-specific prefixes of its usual origins have.
+// carried returns the part of a prefix's space that visible more-specific prefixes of its usual
+// origins carry.
 func (s *State) carried(p *prefix) (space uint64) {
 	for r := range s.carriers(p, p.usually) {
 		space += s.rib.Key(r).Space(s.family)
@@ -20,7 +22,8 @@ func (s *State) carried(p *prefix) (space uint64) {
 	return space
 }
 
-// carriers yields, in order, the visible more-specific prefixes of p that one of the origins originates, and none that lies within another.
+// carriers yields, in order, the visible more-specific prefixes of p that one of the origins
+// originates. It leaves out prefixes within another carrier.
 func (s *State) carriers(p *prefix, origins originID) iter.Seq[rib.Row] {
 	return func(yield func(rib.Row) bool) {
 		if p.node != 0 {
@@ -29,14 +32,16 @@ func (s *State) carriers(p *prefix, origins originID) iter.Seq[rib.Row] {
 	}
 }
 
-// carriersBelow yields those under a node that have the flag; false where that was stopped.
+// carriersBelow yields the carriers below a node that have the flag. It returns false if yield
+// stopped it.
 func (s *State) carriersBelow(at uint32, flag uint8, origins originID, yield func(rib.Row) bool) bool {
 	for _, child := range s.trie.nodes[at].child {
 		if child == 0 {
 			continue
 		}
 		row := s.trie.nodes[child].row
-		own := row != noRow && s.prefixes[row].flags&flag != 0 && s.origins.meet(s.prefixes[row].origins, origins)
+		own := row != noRow && s.prefixes[row].flags&flag != 0 &&
+			s.origins.meet(s.prefixes[row].origins, origins)
 		if own && !yield(rib.Row(row)) || !own && !s.carriersBelow(child, flag, origins, yield) {
 			return false
 		}

@@ -2,17 +2,19 @@ package visibility
 
 import "github.com/darkmap/darkmap/detect/rib"
 
-// dayID is the hourly samples of a prefix over a day, in 1/250. Bits 24 to 31 are a share, and bits 0 to 23 the hours with a sample, which
-// is that share; or bits 24 to 31 are variousDay, and the others the number of a day in which the samples differ. The zero value has no
-// sample.
+// dayID holds the hourly samples of a prefix over a day, in 1/250. There are two forms. In the
+// first, bits 24 to 31 are a share, and bits 0 to 23 mark the hours whose sample is that share. In
+// the second, bits 24 to 31 are variousDay, and the other bits are the number of a day in which
+// the samples differ. The zero value has no sample.
 type dayID uint32
 
-// variousDay is no share.
+// variousDay is a value that no share has.
 const variousDay = wholeShare + 1
 
 const hoursMask = 1<<dayHours - 1
 
-// days keeps the samples of the prefixes. Those that are all the same take no memory here, others 24 octets.
+// days keeps the samples of the prefixes. A day of equal samples takes no memory here, another day
+// takes 24 octets.
 type days struct {
 	various [][dayHours]uint8 // absentShare where there is no sample
 	free    []uint32
@@ -21,7 +23,7 @@ type days struct {
 func (d dayID) share() uint8   { return uint8(d >> dayHours) }
 func (d dayID) number() uint32 { return uint32(d) & hoursMask }
 
-// all are the samples by hour of the day, absentShare where there is none.
+// all returns the samples by hour of the day. An hour without a sample has absentShare.
 func (x *days) all(d dayID) (out [dayHours]uint8) {
 	if d.share() == variousDay {
 		return x.various[d.number()]
@@ -34,7 +36,7 @@ func (x *days) all(d dayID) (out [dayHours]uint8) {
 	return out
 }
 
-// set takes v, which is no absentShare, for the sample of an hour of the day.
+// set stores v, which must not be absentShare, as the sample of an hour of the day.
 func (x *days) set(d *dayID, hour int64, v uint8) {
 	bit := dayID(1) << hour
 	same := dayID(v) << dayHours
@@ -57,7 +59,7 @@ func (x *days) set(d *dayID, hour int64, v uint8) {
 	}
 }
 
-// sameDay is the short form of samples that are all the same; ok is false where they are not.
+// sameDay returns the short form of samples that are all equal. ok is false if they differ.
 func sameDay(all *[dayHours]uint8) (d dayID, ok bool) {
 	v := uint8(absentShare)
 	for h, x := range all {
@@ -87,7 +89,7 @@ func (x *days) add(all *[dayHours]uint8) uint32 {
 	return uint32(i)
 }
 
-// fill takes v for the sample of every hour; absentShare leaves none.
+// fill stores v as the sample of every hour. absentShare removes all samples.
 func (x *days) fill(d *dayID, v uint8) {
 	if d.share() == variousDay {
 		x.free = append(x.free, d.number())

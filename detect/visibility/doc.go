@@ -1,28 +1,38 @@
-// Package visibility counts, window by window, what of every entity the panel still sees (docs/detection.md, A prefix and Space).
+// Package visibility counts, window by window, the part of every entity that the voters of the
+// panel still see (docs/detection.md, A prefix and Space).
 //
-// A State belongs to one family. It reads a rib.Table: rows that changed are looked at again when a window closes, all rows when
-// other peers vote. Per prefix it knows how visible it usually is (the median of 24 hourly samples of one byte), who usually
-// originates it, and where it lies. Prefixes that are known, or seen by half of the voters, stand in a radix trie. The region of
-// a prefix is what it covers less what the prefixes below it in the trie cover. Then, in whole addresses,
+// A State belongs to one family. It reads a rib.Table. When a window closes, it judges the rows
+// that changed, and all rows if other peers vote. For each prefix it keeps the usual visibility
+// (the median of 24 hourly samples of one byte), the usual origins, and the place. Prefixes that
+// are known, or seen by half of the voters, are in a radix trie. The region of a prefix is its
+// address range without the ranges of the prefixes below it in the trie. Visible space is then
+// counted in whole addresses:
 //
-//   - a country's, region's and the world's visible space is the sum of the regions that are visible: whose prefix is, or one
-//     above it by the same origin. With s(p) the share of a prefix in the entity that is the sum over all prefixes of
-//     s(p) x (visible(p) - visible(parent of p)), so a prefix that changes touches itself and what lies below it, no more;
+//   - The visible space of a country, a region and the world is the sum of the visible regions.
+//     A region is visible if its prefix is visible, or a prefix above it by the same origin. Let
+//     s(p) be the share of a prefix in the entity. The space is then the sum over all prefixes of
+//     s(p) x (visible(p) - visible(parent of p)). So a prefix that changes affects only itself and
+//     the prefixes below it.
 //
-//   - an AS's is the union of the visible prefixes that it originates: nobody else's prefix changes it.
+//   - The visible space of an AS is the union of the visible prefixes that it originates. Prefixes
+//     of other ASes do not change it.
 //
-//   - a watch list's is the same sum over the prefixes that belong to the list, of which only those count as above. A prefix that only
-//     covers members without routes of their own stands alone, with their space.
+//   - The visible space of a watch list is the same sum as for a country, over the prefixes that
+//     belong to the list. A prefix that only covers members without routes of their own counts
+//     separately, with the space of these members.
 //
-// Only entities that are touched are counted again. What was lost, moved, withdrawn when and by whom is kept for prefixes that
-// are losing, and answers outage.View.
+// Only entities that are touched are counted again. For prefixes that are losing routes the State
+// keeps the times and voters of withdrawals, moves and losses. With them it answers outage.View.
 //
-// Of a prefix that is lost, partial or moved, a trough keeps the worst minute: who voted, and who still held it. It tells a return
-// of the routes from a change of the panel (docs/detection.md, Why an event ended).
+// For a prefix that is lost, partial or moved, a trough keeps the voters and the holders of its
+// worst minute. They distinguish a return of the routes from a change of the panel
+// (docs/detection.md, Why an event ended).
 //
-// Holdings says who holds the prefixes and who sees them, where that changed and once a day (docs/detection.md, Who holds a prefix).
+// Holdings returns the origins and observers of the prefixes: of those that changed, and of each
+// prefix once a day (docs/detection.md, Who holds a prefix).
 //
-// A prefix costs 50 octets here, one whose hourly samples differ 24 more, one in the trie 24 to 48 more, one with a trough some 250 more,
-// and 5 for each hour in which it changed. Nothing depends on the order in which collectors are interleaved within a window, on map order
-// or on floats. A State is for one goroutine.
+// A prefix costs 50 octets here, a prefix whose hourly samples differ 24 more, a prefix in the
+// trie 24 to 48 more, a prefix with a trough some 250 more, and each hour in which it changed 5
+// more. No result depends on the order in which collectors are interleaved within a window, on map
+// order or on floats. A State is for one goroutine.
 package visibility

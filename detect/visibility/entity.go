@@ -10,8 +10,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// entity is a country, region, AS or the world, and what is visible of it. Sums are integers and may pass below zero while a
-// window is being counted.
+// entity is a country, a region, an AS, a watch list or the world, with its visible space. Sums
+// are integers and may be below zero while a window is being counted.
 type entity struct {
 	key         outage.Key
 	space       int64 // visible
@@ -19,18 +19,19 @@ type entity struct {
 	prefixes    int32
 	knownCount  int32
 	moved       int32
-	brief       uint64 // lost, and announced for a part of the window
-	minute      uint8  // of the hour at which it is told about, changed or not
+	brief       uint64 // lost space that was announced for a part of the window
+	minute      uint8  // minute of the hour at which Hourly returns it, changed or not
 	touched     bool
 	last        outage.Sample
 	members     []rib.Row // counted prefixes; not for the world
 	everSampled bool
 }
 
-// world is the entity that holds everything.
+// world is the number of the entity that contains everything.
 const world = 0
 
-// entity finds or makes one; its number depends on the order of the records and is never shown.
+// entity returns the number of an entity and creates it if needed. The number depends on the order
+// of the records and is never shown.
 func (s *State) entity(t bgp.EntityType, code string) uint32 {
 	k := outage.Key{Family: s.family, Type: t, Code: code}
 	if i, ok := s.byKey[k]; ok {
@@ -59,7 +60,7 @@ func (s *State) addEntity(k outage.Key) uint32 {
 	return i
 }
 
-// touch puts an entity on the list of those to be sampled.
+// touch marks an entity for sampling.
 func (s *State) touch(i uint32) *entity {
 	e := &s.entities[i]
 	if !e.touched {
@@ -69,7 +70,7 @@ func (s *State) touch(i uint32) *entity {
 	return e
 }
 
-// sample is the entity as it stands.
+// sample returns the present sample of the entity.
 func (e *entity) sample() outage.Sample {
 	return outage.Sample{
 		Key: e.key, Space: uint64(max(e.space, 0)), Prefixes: int(e.prefixes), KnownSpace: uint64(max(e.known, 0)),
@@ -94,7 +95,7 @@ func (s *State) takeEntitySamples() []outage.Sample {
 	return out
 }
 
-// join and leave keep the lists of members. Who leaves stays on the list until dismiss.
+// join and leave maintain the lists of members. A row that leaves stays in the list until dismiss.
 func (s *State) join(i uint32, r rib.Row) {
 	if _, ok := s.leaving[i][r]; ok {
 		delete(s.leaving[i], r)
@@ -110,7 +111,8 @@ func (s *State) leave(i uint32, r rib.Row) {
 	s.leaving[i][r] = struct{}{}
 }
 
-// dismiss takes those that left out of the lists. It goes once through the list of an entity that many left.
+// dismiss removes the rows that left from the lists. If more than fewLeave rows left an entity, it
+// goes through the entity's list once.
 func (s *State) dismiss() {
 	for i, rows := range s.leaving {
 		e := &s.entities[i]
@@ -130,5 +132,6 @@ func (s *State) dismiss() {
 	clear(s.leaving)
 }
 
-// fewLeave is up to how many rows are looked for in a list one by one, which is quicker than to ask of every member whether it left.
+// fewLeave is the largest number of rows that are searched in a list one by one. Up to this number
+// that is faster than checking every member.
 const fewLeave = 8

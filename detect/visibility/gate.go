@@ -5,16 +5,18 @@ import (
 )
 
 const (
-	// The parts of the known prefixes, and of the countries with so many of them, in which losses are spread widely.
+	// Losses are widespread from these percentages of the known prefixes, or of the countries
+	// with at least spreadCountryPrefixes known prefixes.
 	spreadPrefixesPercent, spreadCountriesPercent = 5, 20
 	spreadCountryPrefixes                         = 10
 )
 
-// Spread reports whether losses of a twentieth of the known prefixes, or of a fifth of the countries that are large enough, began at or after a time (Unix
-// seconds). began reports that of a country.
+// Spread reports whether losses are widespread: losses that began at or after since (Unix seconds)
+// concern a twentieth of the known prefixes, or a fifth of the countries that are large enough.
+// began reports whether a loss of a country began in that time.
 func (s *State) Spread(since int64, began func(code string) bool) bool {
 	n := 0
-	for r := range s.open { // they are counted: their order does not matter
+	for r := range s.open { // this only counts: the order has no effect
 		if p := &s.prefixes[r]; p.flags&(known|lost) == known|lost && int64(p.since)*60 > since {
 			n++
 		}
@@ -36,8 +38,10 @@ func (s *State) Spread(since int64, began func(code string) bool) bool {
 	return lose > 0 && lose*100 >= countries*spreadCountriesPercent
 }
 
-// rebase makes usual of a row what those usually hold who still vote, where with that it is not lost, or partial: those who held it left, and took nothing
-// back. What was lost before the gate shut, but for the two minutes before, is left alone.
+// rebase corrects the usual visibility of a row after the gate was shut. It subtracts the voters
+// that left while they held the prefix. If the row is then neither lost nor partial, the share
+// that the present voters hold becomes usual. Losses that began more than two minutes before the
+// gate shut are not corrected.
 func (s *State) rebase(c *change, t tally) {
 	p, left, n := &s.prefixes[c.row], s.left, s.voters.N
 	if left == nil || c.flags&known == 0 || p.since != 0 && int64(p.since)*60 <= left.Since-120 {
@@ -57,11 +61,11 @@ func (s *State) rebase(c *change, t tally) {
 	if gone == 0 {
 		return
 	}
-	// A sample is rounded: one voter more or less.
+	// A sample is rounded, so it may be one voter too high or too low.
 	if rest := max(0, int(p.usual)*left.Usual-wholeShare*(gone+1)) / n; short(rest) {
 		return
 	}
-	p.usual = uint8(t.held * wholeShare / n) // rounded up, it would be partial at once
+	p.usual = uint8(t.held * wholeShare / n) // rounded up, the row would be partial at once
 	s.days.fill(&p.day, p.usual)
 	s.settle(p, c)
 }

@@ -9,77 +9,84 @@ import (
 )
 
 const (
-	// A change is said when it has lasted for so many minutes. That a prefix is lost or back is said at once, but not sooner after the last
-	// change that was said. So of a prefix that flaps there is a record each five minutes at most.
+	// A change is published when it has lasted for settleMinutes. The loss or the return of a
+	// prefix is published at once, but at least settleMinutes after the start of its last
+	// published state. So a prefix that flaps has at most one record in five minutes.
 	settleMinutes = 5
-	// maxChanges are said in a window. The rest follows in the next ones, the oldest changes first.
+	// maxChanges bounds the changes that are published in a window. The rest follow in the next
+	// windows, the oldest changes first.
 	maxChanges = 20_000
-	// A day has so many turns: a prefix is said in the minute of the day that its key hashes to.
+	// dayTurns is the number of turns in a day. A prefix is published in the minute of the day
+	// that the hash of its key gives.
 	dayTurns = 24 * 60
-	// maxTurns are taken in a window: where all prefixes are to be said, as when the first verdict is possible, it takes an hour.
+	// maxTurns bounds the turns that are taken in a window. If all prefixes are due, as when the
+	// first verdict is possible, it takes an hour.
 	maxTurns = 25
-	// noTurn is that of a row of which nothing is said.
+	// noTurn is the turn of a row that is not published.
 	noTurn = ^uint16(0)
-	// maxUpstreams and maxHeldPlaces of a prefix are said.
+	// maxUpstreams and maxHeldPlaces bound the published upstreams and places of a prefix.
 	maxUpstreams  = 8
 	maxHeldPlaces = 32
 )
 
-// Standing is how the voters see a prefix.
+// Standing is the visibility of a prefix to the voters.
 type Standing uint8
 
-// The standings. NoStanding: nothing is known of the prefix.
+// The standings. NoStanding: the prefix is not known.
 const (
 	NoStanding Standing = iota
-	// StandingNew: half of the voters hold it, and did not in most of the last day.
+	// StandingNew: half of the voters hold it, but they did not in most of the last day.
 	StandingNew
 	// StandingVisible: four fifths of its usual voters hold it.
 	StandingVisible
-	// StandingPartly: fewer do, and it is not lost.
+	// StandingPartly: fewer than four fifths of its usual voters hold it, and it is not lost.
 	StandingPartly
 	// StandingLost: fewer than half of its usual voters hold it.
 	StandingLost
-	// StandingGone: it was one of these, and is not any more.
+	// StandingGone: it had one of the standings above and has none of them any more.
 	StandingGone
-	// owed: it was there at the first verdict, and its turn has not come.
+	// owed: it was there at the first verdict, and its first record has not been published yet.
 	owed
 )
 
-// Holding says who holds a prefix and who sees it.
+// Holding describes the origins and the observers of a prefix.
 type Holding struct {
 	Key      rib.Key
 	Standing Standing
-	// Since is the beginning of the minute from which on standing and origins are these, Unix seconds. AtLeast: they were so before; it is
-	// the first minute that was decided.
+	// Since is the beginning of the minute since which standing and origins are these, Unix
+	// seconds. AtLeast: Since is the first minute that was decided, and they were the same then.
 	Since   int64
 	AtLeast bool
 	// Origins are sorted by number; Upstreams by voters, most first.
 	Origins, Upstreams []HeardFrom
-	// SeenBy of Voters hold it.
+	// SeenBy of Voters voters hold it.
 	SeenBy, Voters int
-	// UsualPermille is the share of the voters that usually hold it; -1 where verdicts rest on updates alone.
+	// UsualPermille is the share of the voters that usually hold it; -1 if verdicts rest on
+	// updates alone.
 	UsualPermille int
 	Places        []HeldPlace
-	// Daily: nothing changed.
+	// Daily: the record is the daily one, and nothing has changed.
 	Daily bool
 }
 
-// HeardFrom is an AS, and how many voters hold a prefix from it or over it.
+// HeardFrom is an AS and the number of voters that hold a prefix from it or over it.
 type HeardFrom struct {
 	ASN    bgp.ASN
 	Voters int
 }
 
-// HeldPlace is how much of a prefix lies in a place, in units of bgp.Space.
+// HeldPlace is a place and the space of a prefix in it, in units of bgp.Space.
 type HeldPlace struct {
 	Country, Region string
 	Space           uint64
 }
 
-// said is what was said of a row last. The zero value is nothing.
+// said is the last published state of a row. The zero value: none was published.
 type said struct {
 	origins originID
-	when    uint32 // since, minutes since 1970, in 28 bits; then atLeast; then the standing in 3 bits
+	// when packs three values: since (minutes since 1970) in 28 bits, then atLeast, then the
+	// standing in 3 bits.
+	when uint32
 }
 
 const atLeastBit = 1 << 28
@@ -96,26 +103,27 @@ func (x said) standing() Standing { return Standing(x.when >> 29) }
 func (x said) since() int64       { return int64(x.when & (atLeastBit - 1)) }
 func (x said) atLeast() bool      { return x.when&atLeastBit != 0 }
 
-// wait is a change that has not been said.
+// wait is a change that has not been published yet.
 type wait struct {
 	standing Standing
 	origins  originID
 	since    int64 // minutes since 1970
 }
 
-// holdings is what was said of prefixes, 10 octets a row, and what waits to be said.
+// holdings holds the published states of the prefixes, 10 octets a row, and the changes that wait.
 type holdings struct {
 	said  []said   // by row
 	turns []uint16 // by row
-	// differ are rows that were judged in the window and are not what was said, some of them more than once.
+	// differ holds rows that were judged in the window and differ from the published state. A row
+	// may occur more than once.
 	differ []rib.Row
 	waits  map[rib.Row]wait
-	paid   int64 // the minute since 1970 whose turn was taken last; 0 is none
+	paid   int64 // minute since 1970 of the last turn that was taken; 0: none
 }
 
 func newHoldings() holdings { return holdings{waits: make(map[rib.Row]wait)} }
 
-// grow makes room for n rows.
+// grow extends the slices to n rows.
 func (h *holdings) grow(n int) {
 	was := len(h.turns)
 	h.said, h.turns = rib.Lengthen(h.said, n), rib.Lengthen(h.turns, n)
@@ -124,19 +132,19 @@ func (h *holdings) grow(n int) {
 	}
 }
 
-// forget is called when a row is used for another prefix.
+// forget clears a row before it is used for another prefix.
 func (h *holdings) forget(r rib.Row) {
 	h.said[r], h.turns[r] = said{}, noTurn
 	delete(h.waits, r)
 }
 
-// ended reports whether nothing is left to be said of a row that nobody holds.
+// ended reports whether no more records are due for a row that has no holders.
 func (h *holdings) ended(r rib.Row) bool {
 	at := h.said[r].standing()
 	return at == NoStanding || at == StandingGone
 }
 
-// standingOf is how a row stands with flags, and partly or not.
+// standingOf returns the standing of a row with these flags. partly: it is partial.
 func standingOf(flags uint8, partly bool) Standing {
 	switch {
 	case flags&(known|lost) == known|lost:
@@ -151,7 +159,8 @@ func standingOf(flags uint8, partly bool) Standing {
 	return NoStanding
 }
 
-// noteHolding notes a row that was judged, and will be what c says. first: with the first verdict.
+// noteHolding compares the published state of a judged row with its new state c. first: this is
+// the first verdict.
 func (s *State) noteHolding(c *change, first bool) {
 	h := &s.holdings
 	is, was := standingOf(c.flags, s.prefixes[c.row].since != 0), h.said[c.row]
@@ -166,7 +175,7 @@ func (s *State) noteHolding(c *change, first bool) {
 	}
 }
 
-// heldBy are the origins that are said of a row.
+// heldBy returns the origins to publish for a row.
 func (c *change) heldBy() originID {
 	if c.flags&lost != 0 || c.origins == 0 {
 		return c.usually
@@ -174,7 +183,8 @@ func (c *change) heldBy() originID {
 	return c.origins
 }
 
-// turnOf is the minute of the day at which a prefix is said. The mixing is that of MurmurHash3: neighbours have different turns.
+// turnOf returns the minute of the day at which a prefix is published. The mixing function is that
+// of MurmurHash3, so neighbouring prefixes have different turns.
 func turnOf(k rib.Key) uint16 {
 	h := uint64(k)
 	h = (h ^ h>>33) * 0xff51afd7ed558ccd
@@ -182,8 +192,9 @@ func turnOf(k rib.Key) uint16 {
 	return uint16(h >> 32 * dayTurns >> 32)
 }
 
-// Holdings returns what is to be said of prefixes at the end of the window that Close ended, in the order of their keys: what changed, and
-// those whose turn of the day it is. It is for once a window.
+// Holdings returns the records of prefixes that are due at the end of the window that Close ended,
+// in the order of their keys: changes, and prefixes whose turn of the day has come. Call it once a
+// window.
 func (s *State) Holdings() []Holding {
 	if !s.verdicts {
 		return nil
@@ -197,7 +208,8 @@ func (s *State) Holdings() []Holding {
 	return out
 }
 
-// standsNow is how a row stands after the window, and by whom it is held. ok is false where nothing can be told.
+// standsNow returns the standing of a row after the window, and its origins. ok is false if the
+// standing cannot be decided.
 func (s *State) standsNow(r rib.Row) (at Standing, origins originID, ok bool) {
 	p, was := &s.prefixes[r], s.holdings.said[r]
 	at = standingOf(p.flags, p.since != 0)
@@ -205,11 +217,11 @@ func (s *State) standsNow(r rib.Row) (at Standing, origins originID, ok bool) {
 		c := s.changeOf(r)
 		return at, c.heldBy(), true
 	}
-	// Of what updates alone tell, a prefix of which few voters have spoken is not gone.
+	// With updates alone, a prefix is not gone only because few voters have sent updates of it.
 	return StandingGone, was.origins, s.knowledge == bgp.TablesComplete && was.standing() != NoStanding
 }
 
-// sayChanges says the changes that are due, and keeps the others.
+// sayChanges publishes the changes that are due and keeps the others.
 func (s *State) sayChanges(minute int64) []Holding {
 	h := &s.holdings
 	for _, r := range h.differ {
@@ -218,14 +230,15 @@ func (s *State) sayChanges(minute int64) []Holding {
 		}
 	}
 	var due []rib.Row
-	for r, w := range h.waits { // each by itself: their order does not matter
+	for r, w := range h.waits { // entries are independent: their order has no effect
 		at, origins, ok := s.standsNow(r)
 		was := h.said[r]
-		if !ok || at == was.standing() && (origins == was.origins || at == StandingLost || at == StandingGone) {
+		if !ok || at == was.standing() &&
+			(origins == was.origins || at == StandingLost || at == StandingGone) {
 			delete(h.waits, r)
 			continue
 		}
-		if at == StandingGone && was.standing() == owed { // it went before it was said
+		if at == StandingGone && was.standing() == owed { // gone before its first record
 			h.forget(r)
 			continue
 		}
@@ -252,13 +265,13 @@ func (s *State) sayChanges(minute int64) []Holding {
 	return out
 }
 
-// sayChange says what a row has become.
+// sayChange publishes the new state of a row.
 func (s *State) sayChange(r rib.Row, w wait) Holding {
 	h := &s.holdings
 	was := h.said[r].standing()
 	atLeast := was == NoStanding && s.knowledge != bgp.TablesComplete
 	if p := &s.prefixes[r]; w.standing == StandingLost && was == NoStanding && p.since != 0 {
-		w.since = int64(p.since) - 1 // lost before the tables came
+		w.since = int64(p.since) - 1 // it was lost before the tables came
 	}
 	h.said[r], h.turns[r] = saidOf(w.standing, w.since, atLeast, w.origins), turnOf(s.rib.Key(r))
 	if w.standing == StandingGone {
@@ -268,7 +281,8 @@ func (s *State) sayChange(r rib.Row, w wait) Holding {
 	return s.holding(r, false)
 }
 
-// sayTurns says the prefixes whose turns have come since the last window in which any were said. changed were said in this window.
+// sayTurns publishes the prefixes whose turns have come since the last window that took turns.
+// changed are the records that this window already has.
 func (s *State) sayTurns(minute int64, changed []Holding) []Holding {
 	h := &s.holdings
 	h.paid = max(h.paid, minute-dayTurns)
@@ -285,9 +299,9 @@ func (s *State) sayTurns(minute int64, changed []Holding) []Holding {
 	var out []Holding
 	for row, t := range h.turns {
 		if t < first {
-			t += dayTurns // of the next day
+			t += dayTurns // a turn of the next day
 		}
-		if t-first >= uint16(n) { // so is noTurn
+		if t-first >= uint16(n) { // noTurn is also skipped here
 			continue
 		}
 		r := rib.Row(row)
@@ -301,7 +315,7 @@ func (s *State) sayTurns(minute int64, changed []Holding) []Holding {
 	return out
 }
 
-// sayTurn says a row whose turn it is: also a change that waits.
+// sayTurn publishes a row whose turn has come, also if a change of it waits.
 func (s *State) sayTurn(r rib.Row, minute int64) (Holding, bool) {
 	h := &s.holdings
 	at, origins, ok := s.standsNow(r)
@@ -310,7 +324,7 @@ func (s *State) sayTurn(r rib.Row, minute int64) (Holding, bool) {
 	case !ok:
 		return Holding{}, false
 	case was.standing() == owed:
-		if at == StandingGone { // it went before it was said
+		if at == StandingGone { // gone before its first record
 			h.forget(r)
 			return Holding{}, false
 		}
@@ -327,11 +341,12 @@ func (s *State) sayTurn(r rib.Row, minute int64) (Holding, bool) {
 	return s.sayChange(r, w), true
 }
 
-// holding is what is said of a row, whose standing and origins were noted as said.
+// holding builds the record of a row from its published state.
 func (s *State) holding(r rib.Row, daily bool) Holding {
 	x, p := s.holdings.said[r], &s.prefixes[r]
 	out := Holding{
-		Key: s.rib.Key(r), Standing: x.standing(), Since: x.since() * 60, AtLeast: x.atLeast(), SeenBy: s.voters.Count(s.rib.Held(r)), Voters: s.voters.N,
+		Key: s.rib.Key(r), Standing: x.standing(), Since: x.since() * 60, AtLeast: x.atLeast(),
+		SeenBy: s.voters.Count(s.rib.Held(r)), Voters: s.voters.N,
 		UsualPermille: -1, Places: s.heldPlaces(p.place), Daily: daily,
 	}
 	if s.knowledge == bgp.TablesComplete {
@@ -341,7 +356,8 @@ func (s *State) holding(r rib.Row, daily bool) Holding {
 	return out
 }
 
-// heardFrom counts the voters by origin and upstream: those that hold a row, or where it is lost or gone, all that heard it last.
+// heardFrom counts the voters by origin and by upstream. It counts the voters that hold a row. For
+// a lost or gone row it counts all voters by the route that they heard last.
 func (s *State) heardFrom(r rib.Row, x said) (origins, upstreams []HeardFrom) {
 	var tmp [maxWords]uint64
 	held, words, all := s.rib.Held(r), s.rib.Words(), 0

@@ -5,8 +5,10 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// begin takes for usual what the first panel sees, and what it withdrew in the minute of the tables: early tells of how many voters. A row
-// that was away before by what updates alone had taught, since that minute since 1970, stays away: what withdrew it had it.
+// begin sets the usual state of a row from the first whole tables. Usual holders are the voters
+// that hold it and, in early, those that withdrew it in the minute of the tables. since is the
+// minute since 1970 from which on updates alone had shown the row as lost, or 0. Such a row stays
+// lost, and its usual holders include all voters that have withdrawn it.
 func (s *State) begin(r rib.Row, early int, since uint32) {
 	p := &s.prefixes[r]
 	t := s.count(r)
@@ -34,7 +36,7 @@ func (s *State) begin(r rib.Row, early int, since uint32) {
 	s.propose(c)
 }
 
-// early counts, by row, the voters that withdrew it in this window and had announced it.
+// early counts, by row, the voters that withdrew it in this window and had announced it before.
 func (s *State) early() map[rib.Row]int {
 	slots := make(map[rib.Row]*[maxWords]uint64)
 	for _, e := range s.loss.withdrawn {
@@ -67,10 +69,10 @@ func (s *State) early() map[rib.Row]int {
 	return out
 }
 
-// sampleOf is the share of n voters as a sample.
+// sampleOf returns the share of n voters that held is, as a rounded sample.
 func sampleOf(held, n int) uint8 { return uint8((held*wholeShare + n/2) / n) }
 
-// sampleHour judges a row, takes a sample of it, and brings what is usual up to date.
+// sampleHour judges a row, takes a sample of it, and updates its usual visibility and origins.
 func (s *State) sampleHour(r rib.Row) {
 	t := s.count(r)
 	c := s.judge(r, t)
@@ -94,7 +96,8 @@ func (s *State) sampleHour(r rib.Row) {
 	s.propose(c)
 }
 
-// thaw ends the frozen time of a prefix that has been lost or partial for so long: what is becomes usual.
+// thaw ends the frozen time of a prefix that has been lost or partial for frozenSeconds: its
+// present state becomes usual.
 func (s *State) thaw(p *prefix, c *change, held int) {
 	v := sampleOf(held, s.voters.N)
 	if c.flags&lost != 0 {
@@ -109,13 +112,13 @@ func (s *State) thaw(p *prefix, c *change, held int) {
 	}
 }
 
-// settle decides whether a prefix is known by what is usual.
+// settle decides from its usual visibility whether a prefix is known.
 func (s *State) settle(p *prefix, c *change) {
 	n := s.voters.N
 	enough := p.usual > 0 && int(p.usual)*n+n >= wholeShare*leastKnown(n)
 	switch {
 	case enough && c.flags&known == 0:
-		// It was half seen for half a day; whether it is now, the next look says.
+		// It was half seen for half a day. The next judgement decides whether it is seen now.
 		c.flags |= known | seen
 		p.share = 1000
 		if c.origins == 0 {
@@ -132,8 +135,9 @@ func (s *State) settle(p *prefix, c *change) {
 	s.settleCounted(p, c)
 }
 
-// settleCounted decides whether a prefix counts in larger entities: from when half of the voters usually hold it, until fewer than a
-// quarter do. A prefix that half of them hold more or less does not come and go.
+// settleCounted decides whether a prefix counts in larger entities. It counts once half of the
+// voters usually hold it, and until fewer than a quarter do. So a prefix that about half of them
+// hold does not change between both.
 func (s *State) settleCounted(p *prefix, c *change) {
 	n := s.voters.N
 	switch {
@@ -144,7 +148,7 @@ func (s *State) settleCounted(p *prefix, c *change) {
 	}
 }
 
-// settleOrigins makes other origins usual when they have lasted.
+// settleOrigins makes new origins usual after they have lasted.
 func (s *State) settleOrigins(r rib.Row, c *change) {
 	if c.flags&(known|seen) != known|seen || c.origins == 0 || c.origins == c.usually {
 		return
@@ -160,8 +164,8 @@ func (s *State) settleOrigins(r rib.Row, c *change) {
 	}
 }
 
-// median is that of the last 24 hourly samples, the lower one of two. Hours since the beginning in which the prefix had no sample
-// count as 0: it was not there.
+// median returns the lower median of the last 24 hourly samples. Hours since the beginning in
+// which the prefix had no sample count as 0, because the prefix was not there.
 func (s *State) median(p *prefix) uint8 {
 	var v [dayHours]uint8
 	all := s.days.all(p.day)
@@ -180,7 +184,7 @@ func (s *State) median(p *prefix) uint8 {
 	return v[(n-1)/2]
 }
 
-// tidy forgets rows that nobody has held for a day.
+// tidy forgets rows that no peer has held for a day.
 func (s *State) tidy() {
 	s.each(func(r rib.Row) {
 		p := &s.prefixes[r]

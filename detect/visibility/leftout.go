@@ -7,14 +7,16 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// leftOut is what is nobody's address space: the prefixes within it are entities themselves and part of no other.
+// leftOut is the address space that no network owns. Prefixes within it are entities of their own
+// and part of no other entity.
 type leftOut struct {
 	ranges    rangeSet // of the family
-	unlocated bool     // prefixes without a place as well
+	unlocated bool     // prefixes without a place are left out as well
 }
 
-// LeaveOut takes the prefixes within set, of the state's family, out of every entity but their own; with unlocated also those that have
-// no place. Call it before the first Close. Entries longer than a /24 or /48 stand for the one that they lie in.
+// LeaveOut excludes the prefixes within set, of the state's family, from every entity except their
+// own. With unlocated it also excludes the prefixes without a place. Call it before the first
+// Close. An entry longer than a /24 or /48 counts as the /24 or /48 around it.
 func (s *State) LeaveOut(set []netip.Prefix, unlocated bool) {
 	var all []addressRange
 	for _, p := range set {
@@ -28,7 +30,7 @@ func (s *State) LeaveOut(set []netip.Prefix, unlocated bool) {
 	s.leftOut = leftOut{ranges: newRangeSet(all, s.family), unlocated: unlocated}
 }
 
-// counts reports whether a row, lying at place, is part of ASes, places and the world.
+// counts reports whether a row with this place is part of ASes, places and the world.
 func (s *State) counts(r rib.Row, place placeID) bool {
 	if place == 0 && s.leftOut.unlocated {
 		return false

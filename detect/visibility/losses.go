@@ -9,18 +9,20 @@ import (
 )
 
 const (
-	// maxLog events of a window are kept, of withdrawals and of re-routings each. Of a window with more, none is: which of them
-	// came first depends on how collectors are interleaved, how many came does not.
+	// maxLog bounds the logged events of a window, of withdrawals and of re-routings each. If a
+	// window has more, none of them is used: their order depends on how collectors are
+	// interleaved, their number does not.
 	maxLog = 2 << 20
-	// maxSpare entries of a list that is used again are kept; a list that was longer is given back.
+	// maxSpare is the largest capacity of a list that is kept for reuse. A longer list is
+	// released.
 	maxSpare = 1 << 16
-	// maxRerouted upstreams of a loss are kept, the lowest.
+	// maxRerouted bounds the upstreams of a loss. The lowest are kept.
 	maxRerouted = 16
-	// A withdrawal that led to no loss is forgotten after this.
+	// lossSeconds is the time after which a withdrawal that led to no loss is forgotten.
 	lossSeconds = 1800
 )
 
-// losses keeps who lost what when, of prefixes that are being lost.
+// losses keeps the withdrawals of prefixes that are being lost.
 type losses struct {
 	rows      map[rib.Row]*loss
 	withdrawn []event
@@ -28,20 +30,20 @@ type losses struct {
 	overflow  bool
 }
 
-// loss is what is known of one prefix's.
+// loss holds the withdrawals and the new upstreams of one prefix.
 type loss struct {
 	entries  []entry // by slot
 	upstream []bgp.ASN
 }
 
-// entry is when a slot withdrew.
+// entry is the withdrawal of a prefix by a slot.
 type entry struct {
 	slot   uint16
-	lapsed bool   // with the end of its session
+	lapsed bool   // the prefix was lost with the end of the session
 	at     uint32 // Unix seconds
 }
 
-// event is one line of a window's log.
+// event is one entry of a window's log.
 type event struct {
 	row      rib.Row
 	slot     uint16
@@ -56,12 +58,13 @@ func (s *State) Withdrew(r rib.Row, slot int, at int64) {
 	s.loss.log(event{row: r, slot: uint16(slot), at: uint32(at)})
 }
 
-// Lapsed notes that the new table of a slot lacks a row that it held when its session ended.
+// Lapsed notes that the new table of a slot does not contain a row that the slot held when its
+// session ended.
 func (s *State) Lapsed(r rib.Row, slot int, at int64) {
 	s.loss.log(event{row: r, slot: uint16(slot), at: uint32(at), lapsed: true})
 }
 
-// log keeps the end of a route.
+// log stores the end of a route.
 func (l *losses) log(e event) {
 	if len(l.withdrawn) < maxLog {
 		l.withdrawn = append(l.withdrawn, e)
@@ -70,7 +73,8 @@ func (l *losses) log(e event) {
 	}
 }
 
-// Announced notes that a slot announced a row; rerouted says that it did not hold it over that upstream before.
+// Announced notes that a slot announced a row. rerouted: the slot did not hold it over that
+// upstream before.
 func (s *State) Announced(r rib.Row, slot int, at int64, upstream bgp.ASN, rerouted bool) {
 	s.churn.count(r, slot)
 	s.noteAnnounced(r, slot)
@@ -78,18 +82,19 @@ func (s *State) Announced(r rib.Row, slot int, at int64, upstream bgp.ASN, rerou
 		return
 	}
 	if l := &s.loss; len(l.rerouted) < maxLog {
-		l.rerouted = append(l.rerouted, event{row: r, slot: uint16(slot), at: uint32(at), upstream: upstream})
+		l.rerouted = append(l.rerouted,
+			event{row: r, slot: uint16(slot), at: uint32(at), upstream: upstream})
 	} else {
 		l.overflow = true
 	}
 }
 
-// skip forgets the log of a window in which nothing is decided.
+// skip drops the log of a window in which nothing is decided.
 func (l *losses) skip() {
 	l.withdrawn, l.rerouted, l.overflow = shrink(l.withdrawn), shrink(l.rerouted), false
 }
 
-// shrink empties a list, and gives a large one back.
+// shrink empties a list for reuse, and releases a large one.
 func shrink[T any](e []T) []T {
 	if cap(e) > maxSpare {
 		return nil
@@ -97,14 +102,15 @@ func shrink[T any](e []T) []T {
 	return e[:0]
 }
 
-// follow takes over the log of the window that was judged.
+// follow processes the log of the window that was judged.
 func (s *State) follow(dirty []rib.Row) {
 	l := &s.loss
 	if l.overflow {
 		l.skip()
 	}
 	for _, e := range l.withdrawn {
-		if s.prefixes[e.row].flags&known == 0 || !s.voters.Votes(int(e.slot)) || hasSlot(s.rib.Held(e.row), e.slot) {
+		if s.prefixes[e.row].flags&known == 0 || !s.voters.Votes(int(e.slot)) ||
+			hasSlot(s.rib.Held(e.row), e.slot) {
 			continue
 		}
 		x := l.rows[e.row]
@@ -124,26 +130,28 @@ func (s *State) follow(dirty []rib.Row) {
 		}
 	}
 	for _, e := range l.rerouted {
-		if x := l.rows[e.row]; x != nil && e.upstream != 0 && s.voters.Votes(int(e.slot)) && e.at >= x.first() {
+		if x := l.rows[e.row]; x != nil && e.upstream != 0 && s.voters.Votes(int(e.slot)) &&
+			e.at >= x.first() {
 			x.reroute(e.upstream)
 		}
 	}
 	l.skip()
 }
 
-// set notes a slot's newest withdrawal.
+// set stores a slot's newest withdrawal.
 func (x *loss) set(v event) {
-	i, ok := slices.BinarySearchFunc(x.entries, v.slot, func(e entry, s uint16) int { return cmp.Compare(e.slot, s) })
+	i, ok := slices.BinarySearchFunc(x.entries, v.slot,
+		func(e entry, s uint16) int { return cmp.Compare(e.slot, s) })
 	if !ok {
 		x.entries = slices.Insert(x.entries, i, entry{slot: v.slot})
 	}
 	if v.lapsed && x.entries[i].at > v.at {
-		return // it was withdrawn after the session came up again
+		return // the slot withdrew it after the session came up again
 	}
 	x.entries[i].at, x.entries[i].lapsed = v.at, v.lapsed
 }
 
-// first is the first withdrawal.
+// first returns the time of the first withdrawal.
 func (x *loss) first() uint32 {
 	first := ^uint32(0)
 	for _, e := range x.entries {
@@ -152,7 +160,7 @@ func (x *loss) first() uint32 {
 	return first
 }
 
-// reroute notes an upstream.
+// reroute adds an upstream.
 func (x *loss) reroute(a bgp.ASN) {
 	i, ok := slices.BinarySearch(x.upstream, a)
 	if ok {
@@ -162,9 +170,9 @@ func (x *loss) reroute(a bgp.ASN) {
 	x.upstream = x.upstream[:min(len(x.upstream), maxRerouted)]
 }
 
-// sweep forgets withdrawals that led to nothing.
+// sweep forgets withdrawals that led to no loss.
 func (l *losses) sweep(s *State) {
-	for r, x := range l.rows { // each by itself: their order does not matter
+	for r, x := range l.rows { // entries are independent: their order has no effect
 		if s.prefixes[r].since != 0 {
 			continue
 		}
@@ -180,7 +188,7 @@ func (l *losses) sweep(s *State) {
 
 func (l *losses) forget(r rib.Row) { delete(l.rows, r) }
 
-// ForgetSlot forgets what a slot withdrew, before its number is used for another peer.
+// ForgetSlot forgets the withdrawals of a slot before its number is used for another peer.
 func (s *State) ForgetSlot(slot int) {
 	s.troughs.forgetSlot(slot)
 	for _, x := range s.loss.rows {
@@ -192,5 +200,5 @@ func (s *State) ForgetSlot(slot int) {
 	s.brief.announced = slices.DeleteFunc(s.brief.announced, drop)
 }
 
-// hasSlot tells whether a slot is in b.
+// hasSlot reports whether a slot is in b.
 func hasSlot(b []uint64, slot uint16) bool { return b[slot>>6]&(1<<(slot&63)) != 0 }

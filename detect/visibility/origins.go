@@ -7,16 +7,17 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// originID names a set of origins; 0 is the empty one.
+// originID identifies a set of origins; 0 is the empty set.
 type originID uint32
 
-// maxOrigins of a prefix are told apart; maxOriginSets sets are kept.
+// maxOrigins bounds the origins of a prefix that are distinguished, maxOriginSets the sets that
+// are kept.
 const (
 	maxOrigins    = 8
 	maxOriginSets = 4 << 20
 )
 
-// originSets keeps each set of origin ASes once.
+// originSets stores each set of origin ASes once.
 type originSets struct {
 	sets   [][]bgp.ASN
 	single map[bgp.ASN]originID
@@ -24,10 +25,12 @@ type originSets struct {
 }
 
 func newOriginSets() originSets {
-	return originSets{sets: make([][]bgp.ASN, 1), single: make(map[bgp.ASN]originID), many: make(map[string]originID)}
+	return originSets{
+		sets: make([][]bgp.ASN, 1), single: make(map[bgp.ASN]originID), many: make(map[string]originID),
+	}
 }
 
-// of returns the set of sorted ASNs.
+// of returns the set of sorted ASNs. It returns 0 for a new set if maxOriginSets sets are stored.
 func (o *originSets) of(asns []bgp.ASN) originID {
 	switch len(asns) {
 	case 0:
@@ -58,7 +61,7 @@ func (o *originSets) add(asns []bgp.ASN) originID {
 	return originID(len(o.sets) - 1)
 }
 
-// list is the set's ASNs, sorted; they are the set's own.
+// list returns the set's ASNs, sorted. The slice belongs to the set.
 func (o *originSets) list(id originID) []bgp.ASN { return o.sets[id] }
 
 // has reports whether a is in the set.

@@ -10,19 +10,20 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// overlaps sums up, of one entity, its lost or moved space and what of it wider entities have lost too, or have moved.
+// overlaps sums up the lost or moved space of one entity, and the parts of it that wider entities
+// have also lost or moved.
 type overlaps struct {
 	s     *State
 	key   outage.Key
-	of    uint32  // the entity, but for a prefix
-	asn   bgp.ASN // of an AS
+	of    uint32  // number of the entity; not used for a prefix
+	asn   bgp.ASN // of an AS: its number
 	moved bool
 
 	total uint64
 	wider map[uint32]uint64 // by entity
 }
 
-// Overlaps is outage.View's.
+// Overlaps implements outage.View.
 func (s *State) Overlaps(k outage.Key, moved bool) (space uint64, wider []outage.Overlap) {
 	o := overlaps{s: s, key: k, of: s.byKey[k], moved: moved, wider: s.overlapped}
 	if k.Type == bgp.EntityAS {
@@ -36,12 +37,13 @@ func (s *State) Overlaps(k outage.Key, moved bool) (space uint64, wider []outage
 	}
 	clear(o.wider)
 	slices.SortFunc(wider, func(a, b outage.Overlap) int {
-		return cmp.Or(cmp.Compare(a.Key.Type.Breadth(), b.Key.Type.Breadth()), cmp.Compare(a.Key.Code, b.Key.Code))
+		return cmp.Or(
+			cmp.Compare(a.Key.Type.Breadth(), b.Key.Type.Breadth()), cmp.Compare(a.Key.Code, b.Key.Code))
 	})
 	return o.total, wider
 }
 
-// add counts a member, unless one above it counts for its addresses.
+// add adds the space of a member, unless a member above it already counts its addresses.
 func (o *overlaps) add(r rib.Row) {
 	p := &o.s.prefixes[r]
 	if !o.counts(p) {
@@ -67,7 +69,8 @@ func (o *overlaps) add(r rib.Row) {
 	}
 }
 
-// counts reports whether a prefix is lost, or moved, in the entity, and no route above it carries its addresses.
+// counts reports whether a prefix is lost, or moved, in the entity and no route above it carries
+// its addresses.
 func (o *overlaps) counts(p *prefix) bool {
 	switch isAS := o.key.Type == bgp.EntityAS; {
 	case o.moved && isAS:
@@ -91,7 +94,8 @@ func (o *overlaps) holds(p *prefix) bool {
 	return holds(o.s.places.sets[p.place], o.of) || o.s.inList(p, o.of)
 }
 
-// addLost adds what wider entities have lost of a row of which the entity has lost so much.
+// addLost adds the parts of a row that wider entities have lost. lost is the space that the entity
+// has lost of it.
 func (o *overlaps) addLost(r rib.Row, p *prefix, lost uint64) {
 	s := o.s
 	if o.key.Type.Breadth() < bgp.EntityAS.Breadth() {
@@ -109,7 +113,7 @@ func (o *overlaps) addLost(r rib.Row, p *prefix, lost uint64) {
 			o.count(sh.entity, sh.space, s.carriedIn(sh.entity, r, p.usually), lost)
 		}
 	}
-	if o.key.Type != bgp.EntityWatch { // lists stand beside each other
+	if o.key.Type != bgp.EntityWatch { // a list is not a part of another list
 		for _, sh := range s.watch.sets[p.watch] {
 			o.count(sh.entity, sh.space, s.carriedIn(sh.entity, r, p.usually), lost)
 		}
@@ -117,7 +121,8 @@ func (o *overlaps) addLost(r rib.Row, p *prefix, lost uint64) {
 	o.wider[world] += lost
 }
 
-// isWider reports whether a country or region contains what lies in the entity. A region lies in its own country alone.
+// isWider reports whether a country or region contains a part of the entity. A region is only in
+// its own country.
 func (o *overlaps) isWider(place outage.Key) bool {
 	if o.key.Type == bgp.EntityRegion {
 		country, _, _ := strings.Cut(o.key.Code, "-")
@@ -126,12 +131,13 @@ func (o *overlaps) isWider(place outage.Key) bool {
 	return place.Type.Breadth() > o.key.Type.Breadth()
 }
 
-// count adds what a wider entity has lost of a row: its space in it less what is carried, and no more than the entity itself has lost.
+// count adds the space of a row that a wider entity has lost: its space in that entity without the
+// carried part, at most the space that the entity itself has lost.
 func (o *overlaps) count(i uint32, space, carried, lost uint64) {
 	o.wider[i] += min(space-min(space, carried), lost)
 }
 
-// addMoved adds the ASes from which a row has moved.
+// addMoved adds the space of a row, also to the ASes from which it has moved.
 func (o *overlaps) addMoved(r rib.Row, p *prefix) {
 	s, space := o.s, o.s.rib.Key(r).Space(o.s.family)
 	o.total += space
@@ -145,8 +151,9 @@ func (o *overlaps) addMoved(r rib.Row, p *prefix) {
 	}
 }
 
-// carriedIn is how much of a row's space in an entity visible more-specific routes of the origins have. All within a prefix that is
-// wholly in a watch list is in it.
+// carriedIn returns the part of a row's space in an entity that visible more-specific routes of
+// the origins carry. If a prefix is wholly in a watch list, every carrier within it is wholly in
+// the list.
 func (s *State) carriedIn(i uint32, r rib.Row, origins originID) (space uint64) {
 	whole := s.entities[i].key.Type == bgp.EntityWatch && s.spaceOf(i, r) == s.rib.Key(r).Space(s.family)
 	for carrier := range s.carriers(&s.prefixes[r], origins) {

@@ -14,26 +14,29 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// placeID names the places of a prefix; 0 is unknown.
+// placeID identifies the places of a prefix; 0: unknown.
 type placeID uint32
 
-// maxPlaces bounds the sets of places; a prefix beyond it lies nowhere.
+// maxPlaces bounds the sets of places. Beyond it, a prefix with a new set has no place.
 const maxPlaces = 1 << 20
 
-// places keeps each distribution over countries and regions once.
+// places stores each distribution over countries and regions once.
 type places struct {
 	sets    [][]share
-	content [][]byte // by placeID: what orders them
+	content [][]byte // by placeID: the encoded places, which define the order of the sets
 	index   map[string]placeID
 	buf     []byte
 }
 
 func newPlaces() places {
-	return places{sets: make([][]share, 1), content: make([][]byte, 1), index: make(map[string]placeID)}
+	return places{
+		sets: make([][]share, 1), content: make([][]byte, 1), index: make(map[string]placeID),
+	}
 }
 
-// SetPlace says where the prefix of a row lies, as Route.place_shares does. It is taken over when the window closes, for prefixes
-// that have no place yet, and once an hour for the others, but not while they are lost.
+// SetPlace sets the place of a row's prefix, in the encoding of Route.place_shares. It takes
+// effect when the window closes. A prefix without a place takes it at any time, another prefix
+// once an hour. A lost prefix keeps its place.
 func (s *State) SetPlace(row rib.Row, all []*pb.Place, shares []uint64) {
 	if len(shares) == 0 {
 		return
@@ -49,11 +52,12 @@ func (s *State) SetPlace(row rib.Row, all []*pb.Place, shares []uint64) {
 		p.staged = id
 		s.staged = append(s.staged, row)
 	case bytes.Compare(s.places.content[id], s.places.content[p.staged]) < 0:
-		p.staged = id // collectors disagree: the choice must not depend on who came last
+		p.staged = id // collectors disagree: the choice must not depend on the order of records
 	}
 }
 
-// placeOf keeps the shares; 0 where they make no sense.
+// placeOf returns the set of these shares and stores it if it is new. It returns 0 if no share is
+// valid.
 func (s *State) placeOf(all []*pb.Place, shares []uint64) placeID {
 	b := s.places.buf[:0]
 	for i := 0; i+1 < len(shares); i += 2 {
@@ -80,7 +84,7 @@ func (s *State) placeOf(all []*pb.Place, shares []uint64) placeID {
 	return s.addPlace(bytes.Clone(b))
 }
 
-// addPlace keeps the places that content lists.
+// addPlace stores the places in content.
 func (s *State) addPlace(content []byte) placeID {
 	var set []share
 	for p := range eachPlace(content) {
@@ -99,7 +103,7 @@ func (s *State) addPlace(content []byte) placeID {
 	return id
 }
 
-// eachPlace yields what a content lists. It ends where the content is not whole.
+// eachPlace yields the places in content. It stops where content is not complete.
 func eachPlace(content []byte) iter.Seq[HeldPlace] {
 	text := func(b []byte) (string, []byte, bool) {
 		if len(b) == 0 || len(b) <= int(b[0]) {
@@ -122,7 +126,7 @@ func eachPlace(content []byte) iter.Seq[HeldPlace] {
 	}
 }
 
-// addShare adds to an entity's share.
+// addShare adds space to an entity's share.
 func addShare(set []share, entity uint32, space uint64) []share {
 	for i := range set {
 		if set[i].entity == entity {
@@ -133,7 +137,7 @@ func addShare(set []share, entity uint32, space uint64) []share {
 	return append(set, share{entity: entity, space: space})
 }
 
-// Belongs says whose a prefix is and in which countries an AS or prefix has lost something, as outage.View says.
+// Belongs implements outage.View.
 func (s *State) Belongs(k outage.Key) (origins []bgp.ASN, countries []string) {
 	if k.Type != bgp.EntityAS && k.Type != bgp.EntityPrefix {
 		return nil, nil
@@ -155,15 +159,18 @@ func (s *State) Belongs(k outage.Key) (origins []bgp.ASN, countries []string) {
 			}
 		}
 	})
-	countries = slices.SortedFunc(maps.Keys(space), func(a, b string) int { return cmp.Or(cmp.Compare(space[b], space[a]), cmp.Compare(a, b)) })
+	countries = slices.SortedFunc(maps.Keys(space), func(a, b string) int {
+		return cmp.Or(cmp.Compare(space[b], space[a]), cmp.Compare(a, b))
+	})
 	return origins, countries
 }
 
-// heldPlaces lists where a prefix with places id lies, most space first; at most maxHeldPlaces.
+// heldPlaces lists the places of a set, most space first, at most maxHeldPlaces.
 func (s *State) heldPlaces(id placeID) []HeldPlace {
 	out := slices.Collect(eachPlace(s.places.content[id]))
 	slices.SortFunc(out, func(a, b HeldPlace) int {
-		return cmp.Or(cmp.Compare(b.Space, a.Space), cmp.Compare(a.Country, b.Country), cmp.Compare(a.Region, b.Region))
+		return cmp.Or(
+			cmp.Compare(b.Space, a.Space), cmp.Compare(a.Country, b.Country), cmp.Compare(a.Region, b.Region))
 	})
 	return out[:min(len(out), maxHeldPlaces)]
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// addressRange is a range of addresses as rib.Key has them.
+// addressRange is a range of addresses in the form of rib.Key.
 type addressRange struct{ first, last uint64 }
 
-// rangeOf is the addresses of a prefix.
+// rangeOf returns the address range of a prefix.
 func rangeOf(k rib.Key, f bgp.Family) addressRange {
 	return addressRange{k.Address(), k.Address() | (1<<(rib.Width(f)-k.Bits()) - 1)}
 }
@@ -21,20 +21,27 @@ func rangeOf(k rib.Key, f bgp.Family) addressRange {
 // maxRangeBits bounds the directory of a set of ranges: 65,536 entries of 4 octets.
 const maxRangeBits = 16
 
-// rangeSet is a set of disjoint ranges of addresses. The zero value is empty. It is asked for every prefix of a table, so the first bits of an
-// address lead to the few ranges that may hold it.
+// rangeSet is a set of disjoint ranges of addresses. The zero value is empty. It is searched for
+// every prefix of a table, so the first bits of an address select the few ranges that may contain
+// it.
 type rangeSet struct {
 	ranges []addressRange // sorted
-	shift  uint           // of an address, to its entry of begins
-	begins []uint32       // by the first bits of an address: the first range that ends at or behind the first address with these bits
+	shift  uint           // an address shifted right by this is its index in begins
+	// begins holds, by the first bits of an address, the first range that ends at or after the
+	// first address with these bits.
+	begins []uint32
 }
 
-// newRangeSet makes a set of ranges of prefixes of a family. Those that lie within others are dropped.
+// newRangeSet builds a set from the ranges of prefixes of a family. It drops ranges that lie
+// within others.
 func newRangeSet(all []addressRange, f bgp.Family) rangeSet {
-	slices.SortFunc(all, func(a, b addressRange) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(b.last, a.last)) })
+	slices.SortFunc(all, func(a, b addressRange) int {
+		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(b.last, a.last))
+	})
 	var s rangeSet
 	for _, r := range all {
-		if n := len(s.ranges); n == 0 || r.last > s.ranges[n-1].last { // prefixes overlap only where one lies within the other
+		// Prefixes overlap only if one lies within the other.
+		if n := len(s.ranges); n == 0 || r.last > s.ranges[n-1].last {
 			s.ranges = append(s.ranges, r)
 		}
 	}
@@ -54,7 +61,8 @@ func newRangeSet(all []addressRange, f bgp.Family) rangeSet {
 	return s
 }
 
-// from is the number of the first range that ends at or behind an address; as many as there are ranges where none does.
+// from returns the number of the first range that ends at or after an address, or the number of
+// ranges if there is none.
 func (s *rangeSet) from(address uint64) int {
 	if len(s.ranges) == 0 {
 		return 0

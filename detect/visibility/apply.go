@@ -93,8 +93,9 @@ func (s *State) regionSeen(p *prefix) bool {
 	return s.under(p, wide)
 }
 
-// coveredWhen returns the flag of prefixes that can cover p. If half of the voters usually see p,
-// this is seen by half of the voters; if fewer usually see p, it is seen at all.
+// coveredWhen returns the flag that a prefix needs to cover p. For a known prefix that is not
+// counted, because fewer than half of the voters usually see it, this is seen. For others it is
+// wide.
 func (p *prefix) coveredWhen() uint8 {
 	if p.flags&(known|counted) == known {
 		return seen

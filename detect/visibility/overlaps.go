@@ -121,8 +121,8 @@ func (o *overlaps) addLost(r rib.Row, p *prefix, lost uint64) {
 	o.wider[world] += lost
 }
 
-// isWider reports whether a country or region contains a part of the entity. A region is only in
-// its own country.
+// isWider reports whether a country or region is wider than the entity. A region is only in its
+// own country.
 func (o *overlaps) isWider(place outage.Key) bool {
 	if o.key.Type == bgp.EntityRegion {
 		country, _, _ := strings.Cut(o.key.Code, "-")

@@ -11,13 +11,14 @@ import (
 	"github.com/darkmap/darkmap/internal/query"
 )
 
-// What is answered here changes nothing: no set of origins or places is made, no row, no list.
+// Queries change nothing: they add no set of origins or places, no row and no list entry.
 
-// maxWithdrawnLog is how many withdrawals of the open window an answer looks through at most.
+// maxWithdrawnLog bounds the withdrawals of the open window that an answer searches.
 const maxWithdrawnLog = 1 << 18
 
-// Describe tells of a prefix as the voters of the last window see it now. Lists have limit entries at most; AS names are left out. ok is
-// false where no peer was ever heard to announce it.
+// Describe returns the present state of a prefix to the voters of the last window. Each list has
+// at most limit entries. AS names are left out. ok is false if no peer was ever heard to announce
+// the prefix.
 func (s *State) Describe(k rib.Key, limit int) (out query.Prefix, ok bool) {
 	r, found := s.rib.Row(k)
 	if !found || !s.everAnnounced(r) {
@@ -49,11 +50,12 @@ func (s *State) Describe(k rib.Key, limit int) (out query.Prefix, ok bool) {
 	slices.Sort(out.Places)
 	s.describeHolders(&out, r)
 	s.describePeers(&out, r)
-	out.Cut = trim(&out.Peers, limit) || trim(&out.Upstreams, limit) || trim(&out.LastUpstreams, limit) || trim(&out.Origins, limit) || trim(&out.LastOrigins, limit)
+	out.Cut = trim(&out.Peers, limit) || trim(&out.Upstreams, limit) ||
+		trim(&out.LastUpstreams, limit) || trim(&out.Origins, limit) || trim(&out.LastOrigins, limit)
 	return out, true
 }
 
-// trim cuts a list and reports whether it was too long.
+// trim cuts a list to limit entries and reports whether it was longer.
 func trim[T any](list *[]T, limit int) bool {
 	if len(*list) <= limit {
 		return false
@@ -62,7 +64,7 @@ func trim[T any](list *[]T, limit int) bool {
 	return true
 }
 
-// recordOf is what is known of a row; a row of the open window is unknown.
+// recordOf returns the record of a row. A row that is new in the open window has an empty record.
 func (s *State) recordOf(r rib.Row) *prefix {
 	if int(r) < len(s.prefixes) {
 		return &s.prefixes[r]
@@ -75,11 +77,13 @@ func (s *State) everAnnounced(r rib.Row) (ever bool) {
 	for _, w := range s.rib.Held(r) {
 		ever = ever || w != 0
 	}
-	s.rib.EachPair(r, func(origin, upstream bgp.ASN, _ []uint64) { ever = ever || origin != 0 || upstream != 0 })
+	s.rib.EachPair(r, func(origin, upstream bgp.ASN, _ []uint64) {
+		ever = ever || origin != 0 || upstream != 0
+	})
 	return ever
 }
 
-// stateOf says how a row stands by the last window, and why where that is not plain.
+// stateOf returns the state of a row in the last window, and the reason if it is not obvious.
 func (s *State) stateOf(r rib.Row, p *prefix) (query.State, string) {
 	switch {
 	case p.flags&known == 0 && !s.verdicts:
@@ -87,7 +91,8 @@ func (s *State) stateOf(r rib.Row, p *prefix) (query.State, string) {
 	case p.flags&known == 0 && s.knowledge == bgp.TablesLearned:
 		return query.NotCounted, "there are no tables, and too few of the voters have sent updates of it"
 	case p.flags&known == 0 && p.flags&seen != 0:
-		return query.NotCounted, "it is new: half of the voters hold it, and they did not in most of the last 24 hours"
+		return query.NotCounted,
+			"it is new: half of the voters hold it, and they did not in most of the last 24 hours"
 	case p.flags&known == 0:
 		return query.NotCounted, "too few of the voters usually hold it (the median of 24 hours)"
 	}
@@ -108,13 +113,13 @@ func (s *State) stateOf(r rib.Row, p *prefix) (query.State, string) {
 	return query.Visible, why
 }
 
-// timeOf is a time of Unix seconds.
+// timeOf converts Unix seconds to a time.
 func timeOf(t int64) *time.Time {
 	at := time.Unix(t, 0).UTC()
 	return &at
 }
 
-// describeHolders counts the voters, and the ASes through which they hold it or held it.
+// describeHolders counts the voters, and the ASes through which they hold or held the row.
 func (s *State) describeHolders(out *query.Prefix, r rib.Row) {
 	var held, heard, tmp [maxWords]uint64
 	w, h := s.rib.Words(), s.rib.Held(r)
@@ -144,7 +149,7 @@ func (s *State) describeHolders(out *query.Prefix, r rib.Row) {
 	out.LastOrigins, out.LastUpstreams = heardBy(lastOrigins), heardBy(lastUpstreams)
 }
 
-// heardBy lists known ASes with voters, those with most first.
+// heardBy lists the known ASes that have voters, most voters first.
 func heardBy(count map[bgp.ASN]int) []query.Heard {
 	var out []query.Heard
 	for _, a := range byVoters(count) {
@@ -155,7 +160,8 @@ func heardBy(count map[bgp.ASN]int) []query.Heard {
 	return out
 }
 
-// describePeers lists the voters without the row, those with it, and then the others that have or had it.
+// describePeers lists the voters that do not hold the row, then those that do, then the other
+// peers that hold it or held it.
 func (s *State) describePeers(out *query.Prefix, r rib.Row) {
 	type line struct {
 		query.Peer
@@ -203,14 +209,17 @@ func (s *State) describePeers(out *query.Prefix, r rib.Row) {
 			}
 		}
 	}
-	slices.SortFunc(lines, func(a, b line) int { return cmp.Or(cmp.Compare(a.rank, b.rank), a.key.Compare(b.key)) })
+	slices.SortFunc(lines, func(a, b line) int {
+		return cmp.Or(cmp.Compare(a.rank, b.rank), a.key.Compare(b.key))
+	})
 	for i := range lines {
 		out.Peers = append(out.Peers, lines[i].Peer)
 	}
 	out.PeersTotal = len(lines)
 }
 
-// withdrawnAt is when slots withdrew a row, as far as that is kept: of the loss that goes on, and of the open window.
+// withdrawnAt returns the known withdrawals of a row by slot: those of the present loss and of the
+// open window.
 func (s *State) withdrawnAt(r rib.Row) map[int]entry {
 	out := map[int]entry{}
 	if x := s.loss.rows[r]; x != nil {
@@ -227,7 +236,7 @@ func (s *State) withdrawnAt(r rib.Row) map[int]entry {
 	return out
 }
 
-// Brief tells of a prefix in short; ok is false where nobody holds it and no verdict is given of it.
+// Brief describes a prefix in short. ok is false if no peer holds it and it is not known.
 func (s *State) Brief(k rib.Key) (query.Brief, bool) {
 	r, ok := s.rib.Row(k)
 	if !ok {
@@ -244,7 +253,9 @@ func (s *State) briefOf(r rib.Row) (query.Brief, bool) {
 	if !held && p.flags&known == 0 {
 		return query.Brief{}, false
 	}
-	out := query.Brief{Prefix: s.rib.Key(r).Prefix(s.family).String(), HeldBy: s.voters.Count(s.rib.Held(r))}
+	out := query.Brief{
+		Prefix: s.rib.Key(r).Prefix(s.family).String(), HeldBy: s.voters.Count(s.rib.Held(r)),
+	}
 	out.State, _ = s.stateOf(r, p)
 	seenFrom := map[bgp.ASN]int{}
 	s.rib.EachPair(r, func(origin, _ bgp.ASN, slots []uint64) {
@@ -257,7 +268,8 @@ func (s *State) briefOf(r rib.Row) (query.Brief, bool) {
 	return out, true
 }
 
-// Within lists up to limit more specific prefixes of k, in order, that are known or seen, and counts them, up to most.
+// Within lists up to limit more-specific prefixes of k that are known or seen, in order. It counts
+// up to most of them. cut: there are more.
 func (s *State) Within(k rib.Key, limit, most int) (list []query.Brief, total int, cut bool) {
 	cut = !s.trie.walkUntil(s.trie.at(k), func(row uint32) bool {
 		if s.rib.Key(rib.Row(row)) == k {

@@ -10,10 +10,12 @@ import (
 	"github.com/darkmap/darkmap/internal/query"
 )
 
-// maxLooked is how many prefixes an answer about an AS, a country or a region looks at: a few milliseconds at most.
+// maxLooked bounds the prefixes that an answer about an AS, a country or a region examines. It
+// takes a few milliseconds at most.
 const maxLooked = 1 << 17
 
-// Entity is the present sample of an AS, a country or a region; ok is false where nothing of it was ever seen.
+// Entity returns the present sample of an AS, a country or a region. ok is false if no part of it
+// was ever seen.
 func (s *State) Entity(k outage.Key) (outage.Sample, bool) {
 	i, ok := s.byKey[k]
 	if !ok {
@@ -23,8 +25,8 @@ func (s *State) Entity(k outage.Key) (outage.Sample, bool) {
 	return n, n.Space > 0 || n.KnownSpace > 0 || s.entities[i].everSampled
 }
 
-// LostOf lists up to limit lost prefixes of an AS, a country or a region, those with most space in it first, and counts them. cut says that
-// there were too many to look at all.
+// LostOf lists up to limit lost prefixes of an AS, a country or a region, those with most space in
+// it first, and counts them. cut: the list or the examination is not complete.
 func (s *State) LostOf(k outage.Key, limit int) (list []query.LostPrefix, total int, cut bool) {
 	i, ok := s.byKey[k]
 	if !ok || i == world {
@@ -40,7 +42,8 @@ func (s *State) LostOf(k outage.Key, limit int) (list []query.LostPrefix, total 
 	for _, x := range best.take() {
 		p := &s.prefixes[x.row]
 		l := query.LostPrefix{
-			Prefix: s.rib.Key(x.row).Prefix(s.family).String(), HeldBy: s.voters.Count(s.rib.Held(x.row)), Covered: s.covered(x.row, p),
+			Prefix: s.rib.Key(x.row).Prefix(s.family).String(),
+			HeldBy: s.voters.Count(s.rib.Held(x.row)), Covered: s.covered(x.row, p),
 			Origins: slices.Clone(s.origins.list(p.usually)),
 		}
 		if p.since != 0 {
@@ -59,7 +62,8 @@ func (s *State) LostOf(k outage.Key, limit int) (list []query.LostPrefix, total 
 	return list, total, cut || total > len(list)
 }
 
-// PrefixesOf lists up to limit prefixes that an AS usually originates, sorted by address, and counts them.
+// PrefixesOf lists up to limit prefixes that an AS usually originates, sorted by address, and
+// counts all. If there are more than maxLooked, it only counts them.
 func (s *State) PrefixesOf(k outage.Key, limit int) (list []query.Brief, total int) {
 	i, ok := s.byKey[k]
 	if !ok {
@@ -82,11 +86,12 @@ func (s *State) PrefixesOf(k outage.Key, limit int) (list []query.Brief, total i
 	return list, total
 }
 
-// largest keeps the rows with most space, in that order; of equals those with the lower keys.
+// largest keeps the rows with most space, in that order. Among rows with equal space it keeps
+// those with the lower keys.
 type largest struct {
 	limit int
 	rows  []sized
-	full  bool // the limit is reached, and a row must go before the last of rows
+	full  bool // rows holds limit sorted rows, and a new row must come before the last of them
 }
 
 // sized is a row and its space in an entity.
@@ -110,7 +115,7 @@ func (l *largest) add(r rib.Row, k rib.Key, space uint64) {
 	}
 }
 
-// take sorts the rows and drops what is beyond the limit.
+// take sorts the rows and drops those beyond the limit.
 func (l *largest) take() []sized {
 	slices.SortFunc(l.rows, sized.compare)
 	l.full = len(l.rows) >= l.limit
@@ -118,7 +123,7 @@ func (l *largest) take() []sized {
 	return l.rows
 }
 
-// spaceOf is how much of a row lies in an entity.
+// spaceOf returns the space of a row that lies in an entity.
 func (s *State) spaceOf(i uint32, r rib.Row) uint64 {
 	if t := s.entities[i].key.Type; t == bgp.EntityCountry || t == bgp.EntityRegion || t == bgp.EntityWatch {
 		for _, sh := range s.sharesOf(r) {
@@ -131,12 +136,13 @@ func (s *State) spaceOf(i uint32, r rib.Row) uint64 {
 	return s.rib.Key(r).Space(s.family)
 }
 
-// eachOfEntity calls f with the counted prefixes of an entity, or with those of them that lose if these are fewer. It reports whether all
-// were looked at.
+// eachOfEntity calls f with the counted prefixes of an entity. If there are much fewer open
+// samples than members, it calls f only with the members that have one, which includes all lost
+// prefixes. It returns false if it stopped after maxLooked prefixes.
 func (s *State) eachOfEntity(i uint32, f func(r rib.Row)) bool {
 	e := &s.entities[i]
 	looked := 0
-	if len(e.members) <= 8*len(s.open) { // a map takes longer
+	if len(e.members) <= 8*len(s.open) { // iterating a map takes longer
 		for _, r := range e.members {
 			if looked++; looked > maxLooked {
 				return false

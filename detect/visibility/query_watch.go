@@ -10,36 +10,42 @@ import (
 	"github.com/darkmap/darkmap/internal/query"
 )
 
-// maxWithinMember is how many known prefixes within a listed one an answer looks at, maxAmiss how many that are not visible it names.
+// maxWithinMember bounds the known prefixes within a listed one that an answer examines. maxAmiss
+// bounds the prefixes that it names because they are not visible.
 const (
 	maxWithinMember = 10_000
 	maxAmiss        = 10
 )
 
-// Judged is by which routes a listed prefix, or an address, is judged.
+// Judged is the state of a listed prefix, or of an address, with the routes that decide it.
 type Judged struct {
 	State query.State
 	Why   string
-	// Routes are, where there are known prefixes within, the prefix's own route if it has one, and those that are not visible, or the first
-	// one; else the longest that covers it. More counts the known ones that are left out.
+	// Routes depend on the known prefixes within the listed one. If there are any, Routes are the
+	// prefix's own route, if it has one, and the routes that are not visible, or otherwise the
+	// first route. If there are none, it is the longest route that covers the prefix. More is the
+	// number of known prefixes that are left out.
 	Routes []rib.Key
 	More   int
-	// Covered: the route is one that covers the prefix.
+	// Covered: the route covers the prefix.
 	Covered bool
 }
 
-// severities orders states, what needs a look first.
-var severities = []query.State{query.Lost, query.NoAddress, query.NeverSeen, query.TooLong, query.Partly, query.NotCounted, query.Visible}
+// severities orders states, the most serious first.
+var severities = []query.State{
+	query.Lost, query.NoAddress, query.NeverSeen, query.TooLong, query.Partly, query.NotCounted,
+	query.Visible,
+}
 
-// CompareStates orders states, the one that needs a look first.
+// CompareStates orders states, the most serious first.
 func CompareStates(a, b query.State) int {
 	return cmp.Compare(slices.Index(severities, a), slices.Index(severities, b))
 }
 
-// Worse reports whether a state needs a look before another.
+// Worse reports whether state a is more serious than state b.
 func Worse(a, b query.State) bool { return CompareStates(a, b) < 0 }
 
-// Countries lists the countries that a prefix lies in, sorted; none where that is not known.
+// Countries lists the countries of a prefix, sorted. The list is empty if they are not known.
 func (s *State) Countries(k rib.Key) []string {
 	r, ok := s.rib.Row(k)
 	if !ok {
@@ -55,7 +61,7 @@ func (s *State) Countries(k rib.Key) []string {
 	return out
 }
 
-// JudgedAddress tells of an address of a host.
+// JudgedAddress judges an address of a host.
 func (s *State) JudgedAddress(a netip.Addr) Judged {
 	j := s.JudgedBy(netip.PrefixFrom(a, a.BitLen()))
 	if j.State == query.TooLong { // a listed prefix can be too long, an address cannot
@@ -64,7 +70,7 @@ func (s *State) JudgedAddress(a netip.Addr) Judged {
 	return j
 }
 
-// JudgedBy tells of a listed prefix.
+// JudgedBy judges a listed prefix.
 func (s *State) JudgedBy(p netip.Prefix) Judged {
 	if bgp.FamilyOf(p) != s.family {
 		return Judged{State: query.NeverSeen}
@@ -102,12 +108,15 @@ func (s *State) JudgedBy(p netip.Prefix) Judged {
 		}
 	}
 	if long {
-		return Judged{State: query.TooLong, Why: "no route of its length is looked at, and none that covers it is known"}
+		return Judged{
+			State: query.TooLong,
+			Why:   "no route of its length is looked at, and none that covers it is known",
+		}
 	}
 	return Judged{State: query.NeverSeen, Why: "no peer was heard to announce it, or a route that covers it"}
 }
 
-// judgedWithin is JudgedBy of a prefix in which known ones lie; ok is false where there are none.
+// judgedWithin judges a prefix by the known prefixes within it. ok is false if there are none.
 func (s *State) judgedWithin(k rib.Key) (j Judged, ok bool) {
 	looked, some := 0, rib.Key(0)
 	s.trie.walkUntil(s.trie.at(k), func(row uint32) bool {

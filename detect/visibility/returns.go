@@ -10,45 +10,47 @@ import (
 )
 
 const (
-	// provenMinutes is how long, in minutes with verdicts, the trough of a return is kept if
-	// announcements prove the return.
+	// provenMinutes is how long, in minutes with verdicts, a trough is kept after a return that
+	// announcements prove.
 	provenMinutes = 120
-	// unprovenMinutes is how long other troughs are kept: longer than any event lasts.
+	// unprovenMinutes is how long other troughs are kept. It is longer than any event lasts.
 	unprovenMinutes = 8 * 24 * 60
 )
 
-// trough is a prefix at the worst minute of a loss or of a move: who voted, and who still had it.
-// It tells a return of the routes from a change of the panel, because only a voter that voted then
-// can prove a return.
+// trough holds the worst minute of a loss or of a move of a prefix: the voters and the holders of
+// that minute. It distinguishes a return of the routes from a change of the panel, because only a
+// voter of that minute can prove a return.
 type trough struct {
-	seen, voted []uint64 // slots, at the worst minute
-	// Of a loss: voters that held the prefix, all voters, voters that had ever heard it. Of a move:
-	// voters that held it from a usual origin, and voters that held it.
+	seen, voted []uint64 // slots of the holders (of a move: from a usual origin) and of the voters then
+	// For a loss: the voters that held the prefix, all voters, and the voters that had ever heard
+	// it. For a move: the voters that held it from a usual origin, and the voters that held it.
 	held, of, heard int
 	began           int64    // end of the first window, Unix seconds
-	over            int64    // end of the window in which it was over; 0 while it lasts
-	overMinute      int64    // the same in minutes with verdicts
+	over            int64    // end of the window in which it ended; 0 while it lasts
+	overMinute      int64    // the same as a number of minutes with verdicts
 	usual           uint8    // of a loss: the prefix's usual visibility
 	usually         originID // of a loss: its usual origins when it began
 	lost            bool     // of a loss: the prefix was lost, not only partial
 	learned         bool     // of a loss: verdicts rested on updates alone
-	settled         bool     // it is over because the state became the usual one
+	settled         bool     // it ended because the state became the usual one
 }
 
 // troughs keeps the worst minutes of prefixes that are or were lost, partial or moved.
 type troughs struct {
 	losses, moves map[rib.Row]*trough
-	minute        int64 // minutes with verdicts so far
-	since         int64 // when they began: of earlier minutes nothing is known
+	minute        int64 // number of minutes with verdicts so far
+	since         int64 // time at which they began; nothing is known of earlier minutes
 }
 
 func newTroughs() troughs {
 	return troughs{losses: make(map[rib.Row]*trough), moves: make(map[rib.Row]*trough)}
 }
 
-// worsen notes the present minute if it is no better than the worst one. A new loss or move starts
-// with its first minute.
-func (s *State) worsen(all map[rib.Row]*trough, r rib.Row, held, of int, seen []uint64) (x *trough, noted bool) {
+// worsen stores the present minute if it is no better than the worst one so far. A new loss or
+// move begins with its first minute.
+func (s *State) worsen(
+	all map[rib.Row]*trough, r rib.Row, held, of int, seen []uint64,
+) (x *trough, noted bool) {
 	x = all[r]
 	if x == nil || x.over != 0 {
 		x = &trough{began: s.now}
@@ -62,7 +64,7 @@ func (s *State) worsen(all map[rib.Row]*trough, r rib.Row, held, of int, seen []
 	return x, true
 }
 
-// end notes that a prefix's loss or move is over.
+// end marks a prefix's loss or move as over.
 func (s *State) end(all map[rib.Row]*trough, r rib.Row, settled bool) {
 	x := all[r]
 	if x == nil {
@@ -74,8 +76,8 @@ func (s *State) end(all map[rib.Row]*trough, r rib.Row, settled bool) {
 	x.settled = x.settled || settled
 }
 
-// noteLoss follows the loss of a row that was just judged and is, or was until now, lost or
-// partial.
+// noteLoss updates the trough of a row that was just judged and is lost or partial, or was until
+// now.
 func (s *State) noteLoss(c *change, t tally) {
 	p := &s.prefixes[c.row]
 	if p.since == 0 {
@@ -98,8 +100,8 @@ func (s *State) noteLoss(c *change, t tally) {
 	}
 }
 
-// noteMove follows the move of a row that was just judged and whose origins are not, or were not
-// until now, the usual ones. A prefix that is lost meanwhile moves on afterwards.
+// noteMove updates the trough of a row that was just judged and whose origins differ from the
+// usual ones, or did until now. If the prefix is lost in between, its move goes on afterwards.
 func (s *State) noteMove(c *change, t tally) {
 	switch {
 	case c.flags&(known|seen) != known|seen, t.held == 0:
@@ -127,10 +129,10 @@ func (s *State) own(dst []uint64, r rib.Row, origins originID) []uint64 {
 	return dst
 }
 
-// sweepTroughs forgets troughs that no event asks for any more: those of proven returns, and of
-// prefixes that were only partial and are so no more.
+// sweepTroughs forgets troughs that no event needs any more: those of proven returns, and those of
+// prefixes that were only partial and have recovered.
 func (s *State) sweepTroughs() {
-	for r, x := range s.troughs.losses { // each by itself: their order does not matter
+	for r, x := range s.troughs.losses { // entries are independent: their order has no effect
 		if !s.troughs.due(x) {
 			continue
 		}
@@ -146,12 +148,12 @@ func (s *State) sweepTroughs() {
 	}
 }
 
-// due reports whether a trough may be forgotten if the return is proven, old whether it is
+// due reports whether a trough is forgotten if its return is proven. old reports whether it is
 // forgotten in any case.
 func (t *troughs) due(x *trough) bool { return x.over != 0 && t.minute-x.overMinute > provenMinutes }
 func (t *troughs) old(x *trough) bool { return t.minute-x.overMinute > unprovenMinutes }
 
-// forgetSlot takes a slot out of the troughs, before its number is used for another peer.
+// forgetSlot removes a slot from the troughs before its number is used for another peer.
 func (t *troughs) forgetSlot(slot int) {
 	for _, all := range []map[rib.Row]*trough{t.losses, t.moves} {
 		for _, x := range all {
@@ -170,8 +172,8 @@ func (t *troughs) forget(r rib.Row) {
 	delete(t.moves, r)
 }
 
-// comeback counts voters of the worst minute that vote now: how many there are, and how many of
-// them have a prefix in now and did not have it then.
+// comeback returns two sets of voters of the worst minute that still vote: all of them, and those
+// that are in now and did not hold the prefix in that minute.
 func (s *State) comeback(x *trough, now []uint64) (common, regained [maxWords]uint64) {
 	var b, then [maxWords]uint64
 	copy(b[:], x.voted)
@@ -188,16 +190,18 @@ func (s *State) comeback(x *trough, now []uint64) (common, regained [maxWords]ui
 	return common, regained
 }
 
-// lossProven reports whether announcements since the worst minute end a loss by themselves:
-// whether, among the voters of that minute that still vote, at least as large a share regained the
-// prefix as was missing then. permille is the part of the usual visibility at which the loss ends.
+// lossProven reports whether announcements since the worst minute are enough to end a loss. Among
+// the voters of that minute that still vote, the share that regained the prefix must be at least
+// as large as the share that was missing. permille is the part of the usual visibility at which
+// the loss ends.
 func (s *State) lossProven(r rib.Row, x *trough, permille int) bool {
 	common, regained := s.comeback(x, s.rib.Held(r))
 	n, back := ones(&common), ones(&regained)
 	if n < panel.LeastVoters {
 		return false
 	}
-	missing := permille*int(x.usual)*x.of - x.held*1000*wholeShare // times of x 1000 x wholeShare
+	// missing is the missing number of voters, times 1000 x wholeShare.
+	missing := permille*int(x.usual)*x.of - x.held*1000*wholeShare
 	if !x.learned && back*x.of*1000*wholeShare >= n*missing {
 		return true
 	}
@@ -211,8 +215,8 @@ func (s *State) lossProven(r rib.Row, x *trough, permille int) bool {
 	return back*x.heard*1000 >= ones(&common)*(permille*x.heard-x.held*1000)
 }
 
-// moveProven does the same for a move, which ends when a fifth of the holders have the prefix from
-// a usual origin.
+// moveProven reports the same for a move. A move ends when a fifth of the holders have the prefix
+// from a usual origin.
 func (s *State) moveProven(r rib.Row, x *trough) bool {
 	var own, holders, b [maxWords]uint64
 	common, regained := s.comeback(x, s.own(own[:], r, s.prefixes[r].usually))
@@ -225,7 +229,7 @@ func (s *State) moveProven(r rib.Row, x *trough) bool {
 	return n >= panel.LeastVoters && ones(&regained)*5*x.of >= n*(x.of-5*x.held)
 }
 
-// heard is the bitset of voters that have ever heard a row.
+// heard returns the set of voters that have ever heard a row.
 func (s *State) heard(r rib.Row) (out [maxWords]uint64) {
 	var b [maxWords]uint64
 	s.rib.EachPair(r, func(_, _ bgp.ASN, slots []uint64) {
@@ -244,18 +248,19 @@ func ones(b *[maxWords]uint64) (n int) {
 	return n
 }
 
-// foreign reports whether only other origins than the usual ones originate a row that is visible.
+// foreign reports whether a visible row is originated only by other ASes than its usual origins.
 func (s *State) foreign(r rib.Row) bool {
 	p := &s.prefixes[r]
 	return p.flags&(known|seen) == known|seen && s.strange(p, p.usually)
 }
 
-// strange reports whether p has origins, and none of those that were usual.
+// strange reports whether p has origins and none of them was usual.
 func (s *State) strange(p *prefix, usually originID) bool {
 	return p.origins != 0 && usually != 0 && !s.origins.meet(p.origins, usually)
 }
 
-// Returns is outage.View's.
+// Returns implements outage.View: it returns the space of an ending event whose return is not
+// proven.
 func (s *State) Returns(k outage.Key, q outage.Ending) outage.Returns {
 	var out outage.Returns
 	if k.Type == bgp.EntityPrefix {
@@ -268,7 +273,7 @@ func (s *State) Returns(k outage.Key, q outage.Ending) outage.Returns {
 	return out
 }
 
-// within returns a trough unless it was over before the event began.
+// within returns the trough x, or nil if it was over before the event began.
 func within(x *trough, q outage.Ending) *trough {
 	if x != nil && x.over != 0 && x.over <= q.Since {
 		return nil
@@ -276,7 +281,7 @@ func within(x *trough, q outage.Ending) *trough {
 	return x
 }
 
-// addPrefixReturn fills in how a prefix came back.
+// addPrefixReturn fills in the return of a prefix.
 func (s *State) addPrefixReturn(out *outage.Returns, r rib.Row, q outage.Ending) {
 	p := &s.prefixes[r]
 	all := s.troughs.losses
@@ -285,12 +290,12 @@ func (s *State) addPrefixReturn(out *outage.Returns, r rib.Row, q outage.Ending)
 	}
 	x, space := within(all[r], q), s.rib.Key(r).Space(s.family)
 	switch {
-	case all[r] == nil && q.Since < s.troughs.since && p.flags&known != 0: // it was lost in another panel's eyes
+	case all[r] == nil && q.Since < s.troughs.since && p.flags&known != 0: // another panel had judged the loss
 		out.Unproven = space
 	case x == nil || p.flags&lost != 0:
 	case x.settled:
 		out.Settled = true
-	case p.flags&known == 0: // it left the table
+	case p.flags&known == 0: // the prefix left the table
 	case s.foreign(r) && s.underOwn(p):
 		out.Covered = true
 	case s.foreign(r), x.learned && s.strange(p, x.usually):
@@ -300,8 +305,8 @@ func (s *State) addPrefixReturn(out *outage.Returns, r rib.Row, q outage.Ending)
 	}
 }
 
-// addReturn adds a row's part to how a larger entity came back. A row below a visible one of its
-// origin adds no space.
+// addReturn adds a row's part to the return of a larger entity. A row below a visible route of its
+// usual origin adds no space.
 func (s *State) addReturn(out *outage.Returns, k outage.Key, r rib.Row, q outage.Ending) {
 	x, y := within(s.troughs.losses[r], q), s.troughs.moves[r]
 	lostOnce := x != nil && x.lost

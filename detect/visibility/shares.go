@@ -7,8 +7,9 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// share is how much of a prefix belongs to an entity. asn is the number of an AS, else 0. covering, of a watch list: the prefix is no
-// member, but covers some that have no route of their own, and space is theirs.
+// share is the part of a prefix that belongs to an entity. asn is the number if the entity is an
+// AS, otherwise 0. covering (of a watch list): the prefix is no member, but it covers members
+// without routes of their own, and space is their space.
 type share struct {
 	entity   uint32
 	asn      bgp.ASN
@@ -16,16 +17,15 @@ type share struct {
 	covering bool
 }
 
-// belonging is what decides to which entities a prefix belongs.
+// belonging determines the entities to which a prefix belongs.
 type belonging struct {
 	place   placeID
 	usually originID
 	watch   watchID
 }
 
-// shares appends the entities that a row belongs to: the world, the places that it lies in, the ASes that usually originate it, and watch
-// lists.
-// Everything that counts prefixes for entities asks it.
+// shares appends the entities to which a row belongs: the world, its places, its usual origins,
+// and watch lists. All functions that count prefixes for entities use it.
 func (s *State) shares(dst []share, r rib.Row, b belonging) []share {
 	space := s.rib.Key(r).Space(s.family)
 	dst = append(dst, share{entity: world, space: space})
@@ -36,13 +36,14 @@ func (s *State) shares(dst []share, r rib.Row, b belonging) []share {
 	return append(dst, s.watch.sets[b.watch]...)
 }
 
-// sharesOf is shares of a row as it stands. The list is valid until the next call.
+// sharesOf returns the shares of a row in its present state. The list is valid until the next
+// call.
 func (s *State) sharesOf(r rib.Row) []share {
 	s.scratch.of = s.shares(s.scratch.of[:0], r, s.prefixes[r].belonging)
 	return s.scratch.of
 }
 
-// scratch is memory that is used again.
+// scratch is memory for reuse.
 type scratch struct{ of, was, is []share }
 
 // holds reports whether a list has a share of an entity.
@@ -50,7 +51,8 @@ func holds(list []share, entity uint32) bool {
 	return slices.ContainsFunc(list, func(sh share) bool { return sh.entity == entity })
 }
 
-// regroup brings the lists of members up to date with what a row will be. Counted prefixes are members; the world has no list.
+// regroup updates the lists of members for the new state of a row. Counted prefixes are members.
+// The world has no list.
 func (s *State) regroup(c *change, p *prefix) {
 	countedWas, countedIs := p.flags&counted != 0, c.flags&counted != 0
 	if countedWas == countedIs && (!countedIs || p.belonging == c.belonging) {

@@ -13,19 +13,22 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// coding writes or reads a State. Entities and sets are numbered in the order of what they are: their own numbers depend on the order of
-// the records, and sets that no prefix has are left out. Rows keep their numbers.
+// coding writes or reads a State. Entities and sets are numbered by their content, because their
+// numbers in memory depend on the order of the records. Sets that no prefix uses are left out.
+// Rows keep their numbers.
 type coding struct {
 	s    *State
 	c    *snapshot.Coder
 	rows int // one more than the highest row
 
-	// The written numbers by the own ones; empty while reading, where they are the same.
+	// The written numbers by the numbers in memory. They are empty while reading, because the
+	// numbers are then the same.
 	entityAt, originAt, placeAt, watchAt []uint32
 }
 
-// Code writes the state, or reads it into a new State over a table that was read before. lists are the watch lists that hold, and voters
-// those of the last window. What follows from the rest is made again: trie, members of entities, and the routes by which lists are judged.
+// Code writes the state, or reads it into a new State over a table that was read before. lists are
+// the present watch lists, voters those of the last window. Derived values are not written but
+// built again: the trie, the members of entities, and the routes that decide the points of lists.
 func (s *State) Code(c *snapshot.Coder, lists []*watchlist.List, voters *panel.Voters) {
 	x := &coding{s: s, c: c, rows: s.rib.Len()}
 	s.code(c)
@@ -45,7 +48,7 @@ func (s *State) Code(c *snapshot.Coder, lists []*watchlist.List, voters *panel.V
 	x.rest()
 }
 
-// code is what a State holds once.
+// code writes or reads the single values of a State.
 func (s *State) code(c *snapshot.Coder) {
 	snapshot.Text(c, &s.knowledge)
 	snapshot.Bool(c, &s.verdicts)
@@ -61,7 +64,7 @@ func (s *State) code(c *snapshot.Coder) {
 	}
 }
 
-// number is one that own numbers by the written ones has n of.
+// number writes or reads a number. at maps numbers in memory to the n written ones.
 func (x *coding) number(at []uint32, v *uint32, n int) {
 	u := *v
 	if !x.c.Reading() {
@@ -77,7 +80,7 @@ func (x *coding) origin(v *originID) { x.number(x.originAt, (*uint32)(v), len(x.
 func (x *coding) place(v *placeID)   { x.number(x.placeAt, (*uint32)(v), len(x.s.places.sets)) }
 func (x *coding) watched(v *watchID) { x.number(x.watchAt, (*uint32)(v), len(x.s.watch.sets)) }
 
-// entities are those that are known, the world first, then by key.
+// entities writes or reads the known entities, the world first, then by key.
 func (x *coding) entities() {
 	s := x.s
 	var order []uint32
@@ -101,7 +104,7 @@ func (x *coding) entities() {
 	})
 }
 
-// entitiesInOrder numbers the world, then the others by type and code.
+// entitiesInOrder lists the numbers of the world and then of the others by type and code.
 func (s *State) entitiesInOrder() []uint32 {
 	type named struct {
 		key outage.Key
@@ -121,7 +124,7 @@ func (s *State) entitiesInOrder() []uint32 {
 	return out
 }
 
-// readEntity makes room for an entity that is read. The world, which a new State has, comes first.
+// readEntity adds an entity that is read. The world comes first, and a new State has it already.
 func (s *State) readEntity(c *snapshot.Coder, k outage.Key) uint32 {
 	if i, ok := s.byKey[k]; ok {
 		if i != world || len(s.entities) > 1 || s.entities[world].everSampled {
@@ -155,13 +158,16 @@ func codeEntity(c *snapshot.Coder, e *entity) {
 	outage.CodeSample(c, &e.last)
 }
 
-// used are the sets that something leads to.
+// used marks the sets that prefixes or other values use.
 type used struct{ origins, places, watch []bool }
 
-// usedSets finds them.
+// usedSets finds the sets in use.
 func (x *coding) usedSets() used {
 	s := x.s
-	u := used{make([]bool, len(s.origins.sets)), make([]bool, len(s.places.sets)), make([]bool, len(s.watch.sets))}
+	u := used{
+		make([]bool, len(s.origins.sets)), make([]bool, len(s.places.sets)),
+		make([]bool, len(s.watch.sets)),
+	}
 	for r := range s.prefixes {
 		p := &s.prefixes[r]
 		u.origins[p.usually], u.origins[p.origins], u.origins[s.holdings.said[r].origins] = true, true, true
@@ -179,16 +185,23 @@ func (x *coding) usedSets() used {
 	return u
 }
 
-// sets are the sets of origins, of places and of watch lists, without the empty ones, which have number 0.
+// sets writes or reads the sets of origins, of places and of watch lists. It leaves out the empty
+// sets, which have number 0.
 func (x *coding) sets() {
 	s, c := x.s, x.c
 	var origins, places, lists []uint32
 	if !c.Reading() {
 		u := x.usedSets()
-		origins = only(inOrder(len(s.origins.sets), 1, func(a, b uint32) int { return slices.Compare(s.origins.sets[a], s.origins.sets[b]) }), u.origins)
-		places = only(inOrder(len(s.places.sets), 1, func(a, b uint32) int { return bytes.Compare(s.places.content[a], s.places.content[b]) }), u.places)
+		origins = only(inOrder(len(s.origins.sets), 1, func(a, b uint32) int {
+			return slices.Compare(s.origins.sets[a], s.origins.sets[b])
+		}), u.origins)
+		places = only(inOrder(len(s.places.sets), 1, func(a, b uint32) int {
+			return bytes.Compare(s.places.content[a], s.places.content[b])
+		}), u.places)
 		x.originAt, x.placeAt = numbersOf(origins, len(s.origins.sets)), numbersOf(places, len(s.places.sets))
-		lists = only(inOrder(len(s.watch.sets), 1, func(a, b uint32) int { return x.compareWatch(s.watch.sets[a], s.watch.sets[b]) }), u.watch)
+		lists = only(inOrder(len(s.watch.sets), 1, func(a, b uint32) int {
+			return x.compareWatch(s.watch.sets[a], s.watch.sets[b])
+		}), u.watch)
 		x.watchAt = numbersOf(lists, len(s.watch.sets))
 	}
 	origins, places, lists = after(origins), after(places), after(lists)
@@ -215,7 +228,8 @@ func (x *coding) sets() {
 	snapshot.Slice(c, &lists, func(_ *snapshot.Coder, i *uint32) { x.watchSet(*i) })
 }
 
-// after is all but the first, which is the empty set; nil of nothing.
+// after returns all elements except the first, which is the empty set. It returns nil for an empty
+// list.
 func after(order []uint32) []uint32 {
 	if len(order) == 0 {
 		return nil
@@ -223,7 +237,7 @@ func after(order []uint32) []uint32 {
 	return order[1:]
 }
 
-// readOrigins keeps a set of origins that was read.
+// readOrigins stores a set of origins that was read.
 func (s *State) readOrigins(c *snapshot.Coder, set []bgp.ASN) {
 	n := len(s.origins.sets)
 	if len(set) == 0 || len(set) > maxOrigins || !slices.IsSorted(set) || int(s.origins.of(set)) != n {
@@ -241,16 +255,20 @@ func (x *coding) compareWatch(a, b []share) int {
 				covering = -1
 			}
 		}
-		return cmp.Or(cmp.Compare(x.entityAt[a.entity], x.entityAt[b.entity]), cmp.Compare(a.space, b.space), covering)
+		return cmp.Or(
+			cmp.Compare(x.entityAt[a.entity], x.entityAt[b.entity]),
+			cmp.Compare(a.space, b.space), covering)
 	})
 }
 
-// byEntity orders shares by the written numbers of their entities.
+// byEntity sorts shares by the written numbers of their entities.
 func (x *coding) byEntity(set []share) []share {
-	return slices.SortedFunc(slices.Values(set), func(a, b share) int { return cmp.Compare(x.entityAt[a.entity], x.entityAt[b.entity]) })
+	return slices.SortedFunc(slices.Values(set), func(a, b share) int {
+		return cmp.Compare(x.entityAt[a.entity], x.entityAt[b.entity])
+	})
 }
 
-// watchSet is a set of shares in watch lists.
+// watchSet writes or reads a set of shares in watch lists.
 func (x *coding) watchSet(i uint32) {
 	s, c := x.s, x.c
 	var set []share
@@ -271,7 +289,7 @@ func (x *coding) watchSet(i uint32) {
 	}
 }
 
-// inOrder lists the numbers below n, those from first on in order.
+// inOrder lists the numbers below n. Those from first on are sorted by compare.
 func inOrder(n, first int, compare func(a, b uint32) int) []uint32 {
 	out := make([]uint32, n)
 	for i := range out {
@@ -281,12 +299,12 @@ func inOrder(n, first int, compare func(a, b uint32) int) []uint32 {
 	return out
 }
 
-// only keeps the first number, and those that are used.
+// only keeps number 0 and the numbers that are used.
 func only(order []uint32, used []bool) []uint32 {
 	return slices.DeleteFunc(order, func(i uint32) bool { return i != 0 && !used[i] })
 }
 
-// numbersOf returns the place of each number below n in order.
+// numbersOf returns the position in order of each number below n.
 func numbersOf(order []uint32, n int) []uint32 {
 	out := make([]uint32, n)
 	for at, i := range order {
@@ -295,7 +313,8 @@ func numbersOf(order []uint32, n int) []uint32 {
 	return out
 }
 
-// remake makes what follows from the prefixes: the trie, the members of entities, how many are known, and the routes that lists are judged by.
+// remake builds the values that follow from the prefixes: the trie, the members of entities, the
+// number of known prefixes, and the routes that decide the points of lists.
 func (s *State) remake() {
 	whole := s.knowledge == bgp.TablesComplete
 	for row := range s.prefixes {

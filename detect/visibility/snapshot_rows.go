@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/detect/snapshot"
 )
 
-// prefixes are those of the rows, and what was said of each.
+// prefixes writes or reads the prefixes of the rows with their last published states.
 func (x *coding) prefixes() {
 	s, c := x.s, x.c
 	c.Part("prefixes")
@@ -21,7 +21,7 @@ func (x *coding) prefixes() {
 		return
 	}
 	if n > 0 {
-		s.prefix(rib.Row(n - 1)) // makes room for all
+		s.prefix(rib.Row(n - 1)) // allocates all rows
 	}
 	last := uint32(0)
 	for r := range rib.Row(n) {
@@ -45,7 +45,7 @@ func (x *coding) prefixes() {
 	}
 }
 
-// prefix is one.
+// prefix writes or reads one prefix.
 func (x *coding) prefix(p *prefix) {
 	c := x.c
 	x.day(&p.day)
@@ -65,7 +65,8 @@ func (x *coding) prefix(p *prefix) {
 	x.origin(&p.origins)
 }
 
-// day is the samples of a prefix: the one share of the hours that have a sample, and the hours that have none; or all of them.
+// day writes or reads the samples of a prefix: the common share and the hours without a sample, or
+// all samples.
 func (x *coding) day(d *dayID) {
 	c, days := x.c, &x.s.days
 	share, without := d.share(), ^uint32(*d)&hoursMask
@@ -94,7 +95,8 @@ func (x *coding) day(d *dayID) {
 	*d = dayID(share)<<dayHours | dayID(^without&hoursMask)
 }
 
-// codeSamples is the most frequent sample, the hours that have others, and those.
+// codeSamples writes or reads the most frequent sample, the hours with other samples, and these
+// samples.
 func codeSamples(c *snapshot.Coder, v *[dayHours]uint8) {
 	most, others := majority(v), uint32(0)
 	for h, x := range v {
@@ -113,7 +115,8 @@ func codeSamples(c *snapshot.Coder, v *[dayHours]uint8) {
 	}
 }
 
-// majority is the sample of more than half of the hours, or another one of them.
+// majority returns the sample of more than half of the hours. If there is none, it returns some
+// sample.
 func majority(v *[dayHours]uint8) uint8 {
 	most, n := v[0], 0
 	for _, x := range v {
@@ -129,7 +132,8 @@ func majority(v *[dayHours]uint8) uint8 {
 	return most
 }
 
-// said is what was said of a row. A row that has a turn has that of its prefix.
+// said writes or reads the last published state of a row. A row that has a turn has the turn of
+// its prefix.
 func (x *coding) said(r rib.Row, p *prefix, last *uint32) {
 	s, c := x.s, x.c
 	h := &s.holdings
@@ -150,10 +154,10 @@ func (x *coding) said(r rib.Row, p *prefix, last *uint32) {
 	}
 }
 
-// sortedRows lists rows once each.
+// sortedRows lists rows in order, each once.
 func sortedRows(all func(func(rib.Row) bool)) []rib.Row { return slices.Compact(slices.Sorted(all)) }
 
-// holdings is what waits to be said.
+// holdings writes or reads the changes that wait to be published.
 func (x *coding) holdings() {
 	c, h := x.c, &x.s.holdings
 	c.Part("holdings")
@@ -169,7 +173,7 @@ func (x *coding) holdings() {
 	}
 }
 
-// rowsOf is a list of rows whose order does not matter.
+// rowsOf writes or reads a list of rows whose order has no meaning.
 func (x *coding) rowsOf(v *[]rib.Row) {
 	rows := sortedRows(slices.Values(*v))
 	snapshot.Numbers(x.c, &rows, x.rows)
@@ -178,12 +182,12 @@ func (x *coding) rowsOf(v *[]rib.Row) {
 	}
 }
 
-// rowSet is a set of rows.
+// rowSet writes or reads a set of rows.
 func (x *coding) rowSet(v *map[rib.Row]struct{}) {
 	snapshot.NumberMap(x.c, v, x.rows, snapshot.Nothing)
 }
 
-// losses are withdrawals, troughs and route changes.
+// losses writes or reads withdrawals, troughs and route changes.
 func (x *coding) losses() {
 	s, c := x.s, x.c
 	c.Part("losses")
@@ -209,7 +213,7 @@ func (x *coding) loss(c *snapshot.Coder, v *loss) {
 	snapshot.Slice(c, &v.upstream, snapshot.Uint)
 }
 
-// slot is that of a peer.
+// slot writes or reads the slot of a peer.
 func (x *coding) slot(v *uint16) { snapshot.Number(x.c, v, 64*x.s.rib.Words()) }
 
 func (x *coding) event(c *snapshot.Coder, v *event) {
@@ -236,7 +240,7 @@ func (x *coding) trough(c *snapshot.Coder, v *trough) {
 	snapshot.Bool(c, &v.settled)
 }
 
-// churn is how many route changes there were.
+// churn writes or reads the numbers of route changes.
 func (x *coding) churn() {
 	c, v := x.c, &x.s.churn
 	snapshot.Int(c, &v.newest)
@@ -262,7 +266,7 @@ func (x *coding) churn() {
 	}
 }
 
-// changes is how often rows changed, those that did.
+// changes writes or reads the numbers of changes of the rows that have any.
 func (x *coding) changes(v *changes) {
 	rows := v.rows
 	if v.gone > 0 {
@@ -286,7 +290,7 @@ func (x *coding) changes(v *changes) {
 	}
 }
 
-// count is how often the row at a place changed.
+// count writes or reads the number of changes of the row at a position.
 func (v *changes) count(c *snapshot.Coder, at int) {
 	r := v.rows[at]
 	n := uint64(v.counts[at]) + uint64(v.more[r])
@@ -306,7 +310,7 @@ func (v *changes) count(c *snapshot.Coder, at int) {
 	}
 }
 
-// rest is what is kept of few prefixes.
+// rest writes or reads the values that only few prefixes have.
 func (x *coding) rest() {
 	s, c := x.s, x.c
 	c.Part("few prefixes")
@@ -314,14 +318,15 @@ func (x *coding) rest() {
 		snapshot.Int(c, &y.since)
 		x.entity(&y.entity)
 	})
-	snapshot.Map(c, &s.expected, cmp.Compare[rib.Key], snapshot.Uint[rib.Key], func(*snapshot.Coder, *struct{}) {})
+	snapshot.Map(c, &s.expected, cmp.Compare[rib.Key], snapshot.Uint[rib.Key],
+		func(*snapshot.Coder, *struct{}) {})
 	snapshot.NumberMap(c, &s.moved, x.rows, snapshot.Int)
 	snapshot.NumberMap(c, &s.open, x.rows, outage.CodeSample)
 	x.brief()
 	x.strangers()
 }
 
-// brief is what came and went within a window.
+// brief writes or reads the prefixes that came and went within a window.
 func (x *coding) brief() {
 	c, b := x.c, &x.s.brief
 	snapshot.Slice(c, &b.announced, x.event)
@@ -348,12 +353,14 @@ func (x *coding) brief() {
 	}
 }
 
-// strangers are the prefixes in listed ones that name their origins.
+// strangers writes or reads the prefixes within listed ones that name their origins.
 func (x *coding) strangers() {
 	c, v := x.c, &x.s.strangers
 	snapshot.Bool(c, &v.stale)
 	x.rowSet(&v.rows)
-	snapshot.NumberMap(c, &v.found, x.rows, func(c *snapshot.Coder, all *[]strangerOf) { snapshot.Slice(c, all, x.stranger) })
+	snapshot.NumberMap(c, &v.found, x.rows, func(c *snapshot.Coder, all *[]strangerOf) {
+		snapshot.Slice(c, all, x.stranger)
+	})
 	if c.Reading() {
 		maps.DeleteFunc(v.found, func(r rib.Row, _ []strangerOf) bool { return x.s.rib.Key(r) == 0 })
 	}

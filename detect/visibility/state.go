@@ -9,49 +9,55 @@ import (
 
 // The constants of docs/detection.md, A prefix.
 const (
-	// whole is a visibility of 1 in a sample; absent marks an hour without one.
+	// wholeShare is a visibility of 1 in a sample. absentShare marks an hour without a sample.
 	wholeShare  = 250
 	absentShare = 255
 	dayHours    = 24
-	// A prefix that fewer voters than this usually see is not known: it is a leak, a test or somebody's inside.
+	// A prefix is not known if fewer voters than this usually see it: it is a leak, a test or an
+	// internal prefix.
 	leastHolders = 3
-	// While less than this of the usual voters hold a prefix (in 1/1000), its usual visibility stands still.
+	// While a smaller part of the usual voters than this (in 1/1000) hold a prefix, its usual
+	// visibility is frozen.
 	partialBelow = 800
-	// It does so for so long; then what is, is usual.
+	// The usual visibility is frozen for at most this time. Then the present state becomes usual.
 	frozenSeconds = 7 * 24 * 3600
-	// An origin that joins the usual ones is usual after this, one that replaces them after frozenSeconds.
+	// An origin that joins the usual ones becomes usual after this time. One that replaces them
+	// becomes usual after frozenSeconds.
 	originSeconds = 24 * 3600
 )
 
 // The flags of a prefix.
 const (
-	// known: usually visible, or in a learned panel: enough voters have spoken of it.
+	// known: usually visible. In a learned panel: enough voters have sent updates of it.
 	known uint8 = 1 << iota
 	// lost: fewer than half of its usual voters hold it.
 	lost
-	// seen: visible now. A known prefix is lost or seen; another is seen when half of the voters hold it.
+	// seen: visible now. A known prefix is lost or seen. Another prefix is seen when half of the
+	// voters hold it.
 	seen
-	// counted: known, usually held by half of the voters, and not left out (leftOut). The world, countries, regions and ASes count these prefixes.
+	// counted: known, usually held by half of the voters, and not left out (leftOut). Only these
+	// prefixes count in the world, countries, regions and ASes.
 	counted
-	// wide: the world, countries, regions and ASes take the prefix for visible. A counted prefix is wide while it is seen; one that is not
-	// counted is wide while half of the voters hold it. One that is left out never is.
+	// wide: the world, countries, regions and ASes count the prefix as visible. A counted prefix
+	// is wide while it is seen. Another prefix is wide while half of the voters hold it. A prefix
+	// that is left out is never wide.
 	wide
 )
 
-// prefix is what is known of a row.
+// prefix is the state of a row.
 type prefix struct {
 	day   dayID // its samples
 	usual uint8 // median of the samples
 	flags uint8
-	share uint16 // v/b in 1/1000, at the last look
-	since uint32 // minutes since 1970: lost or partial since; 0 is neither
-	node  uint32 // in the trie; 0 is not in it
+	share uint16 // v/b in 1/1000, at the last judgement
+	since uint32 // minutes since 1970 since when it is lost or partial; 0: it is neither
+	node  uint32 // its node in the trie; 0: it is not in the trie
 	belonging
 	staged  placeID  // its place from the end of the window on
-	origins originID // now
+	origins originID // its present origins
 }
 
-// State is what is visible of one family. New makes one.
+// State is the visibility of the entities of one family. Use New to create one.
 type State struct {
 	family bgp.Family
 	rib    *rib.Table
@@ -59,7 +65,7 @@ type State struct {
 
 	prefixes []prefix // by row
 	days     days
-	// knownRows is how many of them are known.
+	// knownRows is the number of known prefixes.
 	knownRows int
 	trie      trie
 	origins   originSets
@@ -75,16 +81,16 @@ type State struct {
 	knowledge bgp.TableKnowledge
 	verdicts  bool
 	now       int64 // end of the last window
-	hour      int64 // of the last samples
-	began     int64 // the hour of the first samples
-	skipped   int64 // hours between the last samples and these
-	stale     bool  // all rows must be looked at
+	hour      int64 // hour of the last samples
+	began     int64 // hour of the first samples
+	skipped   int64 // hours between the last samples and the present ones
+	stale     bool  // all rows must be judged
 	first     bool  // the window is the first one with whole tables
-	placing   bool  // places of known prefixes are taken anew in this window
+	placing   bool  // known prefixes may get new places in this window
 	staged    []rib.Row
 
-	tallied asCount     // of the row that is looked at
-	left    *panel.Left // of the window that is closed
+	tallied asCount     // of the row that is judged
+	left    *panel.Left // of the window that is being closed
 
 	holdings  holdings
 	watch     watch
@@ -96,15 +102,16 @@ type State struct {
 	round  uint32
 	rows   []rib.Row // affected rows of the round
 
-	leaving map[uint32]map[rib.Row]struct{} // by entity: who leaves its list in the round
-	steps   int                             // members that were looked at when some left, for the tests
+	leaving map[uint32]map[rib.Row]struct{} // by entity: rows that leave its list in the round
+	steps   int                             // members that dismiss examined, for the tests
 
 	usualTally usualTally
 
-	young map[rib.Row]youth // prefixes that may be a new network's
-	// expected are prefixes that were known before the state began and may be lost: they are known as soon as they are seen.
+	young map[rib.Row]youth // prefixes that may belong to a new network
+	// expected are prefixes that were known before the state began and may be lost. They become
+	// known as soon as they are seen.
 	expected map[rib.Key]struct{}
-	moved    map[rib.Row]int64 // since when the origins are not the usual ones
+	moved    map[rib.Row]int64 // time since when the origins differ from the usual ones
 	open     map[rib.Row]outage.Sample
 	loss     losses
 	churn    churn
@@ -112,31 +119,33 @@ type State struct {
 	troughs troughs
 	brief   briefs
 
-	overlapped map[uint32]uint64 // what Overlaps sums up, emptied each time
+	overlapped map[uint32]uint64 // the sums of Overlaps, cleared after each call
 }
 
-// Peers tells whose a slot is, also after its session has gone.
+// Peers gives the peer of a slot, also after its session has ended.
 type Peers interface {
-	// Peer is the peer at a slot; ok is false where there is none.
+	// Peer returns the peer at a slot. ok is false if there is none.
 	Peer(slot int) (key bgp.PeerKey, ok bool)
 }
 
-// New returns a state without prefixes over a table.
+// New returns a State without prefixes over a table.
 func New(t *rib.Table, peers Peers) *State {
 	s := &State{
 		family: t.Family(), rib: t, peers: peers, voters: &panel.Voters{}, placing: true, stale: true,
 		trie: newTrie(t.Family()), origins: newOriginSets(), places: newPlaces(),
 		byKey: make(map[outage.Key]uint32), byASN: make(map[bgp.ASN]uint32),
-		young: make(map[rib.Row]youth), moved: make(map[rib.Row]int64), open: make(map[rib.Row]outage.Sample),
+		young: make(map[rib.Row]youth), moved: make(map[rib.Row]int64),
+		open: make(map[rib.Row]outage.Sample),
 		loss: losses{rows: make(map[rib.Row]*loss)}, churn: newChurn(), troughs: newTroughs(),
-		brief: briefs{rows: make(map[rib.Row]bool)}, leaving: make(map[uint32]map[rib.Row]struct{}), overlapped: make(map[uint32]uint64),
+		brief:   briefs{rows: make(map[rib.Row]bool)},
+		leaving: make(map[uint32]map[rib.Row]struct{}), overlapped: make(map[uint32]uint64),
 		watch: newWatch(), strangers: newStrangers(), holdings: newHoldings(),
 	}
 	s.addEntity(outage.Key{Family: s.family, Type: bgp.EntityWorld, Code: "world"})
 	return s
 }
 
-// prefix returns a row's, new rows being unknown.
+// prefix returns the state of a row. A new row is unknown.
 func (s *State) prefix(r rib.Row) *prefix {
 	if n := int(r) + 1; n > len(s.prefixes) {
 		s.prefixes, s.stamps = rib.Lengthen(s.prefixes, n), rib.Lengthen(s.stamps, n)
@@ -151,24 +160,27 @@ func (s *State) forget(p *prefix) {
 	*p = prefix{}
 }
 
-// Window is what Close needs to know of the window that ends.
+// Window describes the window that Close ends.
 type Window struct {
-	// End in Unix seconds, exclusive.
+	// End is the end of the window in Unix seconds, exclusive.
 	End int64
-	// Voters from now on; Changed says that they are not those of the last window.
+	// Voters vote from now on. Changed: they differ from those of the last window.
 	Voters    *panel.Voters
 	Changed   bool
 	Knowledge bgp.TableKnowledge
-	// Verdicts is false while there are too few voters: everything stays as it is.
+	// Verdicts is false while there are too few voters. The state then does not change.
 	Verdicts bool
-	// Gated: the panel gate is shut. Everything stays as it is, but for the times of withdrawals.
+	// Gated: the panel gate is shut. The state then does not change, except for the times of
+	// withdrawals.
 	Gated bool
-	// Left are who left while the gate was shut, in the first window after that; nil in others.
+	// Left are the voters that left while the gate was shut. It is set in the first window after
+	// that and nil in others.
 	Left *panel.Left
 }
 
-// Close ends a window and returns the samples that are not what they were, in no particular order: countries, regions, ASes, the
-// world (where whole tables are known), and prefixes while they lose.
+// Close ends a window and returns the samples that changed, in no particular order: those of
+// countries, regions, ASes, watch lists and the world (if whole tables are known), and of prefixes
+// while they are lost, partial or moved.
 func (s *State) Close(w Window) []outage.Sample {
 	s.now, s.voters, s.verdicts = w.End, w.Voters, w.Verdicts
 	s.usualTally.known = false
@@ -233,8 +245,9 @@ func (s *State) Close(w Window) []outage.Sample {
 	return out
 }
 
-// restart begins anew when the panel's knowledge changes: what updates alone had taught is not compared with tables. Places stay. It
-// returns since when, in minutes since 1970, the rows are lost that were.
+// restart clears the state when the panel's knowledge changes, because the knowledge from updates
+// alone is not compared with tables. Places stay. It returns the rows that were lost, with the
+// minute since 1970 since when they were.
 func (s *State) restart(k bgp.TableKnowledge) map[rib.Row]uint32 {
 	away := make(map[rib.Row]uint32)
 	s.trie, s.knownRows = newTrie(s.family), 0
@@ -242,7 +255,7 @@ func (s *State) restart(k bgp.TableKnowledge) map[rib.Row]uint32 {
 	s.watch.forgetRoutes()
 	before := s.knowledge
 	s.knowledge, s.troughs = k, newTroughs()
-	if before != bgp.TablesUndecided { // else nothing was lost before
+	if before != bgp.TablesUndecided { // nothing was judged while undecided
 		s.troughs.since = s.now
 	}
 	for i := range s.prefixes {
@@ -266,7 +279,7 @@ func (s *State) each(f func(r rib.Row)) {
 	}
 }
 
-// lookAt looks at rows once a round.
+// lookAt judges rows, each once a round.
 func (s *State) lookAt(rows []rib.Row) {
 	for _, r := range rows {
 		if s.stamps[r] != s.round && s.rib.Key(r) != 0 {

@@ -14,18 +14,18 @@ import (
 
 // strangers finds prefixes that are announced from origins that a watch list does not name.
 type strangers struct {
-	voters, collectors int // that must hold one
+	voters, collectors int // the numbers that must hold such a prefix
 
 	lists   []*watchlist.List
-	ranges  rangeSet // of listed prefixes with origins
-	lengths uint64   // bit n: one of that length
+	ranges  rangeSet // ranges of the listed prefixes with origins
+	lengths uint64   // bit n: a listed prefix has length n
 	guarded map[rib.Key][]member
-	stale   bool                     // the lists changed: all prefixes must be looked at
-	rows    map[rib.Row]struct{}     // that lie within ranges
-	found   map[rib.Row][]strangerOf // that enough voters hold from others
+	stale   bool                     // the lists changed: all prefixes must be checked
+	rows    map[rib.Row]struct{}     // rows within ranges
+	found   map[rib.Row][]strangerOf // rows that enough voters hold from unexpected origins
 }
 
-// strangerOf is a prefix that a member of a list says others may originate.
+// strangerOf is a prefix with unexpected origins, by the origins that a member of a list names.
 type strangerOf struct {
 	member
 	listed             rib.Key
@@ -34,15 +34,19 @@ type strangerOf struct {
 }
 
 func newStrangers() strangers {
-	return strangers{voters: leastHolders, collectors: 2, rows: make(map[rib.Row]struct{}), found: make(map[rib.Row][]strangerOf)}
+	return strangers{
+		voters: leastHolders, collectors: 2,
+		rows: make(map[rib.Row]struct{}), found: make(map[rib.Row][]strangerOf),
+	}
 }
 
-// NeedStrangers says how many voters, on how many collectors, must hold a listed prefix from an unexpected origin. Call it before Close.
+// NeedStrangers sets the numbers of voters and collectors that must hold a listed prefix from an
+// unexpected origin. Call it before Close.
 func (s *State) NeedStrangers(voters, collectors int) {
 	s.strangers.voters, s.strangers.collectors = voters, collectors
 }
 
-// list takes over the lists.
+// list takes over new watch lists.
 func (x *strangers) list(s *State, lists []*watchlist.List) {
 	x.lists, x.lengths, x.guarded, x.stale = lists, 0, make(map[rib.Key][]member), true
 	var all []addressRange
@@ -68,8 +72,9 @@ func (s *State) Guarded(k outage.Key) bool {
 	return ok && len(s.strangers.guarded[key]) > 0
 }
 
-// closeStrangers looks at the prefixes of the window that a list names origins of: at those that changed, at all of them where others
-// vote, and for them in the whole table where that has not been done yet.
+// closeStrangers checks prefixes for which a list names origins. It checks those that changed in
+// the window. With all it checks every one of them, because the voters changed. If the lists
+// changed, or with anew, it first searches the whole table for such prefixes.
 func (s *State) closeStrangers(dirty []rib.Row, anew, all bool) {
 	x := &s.strangers
 	if len(x.guarded) == 0 && len(x.rows) == 0 {
@@ -96,13 +101,13 @@ func (s *State) closeStrangers(dirty []rib.Row, anew, all bool) {
 	}
 	x.stale = false
 	if all {
-		for r := range x.rows { // each by itself: their order does not matter
+		for r := range x.rows { // rows are independent: their order has no effect
 			s.lookForStrangers(r)
 		}
 	}
 }
 
-// meet notes whether a row that changed lies in a listed prefix with origins.
+// meet records whether a row that changed lies in a listed prefix with origins.
 func (x *strangers) meet(s *State, r rib.Row) {
 	if k := s.rib.Key(r); k != 0 && x.ranges.holds(rangeOf(k, s.family)) {
 		x.rows[r] = struct{}{}
@@ -112,7 +117,8 @@ func (x *strangers) meet(s *State, r rib.Row) {
 	}
 }
 
-// lookForStrangers finds out whether a row is held from origins that a list does not name. In each list the longest listed prefix decides.
+// lookForStrangers finds out whether a row is held from origins that a list does not name. In each
+// list the longest listed prefix decides.
 func (s *State) lookForStrangers(r rib.Row) {
 	x := &s.strangers
 	k := s.rib.Key(r)
@@ -120,7 +126,7 @@ func (s *State) lookForStrangers(r rib.Row) {
 		return
 	}
 	delete(x.found, r)
-	if k == 0 { // it was forgotten
+	if k == 0 { // the row was forgotten
 		delete(x.rows, r)
 		return
 	}
@@ -146,8 +152,9 @@ func (s *State) lookForStrangers(r rib.Row) {
 	}
 }
 
-// strangerOf counts who holds a row from an origin that a member does not name; ok is false where too few do. A path that does not show
-// its origin, as one that ends in an AS set, says nothing.
+// strangerOf counts the voters that hold a row from an origin that a member does not name. ok is
+// false if they are too few. A path that does not show its origin, as one that ends in an AS set,
+// is not counted.
 func (s *State) strangerOf(r rib.Row, m member) (out strangerOf, ok bool) {
 	expected := s.strangers.lists[m.list].Members[m.member].Origins
 	held := s.rib.Held(r)
@@ -181,7 +188,9 @@ func (s *State) strangerOf(r rib.Row, m member) (out strangerOf, ok bool) {
 		return out, false
 	}
 	for _, a := range slices.Sorted(maps.Keys(slots)) {
-		route := outage.UnexpectedRoute{Prefix: s.rib.Key(r).Prefix(s.family), Origin: a, Expected: expected, Of: s.voters.N}
+		route := outage.UnexpectedRoute{
+			Prefix: s.rib.Key(r).Prefix(s.family), Origin: a, Expected: expected, Of: s.voters.N,
+		}
 		if route.Voters, route.Collectors = s.votersOf(slots[a][:w]); route.Voters > 0 {
 			out.routes = append(out.routes, route)
 		}
@@ -202,26 +211,35 @@ func (s *State) votersOf(slots []uint64) (voters, collectors int) {
 	return s.voters.Count(slots), len(seen)
 }
 
-// Unexpected lists the listed prefixes that enough voters hold from an origin that no list names, as outage.View says.
+// Unexpected lists the listed prefixes that enough voters hold from an origin that no list names.
+// It implements outage.View.
 func (s *State) Unexpected() []outage.Unexpected {
 	x := &s.strangers
 	if len(x.found) == 0 {
 		return nil
 	}
 	byListed := make(map[rib.Key]*outage.Unexpected)
-	for _, r := range slices.SortedFunc(maps.Keys(x.found), func(a, b rib.Row) int { return cmp.Compare(s.rib.Key(a), s.rib.Key(b)) }) {
+	for _, r := range slices.SortedFunc(maps.Keys(x.found),
+		func(a, b rib.Row) int { return cmp.Compare(s.rib.Key(a), s.rib.Key(b)) }) {
 		for i := range x.found[r] {
 			f := &x.found[r][i]
 			u := byListed[f.listed]
 			if u == nil {
-				u = &outage.Unexpected{Key: outage.Key{Family: s.family, Type: bgp.EntityPrefix, Code: f.listed.Prefix(s.family).String()}, Space: f.listed.Space(s.family), Of: s.voters.N}
+				u = &outage.Unexpected{
+					Key: outage.Key{
+						Family: s.family, Type: bgp.EntityPrefix, Code: f.listed.Prefix(s.family).String(),
+					},
+					Space: f.listed.Space(s.family), Of: s.voters.N,
+				}
 				byListed[f.listed] = u
 			}
 			if f.voters > u.Voters {
 				u.Voters, u.Collectors = f.voters, f.collectors
 			}
-			for _, route := range f.routes { // another list may have told of it
-				if !slices.ContainsFunc(u.Routes, func(o outage.UnexpectedRoute) bool { return o.Prefix == route.Prefix && o.Origin == route.Origin }) {
+			for _, route := range f.routes { // another list may have the same route
+				if !slices.ContainsFunc(u.Routes, func(o outage.UnexpectedRoute) bool {
+					return o.Prefix == route.Prefix && o.Origin == route.Origin
+				}) {
 					u.Routes = append(u.Routes, route)
 				}
 			}
@@ -230,7 +248,9 @@ func (s *State) Unexpected() []outage.Unexpected {
 	out := make([]outage.Unexpected, 0, len(byListed))
 	for _, u := range byListed {
 		slices.SortStableFunc(u.Routes, func(a, b outage.UnexpectedRoute) int {
-			return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()), cmp.Compare(a.Origin, b.Origin))
+			return cmp.Or(
+				a.Prefix.Addr().Compare(b.Prefix.Addr()),
+				cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()), cmp.Compare(a.Origin, b.Origin))
 		})
 		out = append(out, *u)
 	}

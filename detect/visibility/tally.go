@@ -9,16 +9,17 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// tally counts voters for a row.
+// tally counts the voters of a row.
 type tally struct {
-	held, gone int // hold it; heard it once and do not
+	held, gone int // voters that hold it; voters that heard it before and do not hold it
 	origins    originID
 }
 
 // maxWords is the longest slot bitset.
 const maxWords = rib.MaxSlots / 64
 
-// count makes a row's tally. Origins count with a fifth of the voters that hold it; 0 where no path told any.
+// count returns a row's tally. An origin is included if at least a fifth of the voters that hold
+// the row see it. origins is 0 if no path shows an origin.
 func (s *State) count(r rib.Row) tally {
 	var t tally
 	if s.rib.IsUsual(r) {
@@ -27,7 +28,7 @@ func (s *State) count(r rib.Row) tally {
 		t.held, t.gone = s.countSlots(s.rib.Heard(r))
 	}
 	if a, ok := s.rib.OneOrigin(r); ok {
-		if a != 0 && t.held > 0 { // every slot that holds the row has heard it from there
+		if a != 0 && t.held > 0 { // every slot that holds the row has heard it from this origin
 			t.origins = s.originOf(r, a)
 		}
 		return t
@@ -48,7 +49,7 @@ func (s *State) count(r rib.Row) tally {
 	return t
 }
 
-// countSlots counts the voters among slots that hold a row, and those among slots that ever heard it and do not.
+// countSlots counts the voters among the slots in held, and the voters that are only in heard.
 func (s *State) countSlots(held, heard []uint64) (holding, gone int) {
 	var a, b [maxWords]uint64
 	holding = s.voters.Fold(a[:len(held)], held)
@@ -59,13 +60,14 @@ func (s *State) countSlots(held, heard []uint64) (holding, gone int) {
 	return holding, gone
 }
 
-// usualTally is the tally of the slots that hold most rows, without origins, of the window that is closed.
+// usualTally is the tally of the slots that hold most rows, without origins, for the window that
+// is being closed.
 type usualTally struct {
 	tally
 	known bool
 }
 
-// countUsual counts as countSlots does for the slots of most rows, once a window.
+// countUsual returns the tally of the slots of most rows. It counts once a window.
 func (s *State) countUsual() tally {
 	if u := &s.usualTally; !u.known {
 		u.held, u.gone = s.countSlots(s.rib.Usual())
@@ -74,7 +76,8 @@ func (s *State) countUsual() tally {
 	return s.usualTally.tally
 }
 
-// originOf is the set of one origin, which is most likely the one that the row had before.
+// originOf returns the set of one origin. It first tries the sets that the row had before, which
+// are most likely the same.
 func (s *State) originOf(r rib.Row, a bgp.ASN) originID {
 	if int(r) < len(s.prefixes) {
 		for _, id := range [...]originID{s.prefixes[r].origins, s.prefixes[r].usually} {
@@ -86,13 +89,14 @@ func (s *State) originOf(r rib.Row, a bgp.ASN) originID {
 	return s.origins.of([]bgp.ASN{a})
 }
 
-// asCount counts voters by AS, origin or upstream, of which there are at most as many as slots. It is used again from row to row.
+// asCount counts voters by AS, either origin or upstream. It has at most as many ASes as there are
+// slots. It is reused from row to row.
 type asCount struct {
 	votes []HeardFrom
 	out   [maxOrigins]bgp.ASN
 }
 
-// empty sets the count back to nothing.
+// empty clears the count.
 func (o *asCount) empty() *asCount {
 	o.votes = o.votes[:0]
 	return o
@@ -118,11 +122,14 @@ func (o *asCount) keep(holders, part int) {
 
 // sort orders the ASes by voters, most first, then by number.
 func (o *asCount) sort() {
-	slices.SortFunc(o.votes, func(a, b HeardFrom) int { return cmp.Or(cmp.Compare(b.Voters, a.Voters), cmp.Compare(a.ASN, b.ASN)) })
+	slices.SortFunc(o.votes, func(a, b HeardFrom) int {
+		return cmp.Or(cmp.Compare(b.Voters, a.Voters), cmp.Compare(a.ASN, b.ASN))
+	})
 }
 
-// atLeastFifth lists, sorted, the origins that a fifth of the holders see; of more than maxOrigins those that most see, the
-// lower numbers of equals. In which order they were added makes no difference. The list is valid until the next call.
+// atLeastFifth lists, sorted, the origins that at least a fifth of the holders see. Of more than
+// maxOrigins it keeps those that most holders see, and the lower numbers among equals. The result
+// does not depend on the order in which they were added. The list is valid until the next call.
 func (o *asCount) atLeastFifth(holders int) []bgp.ASN {
 	o.keep(holders, 5)
 	if len(o.votes) > maxOrigins {
@@ -137,7 +144,7 @@ func (o *asCount) atLeastFifth(holders int) []bgp.ASN {
 	return out
 }
 
-// lastHeard are the origins from which a fifth of the voters heard a row last.
+// lastHeard returns the origins from which at least a fifth of the voters last heard a row.
 func (s *State) lastHeard(r rib.Row) originID {
 	origins := s.tallied.empty()
 	total := 0

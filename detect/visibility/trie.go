@@ -7,20 +7,21 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// trie is a path-compressed radix tree of the prefixes that count, in flat memory. Node 0 is nothing.
+// trie is a path-compressed radix tree of the prefixes that are known or seen, in flat memory.
+// Node number 0 means no node.
 type trie struct {
 	family bgp.Family
 	nodes  []node
 	root   uint32
-	free   uint32 // linked through up
+	free   uint32 // first free node; free nodes are linked through up
 }
 
-// node is a prefix, or a fork that holds none.
+// node is a prefix, or a fork without a prefix.
 type node struct {
 	key   rib.Key
 	up    uint32
 	child [2]uint32
-	row   uint32 // noRow in a fork
+	row   uint32 // noRow for a fork
 }
 
 // noRow marks a fork.
@@ -28,7 +29,7 @@ const noRow = ^uint32(0)
 
 func newTrie(f bgp.Family) trie { return trie{family: f, nodes: make([]node, 1)} }
 
-// insert puts row at k and returns its node.
+// insert adds row at k and returns its node.
 func (t *trie) insert(k rib.Key, row uint32) uint32 {
 	if t.root == 0 {
 		t.root = t.add(node{key: k, row: row})
@@ -54,7 +55,7 @@ func (t *trie) insert(k rib.Key, row uint32) uint32 {
 	}
 }
 
-// split puts k beside or above the node at.
+// split adds k beside or above the node at.
 func (t *trie) split(at uint32, k rib.Key, row uint32, common int) uint32 {
 	old := t.nodes[at]
 	if common == k.Bits() {
@@ -74,7 +75,7 @@ func (t *trie) split(at uint32, k rib.Key, row uint32, common int) uint32 {
 	return leaf
 }
 
-// remove takes the prefix of a node out.
+// remove removes the prefix of a node.
 func (t *trie) remove(at uint32) {
 	t.nodes[at].row = noRow
 	for at != 0 && t.nodes[at].row == noRow {
@@ -96,7 +97,7 @@ func (t *trie) remove(at uint32) {
 	}
 }
 
-// replace makes by the child of up where was stood.
+// replace makes by the child of up in the place of was.
 func (t *trie) replace(up, was, by uint32) {
 	switch {
 	case up == 0:
@@ -108,7 +109,8 @@ func (t *trie) replace(up, was, by uint32) {
 	}
 }
 
-// above is the row of the nearest prefix that contains the node's, noRow where there is none, and its node.
+// above returns the row and the node of the nearest prefix that contains the node's prefix. row is
+// noRow if there is none.
 func (t *trie) above(at uint32) (row, atRow uint32) {
 	for at = t.nodes[at].up; at != 0; at = t.nodes[at].up {
 		if r := t.nodes[at].row; r != noRow {
@@ -118,14 +120,14 @@ func (t *trie) above(at uint32) (row, atRow uint32) {
 	return noRow, 0
 }
 
-// below calls f with every row under k, k's own included, in order.
+// below calls f with every row under k, including k's own, in order.
 func (t *trie) below(k rib.Key, f func(row uint32)) {
 	if at := t.at(k); at != 0 {
 		t.walk(at, f)
 	}
 }
 
-// at is the node of k, or the highest one under it; 0 where there is none.
+// at returns the node of k, or the highest node under k; 0 if there is none.
 func (t *trie) at(k rib.Key) uint32 {
 	at := t.root
 	for at != 0 {
@@ -141,7 +143,7 @@ func (t *trie) at(k rib.Key) uint32 {
 	return 0
 }
 
-// around calls f with every row whose prefix contains k, k itself included, the shortest first.
+// around calls f with every row whose prefix contains k, including k itself, the shortest first.
 func (t *trie) around(k rib.Key, f func(row uint32)) {
 	for at := t.root; at != 0; {
 		n := &t.nodes[at]
@@ -171,7 +173,7 @@ func (t *trie) walk(at uint32, f func(row uint32)) {
 	t.walk(n.child[1], f)
 }
 
-// walkUntil is walk until f returns false; it reports whether it never did.
+// walkUntil is walk until f returns false. It reports whether f never returned false.
 func (t *trie) walkUntil(at uint32, f func(row uint32) bool) bool {
 	if at == 0 {
 		return true
@@ -192,13 +194,14 @@ func (t *trie) add(n node) uint32 {
 	return uint32(i)
 }
 
-// common is how many leading bits two prefixes share, at most the shorter one's length.
+// common returns the number of leading bits that two prefixes share, at most the length of the
+// shorter one.
 func (t *trie) common(a, b rib.Key) int {
 	diff := bits.LeadingZeros64((a.Address() ^ b.Address()) << (64 - rib.Width(t.family)))
 	return min(diff, a.Bits(), b.Bits())
 }
 
-// bit is bit i of the address, counted from the front.
+// bit returns bit i of the address, counted from the front.
 func (t *trie) bit(k rib.Key, i int) int {
 	return int(k.Address()>>(rib.Width(t.family)-1-i)) & 1
 }

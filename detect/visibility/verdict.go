@@ -6,7 +6,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// change is what a row will be when the window's round is applied.
+// change is the new state of a row, which it gets when the window's round is applied.
 type change struct {
 	row   rib.Row
 	flags uint8
@@ -14,13 +14,14 @@ type change struct {
 	origins originID
 }
 
-// changeOf is a row as it stands.
+// changeOf returns the present state of a row.
 func (s *State) changeOf(r rib.Row) change {
 	p := &s.prefixes[r]
 	return change{row: r, flags: p.flags, belonging: p.belonging, origins: p.origins}
 }
 
-// propose puts c on the plan unless it changes nothing. A row that is part of no larger entity gets no flag that is about them.
+// propose adds c to the plan unless it changes nothing. A row that is part of no larger entity
+// loses the flags for larger entities.
 func (s *State) propose(c change) {
 	now := s.changeOf(c.row)
 	if len(s.watch.lists) > 0 && (c.belonging != now.belonging || (c.flags^now.flags)&(known|seen) != 0) {
@@ -35,13 +36,14 @@ func (s *State) propose(c change) {
 	}
 }
 
-// leastKnown is how many voters must usually see a prefix.
+// leastKnown returns the number of voters that must usually see a prefix so that it is known.
 func leastKnown(n int) int { return min(leastHolders, half(n)) }
 
-// half is how many of n voters must usually see a prefix for it to count in larger entities.
+// half returns the number of n voters that must usually see a prefix so that it counts in larger
+// entities.
 func half(n int) int { return (n + 1) / 2 }
 
-// widen says whether larger entities see a row that was judged.
+// widen sets whether larger entities count a row that was judged as visible.
 func widen(c *change, held, n int) {
 	c.flags &^= wide
 	if c.flags&counted != 0 && c.flags&seen != 0 || c.flags&counted == 0 && held >= half(n) {
@@ -58,7 +60,7 @@ func (s *State) look(r rib.Row) {
 	s.propose(s.judgeLearned(r))
 }
 
-// withPlace returns a row as it stands, with the newest place that was said of it unless it is lost.
+// withPlace returns the present state of a row with its newest place. A lost row keeps its place.
 func (s *State) withPlace(r rib.Row) change {
 	c := s.changeOf(r)
 	if p := &s.prefixes[r]; p.staged != 0 && p.flags&lost == 0 {
@@ -70,16 +72,17 @@ func (s *State) withPlace(r rib.Row) change {
 	return c
 }
 
-// judge decides a row with whole tables.
+// judge decides the state of a row with whole tables.
 func (s *State) judge(r rib.Row, t tally) change {
 	c := s.withPlace(r)
 	s.rebase(&c, t)
 	return s.decide(c, t)
 }
 
-// decide returns what a row is after this window: c is what it was, with its new place, and t counts its voters now. Lost is v < b/2,
-// and more of the voters that ever heard it have it not than have it: a voter that is gone is no withdrawal, and neither is a panel
-// that looks at other places.
+// decide returns the state of a row after this window. c is its state before, with its new place.
+// t counts its voters now. A prefix is lost when v < b/2 and more of the voters that ever had it
+// have lost it than still hold it. So the departure of a voter does not count as a withdrawal, and
+// neither does a new panel that sees other parts of the network.
 func (s *State) decide(c change, t tally) change {
 	p, n := &s.prefixes[c.row], s.voters.N
 	share := 1000
@@ -114,7 +117,7 @@ func (s *State) decide(c change, t tally) change {
 	case t.origins != 0:
 		c.origins = t.origins
 	case c.origins == 0:
-		c.origins = c.usually // a path that does not tell its origin is no other origin
+		c.origins = c.usually // a path that does not show its origin is no other origin
 	}
 	if before || p.since != 0 {
 		s.noteLoss(&c, t)
@@ -125,9 +128,11 @@ func (s *State) decide(c change, t tally) change {
 	return c
 }
 
-// judgeLearned decides from updates alone: v = held/(held+withdrawn) over the voters that have spoken of the prefix, at least
-// half of them all. With few that have spoken, an even split is likely to look like a loss, so withdrawals must outnumber the
-// others by the square root of twice the number that spoke: 3 of 3, 4 of 4, 5 of 6, 17 of 25, 20 of 32. It is back at one half.
+// judgeLearned decides the state of a row from updates alone. v is held/(held+withdrawn) over the
+// voters that have sent updates of the prefix. At least half of all voters must have done so. If
+// only few have, an even split is likely to look like a loss. Therefore the withdrawals must
+// outnumber the others by the square root of twice the number of these voters: 3 of 3, 4 of 4, 5
+// of 6, 17 of 25, 20 of 32. The prefix is back at one half.
 func (s *State) judgeLearned(r rib.Row) change {
 	t := s.count(r)
 	p := &s.prefixes[r]
@@ -166,7 +171,8 @@ func (s *State) judgeLearned(r rib.Row) change {
 	return c
 }
 
-// unlearn makes a prefix unknown of which too few voters have spoken: of one that was lost nobody knows that it still is.
+// unlearn makes a prefix unknown because too few voters have sent updates of it. If it was lost,
+// it is not known whether it still is.
 func (s *State) unlearn(c *change) {
 	if c.flags&known == 0 {
 		return
@@ -179,7 +185,7 @@ func (s *State) unlearn(c *change) {
 	s.loss.forget(c.row)
 }
 
-// note keeps the share and since when the prefix is lost or partial.
+// note stores the share and the time since when the prefix is lost or partial.
 func (s *State) note(p *prefix, flags uint8, share int) {
 	p.share = uint16(share)
 	switch {

@@ -11,7 +11,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// members calls f with every prefix that counts in an entity, in no order: a prefix's own if it is known.
+// members calls f with every prefix that counts in an entity, in no order. For a prefix entity
+// this is the prefix itself if it is known.
 func (s *State) members(k outage.Key, f func(r rib.Row)) {
 	if k.Type == bgp.EntityPrefix {
 		if r, ok := s.rowOf(k.Code); ok && s.prefixes[r].flags&known != 0 {
@@ -35,7 +36,7 @@ func (s *State) members(k outage.Key, f func(r rib.Row)) {
 	}
 }
 
-// rowOf finds the row of a prefix in words.
+// rowOf returns the row of a prefix in text form.
 func (s *State) rowOf(code string) (rib.Row, bool) {
 	k, ok := keyOf(code)
 	if !ok {
@@ -44,7 +45,7 @@ func (s *State) rowOf(code string) (rib.Row, bool) {
 	return s.rib.Row(k)
 }
 
-// spaceIn is how much of a row lies in an entity.
+// spaceIn returns the space of a row that lies in an entity.
 func (s *State) spaceIn(k outage.Key, r rib.Row) uint64 {
 	if k.Type != bgp.EntityCountry && k.Type != bgp.EntityRegion && k.Type != bgp.EntityWatch {
 		return s.rib.Key(r).Space(s.family)
@@ -52,7 +53,7 @@ func (s *State) spaceIn(k outage.Key, r rib.Row) uint64 {
 	return s.spaceOf(s.byKey[k], r)
 }
 
-// Lost lists the entity's lost prefixes in order, as outage.View says.
+// Lost lists the entity's lost prefixes in order. It implements outage.View.
 func (s *State) Lost(k outage.Key) []outage.LostPrefix {
 	var rows []rib.Row
 	s.members(k, func(r rib.Row) {
@@ -84,7 +85,7 @@ func (s *State) Lost(k outage.Key) []outage.LostPrefix {
 	return out
 }
 
-// lostPrefix says what is known of a row's loss.
+// lostPrefix returns the facts of a row's loss.
 func (s *State) lostPrefix(r rib.Row) outage.LostPrefix {
 	p := &s.prefixes[r]
 	out := outage.LostPrefix{Prefix: s.rib.Key(r).Prefix(s.family), SharePermille: int(p.share)}
@@ -117,24 +118,28 @@ func (s *State) lostPrefix(r rib.Row) outage.LostPrefix {
 	}
 	out.Withdrawals, out.WithdrawnBy, out.Lapsed, out.ReroutedVia = s.withdrawals(r)
 	out.UnderAggregate = s.underOwn(p)
-	if out.Deaggregated = out.UnderAggregate || s.carried(p) == s.rib.Key(r).Space(s.family); !out.Deaggregated {
+	if out.Deaggregated = out.UnderAggregate ||
+		s.carried(p) == s.rib.Key(r).Space(s.family); !out.Deaggregated {
 		out.CoveredBy = s.coveredByOther(p)
 	}
 	return out
 }
 
-// byVoters lists ASes, those with most voters first, then by number.
+// byVoters lists ASes by number of voters, most first, then by number.
 func byVoters(count map[bgp.ASN]int) []bgp.ASN {
 	out := make([]bgp.ASN, 0, len(count))
 	for a := range count {
 		out = append(out, a)
 	}
-	slices.SortFunc(out, func(a, b bgp.ASN) int { return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(a, b)) })
+	slices.SortFunc(out, func(a, b bgp.ASN) int {
+		return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(a, b))
+	})
 	return out
 }
 
-// withdrawals are the times at which those that vote now lost a row and who they are, one's time being that of its last session, whether
-// most of them were ends of sessions, and through whom it was still heard.
+// withdrawals returns the times at which present voters lost a row, and these voters. The time of
+// a voter is that of its last session. lapsed: most of the losses were ends of sessions. via are
+// the upstreams through which the row was still heard.
 func (s *State) withdrawals(r rib.Row) (times []int64, by []bgp.ASN, lapsed bool, via []bgp.ASN) {
 	x := s.loss.rows[r]
 	if x == nil {
@@ -144,7 +149,7 @@ func (s *State) withdrawals(r rib.Row) (times []int64, by []bgp.ASN, lapsed bool
 	last := make(map[bgp.PeerKey]int64)
 	for _, e := range x.entries {
 		if !s.voters.Votes(int(e.slot)) {
-			continue // as one that lost its whole table since
+			continue // this peer has lost its whole table since, for example
 		}
 		of++
 		if e.lapsed {
@@ -162,7 +167,9 @@ func (s *State) withdrawals(r rib.Row) (times []int64, by []bgp.ASN, lapsed bool
 	for k, at := range last {
 		voters = append(voters, voter{at, k.ASN})
 	}
-	slices.SortFunc(voters, func(a, b voter) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.asn, b.asn)) })
+	slices.SortFunc(voters, func(a, b voter) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.asn, b.asn))
+	})
 	times, by = make([]int64, len(voters)), make([]bgp.ASN, len(voters))
 	for i, v := range voters {
 		times[i], by[i] = v.at, v.asn
@@ -170,7 +177,8 @@ func (s *State) withdrawals(r rib.Row) (times []int64, by []bgp.ASN, lapsed bool
 	return times, by, 2*ends > of, slices.Clone(x.upstream)
 }
 
-// coveredByOther is the first origin of the nearest visible prefix above p, 0 where there is none.
+// coveredByOther returns the first origin of the nearest visible prefix above p, 0 if there is
+// none.
 func (s *State) coveredByOther(p *prefix) bgp.ASN {
 	for _, a := range s.above(p) {
 		if a.flags&p.coveredWhen() != 0 {
@@ -182,7 +190,8 @@ func (s *State) coveredByOther(p *prefix) bgp.ASN {
 	return 0
 }
 
-// Surviving lists up to limit of the entity's visible prefixes in order, and says how many there are.
+// Surviving lists up to limit of the entity's visible prefixes in order, and returns the number of
+// all. It implements outage.View.
 func (s *State) Surviving(k outage.Key, limit int) ([]netip.Prefix, int) {
 	var rows []rib.Row
 	total := 0
@@ -211,7 +220,8 @@ func (s *State) originates(k outage.Key, p *prefix) bool {
 	return err == nil && s.origins.has(p.origins, a)
 }
 
-// Churn counts route changes of the entity's prefixes in the hour and the day before t.
+// Churn counts route changes of the entity's prefixes in the hour and the day before t. It
+// implements outage.View.
 func (s *State) Churn(k outage.Key, t int64) bgp.Churn {
 	var out bgp.Churn
 	var rows []rib.Row
@@ -221,7 +231,8 @@ func (s *State) Churn(k outage.Key, t int64) bgp.Churn {
 	return out
 }
 
-// Moved lists, in order, prefixes of an AS or prefix that others originate now.
+// Moved lists, in order, prefixes of an AS or prefix that other ASes originate now. It implements
+// outage.View.
 func (s *State) Moved(k outage.Key) []outage.MovedPrefix {
 	if k.Type != bgp.EntityAS && k.Type != bgp.EntityPrefix {
 		return nil
@@ -239,7 +250,10 @@ func (s *State) Moved(k outage.Key) []outage.MovedPrefix {
 	out := make([]outage.MovedPrefix, len(rows))
 	for i, r := range rows {
 		p := &s.prefixes[r]
-		out[i] = outage.MovedPrefix{Prefix: s.rib.Key(r).Prefix(s.family), From: from, To: s.origins.list(p.origins)[0], Since: s.moved[r]}
+		out[i] = outage.MovedPrefix{
+			Prefix: s.rib.Key(r).Prefix(s.family),
+			From:   from, To: s.origins.list(p.origins)[0], Since: s.moved[r],
+		}
 		if !isAS {
 			out[i].From = s.origins.list(p.usually)[0]
 		}
@@ -247,13 +261,14 @@ func (s *State) Moved(k outage.Key) []outage.MovedPrefix {
 	return out
 }
 
-// sortRows puts rows in the order of their prefixes.
+// sortRows sorts rows by their prefixes.
 func (s *State) sortRows(rows []rib.Row) {
 	slices.SortFunc(rows, func(a, b rib.Row) int { return cmp.Compare(s.rib.Key(a), s.rib.Key(b)) })
 }
 
-// Hourly returns the last samples of what is told about in a minute of the hour (0 to 59), changed or not: entities of which
-// anything is known, and prefixes that lose.
+// Hourly returns the last samples that are due in a minute of the hour (0 to 59), changed or not:
+// those of entities with known space, and in minute 0 those of prefixes that are lost, partial or
+// moved.
 func (s *State) Hourly(minute int) []outage.Sample {
 	var out []outage.Sample
 	for i := range s.entities {

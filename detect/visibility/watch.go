@@ -13,31 +13,36 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// watchID names a set of shares in watch lists; 0 is none.
+// watchID identifies a set of shares in watch lists; 0: none.
 type watchID uint32
 
-// maxWatchSets bounds the sets; a prefix beyond it belongs to no list.
+// maxWatchSets bounds the sets. Beyond it, a prefix with a new set belongs to no list.
 const maxWatchSets = 1 << 20
 
-// member is a member of a list, by their numbers.
+// member identifies a member by the numbers of its list and of itself.
 type member struct{ list, member int32 }
 
-// watch is what the watch lists name in the family, and which prefixes belong to them. Whether a prefix belongs to a list is decided when
-// it becomes known, when its usual origin or place changes, and when the list does.
+// watch holds the members of the watch lists in the family and the prefixes that belong to the
+// lists. Whether a prefix belongs to a list is decided when it becomes known, when its usual
+// origin or place changes, and when the list changes.
 type watch struct {
-	lists    []*watchlist.List // by name
-	entities []uint32          // of each list
+	lists    []*watchlist.List // sorted by name
+	entities []uint32          // the entity of each list
 
-	ranges    rangeSet // of listed prefixes and of points
-	lengths   uint64   // bit n: a prefix of that length is listed, or a point
+	ranges    rangeSet // ranges of the points
+	lengths   uint64   // bit n: a point has length n
 	asns      map[bgp.ASN][]member
 	countries map[string][]member
-	places    [][]memberSpace // by placeID: members that are its countries; shorter than the places, of which the last were not looked at yet
+	// places holds, by placeID, the members that are countries of the place. It may be shorter
+	// than the places: the last ones have not been examined yet.
+	places [][]memberSpace
 
 	points  []point            // sorted by key
-	pointAt map[rib.Key]uint32 // its number
+	pointAt map[rib.Key]uint32 // index in points
 	covers  map[rib.Row][]uint32
-	toggled []rib.Key // prefixes around points that became known or unknown since the points were judged
+	// toggled are prefixes that touch points and became known or unknown since the points were
+	// judged.
+	toggled []rib.Key
 
 	sets  [][]share
 	index map[string]watchID
@@ -45,23 +50,28 @@ type watch struct {
 	parts []share
 }
 
-// point is an address range of which a list is judged by the routes that cover it.
+// point is an address range of a list that is judged by the routes within it or around it.
 type point struct {
 	key rib.Key
-	// own are listed prefixes. They are judged by the known prefixes within them, where there are any.
+	// own are listed prefixes. They are judged by the known prefixes within them, if there are
+	// any.
 	own []member
-	// via are hosts, whose addresses lie within, and listed prefixes that are longer than any that is looked at.
+	// via are hosts that have an address within, and listed prefixes that are longer than the
+	// longest prefix that is judged.
 	via    []member
-	within bool    // a known prefix lies within the point, or is the point
-	cover  rib.Row // the longest known prefix that covers the point; noRow where there is none
+	within bool    // a known prefix lies within the point or is the point
+	cover  rib.Row // the longest known prefix that covers the point; noRow if there is none
 }
 
 func newWatch() watch {
-	return watch{sets: make([][]share, 1), index: make(map[string]watchID), covers: make(map[rib.Row][]uint32)}
+	return watch{
+		sets: make([][]share, 1), index: make(map[string]watchID), covers: make(map[rib.Row][]uint32),
+	}
 }
 
-// SetLists makes the lists those that hold; changes tells which of them are not what they were. Call it before Close. It returns by how
-// much lists that hold are not what they were, in the order of changes.
+// SetLists replaces the watch lists. changes names the lists that are different. Call it before
+// Close. It returns the differences of the existing lists whose known or lost space changed, in
+// the order of changes.
 func (s *State) SetLists(lists []*watchlist.List, changes []watchlist.Change) []outage.Rebased {
 	all := false
 	before := make([]entity, 0, len(changes))
@@ -95,7 +105,9 @@ func (s *State) SetLists(lists []*watchlist.List, changes []watchlist.Change) []
 		if c.List == nil {
 			now.everSampled = false
 		}
-		r := outage.Rebased{Key: key, Space: now.known - was.known, Prefixes: int(now.knownCount - was.knownCount)}
+		r := outage.Rebased{
+			Key: key, Space: now.known - was.known, Prefixes: int(now.knownCount - was.knownCount),
+		}
 		if gone := (was.known - was.space) - (now.known - now.space); gone > 0 {
 			r.Gone = uint64(gone)
 		}
@@ -106,7 +118,7 @@ func (s *State) SetLists(lists []*watchlist.List, changes []watchlist.Change) []
 	return out
 }
 
-// coveringRows adds the rows by which points are judged.
+// coveringRows adds the rows that cover points for a list.
 func (s *State) coveringRows(to map[rib.Row]struct{}) map[rib.Row]struct{} {
 	if to == nil {
 		to = make(map[rib.Row]struct{}, len(s.watch.covers))
@@ -117,7 +129,7 @@ func (s *State) coveringRows(to map[rib.Row]struct{}) map[rib.Row]struct{} {
 	return to
 }
 
-// replan puts a row on the plan if it belongs to other lists than before.
+// replan adds a row to the plan if it now belongs to other lists.
 func (s *State) replan(r rib.Row) {
 	if s.prefixes[r].flags&(known|seen) == 0 {
 		return
@@ -127,7 +139,7 @@ func (s *State) replan(r rib.Row) {
 	s.propose(c)
 }
 
-// compile takes over what lists name in the family.
+// compile builds the points and the maps from the members of lists in the family.
 func (s *State) compile(lists []*watchlist.List) {
 	w := &s.watch
 	w.lists, w.entities = lists, w.entities[:0]
@@ -165,7 +177,8 @@ func (s *State) compile(lists []*watchlist.List) {
 	w.ranges = newRangeSet(all, s.family)
 }
 
-// addPoint makes a member be judged by routes around or, unless via is set, within a prefix.
+// addPoint adds a point for a member. With via, or if p is longer than the longest prefix that is
+// judged, only routes around it decide; otherwise also routes within it.
 func (s *State) addPoint(p netip.Prefix, m member, via bool) {
 	w := &s.watch
 	if bgp.FamilyOf(p) != s.family {
@@ -177,7 +190,7 @@ func (s *State) addPoint(p netip.Prefix, m member, via bool) {
 	}
 	_, k, ok := rib.KeyOf(p)
 	if !ok {
-		return // shorter than what is looked at: refused before
+		return // it is shorter than the shortest prefix that is judged: such members are refused before
 	}
 	i, ok := w.pointAt[k]
 	if !ok {
@@ -194,20 +207,20 @@ func (s *State) addPoint(p netip.Prefix, m member, via bool) {
 	w.points[i].own = append(w.points[i].own, m)
 }
 
-// toggle notes that a prefix has become known or unknown that lies within a point, or a point within it.
+// toggle notes that a prefix has become known or unknown if it touches a point.
 func (w *watch) toggle(k rib.Key, f bgp.Family) {
 	if w.ranges.touches(rangeOf(k, f)) {
 		w.toggled = append(w.toggled, k)
 	}
 }
 
-// truncate is the prefix of n bits that k lies in.
+// truncate returns the prefix of n bits that contains k.
 func truncate(k rib.Key, f bgp.Family, n int) rib.Key {
 	shift := rib.Width(f) - n
 	return rib.Key(k.Address()>>shift<<shift<<8 | uint64(n))
 }
 
-// eachAround calls f with every point that k lies in, k itself included, the shortest first.
+// eachAround calls f with every point that contains k, including k itself, the shortest first.
 func (w *watch) eachAround(k rib.Key, family bgp.Family, f func(i uint32)) {
 	if !w.ranges.holds(rangeOf(k, family)) {
 		return
@@ -219,15 +232,16 @@ func (w *watch) eachAround(k rib.Key, family bgp.Family, f func(i uint32)) {
 	}
 }
 
-// eachWithin calls f with every point that lies in k, k itself included, in order.
+// eachWithin calls f with every point that lies in k, including k itself, in order.
 func (w *watch) eachWithin(k rib.Key, family bgp.Family, f func(i uint32)) {
-	from, _ := slices.BinarySearchFunc(w.points, k, func(p point, k rib.Key) int { return cmp.Compare(p.key, k) })
+	from, _ := slices.BinarySearchFunc(w.points, k,
+		func(p point, k rib.Key) int { return cmp.Compare(p.key, k) })
 	for i := from; i < len(w.points) && k.Contains(family, w.points[i].key); i++ {
 		f(uint32(i))
 	}
 }
 
-// judgePoint finds the routes by which a point is judged.
+// judgePoint finds the routes that decide the state of a point.
 func (s *State) judgePoint(i uint32) {
 	w := &s.watch
 	p := &w.points[i]
@@ -240,19 +254,20 @@ func (s *State) judgePoint(i uint32) {
 			p.cover = rib.Row(row)
 		}
 	})
-	p.within = !s.trie.walkUntil(s.trie.at(p.key), func(row uint32) bool { return s.prefixes[row].flags&known == 0 })
+	p.within = !s.trie.walkUntil(s.trie.at(p.key),
+		func(row uint32) bool { return s.prefixes[row].flags&known == 0 })
 	if p.counts() {
 		at, _ := slices.BinarySearch(w.covers[p.cover], i)
 		w.covers[p.cover] = slices.Insert(w.covers[p.cover], at, i)
 	}
 }
 
-// counts reports whether the prefix that covers the point counts for a list because it does.
+// counts reports whether the prefix that covers the point counts for a list because of the point.
 func (p *point) counts() bool {
 	return p.cover != rib.Row(noRow) && (len(p.via) > 0 || !p.within)
 }
 
-// uncover takes a point off those for which a row counts.
+// uncover removes a point from the points for which a row counts.
 func (s *State) uncover(r rib.Row, i uint32) {
 	w := &s.watch
 	at, found := slices.BinarySearch(w.covers[r], i)
@@ -264,7 +279,8 @@ func (s *State) uncover(r rib.Row, i uint32) {
 	}
 }
 
-// rejudge judges the points again that prefixes concern which have become known or unknown, and lets the lists follow.
+// rejudge judges the points again that are touched by prefixes that became known or unknown, and
+// updates the lists.
 func (s *State) rejudge() {
 	w := &s.watch
 	if len(w.toggled) == 0 {
@@ -275,9 +291,9 @@ func (s *State) rejudge() {
 		w.eachAround(k, s.family, func(i uint32) { again[i] = struct{}{} })
 		w.eachWithin(k, s.family, func(i uint32) { again[i] = struct{}{} })
 	}
-	w.toggled = nil // mostly few, and many once
+	w.toggled = nil // usually there are few; there are many only once
 	rows := make(map[rib.Row]struct{})
-	for i := range again { // each by itself: their order does not matter
+	for i := range again { // points are independent: their order has no effect
 		p := &w.points[i]
 		was, counted := p.cover, p.counts()
 		s.judgePoint(i)
@@ -300,7 +316,7 @@ func (s *State) rejudge() {
 	s.rows = append(s.rows, affected...)
 }
 
-// forgetRoutes makes no prefix known to the points.
+// forgetRoutes resets all points to a state without known prefixes.
 func (w *watch) forgetRoutes() {
 	clear(w.covers)
 	w.toggled = w.toggled[:0]
@@ -309,7 +325,7 @@ func (w *watch) forgetRoutes() {
 	}
 }
 
-// watchOf is to which lists a row belongs that will be c.
+// watchOf returns the lists to which a row belongs in its new state c.
 func (s *State) watchOf(c *change) watchID {
 	w := &s.watch
 	if len(w.lists) == 0 || c.flags&(known|seen) == 0 {
@@ -337,7 +353,7 @@ func (s *State) watchOf(c *change) watchID {
 	return w.intern()
 }
 
-// listedPlace is how much of a place lies in countries that are members.
+// listedPlace returns the shares of a place that lie in countries that are members.
 func (s *State) listedPlace(id placeID) []memberSpace {
 	w := &s.watch
 	if len(w.countries) == 0 {
@@ -357,7 +373,8 @@ func (s *State) listedPlace(id placeID) []memberSpace {
 	return w.places[id]
 }
 
-// add gives a list a share of the prefix at hand, the greatest of those in which the prefix is in it.
+// add gives a list a share of the present prefix. If the prefix is in the list several times, the
+// greatest share counts.
 func (w *watch) add(m member, space uint64) {
 	e := w.entities[m.list]
 	for i := range w.parts {
@@ -369,20 +386,21 @@ func (w *watch) add(m member, space uint64) {
 	w.parts = append(w.parts, share{entity: e, space: space})
 }
 
-// addCovering gives a list a share that covers members. It changes nothing where the prefix is in the list itself.
+// addCovering gives a list a covering share. If the prefix itself is in the list, it does nothing.
 func (w *watch) addCovering(m memberSpace) {
 	if e := w.entities[m.list]; !holds(w.parts, e) {
 		w.parts = append(w.parts, share{entity: e, space: m.space, covering: true})
 	}
 }
 
-// memberSpace is how much of a prefix counts for a list.
+// memberSpace is the space of a prefix that counts for a list.
 type memberSpace struct {
 	member
 	space uint64
 }
 
-// coveredSpace is, by list, how much a row covers of points that are judged by it. A point within another counts once.
+// coveredSpace returns, by list, the space of the points that a row covers and counts for. A point
+// within another one counts once.
 func (w *watch) coveredSpace(r rib.Row, f bgp.Family) []memberSpace {
 	var out []memberSpace
 	var last []rib.Key // the last point that counted, by entry of out
@@ -409,7 +427,7 @@ func (w *watch) coveredSpace(r rib.Row, f bgp.Family) []memberSpace {
 	return out
 }
 
-// intern keeps the shares at hand.
+// intern stores the shares in parts as a set, and returns its number.
 func (w *watch) intern() watchID {
 	if len(w.parts) == 0 {
 		return 0
@@ -436,7 +454,7 @@ func (w *watch) intern() watchID {
 	return id
 }
 
-// packSets drops the sets that no prefix has any more.
+// packSets drops the sets that no prefix uses any more.
 func (s *State) packSets() {
 	w := &s.watch
 	was := w.sets
@@ -457,12 +475,14 @@ func (s *State) packSets() {
 	}
 }
 
-// inList reports whether a prefix is in a list, and not only covers members of it.
+// inList reports whether a prefix is in a list itself and does not only cover members of it.
 func (s *State) inList(p *prefix, entity uint32) bool {
-	return p.watch != 0 && slices.ContainsFunc(s.watch.sets[p.watch], func(sh share) bool { return sh.entity == entity && !sh.covering })
+	return p.watch != 0 && slices.ContainsFunc(s.watch.sets[p.watch],
+		func(sh share) bool { return sh.entity == entity && !sh.covering })
 }
 
-// listedStanding is how a prefix of a list stands to those above it that are in the list.
+// listedStanding returns the standing of a prefix of a list relative to the prefixes above it that
+// are in the list.
 func (s *State) listedStanding(p *prefix, entity uint32) (st standing) {
 	st.region = s.regionSeen(p)
 	nearest := true

@@ -12,23 +12,25 @@ import (
 )
 
 const (
-	// maxOfList members of one list are named by a record, maxNamed of all lists.
+	// maxOfList bounds the members of one list in a record, maxNamed the members of all lists.
 	maxOfList = 20
 	maxNamed  = 1000
 )
 
-// named gathers the members of lists that a record names.
+// named collects the members of lists for a record.
 type named struct {
 	s   *State
 	out []bgp.WatchMember
-	of  map[string]int // by list
+	of  map[string]int // number of members by list
 }
 
-// add names a member, unless it is named already or too many of its list are.
+// add adds a member, unless it is there already or its list has maxOfList members.
 func (n *named) add(m member, coveredBy string) { n.keep(n.s.watchMember(m, coveredBy)) }
 
 func (n *named) keep(w bgp.WatchMember) {
-	i := slices.IndexFunc(n.out, func(o bgp.WatchMember) bool { return o.List == w.List && o.Member == w.Member })
+	i := slices.IndexFunc(n.out, func(o bgp.WatchMember) bool {
+		return o.List == w.List && o.Member == w.Member
+	})
 	switch {
 	case i >= 0:
 		if w.CoveredBy == "" {
@@ -40,10 +42,13 @@ func (n *named) keep(w bgp.WatchMember) {
 	}
 }
 
-// watchMember is a member as a record names it.
+// watchMember returns a member in the form of a record.
 func (s *State) watchMember(m member, coveredBy string) bgp.WatchMember {
 	l := s.watch.lists[m.list]
-	return bgp.WatchMember{List: l.Name, Title: l.Title, Member: l.Members[m.member].String(), CoveredBy: coveredBy, Public: l.Public}
+	return bgp.WatchMember{
+		List: l.Name, Title: l.Title, Member: l.Members[m.member].String(),
+		CoveredBy: coveredBy, Public: l.Public,
+	}
 }
 
 func sortMembers(all []bgp.WatchMember) {
@@ -52,9 +57,12 @@ func sortMembers(all []bgp.WatchMember) {
 	})
 }
 
-// Watched lists the members of watch lists that an event is about, as outage.View.Watch says: of a prefix the listed prefixes that it
-// lies in, its origins, its countries, and what it covers that has no route of its own; of an AS itself and the countries in which it
-// lost; of a region or country the country; of a list its members that have lost something.
+// Watched lists the members of watch lists that an event concerns, for outage.View.Watch:
+//   - of a prefix: the listed prefixes that contain it, its origins, its countries, and the members
+//     that it covers and that have no route of their own,
+//   - of an AS: the AS itself, and the countries in which it lost something,
+//   - of a region or country: the country,
+//   - of a list: its members that have lost something.
 func (s *State) Watched(q outage.Watched) []bgp.WatchMember {
 	w := &s.watch
 	if len(w.lists) == 0 {
@@ -92,9 +100,11 @@ func (s *State) Watched(q outage.Watched) []bgp.WatchMember {
 	return n.out
 }
 
-// member finds a member by the name of its list and its own; ok is false where it is none any more.
+// member finds a member by the names of its list and of itself. ok is false if there is no such
+// member any more.
 func (w *watch) member(list, name string) (m member, ok bool) {
-	i, ok := slices.BinarySearchFunc(w.lists, list, func(l *watchlist.List, name string) int { return cmp.Compare(l.Name, name) })
+	i, ok := slices.BinarySearchFunc(w.lists, list,
+		func(l *watchlist.List, name string) int { return cmp.Compare(l.Name, name) })
 	if !ok {
 		return m, false
 	}
@@ -102,7 +112,7 @@ func (w *watch) member(list, name string) (m member, ok bool) {
 	return member{int32(i), int32(j)}, j >= 0
 }
 
-// watchedPrefix names the members that a prefix is about.
+// watchedPrefix adds the members that a prefix concerns.
 func (s *State) watchedPrefix(n *named, code string, origins []bgp.ASN) {
 	w := &s.watch
 	k, ok := keyOf(code)
@@ -147,7 +157,7 @@ func (s *State) watchedPrefix(n *named, code string, origins []bgp.ASN) {
 	}
 }
 
-// watchedList names the members of a list that have lost something.
+// watchedList adds the members of a list that have lost something.
 func (s *State) watchedList(n *named, k outage.Key) {
 	var rows []rib.Row
 	s.members(k, func(r rib.Row) {
@@ -167,7 +177,7 @@ func (s *State) watchedList(n *named, k outage.Key) {
 	}
 }
 
-// keyOf is the key of a prefix in words.
+// keyOf returns the key of a prefix in text form.
 func keyOf(code string) (rib.Key, bool) {
 	p, err := netip.ParsePrefix(code)
 	if err != nil {

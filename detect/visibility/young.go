@@ -9,24 +9,27 @@ import (
 )
 
 const (
-	// A prefix of a new network is known after this.
+	// youngSeconds is the time after which a prefix of a new network is known.
 	youngSeconds = 30 * 60
-	// A new network has this many prefixes: a single one may be a leak or a hijack.
+	// leastYoung is the least number of prefixes of a new network. A single one may be a leak or a
+	// hijack.
 	leastYoung = 2
-	// maxYoung prefixes are waited for.
+	// maxYoung bounds the young prefixes.
 	maxYoung = 1 << 16
-	// maxExpected prefixes of adopted events are waited for.
+	// maxExpected bounds the expected prefixes of adopted events.
 	maxExpected = 1 << 18
 )
 
-// youth is a prefix that is seen and not known, in a country or region of which nothing was known when it came.
+// youth is a prefix that is seen but not known, in a country or region that had no known prefix
+// when it came.
 type youth struct {
 	since  int64 // Unix seconds
 	entity uint32
 }
 
-// adopt makes prefixes known that half of the voters have held for half an hour, in a country or region of which nothing was known
-// before, if there are two of them: what is usual there is what was since they came. Elsewhere half a day tells what is usual.
+// adopt makes prefixes known after half an hour if their country or region had no known prefix
+// before. Half of the voters must hold them, and there must be at least two of them. The
+// visibility since they came becomes usual. Elsewhere a prefix becomes known after half a day.
 func (s *State) adopt() {
 	if s.knowledge != bgp.TablesComplete {
 		return
@@ -36,7 +39,7 @@ func (s *State) adopt() {
 	}
 	expected := s.takeExpected()
 	due := make(map[uint32][]rib.Row)
-	for r, y := range s.young { // each entity's are counted: their order does not matter
+	for r, y := range s.young { // rows are collected by entity: their order has no effect
 		if s.now-y.since >= youngSeconds {
 			due[y.entity] = append(due[y.entity], r)
 		}
@@ -64,7 +67,8 @@ func (s *State) adopt() {
 	s.rows = append(s.rows, affected...)
 }
 
-// Expect names prefixes that were known before the state began, and may be lost: half a day need not pass before they are known when they are seen again.
+// Expect names prefixes that were known before the state began and may be lost. They become known
+// as soon as they are seen again, and not only after half a day.
 func (s *State) Expect(codes []string) {
 	for _, code := range codes {
 		if k, ok := keyOf(code); ok && len(s.expected) < maxExpected {
@@ -76,7 +80,8 @@ func (s *State) Expect(codes []string) {
 	}
 }
 
-// takeExpected lists, in order, the rows of expected prefixes that half of the voters hold and that are not known.
+// takeExpected lists, in order, the rows of expected prefixes that half of the voters hold and
+// that are not known.
 func (s *State) takeExpected() []rib.Row {
 	var seen []rib.Row
 	for k := range s.expected {
@@ -97,7 +102,7 @@ func (s *State) takeExpected() []rib.Row {
 	return seen
 }
 
-// noteYoung keeps a row that changed among the young ones while it is one.
+// noteYoung adds a row that changed to the young ones, or removes it if it is not young.
 func (s *State) noteYoung(r rib.Row) {
 	p := &s.prefixes[r]
 	if p.flags&(known|wide) != wide {
@@ -109,7 +114,8 @@ func (s *State) noteYoung(r rib.Row) {
 	}
 	best := uint32(world)
 	for _, sh := range s.places.sets[p.place] {
-		if e := &s.entities[sh.entity]; e.knownCount == 0 && (best == world || before(e.key, s.entities[best].key)) {
+		if e := &s.entities[sh.entity]; e.knownCount == 0 &&
+			(best == world || before(e.key, s.entities[best].key)) {
 			best = sh.entity
 		}
 	}
@@ -126,7 +132,7 @@ func before(a, b outage.Key) bool {
 	return a.Code < b.Code
 }
 
-// makeKnown takes for usual what the voters see of a row now.
+// makeKnown makes the present visibility of a row usual.
 func (s *State) makeKnown(r rib.Row) {
 	p, c, t := &s.prefixes[r], s.changeOf(r), s.count(r)
 	p.usual = sampleOf(t.held, s.voters.N)

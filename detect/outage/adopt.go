@@ -80,7 +80,8 @@ func (e *Engine) eventFrom(o *bgp.Outage) *event {
 	if d := o.Evidence.DutyCyclePercent; d != nil {
 		ev.lostMinutes = int(int64(*d) * max(0, o.DurationSeconds/minute) / 10000)
 	}
-	ev.minutes = max(e.cfg.OpenMinutes, int(o.DurationSeconds/minute)) + 1 // 1: the opening minute is over
+	// The minute of the opening is over, so it is counted as well.
+	ev.minutes = max(e.cfg.OpenMinutes, int(o.DurationSeconds/minute)) + 1
 	e.limitFrom(ev, o.Entity.Type)
 	ev.digest = digestFrom(o, e.cfg.Family)
 	for _, p := range o.Parents {

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	togetherSeconds = 120 // upstreams or prefixes that were lost within this time were lost together
+	togetherSeconds = 120 // upstreams or prefixes lost within this time were lost together
 	earlySeconds    = hour
 )
 
@@ -27,7 +27,7 @@ type digest struct {
 	originOrder []bgp.ASN // in the order in which their prefixes were lost; capped
 	originCount int
 	usually     []bgp.ASN // of a prefix: its usual origins; capped
-	countries   []string  // of an AS or prefix: countries of the lost space, most space first; capped
+	countries   []string  // of an AS or prefix: countries of the lost space, most first; capped
 	upstreams   []bgp.ASN // most lost prefixes first; capped
 	onlyOne     bool      // every lost prefix had the same single upstream
 	together    *bool     // the upstreams were lost within two minutes

@@ -56,7 +56,7 @@ type event struct {
 
 	base      baseline
 	threshold uint64 // the loss that opened the event; the event is quiet at half of it
-	byNumber  bool   // opened by the number of an AS's lost prefixes, with space below the threshold
+	byNumber  bool   // opened by the number of lost prefixes of an AS, with less than threshold
 	known     uint64 // of a moved event: the entity's known space when the event opened
 	peak, now loss
 	score     int64 // hundredths of percent-minutes
@@ -128,7 +128,7 @@ type run struct {
 	score    int64
 	peak     loss
 	digest   *digest
-	deep     bool   // in one of the minutes hardly any voter held the prefix, or enough of the space
+	deep     bool   // in a minute hardly any voter held the prefix, or enough of the space
 	suspect  *event // the event that was sent as suspected
 	rejected bool   // of a large entity: too few origins lose something
 	held     int    // minutes of the run without decisions because the panel gate was shut

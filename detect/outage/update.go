@@ -8,8 +8,8 @@ import (
 
 const (
 	updatePoints = 1000 // difference of a loss that makes an update, in hundredths of percent
-	updateFactor = 2    // factor for the moved prefixes of an event and the losses of an intermittent one
-	staleMinutes = 60   // minutes after which a present loss that differs from the published one is sent
+	updateFactor = 2    // factor for an event's moved prefixes or an intermittent event's losses
+	staleMinutes = 60   // minutes after which a present loss unlike the published one is sent
 )
 
 // told holds the values in the records of an event since it opened.

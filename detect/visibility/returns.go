@@ -21,7 +21,7 @@ const (
 // that minute. It distinguishes a return of the routes from a change of the panel, because only a
 // voter of that minute can prove a return.
 type trough struct {
-	seen, voted []uint64 // slots of the holders (of a move: from a usual origin) and of the voters then
+	seen, voted []uint64 // slots that held it (a move: from a usual origin), slots of the voters
 	// For a loss: the voters that held the prefix, all voters, and the voters that had ever heard
 	// it. For a move: the voters that held it from a usual origin, and the voters that held it.
 	held, of, heard int
@@ -290,7 +290,7 @@ func (s *State) addPrefixReturn(out *outage.Returns, r rib.Row, q outage.Ending)
 	}
 	x, space := within(all[r], q), s.rib.Key(r).Space(s.family)
 	switch {
-	case all[r] == nil && q.Since < s.troughs.since && p.flags&known != 0: // another panel had judged the loss
+	case all[r] == nil && q.Since < s.troughs.since && p.flags&known != 0: // lost for another panel
 		out.Unproven = space
 	case x == nil || p.flags&lost != 0:
 	case x.settled:

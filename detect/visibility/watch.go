@@ -190,7 +190,7 @@ func (s *State) addPoint(p netip.Prefix, m member, via bool) {
 	}
 	_, k, ok := rib.KeyOf(p)
 	if !ok {
-		return // it is shorter than the shortest prefix that is judged: such members are refused before
+		return // shorter than the shortest prefix that is judged: such members are refused before
 	}
 	i, ok := w.pointAt[k]
 	if !ok {

@@ -6,8 +6,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// BenchmarkClose closes minutes of an Internet of 80,000 ASes, of which 5,000 change a little in each minute, while 1,000
-// prefixes are out.
+// BenchmarkClose closes minutes of an Internet of 80,000 ASes. In each minute 5,000 of them change
+// a little, while 1,000 prefixes are lost.
 func BenchmarkClose(b *testing.B) {
 	w := newWorld(b, noon, DefaultConfig())
 	samples := make([]Sample, 80000)

@@ -10,8 +10,9 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// hold lets 40 % of the voters hold all the lost prefixes of an entity but the first n, of two origins. Neither its space nor its
-// number of prefixes changes, so there is no sample of it; those of the prefixes tell that the n became deep.
+// hold lets 40 % of the voters hold the lost prefixes of an entity, except the first n, which have
+// two origins. The entity's space and number of prefixes do not change, so it has no sample. The
+// samples of the prefixes show that the n became deep.
 func (w *world) hold(k Key, n int) {
 	for i := range w.view.lost[k] {
 		p := &w.view.lost[k][i]
@@ -24,14 +25,15 @@ func (w *world) hold(k Key, n int) {
 	}
 }
 
-// TestLargePartial: a loss of a large entity that part of the voters still hold is partial, also where less than a tenth is lost. It is
-// an outage from when as much as that rule needs is lost to nearly all.
+// TestLargePartial checks that a loss of a large entity is partial while part of the voters hold
+// the prefixes, also if less than a tenth is lost. It is an outage from the time when nearly all
+// voters have lost as much as the rule for large entities needs.
 func TestLargePartial(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name        string
-		down, first int // lost, and of these to all
-		later       int // lost to all from the 30th minute on
+		down, first int // lost prefixes, and those of them that all voters have lost
+		later       int // prefixes that all voters have lost from the 30th minute on
 		want        []string
 	}{
 		{"a small loss", 300, 0, 0, []string{"opened partial open 0..-", "closed partial closed 0..60"}},
@@ -79,7 +81,8 @@ func TestLargePartial(t *testing.T) {
 	}
 }
 
-// TestSmallPartialOfOneOrigin: the small loss of a large country that one origin has alone is no event, partial neither.
+// TestSmallPartialOfOneOrigin checks that a small loss of a large country by one origin opens no
+// event, also no partial one.
 func TestSmallPartialOfOneOrigin(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -97,7 +100,8 @@ func TestSmallPartialOfOneOrigin(t *testing.T) {
 	}
 }
 
-// TestDeepLooks: the prefixes of a partial event are looked at when something changed, and not every minute.
+// TestDeepLooks checks that the prefixes of a partial event are listed when something changed, and
+// not every minute.
 func TestDeepLooks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())

@@ -11,8 +11,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// endings writes every record of k that ends or opens an event: what it says, why it ended, and
-// whom it names, by the number of the event in the order in which they began.
+// endings writes every record of k that ends or opens an event: its name, its end reason, and the
+// events that it names. Events are numbered in the order in which they began.
 func (w *world) endings(k Key) []string {
 	numbers := map[string]int{"": 0}
 	for _, ev := range w.events {
@@ -41,7 +41,7 @@ func (w *world) endings(k Key) []string {
 	return s
 }
 
-// TestEndReasonOfPrefix plays the ends that an event of a prefix can have.
+// TestEndReasonOfPrefix plays the ways in which an event of a prefix can end.
 func TestEndReasonOfPrefix(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -251,16 +251,16 @@ func TestEndReasonOfPrefix(t *testing.T) {
 	}
 }
 
-// moved lets others originate a prefix entity.
+// moved sets other ASes as origins of a prefix entity.
 func (w *world) moved(k Key) { w.move(k, 1) }
 
-// TestEndReasonOfSpace: how much of an entity's return has to be proven.
+// TestEndReasonOfSpace checks how much of an entity's return must be proven.
 func TestEndReasonOfSpace(t *testing.T) {
 	t.Parallel()
 	const unit = 256
 	tests := []struct {
 		name    string
-		down    int // of 20 that stay away
+		down    int // number of 20 that stay lost
 		returns Returns
 		want    string
 	}{
@@ -294,7 +294,8 @@ func TestEndReasonOfSpace(t *testing.T) {
 	}
 }
 
-// TestMovedASIsNotBack: all prefixes of an AS are lost, and others originate them then.
+// TestMovedASIsNotBack checks an AS that loses all its prefixes, which others originate
+// afterwards.
 func TestMovedASIsNotBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())

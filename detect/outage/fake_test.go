@@ -22,8 +22,8 @@ type fakeView struct {
 	moved    map[Key][]MovedPrefix
 	churn    bgp.Churn
 	returns  map[Key]Returns
-	looks    map[Key]int // how often Lost was called
-	overlaps map[Key]int // how often Overlaps was called
+	looks    map[Key]int // number of calls of Lost
+	overlaps map[Key]int // number of calls of Overlaps
 	known    map[Key][]netip.Prefix
 	present  map[Key]Sample
 
@@ -38,7 +38,7 @@ func (v *fakeView) Leaving(bgp.Family) bool            { return v.leaving }
 func (v *fakeView) Churn(Key, int64) bgp.Churn         { return v.churn }
 func (v *fakeView) Moved(k Key) []MovedPrefix          { return v.moved[k] }
 
-// Belongs is the same of all prefixes and ASes.
+// Belongs gives the same answer for all prefixes and ASes.
 func (v *fakeView) Belongs(k Key) (origins []bgp.ASN, countries []string) {
 	switch k.Type {
 	case bgp.EntityPrefix:
@@ -50,7 +50,7 @@ func (v *fakeView) Belongs(k Key) (origins []bgp.ASN, countries []string) {
 	}
 }
 
-// Present is the sample that was given last.
+// Present returns the last sample.
 func (v *fakeView) Present(k Key) (Sample, bool) {
 	s, ok := v.present[k]
 	return s, ok
@@ -61,7 +61,8 @@ func (v *fakeView) Lost(k Key) []LostPrefix {
 	return v.lost[k]
 }
 
-// Overlaps: of two entities the wider one has lost, or moved, what both list.
+// Overlaps returns the prefixes that both entities list: the wider one has lost, or moved, these
+// too.
 func (v *fakeView) Overlaps(k Key, moved bool) (space uint64, wider []Overlap) {
 	v.overlaps[k]++
 	of := func(k Key) map[netip.Prefix]uint64 {
@@ -135,7 +136,7 @@ type world struct {
 	changed map[Key]bool
 	events  []Event
 	collect int // collectors that see a loss
-	// restores is how often the engine was replaced by one that was read from a snapshot.
+	// restores counts the times at which the engine was replaced by one read from a snapshot.
 	restores int
 	up       []bgp.ASN
 	origin   bgp.ASN
@@ -187,13 +188,14 @@ func prefixKey(p netip.Prefix) Key {
 	return Key{Family: bgp.IPv4, Type: bgp.EntityPrefix, Code: p.String()}
 }
 
-// add makes an entity of prefixes, all visible.
+// add makes an entity of prefixes. All are visible.
 func (w *world) add(k Key, prefixes []netip.Prefix) {
 	w.known[k] = prefixes
 	w.setDown(k, 0)
 }
 
-// setDown switches the entity's first n prefixes off and the others on, in the minute that closes next.
+// setDown switches the entity's first n prefixes off and the others on, in the minute that closes
+// next.
 func (w *world) setDown(k Key, n int) {
 	var space, known uint64
 	w.view.lost[k], w.view.visible[k] = nil, nil
@@ -227,7 +229,7 @@ func (w *world) set(s Sample) {
 	w.changed[s.Key] = true
 }
 
-// minutes closes n windows. Now and then the engine is one that was read from a snapshot.
+// minutes closes n windows. From time to time it replaces the engine by one read from a snapshot.
 func (w *world) minutes(n int) {
 	for range n {
 		var changed []Sample

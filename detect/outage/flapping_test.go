@@ -6,7 +6,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TestFlappersOneEvent: whatever the period of a flapper and the share of it that is lost, an entity has one event that is told.
+// TestFlappersOneEvent checks that a flapping entity has one published event, for any period and
+// any lost share of it.
 func TestFlappersOneEvent(t *testing.T) {
 	t.Parallel()
 	for _, period := range []int{2, 3, 4, 5, 6, 8, 10, 15} {
@@ -34,7 +35,7 @@ func TestFlappersOneEvent(t *testing.T) {
 				var told []bgp.Outage
 				for _, o := range w.finals(k, true) {
 					if o.State == bgp.StateRetracted && o.Successor != "" {
-						continue // told in its successor
+						continue // published as a part of its successor
 					}
 					told = append(told, o)
 				}

@@ -18,7 +18,7 @@ func (w *world) gate(minutes int) {
 	w.view.gated = false
 }
 
-// gateWorld is at noon, with a country of ten prefixes.
+// gateWorld returns a world at noon with a country of ten prefixes.
 func gateWorld(t *testing.T) (*world, Key) {
 	t.Helper()
 	w, kp := newWorld(t, "2024-03-01T10:00Z", DefaultConfig()), country("KP")
@@ -27,13 +27,14 @@ func gateWorld(t *testing.T) (*world, Key) {
 	return w, kp
 }
 
-// TestGateKeeps: what had begun when the gate shut goes on when it opens, as if every minute had been looked at; what is gone is no event.
+// TestGateKeeps checks that a loss that had begun when the gate shut goes on when it opens, as if
+// every minute had been measured. A loss that is gone makes no event.
 func TestGateKeeps(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		play  func(w *world, kp Key)
 		want  []string
-		start time.Duration // of the last event, since noon
+		start time.Duration // start of the last event, since noon
 	}{
 		"a loss of a minute": {func(w *world, kp Key) {
 			w.setDown(kp, 5)
@@ -103,7 +104,8 @@ func TestGateKeeps(t *testing.T) {
 	}
 }
 
-// TestGateSameRecord: a loss that lasts over a time with the gate shut has the figures that it has without.
+// TestGateSameRecord checks that a loss that lasts while the gate is shut has the same figures as
+// without the gate.
 func TestGateSameRecord(t *testing.T) {
 	t.Parallel()
 	play := func(gated int) bgp.Outage {
@@ -125,7 +127,8 @@ func TestGateSameRecord(t *testing.T) {
 	}
 }
 
-// TestGateOpenEvent: an open event stands while the gate is shut, also when its routes are back; its quiet minutes go on afterwards.
+// TestGateOpenEvent checks that an open event does not change while the gate is shut, also when
+// its routes are back. Its quiet minutes go on afterwards.
 func TestGateOpenEvent(t *testing.T) {
 	t.Parallel()
 	w, kp := gateWorld(t)
@@ -156,7 +159,8 @@ func TestGateOpenEvent(t *testing.T) {
 	}
 }
 
-// TestGateLapsed: what was lost with sessions that ended counts from when the gate opens: the new tables may be cut short.
+// TestGateLapsed checks that a loss through ended sessions counts from the time when the gate
+// opens, because the new tables may be incomplete.
 func TestGateLapsed(t *testing.T) {
 	t.Parallel()
 	w, kp := gateWorld(t)
@@ -175,7 +179,8 @@ func TestGateLapsed(t *testing.T) {
 	}
 }
 
-// TestGateLeaving: while many leave nothing is suspected; what lasts opens.
+// TestGateLeaving checks that nothing is suspected while many feeds leave, and that a loss that
+// lasts opens.
 func TestGateLeaving(t *testing.T) {
 	t.Parallel()
 	w, kp := gateWorld(t)
@@ -187,12 +192,13 @@ func TestGateLeaving(t *testing.T) {
 	}
 }
 
-// TestGateUsual: the minutes with the gate shut are no samples, and what is known no more when it opens is missed by nobody.
+// TestGateUsual checks that minutes with the gate shut are no samples, and that prefixes that are
+// unknown when it opens do not count as lost.
 func TestGateUsual(t *testing.T) {
 	t.Parallel()
 	w, kp := gateWorld(t)
 	w.gate(3)
-	w.known[kp] = networks(6) // four of them are known no more
+	w.known[kp] = networks(6) // four of them are unknown now
 	w.setDown(kp, 0)
 	w.minutes(30)
 	if got := w.life(kp); got != nil {
@@ -206,7 +212,8 @@ func TestGateUsual(t *testing.T) {
 	}
 }
 
-// TestGateTakeOver: what a start finds published waits for the gate: nothing ends while it is shut, and an adopted event is not judged.
+// TestGateTakeOver checks that published events wait for the gate after a start: nothing ends
+// while it is shut, and an adopted event is not judged.
 func TestGateTakeOver(t *testing.T) {
 	t.Parallel()
 	before, all := published(t)

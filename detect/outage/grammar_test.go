@@ -12,7 +12,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// faults are patterns that no text may hold.
+// faults are patterns that no text may contain.
 var faults = map[string]*regexp.Regexp{
 	"a double space":                   regexp.MustCompile(`  `),
 	"a space before a mark":            regexp.MustCompile(` [,.;:]( |$)`),
@@ -28,7 +28,8 @@ var faults = map[string]*regexp.Regexp{
 	"a kind that is no word of people": regexp.MustCompile(`lost_sight|new_normal|left_table|intermittent|entity\(`),
 }
 
-// randomOutage draws an event and its record, with the values that tests of one rule do not combine.
+// randomOutage draws an event and its record, with combinations of values that the tests of single
+// rules do not have.
 func randomOutage(t *rapid.T) (bgp.Outage, *event) {
 	few := rapid.SampledFrom([]int{0, 1, 2, 3, 9, 10, 61})
 	names := rapid.SampledFrom([]string{"", "Example", "Two  blanks", " Lead", longest, "Example, Holding (Ltd)"})
@@ -106,7 +107,7 @@ func randomOutage(t *rapid.T) (bgp.Outage, *event) {
 	return o, ev
 }
 
-// checkGrammar tells what is wrong with a text whatever its figures are.
+// checkGrammar returns the faults of a text that do not depend on its figures.
 func checkGrammar(o *bgp.Outage, what, s string) error {
 	for fault, pattern := range faults {
 		if m := pattern.FindString(s); m != "" {
@@ -127,8 +128,8 @@ func checkGrammar(o *bgp.Outage, what, s string) error {
 	return nil
 }
 
-// TestGrammar writes the texts of many records, of every kind, state, family and type, with none, one, two and many of each figure, and
-// with values that are not known.
+// TestGrammar writes the texts of many records of every kind, state, family and type. Each figure
+// is none, one, two, many or unknown.
 func TestGrammar(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

@@ -21,7 +21,7 @@ var (
 	reasons = []bgp.EndReason{
 		bgp.EndRecovered, bgp.EndSuperseded, bgp.EndNewNormal, bgp.EndLeftTable, bgp.EndCovered, bgp.EndRemoved, bgp.EndLostSight,
 	}
-	// outageID is an id of an event, which has no place in a text for people.
+	// outageID matches the id of an event, which texts for people must not contain.
 	outageID = regexp.MustCompile(`-ipv[46]-\d{8}T\d{4}Z`)
 )
 
@@ -68,7 +68,7 @@ func written(kind, state, typ, reason uint8, blip, v6 bool, name, owner, label s
 	return o
 }
 
-// checkTexts tells what is wrong with an outage's texts.
+// checkTexts returns the faults of an outage's texts.
 func checkTexts(t *testing.T, o *bgp.Outage, label string) {
 	t.Helper()
 	for what, z := range map[string]plaintext.Size{"headline": headlineSize, "post": postSize} {
@@ -101,8 +101,8 @@ func checkTexts(t *testing.T, o *bgp.Outage, label string) {
 	}
 }
 
-// TestTexts writes every kind, state, reason and type with the longest names, and with names that a
-// stranger may have chosen.
+// TestTexts writes every kind, state, reason and type with the longest names, and with names that
+// a malicious AS may have chosen.
 func TestTexts(t *testing.T) {
 	t.Parallel()
 	names := []string{

@@ -25,7 +25,7 @@ var (
 		bgp.EventSuspected: {bgp.EventOpened, bgp.EventRetracted},
 		bgp.EventOpened:    {bgp.EventUpdated, bgp.EventClosed},
 		bgp.EventUpdated:   {bgp.EventUpdated, bgp.EventClosed},
-		bgp.EventClosed:    {bgp.EventReopened, bgp.EventRetracted}, // retracted: a short loss that an intermittent event tells of
+		bgp.EventClosed:    {bgp.EventReopened, bgp.EventRetracted}, // retracted: a short loss that became a part of an intermittent event
 		bgp.EventReopened:  {bgp.EventUpdated, bgp.EventClosed},
 		bgp.EventRetracted: {bgp.EventReopened, bgp.EventRetracted}, // a short loss that became the first of an intermittent event
 	}
@@ -35,12 +35,12 @@ var (
 	}
 )
 
-// checkLives tells what is wrong with a series of events, whatever led to them.
+// checkLives returns the faults of a series of events, for any input.
 func checkLives(events []Event) error {
 	last := map[string]bgp.Outage{}
 	owner := map[string]Key{}
 	open := map[Key]string{}
-	heirs := map[string]string{} // successors to come: of whom
+	heirs := map[string]string{} // expected successors, by predecessor
 	for _, ev := range events {
 		o := ev.Outage
 		before, known := last[o.ID]
@@ -73,7 +73,7 @@ func checkLives(events []Event) error {
 	return nil
 }
 
-// checkRecord looks at one record and the one before it.
+// checkRecord checks one record against the one before it.
 func checkRecord(ev Event, before bgp.Outage, known bool) error {
 	o := ev.Outage
 	allowed := first
@@ -144,8 +144,9 @@ func checkRecord(ev Event, before bgp.Outage, known bool) error {
 	return nil
 }
 
-// differs tells whether an update says more than the record before it: another kind or severity, a greatest or present loss that is
-// 10 points off, other origins or twice or half as many prefixes of a moved event, or twice as many short losses.
+// differs reports whether an update differs from the record before it: another kind or severity, a
+// greatest or present loss that is 10 points different, other origins or twice or half as many
+// prefixes of a moved event, or twice as many short losses.
 func differs(o, before bgp.Outage) bool {
 	apart := func(a, b bgp.Decimal) bool { return a-b >= 1000 || b-a >= 1000 }
 	same := func(a, b bgp.Parent) bool { return a.Type == b.Type && a.Code == b.Code && a.ID == b.ID } // a pending one has no id yet
@@ -161,7 +162,7 @@ func differs(o, before bgp.Outage) bool {
 		o.Kind == bgp.KindIntermittent && o.Evidence.LossesInEvent >= 2*before.Evidence.LossesInEvent
 }
 
-// step is a stretch of random time: what stands in it, and for how long.
+// step is an interval of random time: its state and its length.
 type step struct {
 	entity, down, share, moved, minutes int
 	returns                             Returns
@@ -237,8 +238,8 @@ func drawSteps(t *rapid.T) []step {
 	}), 1, 40).Draw(t, "steps")
 }
 
-// TestLives: whatever happens, every event lives by the rules, the same input gives the same events, and minutes without a
-// change may be left out.
+// TestLives checks for random input that every event follows the rules, that the same input gives
+// the same events, and that minutes without a change may be left out.
 func TestLives(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

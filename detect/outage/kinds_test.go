@@ -24,7 +24,7 @@ func (w *world) share(k Key, permille int) {
 	w.set(s)
 }
 
-// TestPrefix plays what a prefix alone can do.
+// TestPrefix plays the changes of a single prefix.
 func TestPrefix(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -139,7 +139,8 @@ func (w *world) move(k Key, n int) {
 	w.set(s)
 }
 
-// TestMovedAS: what others originate is no loss, and a real loss beside it is an outage that ends when it ends.
+// TestMovedAS checks that prefixes which others originate are no loss. A real loss beside them is
+// an outage that ends when the loss ends.
 func TestMovedAS(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -179,7 +180,8 @@ func TestMovedAS(t *testing.T) {
 	}
 }
 
-// TestMovedOfLarge: what others originate is taken off the loss of a large AS, also where that is less than a tenth of it.
+// TestMovedOfLarge checks that prefixes which others originate are subtracted from the loss of a
+// large AS, also if they are less than a tenth of it.
 func TestMovedOfLarge(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -223,7 +225,8 @@ func TestMovedOfLarge(t *testing.T) {
 	}
 }
 
-// TestMovedByNumber: an AS loses 20 prefixes with little space. A large one that others originate now is no part of the loss.
+// TestMovedByNumber checks an AS that loses 20 prefixes with little space. A large prefix that
+// others originate is no part of the loss.
 func TestMovedByNumber(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -278,7 +281,8 @@ func TestCoveredAndDeaggregated(t *testing.T) {
 	}
 }
 
-// TestLarge plays small losses of an entity of 6,000 /24s, for which 2 % are 120 and at least 256 are asked.
+// TestLarge plays small losses of an entity of 6,000 /24s. 2 % of it are 120 /24s, and at least
+// 256 are required.
 func TestLarge(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -321,7 +325,8 @@ func TestLarge(t *testing.T) {
 	}
 }
 
-// TestLargeGrows: an entity whose small loss is of one origin only is looked at again when it changes.
+// TestLargeGrows checks that an entity whose small loss has only one origin is checked again when
+// it changes.
 func TestLargeGrows(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -338,7 +343,7 @@ func TestLargeGrows(t *testing.T) {
 	}
 }
 
-// TestLearned: from updates alone only prefixes are decided.
+// TestLearned checks that only prefixes are decided from updates alone.
 func TestLearned(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -361,7 +366,8 @@ func TestLearned(t *testing.T) {
 	}
 }
 
-// TestNeighbours: prefixes of one origin that go in the same minute name each other, countries those within 20 minutes.
+// TestNeighbours checks that prefixes of one origin that are lost in the same minute name each
+// other, and countries those within 20 minutes.
 func TestNeighbours(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())

@@ -8,7 +8,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TestDecember2014 runs the reconstruction's schedule, seen from the engine.
+// TestDecember2014 runs the schedule of the reconstruction against the engine.
 func TestDecember2014(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "2014-12-21T00:00Z", DefaultConfig())

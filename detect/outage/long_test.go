@@ -22,7 +22,8 @@ func lastOf(w *world, k Key) []string {
 	return s
 }
 
-// TestLong plays outages of days, of a country and of a prefix. No moving baseline closes them, and seven days are the limit.
+// TestLong plays outages of days, of a country and of a prefix. The baseline must not close them
+// by moving, and they last at most seven days.
 func TestLong(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -73,7 +74,8 @@ func TestLong(t *testing.T) {
 	}
 }
 
-// TestPeerDown: voters that go while an outage is open neither close nor open anything.
+// TestPeerDown checks that voters that leave while an outage is open neither close nor open an
+// event.
 func TestPeerDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -95,7 +97,8 @@ func TestPeerDown(t *testing.T) {
 	}
 }
 
-// TestSuspended: without verdicts pending openings are cancelled and open events stand still.
+// TestSuspended checks that without verdicts pending openings are cancelled and open events do not
+// change.
 func TestSuspended(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -116,7 +119,8 @@ func TestSuspended(t *testing.T) {
 	w.minutes(20)
 	want := map[Key][]string{
 		open: {"opened outage open 60..-", "closed outage closed 60..103"},
-		// The times of the withdrawals are known, but nothing is dated further back than five minutes before it was seen.
+		// The times of the withdrawals are known, but the start is at most five minutes before the
+		// loss was seen.
 		pending: {"suspected outage suspected 70..-", "retracted outage retracted 70..74", "suspected outage suspected 98..-", "opened outage open 98..-"},
 		gone:    {"opened outage open 98..-"},
 	}
@@ -134,7 +138,8 @@ func TestSuspended(t *testing.T) {
 	}
 }
 
-// TestQuietCostsNothing: a prefix in order is not remembered, one that was in trouble is forgotten in time.
+// TestQuietCostsNothing checks that a prefix without trouble is not stored, and that one that had
+// trouble is forgotten in time.
 func TestQuietCostsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())

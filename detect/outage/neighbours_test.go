@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestNeighboursOfOneMinute: prefixes that go after many others of their origin do not look at each of these.
+// TestNeighboursOfOneMinute checks that prefixes that are lost after many others of their origin
+// are not compared with each of these.
 func TestNeighboursOfOneMinute(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{100, 1000} {

@@ -12,7 +12,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// checkParents tells what is wrong with the parents of the records of a window, or of several, the last of events.
+// checkParents returns the faults of the parents in the records of a window, or of several; these
+// are the last of events.
 func checkParents(events, window []Event, one bool) error {
 	last, closing := map[string]bgp.Outage{}, map[string]bool{}
 	for _, ev := range events {
@@ -26,7 +27,7 @@ func checkParents(events, window []Event, one bool) error {
 		for j, p := range o.Parents {
 			known, ok := last[p.ID]
 			switch {
-			case p.ID == "" && (o.State == bgp.StateOpen || o.State == bgp.StateSuspected): // it is pending
+			case p.ID == "" && (o.State == bgp.StateOpen || o.State == bgp.StateSuspected): // the parent is pending
 				known = bgp.Outage{Entity: bgp.Entity{Type: p.Type, Code: p.Code}, Family: o.Family, State: bgp.StateOpen}
 			case !ok:
 				return fmt.Errorf("%s names the parent %+v, which no record is about", o.ID, p)
@@ -53,7 +54,7 @@ func checkParents(events, window []Event, one bool) error {
 	return nil
 }
 
-// down switches prefixes off in all entities that have them, and everything else on.
+// down switches prefixes off in all entities that have them, and all other prefixes on.
 func (w *world) down(gone ...netip.Prefix) {
 	for k, all := range w.known {
 		first := slices.Clone(all)
@@ -73,7 +74,8 @@ func (w *world) down(gone ...netip.Prefix) {
 	}
 }
 
-// named writes an entity's records with the parents that each names, and how many minutes after from each was sent.
+// named writes an entity's records with the parents that each names, and the minute after from in
+// which each was sent.
 func (w *world) named(k Key, from int64) []string {
 	var out []string
 	for _, ev := range w.events {
@@ -101,8 +103,8 @@ func regionKey(code string) Key {
 	return Key{Family: bgp.IPv4, Type: bgp.EntityRegion, Code: code}
 }
 
-// TestParentsOfACountry: what goes dark together names all that is wider, from the first record to the last, also a watch list; another
-// family's and what lies elsewhere it does not name.
+// TestParentsOfACountry checks that a loss names all wider events, also that of a watch list, from
+// its first record to its last. It does not name events of the other family or of other places.
 func TestParentsOfACountry(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -140,8 +142,10 @@ func TestParentsOfACountry(t *testing.T) {
 	}
 }
 
-// TestParentsJoin: a large country opens by the small rule, long after its ASes and prefixes, which name it as pending before. When it opens the ASes and
-// the prefixes without an AS's event hear of it; the prefixes of an AS do not, for the AS leads to it. When that AS's event ends, they do.
+// TestParentsJoin checks a large country that opens by the rule for large entities, long after its
+// ASes and prefixes, which name it as pending before. When it opens, the ASes and the prefixes
+// without an AS's event are updated. The prefixes of an AS are not, because the AS leads to the
+// country. When that AS's event ends, they are.
 func TestParentsJoin(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -165,7 +169,7 @@ func TestParentsJoin(t *testing.T) {
 		lost[i].Origin = bgp.ASN(64500 + i/100)
 	}
 	w.minutes(40)
-	w.down(append(slices.Clone(gone[:1]), gone[200:]...)...) // AS64500 is back but for one prefix
+	w.down(append(slices.Clone(gone[:1]), gone[200:]...)...) // AS64500 is back except for one prefix
 	w.minutes(20)
 	for k, want := range map[Key][]string{
 		country("AA"):        {"opened 14"},
@@ -183,8 +187,8 @@ func TestParentsJoin(t *testing.T) {
 	}
 }
 
-// TestParentsBounded: when a country opens around 500 prefixes that are dark already, each of them hears of it once, at most maxJoins in
-// a minute.
+// TestParentsBounded checks a country that opens around 500 prefixes that are lost already. Each
+// of them is updated once, at most maxJoins in a minute.
 func TestParentsBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -220,10 +224,11 @@ func TestParentsBounded(t *testing.T) {
 	if n := w.view.overlaps[prefixKey(nets[0])]; n > 5 {
 		t.Errorf("the view was asked %d times for the overlaps of a prefix that did not change", n)
 	}
-	w.events = nil // no whole lives: their first records were dropped
+	w.events = nil // the events are not complete: their first records were dropped
 }
 
-// TestParentsOfMoves: 200 prefixes of an AS that others originate name its event, which is a move too; those that are lost do not.
+// TestParentsOfMoves checks that 200 prefixes of an AS that others originate name the AS's event,
+// which is a move too. Lost prefixes do not name it.
 func TestParentsOfMoves(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -254,7 +259,8 @@ func TestParentsOfMoves(t *testing.T) {
 	}
 }
 
-// TestParentsOfFlaps: events that become intermittent in the minute in which nothing is lost any more name each other from their first record on.
+// TestParentsOfFlaps checks events that become intermittent in the minute in which their loss
+// ends. They name each other from their first record on.
 func TestParentsOfFlaps(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -278,8 +284,9 @@ func TestParentsOfFlaps(t *testing.T) {
 	}
 }
 
-// TestParentsNear: a country that grows dark slowly is named as pending once it has lost half of what opens an event, by what was dark before, too; one that
-// has lost less is not.
+// TestParentsNear checks a country that loses its prefixes slowly. It is named as pending once it
+// has lost half of the loss that opens an event, also by events that began before. A country that
+// has lost less is not named.
 func TestParentsNear(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -308,8 +315,9 @@ func TestParentsNear(t *testing.T) {
 	}
 }
 
-// TestParentsInTime: what was lost half a day before the wider event is no part of it, an intermittent event keeps its parent in its
-// pauses, and one whose parent has ended names it no more.
+// TestParentsInTime checks that a loss from half a day before the wider event is no part of it,
+// that an intermittent event keeps its parent in its pauses, and that an event does not name a
+// parent that has ended.
 func TestParentsInTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -352,8 +360,9 @@ func TestParentsInTime(t *testing.T) {
 	}
 }
 
-// TestParentsTakenOver: after a start parents go by the published ids; an event that no record is about is published as new, and one that ends as
-// lost from sight names only what goes on.
+// TestParentsTakenOver checks that parents have the published ids after a start. An event without
+// a record is published as new. An event that ends as lost from sight names only parents that go
+// on.
 func TestParentsTakenOver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -394,5 +403,5 @@ func TestParentsTakenOver(t *testing.T) {
 	if got := w.named(prefixKey(nets[0]), from)[1:]; !slices.Equal(got, []string{both, "closed KP-01 100.00 KP 100.00"}) {
 		t.Errorf("got %q", got)
 	}
-	w.events = nil // no whole lives: their first records were published before
+	w.events = nil // the events are not complete: their first records were published before
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// TestNewID: an id that an earlier event has taken is not given again.
+// TestNewID checks that an id that an earlier event has taken is not used again.
 func TestNewID(t *testing.T) {
 	t.Parallel()
 	ent := &entity{key: country("AA")}
@@ -78,7 +78,8 @@ func TestThreshold(t *testing.T) {
 	}
 }
 
-// TestNoise: an entity that goes up and down a little every few minutes has a baseline and a threshold that allow for it.
+// TestNoise checks an entity that changes a little every few minutes. Its baseline and threshold
+// allow for that.
 func TestNoise(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -192,7 +193,7 @@ func TestWithin(t *testing.T) {
 	}
 }
 
-// TestWords reads the sentences of the kinds that other tests do not.
+// TestWords checks the sentences of the kinds that other tests do not check.
 func TestWords(t *testing.T) {
 	t.Parallel()
 	nets := networks(200)
@@ -231,7 +232,8 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// TestGapsAreBounded: an entity that goes up and down for days lists its last pauses and counts them all.
+// TestGapsAreBounded checks an entity that changes for days. It lists its last pauses and counts
+// all of them.
 func TestGapsAreBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())

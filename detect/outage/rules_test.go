@@ -10,8 +10,8 @@ import (
 
 const noon = "2024-03-01T12:00Z"
 
-// TestRules plays timelines that begin at noon with everything up, and compares the events: name, kind, state, and start and
-// end in minutes since noon.
+// TestRules plays timelines that begin at noon without a loss, and compares the events: name,
+// kind, state, and start and end in minutes since noon.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -272,7 +272,7 @@ func TestIntermittentFigures(t *testing.T) {
 	}
 }
 
-// TestFigures checks what an outage with a pause says.
+// TestFigures checks the figures of an outage with a pause.
 func TestFigures(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "2024-03-01T11:00Z", DefaultConfig())

@@ -13,7 +13,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// sentence is one form of a sentence of a summary, and how its figures are those of the record. m holds the submatches.
+// sentence is one form of a sentence of a summary, with a check of its figures against the record.
+// m holds the submatches.
 type sentence struct {
 	form string
 	true func(o *bgp.Outage, m []string) bool
@@ -26,7 +27,7 @@ const (
 	spanForm  = `(\d+ s|\d+ min|\d+ h(?: \d+ min)?|\d+ d(?: \d+ h)?)`
 )
 
-// lossForms are what is said of the greatest loss.
+// lossForms are the sentences about the greatest loss.
 var lossForms = []sentence{
 	{`The prefix \S+(?: of AS.+)? (?:lost|seems to have lost|seemed to have lost) its routes` + partForm, func(o *bgp.Outage, m []string) bool {
 		return o.Entity.Type == bgp.EntityPrefix && o.Peak.LossPercent > 0 && isPart(o, m)
@@ -48,7 +49,7 @@ var lossForms = []sentence{
 	}},
 }
 
-// whenForms follow them.
+// whenForms follow lossForms.
 var whenForms = []sentence{
 	{` at ` + clockForm, func(o *bgp.Outage, m []string) bool { return m[0] == clock(o.Start) }},
 	{` at ` + clockForm + `, for ` + spanForm + ` only`, func(o *bgp.Outage, m []string) bool {
@@ -59,7 +60,7 @@ var whenForms = []sentence{
 	}},
 }
 
-// strangeForm is what is said of an event of kind origin; strangeBy follows it.
+// strangeForm is the sentence about an event of kind origin. strangeBy follows it.
 const strangeForm = `(?:The prefix \S+(?: of AS.+)?|\S+, a part of the prefix .+,|\d+ prefixes within the prefix .+) (?:has been|have been|was|were) announced by (?:AS.+|another network) (?:since|from) ` + clockForm + `(?: on)?`
 
 var otherForms = []sentence{
@@ -149,7 +150,8 @@ var otherForms = []sentence{
 	{`BGP cannot tell these apart`, func(o *bgp.Outage, _ []string) bool { return o.Evidence.ConsistentWith != "" }},
 }
 
-// isPart compares the lost space with the record: it is named where it is not all.
+// isPart compares the lost space with the record. A sentence names it if it is not the whole
+// space.
 func isPart(o *bgp.Outage, m []string) bool {
 	if m[0] == "" {
 		return o.Peak.LostSpace >= o.Baseline.Space || o.Kind == bgp.KindPartial
@@ -157,7 +159,7 @@ func isPart(o *bgp.Outage, m []string) bool {
 	return m[0] == o.Peak.LossPercent.String() && m[1] == o.Peak.LostSpace.String() && m[2] == o.Baseline.Space.String()
 }
 
-// isWayOut compares how the prefixes went with the record.
+// isWayOut compares the sentence on the course of the loss with the record.
 func isWayOut(o *bgp.Outage, m []string) bool {
 	e, rest := &o.Evidence, m[4]
 	shape := map[string]string{"": shapeAbrupt, " in steps": shapeStepped, " one after the other": shapeGradual}[m[3]]
@@ -184,7 +186,7 @@ func asJSON(o *bgp.Outage) string {
 // is reports whether the digits are n.
 func is(digits string, n int) bool { return digits == strconv.Itoa(n) }
 
-// forms are the sentences, compiled.
+// forms are the compiled sentences.
 var forms = func() map[*regexp.Regexp]func(*bgp.Outage, []string) bool {
 	all := map[*regexp.Regexp]func(*bgp.Outage, []string) bool{}
 	for _, l := range lossForms {
@@ -199,7 +201,8 @@ var forms = func() map[*regexp.Regexp]func(*bgp.Outage, []string) bool {
 	return all
 }()
 
-// checkSentences tells which sentence of a record's summary says something else than its figures, or is of no known form.
+// checkSentences returns the sentences of a record's summary that have other figures than the
+// record or no known form.
 func checkSentences(o *bgp.Outage) error {
 	for s := range strings.SplitSeq(strings.TrimSuffix(o.Summary, "."), ". ") {
 		if s+"." == caveat || slices.ContainsFunc(o.Notes, func(n string) bool { return strings.Contains(n, s) }) {

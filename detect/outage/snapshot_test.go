@@ -17,7 +17,8 @@ func restored(tb testing.TB, e *Engine) *Engine {
 	return out
 }
 
-// TestSnapshotTypes: every field of entities and events is written and read. What leads to other events is read with the engine.
+// TestSnapshotTypes checks that every field of entities and events is written and read. References
+// to other events are read with the engine.
 func TestSnapshotTypes(t *testing.T) {
 	t.Parallel()
 	snapshottest.Type(t, CodeKey)
@@ -59,7 +60,8 @@ func TestSnapshotTypes(t *testing.T) {
 	}, "key", "loss", "large", "band", "moved", "covered", "ev", "closed", "strange", "strangeClosed", "recent", "touched", "listed")
 }
 
-// TestSnapshotGraph: what leads to one event leads to one event again, and a parent may be an event that no entity has any more.
+// TestSnapshotGraph checks that references to one event are read as references to one event, and
+// that a parent may be an event that no entity has any more.
 func TestSnapshotGraph(t *testing.T) {
 	t.Parallel()
 	cfg := DefaultConfig()

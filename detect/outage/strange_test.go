@@ -10,7 +10,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// hijacked makes others announce a prefix of the world, to so many of 40 voters; none ends it.
+// hijacked lets other ASes announce a prefix of the world to a number of 40 voters. With 0 voters
+// the announcements end.
 func (w *world) hijacked(p netip.Prefix, voters int, routes ...UnexpectedRoute) {
 	w.view.unexpected = nil
 	w.view.guarded = map[Key]bool{prefixKey(p): true}
@@ -19,7 +20,8 @@ func (w *world) hijacked(p netip.Prefix, voters int, routes ...UnexpectedRoute) 
 	}
 }
 
-// TestOriginLife: opened in the first minute, closed after ten quiet ones, opened again within half an hour, and after that a new event.
+// TestOriginLife checks an event that opens in the first minute, closes after ten quiet ones, and
+// is reopened within half an hour. After that a new event opens.
 func TestOriginLife(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -68,7 +70,8 @@ func TestOriginLife(t *testing.T) {
 	}
 }
 
-// TestOriginUpdates: more of it is told after five minutes, what is the same is not.
+// TestOriginUpdates checks that an increase is published after five minutes, and that an unchanged
+// event is not.
 func TestOriginUpdates(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -88,7 +91,7 @@ func TestOriginUpdates(t *testing.T) {
 	}
 }
 
-// TestShift moves what is usual, and stops at nothing.
+// TestShift moves usual values. They do not fall below 0.
 func TestShift(t *testing.T) {
 	t.Parallel()
 	h := history{points: []point{{since: 1, space: 100, prefixes: 2}, {since: 9, space: 10, prefixes: 1}}}

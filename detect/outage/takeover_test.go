@@ -11,7 +11,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// published plays an outage of KP, which is open at 13:30, and one of AA that is suspected then, and returns what was published of them.
+// published plays an outage of KP, which is open at 13:30, and one of AA, which is suspected then,
+// and returns their published records.
 func published(t *testing.T) (*world, []bgp.Outage) {
 	t.Helper()
 	before := newWorld(t, noon, DefaultConfig())
@@ -29,13 +30,16 @@ func published(t *testing.T) (*world, []bgp.Outage) {
 	return before, all
 }
 
-// TestAdopted: an open outage that the engine knows from its record alone goes on under its id, is judged by the record's baseline, and ends when the
-// routes are back, whether the tables hold what was lost or not; a suspected one is retracted. The next outage of the entity is another event.
+// TestAdopted checks an open outage that the engine knows only from its record. It goes on under
+// its id, is judged by the record's baseline, and ends when the routes are back, whether the
+// tables contain the lost prefixes or not. A suspected outage is retracted. The next outage of the
+// entity is another event.
 func TestAdopted(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
-		// known are the networks of KP in the tables of 15:00, back those that are visible after half an hour; -1 is no sample at all.
+		// known are the networks of KP in the tables of 15:00, back those that are visible after
+		// half an hour; -1: no sample.
 		known, back int
 		want        []string
 		ends        string
@@ -83,7 +87,7 @@ func TestAdopted(t *testing.T) {
 			if o.EndReason != bgp.EndRecovered {
 				t.Errorf("it ended as %s", o.EndReason)
 			}
-			w.minutes(24 * 60) // what is visible is usual
+			w.minutes(24 * 60) // the visible part becomes usual
 			w.away(country("KP"), 10, 20)
 			w.minutes(30)
 			if last := w.final(country("KP")); len(last) != 2 || last[1].EndReason != bgp.EndRecovered {
@@ -93,7 +97,8 @@ func TestAdopted(t *testing.T) {
 	}
 }
 
-// TestAdoptedUnjudged: without whole tables an adopted outage of a country stands, and ends as lost from sight after two hours.
+// TestAdoptedUnjudged checks that without whole tables an adopted outage of a country does not
+// change, and ends as lost from sight after two hours.
 func TestAdoptedUnjudged(t *testing.T) {
 	t.Parallel()
 	before, all := published(t)
@@ -120,7 +125,8 @@ func TestAdoptedUnjudged(t *testing.T) {
 	}
 }
 
-// TestAdoptedPrefix: a prefix that no table has is lost until it is visible; from another origin that is no recovery. What only its holders tell, as a partial
+// TestAdoptedPrefix checks that a prefix that no table contains is lost until it is visible. From
+// another origin that is no recovery. An event that only its holders can decide, as a partial
 // loss, ends as lost from sight.
 func TestAdoptedPrefix(t *testing.T) {
 	t.Parallel()
@@ -168,12 +174,13 @@ func TestAdoptedPrefix(t *testing.T) {
 			if last := w.events[len(w.events)-1].Outage; last.EndReason != tt.reason {
 				t.Errorf("it ended as %s, want %s", last.EndReason, tt.reason)
 			}
-			w.events = nil // no whole life: its first records were published before
+			w.events = nil // the event is not complete: its first records were published before
 		})
 	}
 }
 
-// TestUnpublished: an event of the engine that no record names is published as new with the first window; one that has ended since is not.
+// TestUnpublished checks that an event of the engine without a record is published as new with the
+// first window. An event that has ended since is not published.
 func TestUnpublished(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -199,7 +206,8 @@ func TestUnpublished(t *testing.T) {
 	}
 }
 
-// TestTakeOverKnown: what the engine knows itself goes on, under the published id and after the published number.
+// TestTakeOverKnown checks that an event that the engine has goes on, under the published id and
+// after the published sequence number.
 func TestTakeOverKnown(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(o *bgp.Outage){
@@ -232,13 +240,13 @@ func TestTakeOverKnown(t *testing.T) {
 			if first := w.events[0].Outage; first.Sequence != o.Sequence+1 {
 				t.Errorf("got the number %d first, want %d", first.Sequence, o.Sequence+1)
 			}
-			w.events = nil // no life of its own: its first records were published before
+			w.events = nil // the event is not complete: its first records were published before
 		})
 	}
 }
 
-// TestTakeOverTwo: of two published open events of an entity and kind one goes on, the one with the id that the engine knows, else the
-// later one. The other ends as lost from sight.
+// TestTakeOverTwo checks two published open events of an entity and kind. The one with the id that
+// the engine has goes on, otherwise the later one. The other ends as lost from sight.
 func TestTakeOverTwo(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -274,7 +282,7 @@ func TestTakeOverTwo(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			w.events = nil // no life of its own: its first records were published before
+			w.events = nil // the event is not complete: its first records were published before
 		})
 	}
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// updates writes the records of k that were sent while an event was open: prefixes lost now and at most, and minutes since noon.
+// updates writes the records of k that were sent while an event was open: the present and the
+// greatest number of lost prefixes, and minutes since noon.
 func (w *world) updates(k Key) []string {
 	var s []string
 	for _, ev := range w.events {
@@ -23,7 +24,8 @@ func (w *world) updates(k Key) []string {
 	return s
 }
 
-// TestUpdated: an update is sent when a loss is greater or smaller than any record said, and not when one comes again.
+// TestUpdated checks that an update is sent when a loss is greater or smaller than in any record,
+// and not when a loss comes again.
 func TestUpdated(t *testing.T) {
 	t.Parallel()
 	down := func(counts ...int) func(*world, Key) {
@@ -80,7 +82,8 @@ func TestUpdated(t *testing.T) {
 	}
 }
 
-// TestUpdatedMoved: of a moved event an update tells of other origins, and of twice or half as many prefixes.
+// TestUpdatedMoved checks that a moved event is updated for other origins, and for twice or half
+// as many prefixes.
 func TestUpdatedMoved(t *testing.T) {
 	t.Parallel()
 	to := func(w *world, k Key, a bgp.ASN) {
@@ -140,7 +143,8 @@ func TestUpdatedMoved(t *testing.T) {
 	}
 }
 
-// TestUpdatedFlapping: a prefix that is lost for 5 minutes in every 12 sends no record for each loss.
+// TestUpdatedFlapping checks that a prefix that is lost for 5 minutes in every 12 sends no record
+// for each loss.
 func TestUpdatedFlapping(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())

@@ -13,7 +13,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TestWithdrawals: the record that closes an outage tells who lost its prefixes when, and no other one does.
+// TestWithdrawals checks that only the record that closes an outage has the voters and times of
+// its withdrawals.
 func TestWithdrawals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -46,7 +47,8 @@ func TestWithdrawals(t *testing.T) {
 	}
 }
 
-// TestMeasureWithdrawals: a voter counts once it has lost half of the prefixes that it lost; what is older, and what a route of its own covers, does not.
+// TestMeasureWithdrawals checks that a voter counts once it has lost half of the prefixes that it
+// lost. Older withdrawals and prefixes under a route of the same origin do not count.
 func TestMeasureWithdrawals(t *testing.T) {
 	t.Parallel()
 	lost := func(p string, covered bool, at map[bgp.ASN]int64, order ...bgp.ASN) LostPrefix {
@@ -75,7 +77,7 @@ func TestMeasureWithdrawals(t *testing.T) {
 	}
 }
 
-// TestWithdrawalsAreShort: in JSON they have 2 kB at most.
+// TestWithdrawalsAreShort checks that they take at most 2 kB in JSON.
 func TestWithdrawalsAreShort(t *testing.T) {
 	t.Parallel()
 	var lost []LostPrefix

@@ -10,8 +10,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TestBelongs: an AS is in the countries in which it has lost something, the one with most space first; a prefix is where it lies and
-// whose it usually is, lost or not.
+// TestBelongs checks that an AS is in the countries in which it has lost something, the one with
+// most space first. A prefix is in its own countries and has its usual origins, lost or not.
 func TestBelongs(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 10, true)
@@ -34,7 +34,7 @@ func TestBelongs(t *testing.T) {
 		{bgp.EntityAS, "AS64490", nil, nil}, // has lost nothing
 		{bgp.EntityPrefix, "198.24.0.0/24", []bgp.ASN{64500}, []string{"BB"}},
 		{bgp.EntityPrefix, "198.28.0.0/16", []bgp.ASN{64500}, []string{"CC"}},
-		{bgp.EntityPrefix, "203.0.113.0/24", nil, nil}, // nobody has it
+		{bgp.EntityPrefix, "203.0.113.0/24", nil, nil}, // no peer holds it
 		{bgp.EntityCountry, "AA", nil, nil},
 		{bgp.EntityWorld, "world", nil, nil},
 	} {
@@ -45,8 +45,9 @@ func TestBelongs(t *testing.T) {
 	}
 }
 
-// TestPrefixesOf: the prefixes that an AS usually originates come in the order of their addresses, those that it lost too; a more-specific
-// one is one of its own. The total counts what the limit leaves out.
+// TestPrefixesOf checks that the prefixes that an AS usually originates come in the order of their
+// addresses, including lost ones. A more-specific prefix is listed separately. The total includes
+// the prefixes beyond the limit.
 func TestPrefixesOf(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 10, true)

@@ -6,7 +6,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TestBriefCountsSpaceOnce: nested prefixes that come back for a part of a window are counted once, for an AS where it originates both.
+// TestBriefCountsSpaceOnce checks that nested prefixes that come back for a part of a window count
+// once, for an AS if it originates both.
 func TestBriefCountsSpaceOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 10, true)

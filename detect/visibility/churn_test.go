@@ -45,7 +45,8 @@ func TestChanges(t *testing.T) {
 	})
 }
 
-// TestChangesBound: beyond maxChurn rows nothing is added for newcomers, and the others are counted on.
+// TestChangesBound checks that beyond maxChurn rows no new row is added, and the others are still
+// counted.
 func TestChangesBound(t *testing.T) {
 	t.Parallel()
 	var x changes

@@ -9,12 +9,13 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TestManyLeaveAtOnce: when all prefixes of a country move to another one, what it costs grows as they do.
+// TestManyLeaveAtOnce checks that the cost is linear when all prefixes of a country move to
+// another one.
 func TestManyLeaveAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, 8, 9, 1000, 8000} {
 		b := newBench(t, 4, true)
-		for b.now%3600 != 3540 { // places are taken anew in the first minute of an hour
+		for b.now%3600 != 3540 { // places may change in the first minute of an hour
 			b.now += 60
 		}
 		keys := make([]rib.Key, n)
@@ -41,7 +42,8 @@ func TestManyLeaveAtOnce(t *testing.T) {
 	}
 }
 
-// TestLeaveAndComeBack: a row that leaves a list and comes back in the same round stays on it, once.
+// TestLeaveAndComeBack checks that a row that leaves a list and comes back in the same round stays
+// in it once.
 func TestLeaveAndComeBack(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 4, true)

@@ -8,7 +8,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TestLeaveOut: a prefix within space that is nobody's has an event of its own and is part of nothing else; one above such space counts.
+// TestLeaveOut checks that a prefix within excluded space has an event of its own and is part of
+// no other entity. A prefix above such space counts.
 func TestLeaveOut(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -62,7 +63,8 @@ func TestLeaveOut(t *testing.T) {
 	}
 }
 
-// TestLeftOutUntilLocated: where prefixes without a place are left out, one that gets a place counts from then on.
+// TestLeftOutUntilLocated checks that with prefixes without a place left out, a prefix counts from
+// the time when it gets a place.
 func TestLeftOutUntilLocated(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 10, true)

@@ -13,7 +13,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// overlap writes what Overlaps tells, in /24s.
+// overlap writes the result of Overlaps, in /24s.
 func (b *bench) overlap(t bgp.EntityType, code string, moved bool) string {
 	space, wider := b.s.Overlaps(outage.Key{Family: bgp.IPv4, Type: t, Code: code}, moved)
 	out := []string{fmt.Sprint(float64(space) / 256)}
@@ -23,7 +23,8 @@ func (b *bench) overlap(t bgp.EntityType, code string, moved bool) string {
 	return strings.Join(out, ", ")
 }
 
-// TestOverlaps: what an entity has lost, each address once, and which part of it wider entities have lost too.
+// TestOverlaps checks the lost space of an entity, with each address once, and the parts of it
+// that wider entities have lost too.
 func TestOverlaps(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 10, true)
@@ -36,7 +37,7 @@ func TestOverlaps(t *testing.T) {
 	b.announce(b.key("198.32.0.0/23"), 64501, 64510, all...) // stays, carries half of the /22
 	b.announce(b.key("198.36.0.0/24"), 64502, 64510, 0, 1, 2, 3, 4)
 	b.announce(b.key("198.36.0.0/24"), 64503, 64510, 5, 6, 7, 8, 9)
-	b.announce(b.key("198.40.0.0/24"), 64504, 64510, 0, 1, 2) // three voters: known, and no part of others
+	b.announce(b.key("198.40.0.0/24"), 64504, 64510, 0, 1, 2) // three voters: known, and not counted in other entities
 	b.announce(b.key("198.44.0.0/24"), 64505, 64510, all...)
 	b.announce(b.key("198.44.1.0/24"), 64505, 64510, all...)
 	for prefix, country := range map[string]string{
@@ -83,7 +84,7 @@ func TestOverlaps(t *testing.T) {
 	}
 }
 
-// places says where parts of a prefix lie.
+// places returns the places of the parts of a prefix.
 func (b *bench) places(k rib.Key, all []*pb.Place, shares ...uint64) {
 	if r, ok := b.rib.Row(k); ok {
 		b.s.SetPlace(r, all, shares)

@@ -9,7 +9,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TestRangeSet: what the directory finds is what a look at every range finds, for few and many ranges, spread out and close together.
+// TestRangeSet compares the directory with a search of every range, for few and many ranges,
+// spread out and close together.
 func TestRangeSet(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))

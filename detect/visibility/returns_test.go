@@ -12,7 +12,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// mask takes voters out of the panel, or lets them back.
+// mask removes voters from the panel, or adds them again.
 func (b *bench) mask(masked bool, slots ...int) {
 	for _, s := range slots {
 		b.panel.Session(s).Masked = masked
@@ -30,10 +30,11 @@ func span(first, end int) (out []int) {
 // dark is a prefix that is lost.
 const dark = "198.51.100.0/24"
 
-// darkKey is its entity.
+// darkKey is the entity of dark.
 func darkKey() outage.Key { return outage.Key{Family: bgp.IPv4, Type: bgp.EntityPrefix, Code: dark} }
 
-// TestReturns: what proves that a prefix is back, of 40 voters that all held it.
+// TestReturns checks the conditions that prove the return of a prefix, with 40 voters that all
+// held it.
 func TestReturns(t *testing.T) {
 	t.Parallel()
 	const all = 40
@@ -41,7 +42,7 @@ func TestReturns(t *testing.T) {
 	unproven := outage.Returns{Unproven: 256}
 	tests := []struct {
 		name  string
-		until int // how many lose it, from the first on
+		until int // number of voters that lose it, from the first on
 		play  func(b *bench, k rib.Key)
 		ask   outage.Ending
 		want  outage.Returns
@@ -122,8 +123,8 @@ func TestReturns(t *testing.T) {
 	}
 }
 
-// TestReturnsLearned: without tables a return is proven by voters that withdrew it and announce it,
-// from the origin it had.
+// TestReturnsLearned checks that without tables a return is proven by voters that withdrew the
+// prefix and announce it from the same origin.
 func TestReturnsLearned(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -155,7 +156,8 @@ func TestReturnsLearned(t *testing.T) {
 	}
 }
 
-// TestReturnsSettled: what is away for 7 days is told apart from what the panel no longer knows.
+// TestReturnsSettled checks that a prefix that has been away for 7 days is distinguished from one
+// that the panel no longer knows.
 func TestReturnsSettled(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 10, true)
@@ -179,8 +181,8 @@ func TestReturnsSettled(t *testing.T) {
 	}
 }
 
-// TestTroughsAreForgotten: a proven return is remembered for two hours, one that is not for 8 days,
-// and both count only minutes with verdicts.
+// TestTroughsAreForgotten checks that a proven return is kept for two hours and another one for 8
+// days. Both count only minutes with verdicts.
 func TestTroughsAreForgotten(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 40, true)
@@ -197,7 +199,7 @@ func TestTroughsAreForgotten(t *testing.T) {
 	if n := len(b.s.troughs.losses); n != 2 {
 		t.Fatalf("got %d, want 2", n)
 	}
-	b.now += 30 * 24 * 3600 // nobody decided anything in between
+	b.now += 30 * 24 * 3600 // no verdict was given in between
 	for range 3 * 60 {
 		b.close()
 	}
@@ -268,8 +270,8 @@ func (m *returnsModel) close() {
 	}
 }
 
-// proven reports whether as large a share of the voters of the worst minute got it back as was
-// missing then.
+// proven reports whether the share of the voters of the worst minute that regained the prefix is
+// at least as large as the share that was missing.
 func proven(x *modelTrough, now, voters map[int]bool, permille int) bool {
 	common, regained := 0, 0
 	for s := range voters {
@@ -299,9 +301,9 @@ func (m *returnsModel) returns(q outage.Ending) (out outage.Returns) {
 	return out
 }
 
-// TestReturnsModel compares what proves a return with a model of held, moved and voters, minute by
-// minute. And whatever the model says: with the same voters as in the worst minute a return is
-// proven, and without a voter that regained it none is.
+// TestReturnsModel compares the proofs of returns with a model of held, moved and voters, minute
+// by minute. For any model, a return with the same voters as in the worst minute is proven, and a
+// return without a voter that regained the prefix is not.
 func TestReturnsModel(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(60) {
@@ -329,7 +331,7 @@ func TestReturnsModel(t *testing.T) {
 	}
 }
 
-// step does something to a few voters, in the model too.
+// step changes a few voters, in the model too.
 func step(rng *rand.Rand, b *bench, k rib.Key, m *returnsModel) {
 	slots := rng.Perm(14)[:1+rng.IntN(8)]
 	slices.Sort(slots)
@@ -360,7 +362,7 @@ func step(rng *rand.Rand, b *bench, k rib.Key, m *returnsModel) {
 	}
 }
 
-// checkProof holds the model to what a proof means.
+// checkProof checks the model against the definition of a proof.
 func checkProof(t *testing.T, m *returnsModel, q outage.Ending, got outage.Returns) {
 	t.Helper()
 	if q.Moved || m.loss == nil || m.lost || got.Foreign > 0 {
@@ -382,8 +384,8 @@ func checkProof(t *testing.T, m *returnsModel, q outage.Ending, got outage.Retur
 	}
 }
 
-// TestReturnsAcrossKnowledge: what updates alone had shown as lost, and tables then hold, is no proven
-// return: the view changed.
+// TestReturnsAcrossKnowledge checks a prefix that updates alone had shown as lost and tables then
+// contain. That is no proven return, because the view changed.
 func TestReturnsAcrossKnowledge(t *testing.T) {
 	t.Parallel()
 	const voters = 10
@@ -416,8 +418,9 @@ func TestReturnsAcrossKnowledge(t *testing.T) {
 	}
 }
 
-// TestLossGoesOnAcrossKnowledge: what updates alone had shown as lost, and tables then lack, is lost as before; larger entities count it
-// from the tables on, and its return is proven.
+// TestLossGoesOnAcrossKnowledge checks a prefix that updates alone had shown as lost and tables
+// then do not contain. It stays lost, larger entities count it from the tables on, and its return
+// is proven.
 func TestLossGoesOnAcrossKnowledge(t *testing.T) {
 	t.Parallel()
 	const voters = 10

@@ -8,7 +8,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TestOriginsInAnyOrder: an origin whose voters come over several paths counts with all of them, whatever comes between.
+// TestOriginsInAnyOrder checks that an origin whose voters come over several paths counts with all
+// of them, in any order of the paths.
 func TestOriginsInAnyOrder(t *testing.T) {
 	t.Parallel()
 	pairs := []HeardFrom{{64520, 2}}
@@ -30,7 +31,8 @@ func TestOriginsInAnyOrder(t *testing.T) {
 	}
 }
 
-// TestOriginsAreBounded: of too many the most seen stay, the lower numbers of equals.
+// TestOriginsAreBounded checks that of too many origins the most seen stay, and the lower numbers
+// among equals.
 func TestOriginsAreBounded(t *testing.T) {
 	t.Parallel()
 	var o asCount

@@ -33,7 +33,7 @@ type bench struct {
 
 func (b *bench) Peer(slot int) (bgp.PeerKey, bool) { return b.peers[slot], true }
 
-// newBench has voters with whole tables, or learning ones.
+// newBench returns a bench whose voters have whole tables, or learn from updates.
 func newBench(t *testing.T, voters int, complete bool) *bench {
 	t.Helper()
 	b := &bench{t: t, rib: rib.New(bgp.IPv4), now: dawn}
@@ -45,13 +45,13 @@ func newBench(t *testing.T, voters int, complete bool) *bench {
 		b.peers = append(b.peers, k)
 		b.panel.Add(slot, &panel.Session{Key: k, Up: true, Complete: complete})
 	}
-	for i := range 40 { // that makes everybody a full feed
+	for i := range 40 { // this makes every peer a full feed
 		b.announce(rib.Key(uint64(100<<24|i<<16)<<8|16), 64490, 64510, upTo(voters)...)
 	}
 	return b
 }
 
-// restore goes on with a table and a state that were read from a snapshot.
+// restore continues with a table and a state that were read from a snapshot.
 func (b *bench) restore() {
 	b.t.Helper()
 	t := rib.New(bgp.IPv4)
@@ -66,7 +66,8 @@ func (b *bench) restore() {
 	b.rib, b.s = t, s
 }
 
-// close ends a window and returns the samples by entity. Now and then it goes on with what was read from a snapshot.
+// close ends a window and returns the samples by entity. From time to time it continues with a
+// state read from a snapshot.
 func (b *bench) close() map[string]outage.Sample {
 	b.t.Helper()
 	if b.rib.Len() < 1000 && b.now/60%3 == 0 {
@@ -119,7 +120,7 @@ func upTo(n int) []int {
 	return out
 }
 
-// TestLearnedVerdict: how many voters must have withdrawn, in a panel of ten.
+// TestLearnedVerdict checks how many voters must have withdrawn a prefix, in a panel of ten.
 func TestLearnedVerdict(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -127,7 +128,7 @@ func TestLearnedVerdict(t *testing.T) {
 		lost            bool
 	}{
 		{2, 0, false},
-		{4, 0, false}, // fewer than half of the voters have spoken
+		{4, 0, false}, // fewer than half of the voters have sent updates
 		{5, 0, true},
 		{4, 1, false},
 		{5, 1, true},
@@ -161,7 +162,8 @@ func TestLearnedVerdict(t *testing.T) {
 	}
 }
 
-// TestLostBelowHalf: lost is v < b/2, and a voter that leaves the panel is no withdrawal.
+// TestLostBelowHalf checks that lost is v < b/2, and that the departure of a voter is no
+// withdrawal.
 func TestLostBelowHalf(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 10, true)
@@ -195,7 +197,8 @@ func TestLostBelowHalf(t *testing.T) {
 	}
 }
 
-// TestUsualStandsStill: what is usual does not follow a loss for 7 days, and does then.
+// TestUsualStandsStill checks that the usual visibility does not follow a loss for 7 days, and
+// follows it after that.
 func TestUsualStandsStill(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 10, true)
@@ -223,7 +226,8 @@ func TestUsualStandsStill(t *testing.T) {
 	}
 }
 
-// TestNewPrefixBecomesUsual: a prefix that comes later is known when it was there for half of the day.
+// TestNewPrefixBecomesUsual checks that a later prefix is known after it was there for half of the
+// day.
 func TestNewPrefixBecomesUsual(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 10, true)
@@ -247,7 +251,8 @@ func TestNewPrefixBecomesUsual(t *testing.T) {
 	}
 }
 
-// TestView: who lost a prefix when, where it was heard last, and through whom it still came.
+// TestView checks the voters and times of a loss, the last route, and the upstreams through which
+// the prefix was still heard.
 func TestView(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 6, true)
@@ -283,7 +288,8 @@ func TestView(t *testing.T) {
 	}
 }
 
-// TestPlaceChoice: collectors that disagree about a place in a window are settled the same way in any order.
+// TestPlaceChoice checks that different places from collectors in a window give the same result in
+// any order.
 func TestPlaceChoice(t *testing.T) {
 	t.Parallel()
 	for _, order := range [][]string{{"AA", "BB"}, {"BB", "AA"}} {
@@ -300,7 +306,7 @@ func TestPlaceChoice(t *testing.T) {
 	}
 }
 
-// cell is a /24 of the model.
+// cells is the number of /24s in the model.
 const cells = 4096 // 10.0.0.0/12
 
 // TestSpaceModel compares the sums of every entity with counting /24 by /24, after random changes.
@@ -368,7 +374,7 @@ func compareModel(t *testing.T, b *bench, list []rib.Key) {
 	t.Helper()
 	s := b.s
 	want := map[string]int64{}
-	for _, e := range []string{"world world", "as AS64490"} { // the prefixes that everybody has
+	for _, e := range []string{"world world", "as AS64490"} { // the prefixes that all voters hold
 		want[e], want[e+" known"] = 40<<16, 40<<16
 	}
 	for cell := range uint64(cells) {
@@ -433,14 +439,15 @@ func compareModel(t *testing.T, b *bench, list []rib.Key) {
 	}
 }
 
-// few is a panel that three voters on one collector are enough for.
+// few is a panel in which three voters on one collector are enough.
 func few() panel.Config {
 	c := panel.DefaultConfig()
 	c.MinVoters, c.MinCollectors = 3, 1
 	return c
 }
 
-// TestNamelessPeersWithdrawEach: peers whose AS number names no network are told each, those of one AS once.
+// TestNamelessPeersWithdrawEach checks that peers whose AS number identifies no network each have
+// a withdrawal, and those of one AS have one.
 func TestNamelessPeersWithdrawEach(t *testing.T) {
 	t.Parallel()
 	for asn, want := range map[bgp.ASN]int{0: 6, 23456: 6, 64600: 1} {

@@ -203,8 +203,9 @@ func (e *Engine) take(changed []Sample) []*entity {
 	return work
 }
 
-// suspend handles a minute without verdicts. Pending openings are cancelled, open events do not
-// change, and entities that changed are decided later.
+// suspend handles a minute without verdicts. Pending openings are cancelled, and a suspicion is
+// retracted. Open events neither change nor end, and their quiet minutes are counted from 0 again.
+// Entities that changed are decided later.
 func (e *Engine) suspend(work []*entity) {
 	for _, ent := range work {
 		ent.listed, ent.touched = false, false

@@ -161,13 +161,13 @@ func (e *Engine) newEvent(ent *entity, kind bgp.Kind, r *run, rd *reading) *even
 	return ev
 }
 
-// refine returns the start of a loss: the 10th percentile of the withdrawals, if it lies near the
-// minute in which the loss showed, and not before the end of the event before.
+// refine returns the start of a loss: the 10th percentile of the withdrawals, but at most
+// OpenMinutes before the minute in which the loss showed, and not before the end of the event
+// before.
 //
 // A loss through ended sessions shows when their next tables are whole, up to an hour later, so
-// for such a loss an hour counts as near. A loss that shows with the first whole tables may be as
-// old as its withdrawals: updates alone had shown it for prefixes, and the tables show it for
-// larger entities.
+// the limit for it is an hour. A loss that shows with the first whole tables has no such limit:
+// updates alone had shown it for prefixes, and larger entities show it only with the tables.
 func (e *Engine) refine(ent *entity, r *run) int64 {
 	start := r.first
 	if r.digest != nil && r.digest.withdrawals > 0 {

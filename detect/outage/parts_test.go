@@ -164,7 +164,7 @@ func TestFlapLog(t *testing.T) {
 	}
 }
 
-// TestSameTime: outages at about the same time of day on the days before.
+// TestSameTime checks the count of outages at about the same time of day on the days before.
 func TestSameTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "2024-03-01T00:00Z", DefaultConfig())

@@ -13,8 +13,8 @@ const caveat = "Routes can stay announced while service is down, and be withdraw
 
 // wording writes the sentences of an outage. They state the observation first and the pattern of
 // the figures second. They name a cause that the pattern is consistent with only if there are two
-// independent features, and then with both sides. They never state the reason (docs/detection.md,
-// Evidence).
+// independent features, and then with both sides. They never state why the loss happened
+// (docs/detection.md, Evidence).
 type wording struct {
 	o  *bgp.Outage
 	ev *event

@@ -137,7 +137,7 @@ func (s *State) settle(p *prefix, c *change) {
 
 // settleCounted decides whether a prefix counts in larger entities. It counts once half of the
 // voters usually hold it, and until fewer than a quarter do. So a prefix that about half of them
-// hold does not change between both.
+// hold does not alternate between counting and not counting.
 func (s *State) settleCounted(p *prefix, c *change) {
 	n := s.voters.N
 	switch {

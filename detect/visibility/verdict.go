@@ -39,7 +39,7 @@ func (s *State) propose(c change) {
 // leastKnown returns the number of voters that must usually see a prefix so that it is known.
 func leastKnown(n int) int { return min(leastHolders, half(n)) }
 
-// half returns the number of n voters that must usually see a prefix so that it counts in larger
+// half returns how many of n voters must usually see a prefix so that it counts in larger
 // entities.
 func half(n int) int { return (n + 1) / 2 }
 

@@ -70,8 +70,8 @@ func newWatch() watch {
 }
 
 // SetLists replaces the watch lists. changes names the lists that are different. Call it before
-// Close. It returns the differences of the existing lists whose known or lost space changed, in
-// the order of changes.
+// Close. It returns the differences of the existing lists whose known space, known prefixes or
+// lost space changed, in the order of changes.
 func (s *State) SetLists(lists []*watchlist.List, changes []watchlist.Change) []outage.Rebased {
 	all := false
 	before := make([]entity, 0, len(changes))

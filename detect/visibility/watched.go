@@ -24,7 +24,8 @@ type named struct {
 	of  map[string]int // number of members by list
 }
 
-// add adds a member, unless it is there already or its list has maxOfList members.
+// add adds a member, unless it is there already, its list has maxOfList members, or there are
+// maxNamed members.
 func (n *named) add(m member, coveredBy string) { n.keep(n.s.watchMember(m, coveredBy)) }
 
 func (n *named) keep(w bgp.WatchMember) {

@@ -14,8 +14,8 @@ const (
 	// Further events wait for the next minutes.
 	maxJoins = 200
 	// parentSeconds is how long before a wider event a loss may begin and still be a part of it.
-	// The wider event's baseline is the median of a day. A loss that has lasted for half a day is
-	// in that baseline.
+	// The wider event's baseline is the median of a day. Space that has been lost for half a day is
+	// not in that baseline any more, so it is no part of the wider event's loss.
 	parentSeconds = 12 * hour
 )
 

@@ -42,12 +42,12 @@ func newCountryColumns() (proto.Input, func(LookupCountry)) {
 func newRegionColumns() (proto.Input, func(LookupRegion)) {
 	code, name, country := new(proto.ColStr), new(proto.ColStr), lowCardinality()
 	return proto.Input{
-			{Name: "code", Data: code}, {Name: "name", Data: name}, {Name: "country", Data: country},
-		}, func(r LookupRegion) {
-			code.Append(r.Code)
-			name.Append(r.Name)
-			country.Append(r.Country)
-		}
+		{Name: "code", Data: code}, {Name: "name", Data: name}, {Name: "country", Data: country},
+	}, func(r LookupRegion) {
+		code.Append(r.Code)
+		name.Append(r.Name)
+		country.Append(r.Country)
+	}
 }
 
 func newPrefixColumns() (proto.Input, func(LookupPrefix)) {

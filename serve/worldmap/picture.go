@@ -36,7 +36,7 @@ func (m *Map) Paint(img *image.RGBA, status func(code string) Status) (height in
 	scale := float32(width) / geometry.Width
 	height = int(float32(m.Frame.Height) * scale)
 	draw.Draw(img, image.Rect(0, 0, width, height), image.NewUniform(seaColour), image.Point{}, draw.Src)
-	p := painter{img, vector.NewRasterizer(width, height), scale}
+	p := painter{img: img, scale: scale, fill: vector.NewRasterizer(0, 0)}
 	for _, c := range m.Countries {
 		p.shape(c.Path, levelColours[status(c.Code).Level()])
 	}
@@ -49,34 +49,72 @@ func (m *Map) Paint(img *image.RGBA, status func(code string) Status) (height in
 	return height
 }
 
-// painter fills shapes.
+// painter fills shapes. It works within the bounds of one shape at a time: to fill the whole picture
+// for each of 250 countries took seconds.
 type painter struct {
 	img   *image.RGBA
 	fill  *vector.Rasterizer
 	scale float32
+	at    image.Rectangle // the bounds of the present shape, pixels
+}
+
+// begin sets the bounds of the next shape: from the corner (x1, y1) to (x2, y2), and a margin.
+func (p *painter) begin(x1, y1, x2, y2, margin float32) {
+	p.at = image.Rect(int(x1-margin)-1, int(y1-margin)-1, int(x2+margin)+2, int(y2+margin)+2).
+		Intersect(p.img.Bounds()) // the rasterizer does not clip
+	p.fill.Reset(p.at.Dx(), p.at.Dy())
 }
 
 // flush fills the drawn path.
-func (p painter) flush(c color.RGBA) {
-	p.fill.Draw(p.img, p.fill.Bounds(), image.NewUniform(c), image.Point{})
-	p.fill.Reset(p.fill.Bounds().Dx(), p.fill.Bounds().Dy())
+func (p *painter) flush(c color.RGBA) {
+	p.fill.Draw(p.img, p.at, image.NewUniform(c), image.Point{})
+	p.fill.Reset(p.at.Dx(), p.at.Dy())
+}
+
+// moveTo, lineTo and cubeTo take pixels of the picture.
+func (p *painter) moveTo(x, y float32) { p.fill.MoveTo(p.in(x, y)) }
+
+func (p *painter) lineTo(x, y float32) { p.fill.LineTo(p.in(x, y)) }
+
+func (p *painter) cubeTo(x1, y1, x2, y2, x3, y3 float32) {
+	x1, y1 = p.in(x1, y1)
+	x2, y2 = p.in(x2, y2)
+	x3, y3 = p.in(x3, y3)
+	p.fill.CubeTo(x1, y1, x2, y2, x3, y3)
+}
+
+// in returns a point of the picture within the bounds of the present shape.
+func (p *painter) in(x, y float32) (float32, float32) {
+	return x - float32(p.at.Min.X), y - float32(p.at.Min.Y)
 }
 
 // shape fills path data as geometry.Path writes it, and draws a border.
-func (p painter) shape(path string, c color.RGBA) {
-	for _, ring := range readRings(path) {
+func (p *painter) shape(path string, c color.RGBA) {
+	rings := readRings(path)
+	if len(rings) == 0 {
+		return
+	}
+	low, high := rings[0][0], rings[0][0]
+	for _, ring := range rings {
+		for _, at := range ring {
+			low = Point{min(low[0], at[0]), min(low[1], at[1])}
+			high = Point{max(high[0], at[0]), max(high[1], at[1])}
+		}
+	}
+	p.begin(float32(low[0])*p.scale, float32(low[1])*p.scale, float32(high[0])*p.scale, float32(high[1])*p.scale, lineHalf)
+	for _, ring := range rings {
 		for i, at := range ring {
 			x, y := float32(at[0])*p.scale, float32(at[1])*p.scale
 			if i == 0 {
-				p.fill.MoveTo(x, y)
+				p.moveTo(x, y)
 			} else {
-				p.fill.LineTo(x, y)
+				p.lineTo(x, y)
 			}
 		}
 		p.fill.ClosePath()
 	}
 	p.flush(c)
-	for _, ring := range readRings(path) {
+	for _, ring := range rings {
 		for i, at := range ring {
 			p.line(at, ring[(i+1)%len(ring)])
 		}
@@ -84,31 +122,34 @@ func (p painter) shape(path string, c color.RGBA) {
 	p.flush(borderColour)
 }
 
+// lineHalf is half the width of a line, pixels.
+const lineHalf = 0.35
+
 // line draws a thin line.
-func (p painter) line(a, b Point) {
-	const half = 0.35
+func (p *painter) line(a, b Point) {
 	x1, y1, x2, y2 := float32(a[0])*p.scale, float32(a[1])*p.scale, float32(b[0])*p.scale, float32(b[1])*p.scale
 	dx, dy := x2-x1, y2-y1
 	length := max(abs(dx)+abs(dy), 0.001) // exact enough for such a thin line
-	nx, ny := -dy/length*half, dx/length*half
-	p.fill.MoveTo(x1+nx, y1+ny)
-	p.fill.LineTo(x2+nx, y2+ny)
-	p.fill.LineTo(x2-nx, y2-ny)
-	p.fill.LineTo(x1-nx, y1-ny)
+	nx, ny := -dy/length*lineHalf, dx/length*lineHalf
+	p.moveTo(x1+nx, y1+ny)
+	p.lineTo(x2+nx, y2+ny)
+	p.lineTo(x2-nx, y2-ny)
+	p.lineTo(x1-nx, y1-ny)
 	p.fill.ClosePath()
 }
 
 func abs(x float32) float32 { return max(x, -x) }
 
 // dot fills a circle made of four curves.
-func (p painter) dot(at Point, r float32, c color.RGBA) {
+func (p *painter) dot(at Point, r float32, c color.RGBA) {
 	const k = 0.5523 // for a quarter of a circle
 	x, y := float32(at[0])*p.scale, float32(at[1])*p.scale
-	p.fill.MoveTo(x+r, y)
-	p.fill.CubeTo(x+r, y+k*r, x+k*r, y+r, x, y+r)
-	p.fill.CubeTo(x-k*r, y+r, x-r, y+k*r, x-r, y)
-	p.fill.CubeTo(x-r, y-k*r, x-k*r, y-r, x, y-r)
-	p.fill.CubeTo(x+k*r, y-r, x+r, y-k*r, x+r, y)
+	p.begin(x, y, x, y, r)
+	p.moveTo(x+r, y)
+	p.cubeTo(x+r, y+k*r, x+k*r, y+r, x, y+r)
+	p.cubeTo(x-k*r, y+r, x-r, y+k*r, x-r, y)
+	p.cubeTo(x-r, y-k*r, x-k*r, y-r, x, y-r)
+	p.cubeTo(x+k*r, y-r, x+r, y-k*r, x+r, y)
 	p.fill.ClosePath()
 	p.flush(c)
 }

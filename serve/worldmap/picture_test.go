@@ -51,3 +51,10 @@ func TestPaint(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkPaint(b *testing.B) {
+	img := image.NewRGBA(image.Rect(0, 0, 1000, 630))
+	for b.Loop() {
+		World().Paint(img, func(string) Status { return Status{Measured: true} })
+	}
+}

@@ -123,6 +123,9 @@ func (s *Stage) session(ctx context.Context, wait *retry.Backoff) error {
 	}
 }
 
+// beginEvery is the time after which a session without a state looks whether it has partitions.
+const beginEvery = 250 * time.Millisecond
+
 // read polls until a question is put. While offsets wait for a commit, it polls no longer than
 // until the commit is due.
 func (x *session) read(ctx context.Context) kgo.Fetches {
@@ -130,6 +133,11 @@ func (x *session) read(ctx context.Context) kgo.Fetches {
 	defer done()
 	ctx, stop := x.untilCheckpoint(ctx)
 	defer stop()
+	if x.clock == nil { // begin does not wait for a record: the log may be empty
+		ctx, cancel := context.WithTimeout(ctx, beginEvery)
+		defer cancel()
+		return x.s.PollRecords(ctx, x.cfg.PollMaxRecords)
+	}
 	if x.due.IsZero() {
 		return x.s.PollRecords(ctx, x.cfg.PollMaxRecords)
 	}

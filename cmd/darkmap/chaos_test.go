@@ -22,6 +22,7 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/internal/waittest"
 	"github.com/darkmap/darkmap/schemas"
 	"github.com/darkmap/darkmap/sink"
 )
@@ -176,6 +177,7 @@ func (c *chaos) run(random *rand.Rand) found {
 		p.term()
 	}
 	c.t.Logf("took %v", time.Since(begin).Round(time.Second))
+	waittest.Until(c.t, time.Minute, "the engine runs", func() bool { return c.engine.Ready() == nil })
 	c.once("sink", "verify", "--dataset", chaosDataset)
 	return c.results()
 }

@@ -164,7 +164,7 @@ func TestDeployedStagesStart(t *testing.T) {
 				case code := <-ended:
 					t.Fatalf("it ended with %d: %s", code, &stderr)
 				case <-deadline:
-					t.Fatalf("it is not ready: %s", said)
+					t.Fatalf("it is not ready: %s\n%s", said, &stderr)
 				case <-look.C:
 				}
 			}

@@ -87,19 +87,19 @@ func (s Server) lockSchema(
 		if err != nil {
 			return nil, nil, err
 		}
-		if !newest.Held || newest.abandoned() {
-			newest, err := l.try(ctx, refused.next(newest.Generation, l.lease))
-			if err != nil {
+		if !l.mine(newest) && (!newest.Held || newest.abandoned()) {
+			if newest, err = l.try(ctx, refused.next(newest.Generation, l.lease)); err != nil {
 				return nil, nil, err
 			}
-			if l.mine(newest) {
-				ctx, cancel := context.WithCancelCause(ctx)
-				renewing, stop := context.WithCancel(ctx)
-				l.stop = stop
-				l.done.Go(func() { l.renew(renewing, cancel) }) // ends with stop
-				return ctx, l, nil
-			}
-		} else if said != newest.Token {
+		}
+		switch {
+		case l.mine(newest): // also if an earlier look did not show the own row yet
+			ctx, cancel := context.WithCancelCause(ctx)
+			renewing, stop := context.WithCancel(ctx)
+			l.stop = stop
+			l.done.Go(func() { l.renew(renewing, cancel) }) // ends with stop
+			return ctx, l, nil
+		case newest.Held && said != newest.Token:
 			say(fmt.Sprintf("waiting: %s has been changing the schema of %s since %s",
 				newest.Owner, s, newest.Since.UTC().Format("15:04:05")))
 			said = newest.Token

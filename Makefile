@@ -200,7 +200,7 @@ SCENARIO ?= outage-48h
 .PHONY: chaos
 chaos: build ## Kill stages, brokers and ClickHouse at random, and compare the results: FAULTS, SEED, SCENARIO
 	TEST_INTEGRATION=1 $(GO) test -vet=off -tags $(TAGS) -v -timeout 3h -run '^TestChaos$$' ./cmd/darkmap \
-	  -chaos-faults $(FAULTS) -chaos-brokers 3 -chaos-seed $(SEED) -chaos-scenario $(SCENARIO)
+	  -chaos-faults $(FAULTS) -chaos-seed $(SEED) -chaos-scenario $(SCENARIO)
 
 .PHONY: breaking
 breaking: ## Compare the schemas with the newest released ones

@@ -28,8 +28,8 @@ import (
 )
 
 var (
-	chaosFaults   = flag.Int("chaos-faults", 12, "how many faults TestChaos makes; the published bar is 200")
-	chaosBrokers  = flag.Int("chaos-brokers", 1, "how many brokers TestChaos starts; the published bar is 3")
+	chaosFaults   = flag.Int("chaos-faults", 0, "how many faults TestChaos makes, 0: it does not run; the published bar is 200")
+	chaosBrokers  = flag.Int("chaos-brokers", 3, "how many brokers TestChaos starts; the published bar is 3")
 	chaosScenario = flag.String("chaos-scenario", "four-withdrawn", "the scenario of eval/simulate that TestChaos plays")
 	chaosSeed     = flag.Uint64("chaos-seed", 0, "draws the faults of TestChaos; 0 draws a seed and prints it")
 )
@@ -44,6 +44,9 @@ const chaosDataset = "chaos"
 // at which Kafka and ingest took them. `sink verify` finds no row missing or doubled.
 func TestChaos(t *testing.T) {
 	t.Parallel()
+	if *chaosFaults == 0 {
+		t.Skip("make chaos runs it")
+	}
 	clickhousetest.NeedEngine(t)
 	seed := *chaosSeed
 	if seed == 0 {

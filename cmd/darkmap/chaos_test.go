@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -173,9 +174,9 @@ func (c *chaos) run(random *rand.Rand) found {
 	}
 	c.ingest.ended()
 	// Each stage has read all, and then the one behind it.
-	kafkatest.WaitDrained(c.t, c.cfg, kafka.Reading{Stage: enrich.Name, Topics: []string{schemas.TopicUpdates}})
-	kafkatest.WaitDrained(c.t, c.cfg, kafka.Reading{Stage: detect.Name, Topics: []string{schemas.TopicRoutes}})
-	kafkatest.WaitDrained(c.t, c.cfg, kafka.Reading{Stage: sink.Name, Topics: sink.Topics()})
+	c.drain(kafka.Reading{Stage: enrich.Name, Topics: []string{schemas.TopicUpdates}})
+	c.drain(kafka.Reading{Stage: detect.Name, Topics: []string{schemas.TopicRoutes}})
+	c.drain(kafka.Reading{Stage: sink.Name, Topics: sink.Topics()})
 	for _, p := range c.stages {
 		p.term()
 	}
@@ -183,6 +184,22 @@ func (c *chaos) run(random *rand.Rand) found {
 	waittest.Until(c.t, time.Minute, "the engine runs", func() bool { return c.engine.Ready() == nil })
 	c.once("sink", "verify", "--dataset", chaosDataset)
 	return c.results()
+}
+
+// drain waits until a stage has read everything. Brokers that have just come back may not answer yet.
+func (c *chaos) drain(r kafka.Reading) {
+	c.t.Helper()
+	adm, err := kafka.NewAdmin(c.cfg, kafkatest.Log())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer adm.Close()
+	waittest.Until(c.t, 5*time.Minute, r.Stage+" has read everything", func() bool {
+		ctx, cancel := context.WithTimeout(c.t.Context(), 10*time.Second)
+		defer cancel()
+		ok, err := kafka.Drained(ctx, adm, c.cfg, kafkatest.Log(), r)
+		return err == nil && ok
+	})
 }
 
 // results reads the topics of detect and the views.

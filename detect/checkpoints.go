@@ -247,15 +247,15 @@ func (x *session) collect() error {
 	return nil
 }
 
-// untilCheckpoint returns a context for a poll. Before the state begins, the context ends when a
-// checkpoint was loaded. While the chunks of a checkpoint are being written, it ends when they are
-// written.
+// untilCheckpoint returns a context for a poll. Before the state begins, the context ends when the
+// lookup of checkpoints has ended. While the chunks of a checkpoint are being written, it ends when
+// they are written.
 func (x *session) untilCheckpoint(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	var done <-chan struct{}
 	switch {
 	case x.clock == nil:
-		done = x.loaded
+		done = x.given
 	case x.keeper.writing != nil:
 		done = x.keeper.writing.Done()
 	default:

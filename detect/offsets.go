@@ -97,9 +97,7 @@ func (x *session) fromStart(
 	defer x.a.mu.Unlock()
 	x.a.given, x.a.committed, x.a.published,
 		x.a.log, x.a.restored, x.a.slot = true, p.committed, p.published, p.log, r, slot
-	if r != nil {
-		close(x.loaded)
-	}
+	close(x.given)
 	for part := range offsets[x.topic] {
 		offsets[x.topic][part] = kgo.NewOffset().AtStart()
 		if r != nil {

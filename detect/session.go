@@ -51,9 +51,9 @@ type session struct {
 	s     *kgo.GroupTransactSession
 	a     *assignment
 	topic string
-	// loaded is closed when a checkpoint was loaded. It ends a poll, because the log may hold no
-	// record to read.
-	loaded chan struct{}
+	// given is closed when partitions were assigned and the lookup of checkpoints has ended. It ends
+	// a poll, because the log may hold no record to read.
+	given chan struct{}
 
 	// The loop owns all fields from here on. They are nil until partitions are assigned.
 	clock     *clock.Clock
@@ -84,7 +84,7 @@ type session struct {
 func (s *Stage) session(ctx context.Context, wait *retry.Backoff) error {
 	x := &session{
 		Stage: s, a: &assignment{published: -1}, topic: s.d.Kafka.Topic(schemas.TopicRoutes),
-		loaded: make(chan struct{}), ctx: ctx,
+		given: make(chan struct{}), ctx: ctx,
 	}
 	gs, err := kafka.NewSession(ctx, s.d.Kafka,
 		kafka.SessionConfig{
@@ -123,9 +123,6 @@ func (s *Stage) session(ctx context.Context, wait *retry.Backoff) error {
 	}
 }
 
-// beginEvery is the time after which a session without a state looks whether it has partitions.
-const beginEvery = 250 * time.Millisecond
-
 // read polls until a question is put. While offsets wait for a commit, it polls no longer than
 // until the commit is due.
 func (x *session) read(ctx context.Context) kgo.Fetches {
@@ -133,11 +130,6 @@ func (x *session) read(ctx context.Context) kgo.Fetches {
 	defer done()
 	ctx, stop := x.untilCheckpoint(ctx)
 	defer stop()
-	if x.clock == nil { // begin does not wait for a record: the log may be empty
-		ctx, cancel := context.WithTimeout(ctx, beginEvery)
-		defer cancel()
-		return x.s.PollRecords(ctx, x.cfg.PollMaxRecords)
-	}
 	if x.due.IsZero() {
 		return x.s.PollRecords(ctx, x.cfg.PollMaxRecords)
 	}

@@ -81,15 +81,22 @@ func (s *Session) left(cfg *Config, now int64) bool {
 	}
 }
 
+// voting returns the ASNs that vote.
+func (p *Panel) voting() map[bgp.PeerKey]bool {
+	all := make(map[bgp.PeerKey]bool)
+	for slot, s := range p.sessions {
+		if s != nil && p.voters.Votes(slot) {
+			all[s.Key.Voter()] = true
+		}
+	}
+	return all
+}
+
 // countLeavers counts the leavers as of the window that ends at now.
 func (p *Panel) countLeavers(now int64) (out leavers) {
-	voting, leaving := make(map[bgp.PeerKey]bool), make(map[bgp.PeerKey]uint)
+	voting, leaving := p.voting(), make(map[bgp.PeerKey]uint)
 	for slot, s := range p.sessions {
-		switch {
-		case s == nil:
-		case p.voters.Votes(slot):
-			voting[s.Key.Voter()] = true
-		case s.voted > 0 && s.left(&p.cfg, now):
+		if s != nil && !p.voters.Votes(slot) && s.voted > 0 && s.left(&p.cfg, now) {
 			leaving[s.Key.Voter()] = max(leaving[s.Key.Voter()], s.voted)
 		}
 	}
@@ -167,13 +174,7 @@ type Left struct {
 
 // leftSince returns the voters that voted when the gate shut, or since, and do not vote now.
 func (p *Panel) leftSince() *Left {
-	before := p.gate.before
-	voting := make(map[bgp.PeerKey]bool)
-	for slot, s := range p.sessions {
-		if s != nil && p.voters.Votes(slot) {
-			voting[s.Key.Voter()] = true
-		}
-	}
+	before, voting := p.gate.before, p.voting()
 	n := bitsOf(len(p.sessions))
 	l := &Left{Since: p.gate.shutAt, Usual: p.gate.usual, Held: make([]uint64, n), Heard: make([]uint64, n)}
 	l.Voters = newVoters(p.sessions, func(slot int) bool {

@@ -18,7 +18,6 @@ import (
 
 	"github.com/darkmap/darkmap/detect"
 	"github.com/darkmap/darkmap/enrich"
-	"github.com/darkmap/darkmap/eval/simulate"
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 	"github.com/darkmap/darkmap/internal/kafka"
@@ -55,7 +54,7 @@ func TestChaos(t *testing.T) {
 	}
 	t.Logf("-chaos-seed=%d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	files := chaosFiles(t)
+	files := scenarioArguments(t, scenario(t, *chaosScenario))[1:] // without --no-store
 	var want, got found
 	t.Run("undisturbed", func(t *testing.T) {
 		want = newChaos(t, kafkatest.StartApache(t, 1), files).run(nil)
@@ -80,21 +79,6 @@ func TestChaos(t *testing.T) {
 	if diff := cmp.Diff(want.rows, got.rows); diff != "" {
 		t.Errorf("the sums of the rows differ (-undisturbed +disturbed):\n%.3000s", diff)
 	}
-}
-
-// chaosFiles exports the scenario and returns the arguments that play it.
-func chaosFiles(t *testing.T) []string {
-	t.Helper()
-	world, err := simulate.Build(scenario(t, *chaosScenario))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	files, err := world.Export(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return append([]string{"--config", filepath.Join(dir, simulate.ConfigFile)}, simulate.Arguments(dir, files)...)
 }
 
 // found is the result of a run.

@@ -2,13 +2,13 @@ package clickhouse
 
 import (
 	"errors"
-	"io"
 	"net"
-	"syscall"
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/darkmap/darkmap/internal/neterror"
 )
 
 // hopelessCodes holds the server's codes of errors that a retry does not resolve: the schema does
@@ -51,8 +51,7 @@ func Unreachable(err error) bool {
 	if _, ok := errors.AsType[*net.OpError](err); ok {
 		return true
 	}
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	return neterror.Closed(err)
 }
 
 // forbidden reports whether err means that the user has no right to the statement.

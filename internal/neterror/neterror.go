@@ -36,11 +36,16 @@ func Why(err error) string {
 		return host(err) + " does not answer in time"
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return fmt.Sprintf("%s cannot be reached (%v)", host(err), innermost(err))
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF),
-		errors.Is(err, io.ErrUnexpectedEOF):
+	case Closed(err):
 		return host(err) + " closed the connection"
 	}
 	return innermost(err).Error()
+}
+
+// Closed reports whether err means that the other side closed the connection.
+func Closed(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // Explain wraps err with the text of Why; nil stays nil.

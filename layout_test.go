@@ -214,7 +214,7 @@ var homes = map[string][]string{
 	"golang.org/x/tools/go/packages":                          {},
 	"github.com/ebitengine/purego":                            {"internal/clickhouse"},
 	"github.com/alecthomas/kong":                              {"cmd/darkmap", "internal/completion"},
-	"go.yaml.in/yaml/v3":                                      {"internal/config", "ingest/watch/draft"},
+	"go.yaml.in/yaml/v3":                                      {"internal/config", "internal/datatest", "ingest/watch/draft"},
 	"github.com/valyala/fastjson":                             {"internal/bgp/wire"},
 	"github.com/coder/websocket":                              {"ingest/rislive", "internal/rislivetest"},
 	"github.com/miekg/dns":                                    {"ingest/watch/hosts", "internal/dnstest"},

@@ -1,15 +1,16 @@
 package grafana
 
 import (
-	"os"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/darkmap/darkmap/internal/datatest"
 )
 
 var (
-	metricRow   = regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| ([a-z]+) \\| ([^|]*) \\|")
 	metricUse   = regexp.MustCompile(`(rate\()?(darkmap_[a-z_]+)`)
 	labelUse    = regexp.MustCompile(`by \(([a-z, ]+)\)`)
 	legendLabel = regexp.MustCompile(`\{\{([a-z]+)\}\}`)
@@ -19,15 +20,10 @@ var (
 // labels, by docs/metrics.md, which is made from the code.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../../docs/metrics.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	types, labels := map[string]string{}, map[string]string{}
-	for _, m := range metricRow.FindAllStringSubmatch(string(page), -1) {
-		types[m[1]], labels[m[1]] = m[2], m[3]
-		if m[2] == "histogram" {
-			types[m[1]+"_bucket"], labels[m[1]+"_bucket"] = m[2], "`le`"
+	types, labels := datatest.Metrics(t)
+	for name, kind := range maps.Clone(types) {
+		if kind == "histogram" {
+			types[name+"_bucket"], labels[name+"_bucket"] = kind, "`le`"
 		}
 	}
 	asked := 0

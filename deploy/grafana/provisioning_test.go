@@ -1,11 +1,9 @@
 package grafana
 
 import (
-	"bytes"
-	"os"
 	"testing"
 
-	"go.yaml.in/yaml/v3"
+	"github.com/darkmap/darkmap/internal/datatest"
 )
 
 // storeSettings are the settings of grafana-clickhouse-datasource 4.20 that a provisioned data
@@ -20,20 +18,6 @@ type storeSettings struct {
 	DefaultDatabase string `yaml:"defaultDatabase"`
 	DialTimeout     string `yaml:"dialTimeout"`
 	QueryTimeout    string `yaml:"queryTimeout"`
-}
-
-// strictYAML decodes a file. A key that v does not have is an error.
-func strictYAML(t *testing.T, path string, v any) {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	d.KnownFields(true)
-	if err := d.Decode(v); err != nil {
-		t.Fatalf("%s: %v", path, err)
-	}
 }
 
 // TestProvisioning decodes the files that Grafana reads at its start.
@@ -52,7 +36,7 @@ func TestProvisioning(t *testing.T) {
 			SecureJSONData map[string]string `yaml:"secureJsonData"`
 		} `yaml:"datasources"`
 	}
-	strictYAML(t, "provisioning/datasources/darkmap.yaml", &sources)
+	datatest.StrictYAML(t, "provisioning/datasources/darkmap.yaml", &sources)
 	if sources.APIVersion != 1 || len(sources.Datasources) != 2 || sources.Datasources[1].Type != "prometheus" {
 		t.Fatalf("got %+v", sources)
 	}
@@ -74,7 +58,7 @@ func TestProvisioning(t *testing.T) {
 			Options        map[string]string `yaml:"options"`
 		} `yaml:"providers"`
 	}
-	strictYAML(t, "provisioning/dashboards/darkmap.yaml", &boards)
+	datatest.StrictYAML(t, "provisioning/dashboards/darkmap.yaml", &boards)
 	if boards.APIVersion != 1 || len(boards.Providers) != 1 || boards.Providers[0].Type != "file" || boards.Providers[0].Options["path"] != "${DARKMAP_DASHBOARDS}" {
 		t.Errorf("got %+v", boards)
 	}

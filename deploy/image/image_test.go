@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/darkmap/darkmap/internal/datatest"
 )
 
 // mostBytes is an upper bound of the size of the program, which is all of the image.
@@ -53,7 +55,7 @@ func TestProgram(t *testing.T) {
 		t.Errorf("the program is made of (%v)\n%s", err, out)
 	}
 	if os.Getuid() != 0 {
-		t.Skip("only root can go into a root of its own")
+		datatest.Missing(t, "only root can go into a root of its own: run this test as root")
 	}
 	config := "notify:\n  routes: [{name: a, to: [b], quiet_hours: {from: '22:00', to: '07:00', time_zone: Europe/Berlin}}]\n  targets: {b: {webhook: {url: 'https://192.0.2.1/', secrets: [{env: SECRET}]}}}\n"
 	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "darkmap.yaml"), []byte(config), 0o644); err != nil {

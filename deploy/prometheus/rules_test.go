@@ -1,7 +1,6 @@
 package prometheus
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"regexp"
@@ -9,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"go.yaml.in/yaml/v3"
+	"github.com/darkmap/darkmap/internal/datatest"
 )
 
 type alert struct {
@@ -20,20 +19,6 @@ type alert struct {
 	Annotations map[string]string `yaml:"annotations"`
 }
 
-// read reads a file strictly.
-func read(t *testing.T, path string, v any) {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	d.KnownFields(true)
-	if err := d.Decode(v); err != nil {
-		t.Fatalf("%s: %v", path, err)
-	}
-}
-
 func alerts(t *testing.T) []alert {
 	t.Helper()
 	var file struct {
@@ -42,7 +27,7 @@ func alerts(t *testing.T) []alert {
 			Rules []alert `yaml:"rules"`
 		} `yaml:"groups"`
 	}
-	read(t, "rules.yaml", &file)
+	datatest.StrictYAML(t, "rules.yaml", &file)
 	var all []alert
 	for _, g := range file.Groups {
 		all = append(all, g.Rules...)
@@ -70,7 +55,7 @@ func TestAlerts(t *testing.T) {
 			} `yaml:"alert_rule_test"`
 		} `yaml:"tests"`
 	}
-	read(t, "tests.yaml", &file)
+	datatest.StrictYAML(t, "tests.yaml", &file)
 	firing, silent := map[string]int{}, map[string]int{}
 	for _, test := range file.Tests {
 		for _, a := range test.Alerts {
@@ -88,10 +73,7 @@ func TestAlerts(t *testing.T) {
 	}
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
-		if os.Getenv("TEST_INTEGRATION") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("there is no promtool: apt-get install prometheus")
+		datatest.Missing(t, "there is no promtool: apt-get install prometheus")
 	}
 	for _, args := range [][]string{{"check", "rules", "rules.yaml"}, {"test", "rules", "tests.yaml"}, {"check", "config", "--syntax-only", "prometheus.yaml"}} {
 		if out, err := exec.CommandContext(t.Context(), promtool, args...).CombinedOutput(); err != nil {
@@ -134,14 +116,7 @@ func TestRunbook(t *testing.T) {
 // docs/metrics.md is generated from the code.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../../docs/metrics.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	types, labels := map[string]string{}, map[string]string{}
-	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| ([a-z]+) \\| ([^|]*) \\|").FindAllStringSubmatch(string(page), -1) {
-		types[m[1]], labels[m[1]] = m[2], m[3]
-	}
+	types, labels := datatest.Metrics(t)
 	for _, a := range alerts(t) {
 		names := regexp.MustCompile(`darkmap_[a-z_]+`).FindAllString(a.Expr, -1)
 		if len(names) == 0 && a.Alert != "DarkmapTargetDown" {

@@ -13,7 +13,7 @@ import (
 // StrictYAML decodes a file into v. A key that v does not have is an error.
 func StrictYAML(t testing.TB, path string, v any) {
 	t.Helper()
-	b, err := os.ReadFile(path)
+	b, err := os.ReadFile(path) //nolint:gosec // a file of the repository
 	if err != nil {
 		t.Fatal(err)
 	}

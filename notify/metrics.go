@@ -49,6 +49,12 @@ func newMetrics(reg prometheus.Registerer, targets map[string]*Place) *metrics {
 		}),
 		targets: map[string]*targetMetrics{},
 	}
+	m.ofTargets(f, targets)
+	return m
+}
+
+// ofTargets registers the metrics of the targets.
+func (m *metrics) ofTargets(f promauto.Factory, targets map[string]*Place) {
 	label := []string{"target"}
 	sent := f.NewCounterVec(
 		prometheus.CounterOpts{Name: "darkmap_notify_sent_total", Help: "Messages that a target has taken."}, label)
@@ -89,7 +95,6 @@ func newMetrics(reg prometheus.Registerer, targets map[string]*Place) *metrics {
 		}
 		m.targets[name].on.Set(1)
 	}
-	return m
 }
 
 // status sets the gauges to the status of a target.

@@ -16,6 +16,27 @@ func (d *outageView) evidence(a *asked) []fact {
 	add := func(term, value, path string) {
 		out = append(out, fact{term, plaintext.Clean(value), fieldSQL(a.Dataset, o.ID, path)})
 	}
+	beginEvidence(&o, add)
+	routeEvidence(&e, add)
+	if e.LossesInEvent > 0 {
+		add("Losses in this event", number(e.LossesInEvent), "evidence.losses_in_event")
+	}
+	if e.DutyCyclePercent != nil {
+		add("Share of the time that was lost", percent(*e.DutyCyclePercent), "evidence.duty_cycle_percent")
+	}
+	if e.AnnouncedMinutes > 0 {
+		add("Minutes in which it came back and went again", number(e.AnnouncedMinutes),
+			"evidence.announced_minutes")
+	}
+	if len(o.Gaps) > 0 {
+		add("Pauses in which the loss did not hold", bgp.Count(len(o.Gaps), "pause"), "gaps")
+	}
+	return out
+}
+
+// beginEvidence adds the evidence of how an outage began, and of the time before.
+func beginEvidence(o *bgp.Outage, add func(term, value, path string)) {
+	e := &o.Evidence
 	if s := e.WithdrawalSpreadSeconds; s != nil {
 		add("Withdrawals",
 			fmt.Sprintf("10 %% came within %s of the first one, half within %s, 90 %% within %s",
@@ -42,6 +63,10 @@ func (d *outageView) evidence(a *asked) []fact {
 	add("Began at a full hour",
 		map[bool]string{true: "yes, within 2 minutes of one", false: "no"}[e.OnTheHour],
 		"evidence.on_the_hour")
+}
+
+// routeEvidence adds the evidence of the routes that went, and of those that are left.
+func routeEvidence(e *bgp.Evidence, add func(term, value, path string)) {
 	if len(e.ReroutedVia) > 0 {
 		add("Heard after the first withdrawal through", asnList(e.ReroutedVia), "evidence.rerouted_via")
 	}
@@ -68,20 +93,6 @@ func (d *outageView) evidence(a *asked) []fact {
 	if c := e.CoveredByTable; c != nil {
 		add("A route above it may still be there", c.Prefix+" of "+c.Origin.String(), "evidence.covered_by_table")
 	}
-	if e.LossesInEvent > 0 {
-		add("Losses in this event", number(e.LossesInEvent), "evidence.losses_in_event")
-	}
-	if e.DutyCyclePercent != nil {
-		add("Share of the time that was lost", percent(*e.DutyCyclePercent), "evidence.duty_cycle_percent")
-	}
-	if e.AnnouncedMinutes > 0 {
-		add("Minutes in which it came back and went again", number(e.AnnouncedMinutes),
-			"evidence.announced_minutes")
-	}
-	if len(o.Gaps) > 0 {
-		add("Pauses in which the loss did not hold", bgp.Count(len(o.Gaps), "pause"), "gaps")
-	}
-	return out
 }
 
 func seconds(n int64) string { return fmt.Sprintf("%s s", number(n)) }

@@ -125,14 +125,7 @@ func TestNetworkOpen(t *testing.T) {
 // darkmap reaches Kafka and ClickHouse.
 func TestNetworkSingle(t *testing.T) {
 	t.Parallel()
-	out, err := buildOverlay(filepath.Join(k8sDir, "overlays/single"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := readObjects(out)
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := overlaySingle(t)
 	p := policies{all, map[string]string{namespaceLabel: "darkmap"}}
 	pods := map[string]party{"another pod": podIn("darkmap", "another pod"), "DNS": podIn("kube-system", "DNS", "k8s-app", "kube-dns"), "Internet": {name: "Internet", addr: netip.MustParseAddr("192.0.2.1")}}
 	for _, o := range all {

@@ -114,10 +114,9 @@ func TestDeterministic(t *testing.T) {
 	}
 }
 
-// TestSingle: the smallest overlay starts only the stages that it names, and reaches only the
-// services that it starts.
-func TestSingle(t *testing.T) {
-	t.Parallel()
+// overlaySingle returns the objects of the overlay single.
+func overlaySingle(t *testing.T) []object {
+	t.Helper()
 	out, err := buildOverlay(filepath.Join(k8sDir, "overlays/single"))
 	if err != nil {
 		t.Fatal(err)
@@ -126,6 +125,14 @@ func TestSingle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return all
+}
+
+// TestSingle: the smallest overlay starts only the stages that it names, and reaches only the
+// services that it starts.
+func TestSingle(t *testing.T) {
+	t.Parallel()
+	all := overlaySingle(t)
 	var got []string
 	for _, o := range all {
 		if o.pod() == nil {

@@ -81,6 +81,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 	}
 	m.checkpoints(f)
+	m.byLabel(f)
+	return m
+}
+
+// byLabel registers the metrics with a series by family, topic or reason.
+func (m *metrics) byLabel(f promauto.Factory) {
 	gate := f.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "darkmap_detect_gate_shut",
 		Help: "Whether nothing is decided because many own feeds were lost at once (1) or not (0), by address family.",
@@ -102,7 +108,6 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	for d := range drops {
 		m.dropped[d] = dropped.WithLabelValues(d.String())
 	}
-	return m
 }
 
 // checkpoints registers the metrics of checkpoints.

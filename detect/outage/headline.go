@@ -210,7 +210,7 @@ func (w *wording) extent() string {
 		return "the only " + family + " prefix"
 	case w.allPrefixes():
 		return "all " + bgp.Count(all, family+" prefix")
-	case all < smallPrefixes, w.ev.byNumber:
+	case all < bgp.SmallPrefixes, w.ev.byNumber:
 		return fmt.Sprintf("%d of %s", lost, bgp.Count(all, family+" prefix"))
 	}
 	return fmt.Sprintf("%s %% of its %s space", w.o.Peak.LossPercent, family)

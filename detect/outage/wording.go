@@ -211,7 +211,7 @@ func (w *wording) loss(verb ...string) string {
 		return some + theirs + w.space()
 	case w.allPrefixes():
 		return fmt.Sprintf("All %s of %s %s their routes", bgp.Count(all, family+" prefix"), w.subject(), verb[len(verb)-1])
-	case all < smallPrefixes && lost > 0:
+	case all < bgp.SmallPrefixes && lost > 0:
 		return some + theirs
 	}
 	return fmt.Sprintf("%s %s the routes to %s %% of its %s address space (%s)",
@@ -221,7 +221,7 @@ func (w *wording) loss(verb ...string) string {
 // allPrefixes reports whether an entity of few prefixes lost all of them.
 func (w *wording) allPrefixes() bool {
 	lost, base := w.ev.peak, w.ev.base
-	return base.prefixes > 0 && base.prefixes < smallPrefixes &&
+	return base.prefixes > 0 && base.prefixes < bgp.SmallPrefixes &&
 		lost.prefixes >= base.prefixes && lost.space >= base.space
 }
 

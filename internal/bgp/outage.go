@@ -152,6 +152,30 @@ const (
 // Severities lists all severities, in ascending order. It is read-only.
 var Severities = []Severity{SeverityMinor, SeverityModerate, SeverityMajor, SeverityTotal}
 
+// SmallPrefixes is the number of prefixes below which an entity is small: texts about it have counts
+// instead of percentages.
+const SmallPrefixes = 10
+
+// GradeLoss grades a loss, or for kind origin the share of the voters: minor below 25 %, moderate
+// below 50 %, major below 90 %, total from 90 % on. A small entity, one of few prefixes, is total
+// only when it lost all of its space (whole). A partial event is never total, because a part of the
+// voters still holds the routes. An event of kind origin is at least major.
+func GradeLoss(kind Kind, percent Decimal, prefixes int, whole bool) Severity {
+	switch {
+	case kind == KindOrigin && percent < 9000:
+		return SeverityMajor
+	case kind == KindOrigin:
+		return SeverityTotal
+	case percent < 2500:
+		return SeverityMinor
+	case percent < 5000:
+		return SeverityModerate
+	case percent < 9000, kind == KindPartial, prefixes < SmallPrefixes && !whole:
+		return SeverityMajor
+	}
+	return SeverityTotal
+}
+
 // TableKnowledge is the source of the tables on which the verdicts of a panel rest.
 type TableKnowledge string
 

@@ -53,17 +53,12 @@ func (o *outage) percent() bgp.Decimal {
 
 func (o *outage) bgpFamily() bgp.Family { return bgp.Families[o.family] }
 
-// severity grades the loss.
+// severity grades the loss as the detector does. An outage of kind moved loses no space.
 func (o *outage) severity() bgp.Severity {
-	switch p := o.percent(); {
-	case o.kind == bgp.KindPartial || o.kind == bgp.KindMoved || o.kind == bgp.KindOrigin || p < 2000:
+	if o.kind == bgp.KindMoved {
 		return bgp.SeverityMinor
-	case p < 5000:
-		return bgp.SeverityModerate
-	case p < 9500:
-		return bgp.SeverityMajor
 	}
-	return bgp.SeverityTotal
+	return bgp.GradeLoss(o.kind, o.percent(), o.usual, o.lost >= o.usual)
 }
 
 // maxSample bounds the prefixes that an outage names.

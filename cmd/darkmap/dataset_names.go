@@ -31,7 +31,8 @@ func checkPlayed(dataset string) error {
 	switch {
 	case dataset == kafka.LiveDataset, dataset == followDataset:
 		return fmt.Errorf(
-			"--dataset %s: it holds what was collected from live sources or archives, and files do not go into it: name another",
+			"--dataset %s: it holds data of live sources or archives, and files do not go into it: "+
+				"name another",
 			dataset,
 		)
 	case demoName.MatchString(dataset):
@@ -45,9 +46,11 @@ func checkPlayed(dataset string) error {
 func checkCollected(follow bool, dataset string) error {
 	switch {
 	case follow && dataset == kafka.LiveDataset:
-		return errors.New("archives are minutes late: they cannot be mixed with live sources; give --follow a dataset of its own (without --dataset: follow)")
+		return errors.New("archives are minutes late: they cannot be mixed with live sources; " +
+			"give --follow a dataset of its own (without --dataset: follow)")
 	case !follow && dataset == followDataset:
-		return errors.New("--dataset follow: it holds what comes from archives, minutes late: live sources cannot be mixed with it")
+		return errors.New("--dataset follow: it holds data of archives, which are minutes late: " +
+			"live sources cannot be mixed with it")
 	case demoName.MatchString(dataset):
 		return fmt.Errorf("--dataset %s: it is a demo's, which replaces it: name another", dataset)
 	}

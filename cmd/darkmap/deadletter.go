@@ -220,7 +220,7 @@ func (c *deadletterRequeueCmd) agreed(g *globals, plan deadletter.Plan) (bool, e
 	fmt.Fprintln(g.stderr, strings.Join(plan.Lines(), "\n"))
 	if !terminal.IsTerminal(g.stdin) {
 		return false, usageError(errors.New(
-			"standard input is no terminal, so that nobody can be asked: --yes sends them back",
+			"standard input is no terminal, so the question cannot be asked: --yes sends them back",
 		))
 	}
 	fmt.Fprint(g.stderr, "Send them back? [y/N] ")

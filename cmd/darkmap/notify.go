@@ -46,7 +46,8 @@ func (c *notifyRunCmd) Run(ctx context.Context, g *globals) error {
 	}
 	if !cfg.Notify.Enabled() {
 		return usageError(errors.New(
-			"there is nothing to do: notify.targets and notify.routes say whom to tell of what, and notify.heartbeat where to beat; all of them are empty",
+			"there is nothing to do: notify.targets and notify.routes, which choose the recipients of outages, " +
+				"and notify.heartbeat, which names the destination of the heartbeat, are all empty",
 		))
 	}
 	reg := telemetry.NewRegistry(version)
@@ -281,7 +282,7 @@ func (c *silenceBeginCmd) Run(ctx context.Context, g *globals) error {
 	}
 	if named := len(c.Watch)+len(c.Code)+len(c.Type)+len(c.Route) > 0; named == c.All {
 		return usageError(errors.New(
-			"say what is to be silent: --watch, --code, --type or --route, or --all for everything",
+			"choose the outages to silence: --watch, --code, --type or --route, or --all for everything",
 		))
 	}
 	codes, err := entityCodes(c.Code)
@@ -403,10 +404,11 @@ func (g *globals) exercise(ctx context.Context, cfg *configuration, k kafka.Conf
 func (c *configuration) checkExercise(dataset string) error {
 	switch {
 	case len(c.Notify.Targets) == 0:
-		return usageError(errors.New("--notify: notify.targets is empty, so that there is nobody to tell"))
+		return usageError(errors.New("--notify: notify.targets is empty, so no target can be notified"))
 	case !c.Notify.Names(dataset):
 		return usageError(fmt.Errorf(
-			"--notify: no route of notify.routes names the dataset %s, so that nobody is told: write `match: {datasets: [%s]}`",
+			"--notify: no route of notify.routes names the dataset %s, so no target is notified: "+
+				"write `match: {datasets: [%s]}`",
 			dataset, dataset,
 		))
 	}

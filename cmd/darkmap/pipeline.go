@@ -253,7 +253,7 @@ func (p *pipeline) broker(ctx context.Context, dir string) (func() error, error)
 		return nil, fmt.Errorf("a run cannot have its files in %s", dir)
 	}
 	if err := os.RemoveAll(dir); err != nil {
-		return nil, fmt.Errorf("removing what an earlier run left: %w", err)
+		return nil, fmt.Errorf("removing the files of an earlier run: %w", err)
 	}
 	b, err := kafka.StartBroker(ctx, kafka.BrokerConfig{Dir: dir, Log: p.log})
 	if err != nil {

@@ -113,7 +113,7 @@ func (f filter) checkModes() error {
 		return nil
 	}
 	return errors.New(
-		"--more-specific, --less-specific and --overlapping say how --prefix is meant: give a --prefix too",
+		"--more-specific, --less-specific and --overlapping choose how --prefix matches: give a --prefix too",
 	)
 }
 

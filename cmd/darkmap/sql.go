@@ -65,7 +65,7 @@ func (c *sqlCmd) Run(ctx context.Context, g *globals) (err error) {
 func (c *sqlCmd) text(ctx context.Context, g *globals) (string, error) {
 	switch {
 	case c.Statement != "" && c.File != "":
-		return "", usageError(errors.New("statements stand in the command line and in --file: want one of them"))
+		return "", usageError(errors.New("statements are given on the command line and with --file: want one of them"))
 	case c.Statement != "":
 		return c.Statement, nil
 	case c.File != "" && c.File != playback.Stdin:
@@ -95,7 +95,8 @@ func (c *sqlCmd) output(g *globals) (sqlshell.Output, error) {
 	if c.Format == "" {
 		if f.Format = sqlshell.FormatOf(c.Output); f.Format == "" {
 			return nil, fmt.Errorf(
-				"the end of %s says no format: want --format, or one of %s, with .gz or .zst behind it if you like",
+				"the ending of %s is that of no format: want --format, or one of the endings %s, "+
+					"optionally followed by .gz or .zst",
 				c.Output, sqlshell.Endings(),
 			)
 		}

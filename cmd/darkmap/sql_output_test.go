@@ -63,7 +63,7 @@ func TestSQLOutput(t *testing.T) {
 		args []string
 	}{
 		{exitUsage, "is there already: --force replaces it", []string{"--output", filepath.Join(folder, "a.csv"), three}},
-		{exitUsage, "says no format", []string{"--output", filepath.Join(folder, "a.dat"), three}},
+		{exitUsage, "is that of no format", []string{"--output", filepath.Join(folder, "a.dat"), three}},
 		{exitUsage, "is a folder", []string{"--output", folder, "--format", "CSV", three}},
 		{exitUsage, "no such file or directory", []string{"--output", filepath.Join(folder, "no", "a.csv"), three}},
 		{exitUsage, "--force is for --output", []string{"--force", three}},

@@ -104,7 +104,8 @@ func (s *sqlStore) inWords(err error) error {
 	case proto.ErrSessionNotFound:
 		s.kept.Forget()
 		return errors.New(
-			"what SET, USE and CREATE TEMPORARY TABLE said is lost: the store was started again, or an hour has passed; say it again, then the statement",
+			"the effect of SET, USE and CREATE TEMPORARY TABLE is lost: the store was started again, " +
+				"or an hour has passed; run them again, then this statement",
 		)
 	case proto.ErrSessionIsLocked:
 		return errors.New("the statement before has not ended yet: run this one again")

@@ -15,7 +15,7 @@ import (
 
 // errUndecided reports that a run could decide nothing.
 var errUndecided = errors.New(
-	"no verdict was possible in any minute: that no outage is shown says nothing about the networks",
+	"no verdict was possible in any minute: no outage is shown, but the networks may have had outages",
 )
 
 // isUndecided reports whether err is errUndecided.

@@ -203,11 +203,11 @@ func (c *child) whyNot() error {
 		strings.Contains(said, "CANNOT_OPEN_FILE") && strings.Contains(said, "lock"):
 		return ErrInUse
 	case strings.Contains(said, "Address already in use"): // EADDRINUSE in the library's error text
-		return fmt.Errorf("%w: it said: %s", errPortTaken, said)
+		return fmt.Errorf("%w: its standard error: %s", errPortTaken, said)
 	case said == "" && c.exit != nil:
 		return fmt.Errorf("it ended: %w", c.exit)
 	}
-	return fmt.Errorf("it ended and said: %s", said)
+	return fmt.Errorf("it ended; its standard error: %s", said)
 }
 
 // why returns the reason of an end after the server answered.
@@ -221,7 +221,7 @@ func (c *child) why() error {
 		exit = errors.New("killed by signal 9: by someone, or for want of memory")
 	}
 	if said := lastLines(c.stderr.String()); said != "" {
-		return fmt.Errorf("%w; it said: %s", exit, said)
+		return fmt.Errorf("%w; its standard error: %s", exit, said)
 	}
 	return exit
 }

@@ -137,7 +137,8 @@ func statements(sql string) ([]Statement, error) {
 		next.SQL = strings.TrimSpace(text.String())
 		if marked := strings.Contains(next.SQL, partitionMark); marked != (next.Each != "") {
 			return fmt.Errorf(
-				"statement %d: a statement with {{partition}}, and no other, stands after a line '-- each partition of TABLE'",
+				"statement %d: a line '-- each partition of TABLE' must precede a statement with {{partition}}, "+
+					"and no other statement",
 				len(all)+1)
 		}
 		if next.SQL != "" {

@@ -49,7 +49,8 @@ func (r *migration) fill(ctx context.Context, views []string) ([]string, error) 
 		i := slices.IndexFunc(all, func(c Copying) bool { return c.View == name })
 		if i < 0 || strings.Count(all[i].Query, " FROM ") != 1 {
 			return done, fmt.Errorf(
-				"%w (database %s): the query of materialized view %s is not one of one table, so what it missed cannot be filled",
+				"%w (database %s): the query of materialized view %s does not read exactly one table, "+
+					"so the rows that it missed cannot be filled in",
 				ErrSchema, r.server.Database, name)
 		}
 		rows, err := r.copyAgain(ctx, all[i])

@@ -231,7 +231,7 @@ func (d *Dir) Temp() string { return filepath.Join(d.path, "tmp") }
 
 func (d *Dir) emptyTemp() error {
 	if err := os.RemoveAll(d.Temp()); err != nil {
-		return fmt.Errorf("removing what an earlier run left: %w", err)
+		return fmt.Errorf("removing the files of an earlier run: %w", err)
 	}
 	if err := os.Mkdir(d.Temp(), 0o700); err != nil {
 		return fmt.Errorf("making the data directory: %w", err)

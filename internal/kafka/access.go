@@ -187,7 +187,8 @@ func attempts(ctx context.Context, cfg Config, try func() (broker string, err er
 		}
 		if failed == maxAttempts {
 			return fmt.Errorf(
-				"asking Kafka at %s what %s may do: %w. Look whether kafka.tls.enabled and kafka.sasl are what the port expects",
+				"asking Kafka at %s for the permissions of %s: %w. "+
+					"Check that kafka.tls.enabled and kafka.sasl match the settings of that port",
 				broker, cfg.client(), err)
 		}
 		if err := wait.Wait(ctx); err != nil {

@@ -175,10 +175,10 @@ func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
 	m := message{format, args}
 	switch {
 	case full(args):
-		l.unkept.Warn("the disk is full: the embedded broker cannot keep what it is sent",
+		l.unkept.Warn("the disk is full: the embedded broker cannot write its data",
 			"dir", l.dir, "message", m)
 	case level <= kfake.LogLevelWarn && strings.Contains(format, "persist "):
-		l.unkept.Warn("the embedded broker cannot keep what it is sent", "dir", l.dir, "message", m)
+		l.unkept.Warn("the embedded broker cannot write its data", "dir", l.dir, "message", m)
 	case level == kfake.LogLevelError:
 		l.log.Error("embedded broker", "message", m)
 	default:

@@ -24,7 +24,7 @@ func TestBrokerLog(t *testing.T) {
 	}{
 		{"full", &fs.PathError{Op: "write", Path: "0.dat", Err: syscall.ENOSPC}, "the disk is full"},
 		{"quota", &fs.PathError{Op: "write", Path: "0.dat", Err: syscall.EDQUOT}, "the disk is full"},
-		{"broken", &fs.PathError{Op: "write", Path: "0.dat", Err: syscall.EIO}, "cannot keep what it is sent"},
+		{"broken", &fs.PathError{Op: "write", Path: "0.dat", Err: syscall.EIO}, "cannot write its data"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -101,7 +101,8 @@ func (r *diskSpace) refuses(req kmsg.Request) bool {
 	}
 	r.release()
 	r.said.Warn(
-		"the disk is full: the embedded broker takes nothing until there is room; what it has taken is kept, and what is sent waits",
+		"the disk is full: the embedded broker accepts no records until there is room; "+
+			"accepted records are kept, and producers wait",
 		"dir", r.dir, "free_bytes", free, "wants_bytes", r.min, "err", err)
 	return true
 }
@@ -113,7 +114,7 @@ var errNoRoom = errors.New("not enough room")
 func (r *diskSpace) free(size int64) (int64, error) {
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(r.dir, &fs); err != nil {
-		return 0, fmt.Errorf("asking what is free on the disk: %w", err)
+		return 0, fmt.Errorf("reading the free space of the disk: %w", err)
 	}
 	free := int64(fs.Bavail) * int64(fs.Bsize) //nolint:unconvert // their types differ between systems
 	least := r.min + size

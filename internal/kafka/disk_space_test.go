@@ -100,7 +100,7 @@ func TestFullDisk(t *testing.T) {
 	p.Close()
 	stop()
 	said := out.String()
-	if !strings.Contains(said, "the disk is full") || !strings.Contains(said, "dir="+dir) || !strings.Contains(said, "there is room on the disk again") || strings.Contains(said, "cannot keep") {
+	if !strings.Contains(said, "the disk is full") || !strings.Contains(said, "dir="+dir) || !strings.Contains(said, "there is room on the disk again") || strings.Contains(said, "cannot write its data") {
 		t.Errorf("said %s", said)
 	}
 	ran := time.Since(began)

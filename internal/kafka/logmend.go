@@ -30,7 +30,7 @@ func (c *partitionCheck) mend(log *slog.Logger) error {
 	}
 	if c.stale() && !c.damaged() {
 		log.Warn(
-			"the snapshot of a partition does not say what its log says: it is computed anew, and nothing is lost",
+			"the snapshot of a partition does not match its log: it is computed again, and nothing is lost",
 			"file", filepath.Join(c.dir, snapshotName))
 	}
 	for _, s := range c.segments {
@@ -147,10 +147,10 @@ func (c *partitionCheck) say(h *hole, log *slog.Logger) {
 		return
 	}
 	if h.end == h.at {
-		log.Warn("a part of the embedded Kafka's log is missing: the records that stood there are lost", attrs...)
+		log.Warn("a part of the embedded Kafka's log is missing: the records in it are lost", attrs...)
 		return
 	}
-	log.Warn("the embedded Kafka's log is damaged: the records that stood there are lost", attrs...)
+	log.Warn("the embedded Kafka's log is damaged: the records in the damaged part are lost", attrs...)
 }
 
 // removeOrphans removes indexes without a segment.

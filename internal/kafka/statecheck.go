@@ -45,7 +45,7 @@ var given = []string{"sasl.json", "acls.json", "broker_configs.json", "quotas.js
 func checkFolder(ctx context.Context, dir string, log *slog.Logger) error {
 	for _, name := range given {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("removing what the broker was given earlier: %w", err)
+			return fmt.Errorf("removing the settings of an earlier start: %w", err)
 		}
 	}
 	partitions, err := os.ReadDir(filepath.Join(dir, "partitions"))
@@ -285,7 +285,8 @@ func checkGroups(dir string, log *slog.Logger) (map[commitKey]commit, error) {
 	path := filepath.Join(dir, groupsFile)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		log.Warn(
-			"the embedded Kafka's offsets are missing: every stage reads its topics from the beginning; what is stored is not stored twice",
+			"the embedded Kafka's offsets are missing: every stage reads its topics from the beginning; "+
+				"stored records are not stored twice",
 			"file", path)
 	}
 	entries, err := checkEntries(path, log, "a stage may read again what it has read")

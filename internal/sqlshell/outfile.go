@@ -54,7 +54,8 @@ func (f *File) Check() error {
 // pipe.
 func (f *File) Take(a *clickhouse.Answer) (written int64, err error) {
 	if f.Format != "" && a.Format != "" && a.Format != f.Format {
-		return 0, fmt.Errorf("%w: the statement says FORMAT %s, and the name of %s asks for %s: leave FORMAT out, or choose another name",
+		return 0, fmt.Errorf("%w: the statement has FORMAT %s, but the name of %s asks for %s: "+
+			"leave FORMAT out, or choose another name",
 			ErrOutput, a.Format, f.Path, f.Format)
 	}
 	in := bufio.NewReader(a)

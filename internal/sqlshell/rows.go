@@ -28,7 +28,7 @@ const (
 )
 
 // errMore reports that an answer is longer than maxShown.
-var errMore = errors.New("the answer is longer than what a terminal shows")
+var errMore = errors.New("the answer is too long for a terminal")
 
 // readRows reads an answer up to maxRows and maxShown. After an error r holds the rows read so far.
 func readRows(in io.Reader) (r rows, err error) {

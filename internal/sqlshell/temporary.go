@@ -55,7 +55,7 @@ func sweep(folder, begin string) error {
 			continue
 		}
 		if err := removeLeft(filepath.Join(folder, name)); err != nil {
-			return fmt.Errorf("removing what an earlier statement left: %w", err)
+			return fmt.Errorf("removing a file of an earlier statement: %w", err)
 		}
 	}
 	return nil

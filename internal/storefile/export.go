@@ -124,7 +124,8 @@ func (e *Export) same(m *Manifest, schema uint32) error {
 			said(m.From, "the beginning"), said(m.To, "the end"))
 	}
 	if m.Schema != schema && !m.Complete {
-		return fmt.Errorf("%s: the export was begun with version %d of the schema, and the store has %d now: remove the folder and begin anew",
+		return fmt.Errorf("%s: the export was begun with version %d of the schema, and the store has %d now: "+
+			"remove the folder and begin again",
 			e.Dir, m.Schema, schema)
 	}
 	return nil
@@ -335,10 +336,10 @@ func (f *File) check(dir string) error {
 	case err != nil:
 		return fmt.Errorf("reading %s: %w", f.Name, err)
 	case octets != f.Octets:
-		return fmt.Errorf("file %s has %d octets, and the manifest says %d: it was cut short or changed",
+		return fmt.Errorf("file %s has %d octets, but %d in the manifest: it was cut short or changed",
 			f.Name, octets, f.Octets)
 	case hash != f.SHA256:
-		return fmt.Errorf("file %s was changed: its SHA-256 is %s, and the manifest says %s",
+		return fmt.Errorf("file %s was changed: its SHA-256 is %s, but %s in the manifest",
 			f.Name, hash, f.SHA256)
 	}
 	return nil

@@ -195,7 +195,8 @@ func (i *Import) file(ctx context.Context, f *File) (wrote bool, err error) {
 		return false, err
 	}
 	if have, err = r.sum(ctx, where); err == nil && !have.is(f) {
-		err = fmt.Errorf("%d rows (hash %s) are in the store, and the manifest says %d (%s): does another process write dataset %s?",
+		err = fmt.Errorf("%d rows (hash %s) are in the store, but %d (%s) in the manifest: "+
+			"does another process write dataset %s?",
 			have.Stored, have.hash(), f.Rows, f.RowsHash, i.Dataset)
 	}
 	return true, err

@@ -101,7 +101,8 @@ func (s *BMPSession) Decode(raw []byte, m *BMPMessage) error {
 		return err
 	}
 	if n != len(raw) {
-		return fmt.Errorf("decoding a BMP message: %d octets, the header says %d: %w", len(raw), n, ErrBadLength)
+		return fmt.Errorf("decoding a BMP message: %d octets, but the length in its header is %d: %w",
+			len(raw), n, ErrBadLength)
 	}
 	m.Type = typ
 	body := raw[BMPHeaderLength:]

@@ -298,7 +298,7 @@ func (d *RISLiveDecoder) unhex(raw []byte, want MessageType, m *RISLiveMessage) 
 		return fmt.Errorf("field raw: %w", err)
 	}
 	if typ != want {
-		return fmt.Errorf("field raw: a BGP %s where an %s is said to be: %w", typ, want, ErrUnsupported)
+		return fmt.Errorf("field raw: a BGP %s, but the JSON describes an %s: %w", typ, want, ErrUnsupported)
 	}
 	m.Message = d.raw[:HeaderLength+len(body)]
 	return nil

@@ -26,7 +26,8 @@ import (
 
 // configuration is the one YAML file. It has one section for each part of darkmap.
 type configuration struct {
-	// How long a stage that is told to end may take to write what it has read. After twice that time it is given up.
+	// How long a stage that is told to end may take to write what it has read. After twice that
+	// time it is given up.
 	Drain time.Duration `yaml:"drain" min:"1s" max:"1h"`
 	// Where the topics are.
 	Kafka kafka.Config `yaml:"kafka"`
@@ -40,7 +41,8 @@ type configuration struct {
 	Detect detect.Config `yaml:"detect"`
 	// How rows are written.
 	Sink sink.Config `yaml:"sink"`
-	// Watch lists: what is yours, so that you are told when it goes dark. Only ingest and up read them; a change needs no restart.
+	// Watch lists: what is yours, so that you are told when it goes dark. Only ingest and up read
+	// them; a change needs no restart.
 	Watch watch.Section `yaml:"watch"`
 	// Where the addresses of the hosts of watch lists are asked for.
 	WatchDNS hosts.Config `yaml:"watch_dns"`

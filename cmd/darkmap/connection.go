@@ -73,7 +73,8 @@ func embeddedConnection(runFile string, running *datadir.Run) []string {
 		text = append(append(text, sqlshell.Recipes(*s.Door, s.Database)...), "")
 	} else {
 		text = append(text,
-			"Programs that need an address and a password, such as Grafana, notebooks and clients in Python and Go, come in through a door.",
+			"Programs that need an address and a password, such as Grafana, notebooks and clients "+
+				"in Python and Go, come in through a door.",
 			"Make a password, and start darkmap up with the door; this then says how clients use it:",
 			"  (umask 077; head -c 24 /dev/urandom | base64 > PASSWORD-FILE)",
 			"  --set 'clickhouse.door={listen: 127.0.0.1:8123, user: reader, password: {file: PASSWORD-FILE}}'", "")

@@ -226,7 +226,8 @@ func (r *datasetRun) claim(ctx context.Context, s clickhouse.Server, sources *en
 			return err
 		} else if collected {
 			return usageError(fmt.Errorf(
-				"dataset %s holds rows that no replay made, as live sources and archives bring them: --dataset NAME names another",
+				"dataset %s holds rows that no replay made, as live sources and archives bring them: "+
+					"--dataset NAME names another",
 				r.dataset,
 			))
 		}

@@ -270,7 +270,8 @@ func (c *datasetsDropCmd) check(all []clickhouse.StoredDataset, l *lease) error 
 		if collected := all[i].Collected || name == kafka.LiveDataset ||
 			name == followDataset; collected && !c.Force {
 			return usageError(fmt.Errorf(
-				"dataset %s was collected from live sources or archives, and no replay brings it back: --force drops it; nothing was dropped",
+				"dataset %s was collected from live sources or archives, and no replay brings it back: "+
+					"--force drops it; nothing was dropped",
 				name,
 			))
 		}

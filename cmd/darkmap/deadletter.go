@@ -184,7 +184,8 @@ func (c *deadletterRequeueCmd) Run(ctx context.Context, g *globals) error {
 	}
 	if filter.Empty() && !c.All {
 		return usageError(errors.New(
-			"nothing is chosen: name dead letters, choose with --stage, --reason, --collector, --topic, --from and --to, or take --all",
+			"nothing is chosen: name dead letters, choose with --stage, --reason, --collector, --topic, " +
+				"--from and --to, or take --all",
 		))
 	}
 	box, done, err := c.open(ctx, g)

@@ -168,6 +168,7 @@ func scheduleLines(world *simulate.World, width int) []string {
 		}
 		table.Rows = append(table.Rows, cells)
 	}
-	const explained = "published: the start and the end were. end assumed: only the start was. assumed: neither was."
+	const explained = "published: the start and the end were. end assumed: only the start was. " +
+		"assumed: neither was."
 	return slices.Concat(table.Lines(width), []string{""}, terminal.Wrap(explained, width, 0))
 }

@@ -28,13 +28,16 @@ type dumpCmd struct {
 // Help returns the long help text. kong calls it.
 func (dumpCmd) Help() string { return dumpHelp }
 
-const dumpHelp = `Filters narrow each other; a filter that is given several times, or with a list (a,b), wants any of its values. A line without the field
-does not match: a withdrawal has no path, no origin and no communities, a change of state has no prefix.
+const dumpHelp = `Filters narrow each other; a filter that is given several times, or with a list
+(a,b), wants any of its values. A line without the field does not match: a withdrawal has no path,
+no origin and no communities, a change of state has no prefix.
 
-What the time, the peer or a table's prefix rules out is not decoded: faults within it are not reported.
+What the time, the peer or a table's prefix rules out is not decoded: faults within it are not
+reported.
 
-Exit codes: 0 done, also where no line matches (that is said); 2 wrong usage; 3 done, but some input was damaged or, within a folder, cannot be read:
-each damage is named, and what could be read behind it is printed; 130 interrupted.`
+Exit codes: 0 done, also where no line matches (that is said); 2 wrong usage; 3 done, but some input
+was damaged or, within a folder, cannot be read: each damage is named, and what could be read behind
+it is printed; 130 interrupted.`
 
 // Run prints every file in turn, and a summary on standard error.
 func (c *dumpCmd) Run(ctx context.Context, g *globals) (err error) {

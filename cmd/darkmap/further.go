@@ -21,7 +21,8 @@ func furtherSQL(o bgp.Outage) []string {
 		view, clickhouse.QuoteText(o.Dataset), entity, clickhouse.QuoteTime(from), clickhouse.QuoteTime(to),
 	)
 	return []string{
-		"SELECT toStartOfMinute(timestamp) AS minute, countIf(type = 'announce') AS announced, countIf(type = 'withdraw') AS withdrawn, uniqExact(peer_asn) AS peers " +
+		"SELECT toStartOfMinute(timestamp) AS minute, countIf(type = 'announce') AS announced, " +
+			"countIf(type = 'withdraw') AS withdrawn, uniqExact(peer_asn) AS peers " +
 			rows + " GROUP BY minute ORDER BY minute",
 		"SELECT collector, peer_asn, max(timestamp) AS withdrawn_at, count() AS withdrawals " +
 			rows + " AND type = 'withdraw' GROUP BY collector, peer_asn ORDER BY withdrawn_at",

@@ -40,7 +40,8 @@ func (c *healthCmd) Run(ctx context.Context, g *globals) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, healthWithin)
 	defer cancel()
-	req, err := http.NewRequestWithContext(limited, http.MethodGet, "http://"+net.JoinHostPort(host, port)+path, http.NoBody)
+	url := "http://" + net.JoinHostPort(host, port) + path
+	req, err := http.NewRequestWithContext(limited, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return usageError(err)
 	}

@@ -28,25 +28,31 @@ type replayCmd struct {
 // Help returns the long help text. kong calls it.
 func (replayCmd) Help() string { return replayHelp }
 
-const replayHelp = `Of a folder every capture in it is played, at any depth. The collector is read from the path, as RIS and RouteViews lay out their archives
-(rrc00/2014.12/updates.20141222.0000.gz, route-views2/bgpdata/2014.12/RIBS/rib.20141222.0000.bz2), else it is local. Hidden and unfinished
+const replayHelp = `Of a folder every capture in it is played, at any depth. The collector is read
+from the path, as RIS and RouteViews lay out their archives (rrc00/2014.12/updates.20141222.0000.gz,
+route-views2/bgpdata/2014.12/RIBS/rib.20141222.0000.bz2), else it is local. Hidden and unfinished
 files, checksums and texts are left out, which is said.
 
-Without files, --from and --to say what is replayed, any time that the archives hold: for each collector the newest table before it and the updates from then on are fetched from
-the public archives (found through the BGPKIT Broker, in the folder ingest.archive.directory, or in the list ingest.archive.index) and kept in the cache.
-Standard error says beforehand how many files and octets that is. Interrupted, the same command goes on: nothing is fetched twice. 1 is also the end
+Without files, --from and --to say what is replayed, any time that the archives hold: for each
+collector the newest table before it and the updates from then on are fetched from the public
+archives (found through the BGPKIT Broker, in the folder ingest.archive.directory, or in the list
+ingest.archive.index) and kept in the cache. Standard error says beforehand how many files and
+octets that is. Interrupted, the same command goes on: nothing is fetched twice. 1 is also the end
 where a server does not answer; what was fetched is kept.
 
-With files, --from and --to choose which outages are printed. All files are read whatever they say: what stood before tells what is usual.
+With files, --from and --to choose which outages are printed. All files are read whatever they say:
+what stood before tells what is usual.
 
-Countries and owners are those of the time of the files, where enrich.snapshots.directory or "darkmap fetch --geo-date" has data of that
-time; else standard error says how many years newer they are.
+Countries and owners are those of the time of the files, where enrich.snapshots.directory or
+"darkmap fetch --geo-date" has data of that time; else standard error says how many years newer they
+are.
 
-At the end standard error says, for IPv4 and IPv6, in how many minutes a verdict was possible, and why not in the others; with
---format json as an object too.
+At the end standard error says, for IPv4 and IPv6, in how many minutes a verdict was possible, and
+why not in the others; with --format json as an object too.
 
-Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 finished, but some input was damaged; 4 finished, and no verdict was possible in
-any minute: that no outage is shown then says nothing; 130 interrupted.`
+Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 finished, but some input was
+damaged; 4 finished, and no verdict was possible in any minute: that no outage is shown then says
+nothing; 130 interrupted.`
 
 // Run replays the files.
 func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {

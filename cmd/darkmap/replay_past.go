@@ -107,14 +107,16 @@ func notFound(ctx context.Context, a archive.Config, err error) error {
 	case ctx.Err() != nil:
 		return interruptedError{"interrupted before anything was fetched"}
 	case errors.Is(err, past.ErrNothing) && a.Directory != "":
-		return usageError(fmt.Errorf("%w. ingest.archive.directory names a folder that is laid out as the archives are, with paths as rrc00/2014.12/updates.20141222.1200.gz: "+
+		return usageError(fmt.Errorf("%w. ingest.archive.directory names a folder that is laid out as "+
+			"the archives are, with paths as rrc00/2014.12/updates.20141222.1200.gz: "+
 			"%s has no such file of this time", err, a.Directory))
 	case errors.Is(err, past.ErrNothing):
 		return usageError(fmt.Errorf("%w: %s has no file of it", err, a.Where()))
 	case errors.Is(err, archive.ErrNoArchive), errors.Is(err, archive.ErrTooMany):
 		return usageError(err)
 	case a.Directory == "" && a.Index == "":
-		return fmt.Errorf("the BGPKIT Broker cannot be asked which files there are: %w. Without it, ingest.archive.directory names a folder that is laid out as the archives are, "+
+		return fmt.Errorf("the BGPKIT Broker cannot be asked which files there are: %w. Without it, "+
+			"ingest.archive.directory names a folder that is laid out as the archives are, "+
 			"ingest.archive.index a list of files (docs/feeds.md, Archives)", err)
 	}
 	return err

@@ -61,7 +61,8 @@ func (c *showCmd) Run(ctx context.Context, g *globals) error {
 		))
 	case c.Detector != "" && q.Kind == query.KindOutage:
 		return usageError(errors.New(
-			"--detector: a detector does not answer by an outage's id; without it the store or the running darkmap is asked",
+			"--detector: a detector does not answer by an outage's id; " +
+				"without it the store or the running darkmap is asked",
 		))
 	case c.Dataset != "" || c.At != "":
 		return c.stored(ctx, g, q, at)

@@ -102,7 +102,8 @@ func (c *simulateCmd) list(g *globals, all []simulate.Scenario) error {
 	}
 	fmt.Fprintln(
 		g.stderr,
-		"darkmap simulate NAME --export DIR writes one as MRT files, with the truth beside them; darkmap simulate --store fills the store with a year",
+		"darkmap simulate NAME --export DIR writes one as MRT files, with the truth beside them; "+
+			"darkmap simulate --store fills the store with a year",
 	)
 	return nil
 }

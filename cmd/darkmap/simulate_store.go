@@ -69,7 +69,7 @@ func (c *simulateCmd) fill(
 	})
 	g.line.Clear()
 	if err != nil {
-		return fmt.Errorf("%w; the dataset is not complete: the same command makes it again from the beginning", err)
+		return fmt.Errorf("%w; the dataset is not complete: the same command makes it from the beginning", err)
 	}
 	for _, d := range c.entries(y) {
 		if err := clickhouse.CompleteDataset(ctx, l.server, d); err != nil {

@@ -65,7 +65,7 @@ func (c *sqlCmd) Run(ctx context.Context, g *globals) (err error) {
 func (c *sqlCmd) text(ctx context.Context, g *globals) (string, error) {
 	switch {
 	case c.Statement != "" && c.File != "":
-		return "", usageError(errors.New("statements are given on the command line and with --file: want one of them"))
+		return "", usageError(errors.New("statements are on the command line and in --file: want one of them"))
 	case c.Statement != "":
 		return c.Statement, nil
 	case c.File != "" && c.File != playback.Stdin:

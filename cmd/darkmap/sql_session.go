@@ -311,7 +311,8 @@ func (s *session) lost(l *lease, err error) error {
 	running, readErr := datadir.ReadRun(s.g.DataDir)
 	if readErr == nil && running != nil && running.PID == l.owner.PID {
 		return fmt.Errorf(
-			"the embedded ClickHouse of darkmap %s (process %d) ended before its answer was complete, and is started again",
+			"the embedded ClickHouse of darkmap %s (process %d) ended before its answer was complete, "+
+				"and is started again",
 			l.owner.Command, l.owner.PID,
 		)
 	}

@@ -12,7 +12,8 @@ import (
 )
 
 // sources matches the privileges on sources outside the store.
-var sources = regexp.MustCompile(`\b(READ|WRITE|SOURCES?|FILE|URL|REMOTE|S3|AZURE|HDFS|MYSQL|POSTGRES|MONGO|ODBC|JDBC|SQLITE|REDIS|HIVE|KAFKA|NATS|RABBITMQ|ARROW_FLIGHT|EXECUTABLE)\b( ON|, |\(|$)`)
+var sources = regexp.MustCompile(`\b(READ|WRITE|SOURCES?|FILE|URL|REMOTE|S3|AZURE|HDFS|MYSQL|POSTGRES|` +
+	`MONGO|ODBC|JDBC|SQLITE|REDIS|HIVE|KAFKA|NATS|RABBITMQ|ARROW_FLIGHT|EXECUTABLE)\b( ON|, |\(|$)`)
 
 // inWords adds to a refusal of the server its meaning in darkmap and advice. It returns other
 // errors unchanged. write means that the statement ran as the user who may change the store.

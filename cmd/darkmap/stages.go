@@ -82,7 +82,8 @@ func (c *configuration) forStage(dataset string) error {
 	}
 	if len(c.Kafka.Brokers) == 0 {
 		return usageError(errors.New(
-			"kafka.brokers is empty: a stage of its own needs a Kafka that others reach too (the embedded one lives within up, replay and demo)",
+			"kafka.brokers is empty: a stage of its own needs a Kafka that others reach too " +
+				"(the embedded one lives within up, replay and demo)",
 		))
 	}
 	c.Kafka = c.Kafka.WithDataset(dataset)

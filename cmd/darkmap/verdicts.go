@@ -108,7 +108,8 @@ func worthText(peers []panel.ReasonCount) string {
 // undecidedText returns the reason why no verdict was possible, with the worth of the peers.
 func undecidedText(u core.Undecided) string {
 	s := u.Reason.Text(u.Best)
-	if u.Minutes > 1 && u.Best.Voters > 0 && u.Reason != bgp.NoVerdictMinutes && u.Reason != bgp.NoVerdictDegraded {
+	if u.Minutes > 1 && u.Best.Voters > 0 &&
+		u.Reason != bgp.NoVerdictMinutes && u.Reason != bgp.NoVerdictDegraded {
 		s = "at best " + s
 	}
 	if len(u.Peers) == 0 {

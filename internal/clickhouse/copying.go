@@ -22,9 +22,12 @@ type Copying struct {
 func (s Server) Copyings(ctx context.Context, conn driver.Conn) ([]Copying, error) {
 	db := QuoteText(s.Database)
 	q := `SELECT v.name, any(f.name), extract(any(v.create_table_query), ' TO [^ .]+\\.(\\S+)'),
-		arrayStringConcat(arrayMap(c -> concat('\x60', c.2, '\x60'), arraySort(groupArray((c.position, c.name)))), ', '), any(v.as_select)
+			arrayStringConcat(
+				arrayMap(c -> concat('\x60', c.2, '\x60'), arraySort(groupArray((c.position, c.name)))), ', '),
+			any(v.as_select)
 		FROM system.tables AS v
-		JOIN (SELECT name, arrayJoin(dependencies_table) AS view FROM system.tables WHERE database = ` + db + `) AS f ON f.view = v.name
+		JOIN (SELECT name, arrayJoin(dependencies_table) AS view FROM system.tables
+			WHERE database = ` + db + `) AS f ON f.view = v.name
 		JOIN system.columns AS c ON c.database = v.database AND c.table = v.name
 		WHERE v.database = ` + db + ` AND v.engine = 'MaterializedView' GROUP BY v.name ORDER BY v.name`
 	var all []Copying
@@ -45,7 +48,8 @@ func (s Server) Copyings(ctx context.Context, conn driver.Conn) ([]Copying, erro
 // fill are made for that.
 func (c Copying) Again(database, condition string) string {
 	return fmt.Sprintf(
-		"INSERT INTO %s.%s (%s) %s SETTINGS additional_table_filters = {%s: %s}, max_partitions_per_insert_block = 0",
+		"INSERT INTO %s.%s (%s) %s "+
+			"SETTINGS additional_table_filters = {%s: %s}, max_partitions_per_insert_block = 0",
 		quoteName(database), c.To, c.columns, c.Query,
 		QuoteText(database+"."+c.From), QuoteText(condition))
 }

@@ -107,7 +107,8 @@ func CompleteDataset(ctx context.Context, s Server, d Dataset) error {
 func (s Server) entered(ctx context.Context, conn driver.Conn, dataset string) (d Dataset, err error) {
 	var completed int64
 	q := fmt.Sprintf(
-		"SELECT argMax(inputs, created_at), argMax(settings, created_at), argMax(version, created_at), argMax(toUnixTimestamp64Milli(completed_at), created_at) "+
+		"SELECT argMax(inputs, created_at), argMax(settings, created_at), argMax(version, created_at), "+
+			"argMax(toUnixTimestamp64Milli(completed_at), created_at) "+
 			"FROM %s.datasets WHERE dataset = ?", s.Database)
 	if err := conn.QueryRow(ctx, q, dataset).Scan(&d.Inputs, &d.Settings, &d.Version, &completed); err != nil {
 		return d, fmt.Errorf("looking for dataset %s: %w", dataset, err)
@@ -157,7 +158,8 @@ func (s Server) deleteRows(ctx context.Context, conn driver.Conn, table, dataset
 
 func (s Server) enter(ctx context.Context, conn driver.Conn, d Dataset) error {
 	q := fmt.Sprintf(
-		"INSERT INTO %s.datasets (dataset, inputs, settings, created_at, completed_at, version, files, collectors, begins_at, ends_at, changed, geography_date, owners_date, geography_files)",
+		"INSERT INTO %s.datasets (dataset, inputs, settings, created_at, completed_at, version, files, "+
+			"collectors, begins_at, ends_at, changed, geography_date, owners_date, geography_files)",
 		s.Database)
 	batch, err := conn.PrepareBatch(ctx, q)
 	if err == nil {

@@ -56,7 +56,8 @@ func (s Server) enteredDatasets(ctx context.Context, conn driver.Conn) (map[stri
 		return otherwise + " AS " + name
 	}
 	q := fmt.Sprintf(
-		"SELECT dataset, inputs, settings, created_at, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s FROM %s.datasets ORDER BY dataset, created_at DESC LIMIT 1 BY dataset",
+		"SELECT dataset, inputs, settings, created_at, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s "+
+			"FROM %s.datasets ORDER BY dataset, created_at DESC LIMIT 1 BY dataset",
 		or("completed_at", "toDateTime64(0, 3, 'UTC')"), or("version", "''"),
 		or("files", "CAST([], 'Array(String)')"), or("collectors", "CAST([], 'Array(String)')"),
 		or("begins_at", "toDateTime64(0, 6, 'UTC')"), or("ends_at", "toDateTime64(0, 6, 'UTC')"),

@@ -18,7 +18,8 @@ import (
 var (
 	// ErrNoEngine means that this build or platform has no embedded ClickHouse.
 	ErrNoEngine = errors.New(
-		"this build has no embedded ClickHouse: configure clickhouse.addresses, or build with `make build` on linux/amd64")
+		"this build has no embedded ClickHouse: configure clickhouse.addresses, or build with `make build` " +
+			"on linux/amd64")
 	// ErrInUse means that another engine uses the folder.
 	ErrInUse = errors.New("another instance uses this folder")
 	// ErrGaveUp means that the engine ended repeatedly and is not restarted any more.
@@ -160,7 +161,8 @@ func startLocked(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 func (e *Engine) warnShared(c *child) {
 	if c.sharedNetwork != nil {
 		e.cfg.Log.Warn(
-			"the kernel refuses the embedded ClickHouse a network of its own: its port is on loopback, closed by a key; others can disturb it",
+			"the kernel refuses the embedded ClickHouse a network of its own: its port is on loopback, "+
+				"closed by a key; others can disturb it",
 			"err", c.sharedNetwork)
 	}
 }

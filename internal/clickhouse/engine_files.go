@@ -106,13 +106,17 @@ var usersXML = template.Must(template.New("users.xml").Parse(`<clickhouse>
         <max_concurrent_queries_for_user><readonly/></max_concurrent_queries_for_user>
         <max_untracked_memory><readonly/></max_untracked_memory>
         <timeout_before_checking_execution_speed><readonly/></timeout_before_checking_execution_speed>
-        <cancel_http_readonly_queries_on_client_close><readonly/></cancel_http_readonly_queries_on_client_close>
+        <cancel_http_readonly_queries_on_client_close>
+          <readonly/>
+        </cancel_http_readonly_queries_on_client_close>
       </constraints>
     </reader>
   </profiles>
   <quotas>
     <default/>
-    <reader><interval><duration>60</duration><queries>6000</queries><execution_time>600</execution_time></interval></reader>
+    <reader>
+      <interval><duration>60</duration><queries>6000</queries><execution_time>600</execution_time></interval>
+    </reader>
   </quotas>
   <users>
     <default>

@@ -207,7 +207,8 @@ func (f filler) stale(ctx context.Context, all []lookupTable) (stale, late []loo
 		return err
 	})
 	if err == nil {
-		q = "SELECT name, last_successful_update_time FROM system.dictionaries WHERE database = ? AND status != 'NOT_LOADED'"
+		q = "SELECT name, last_successful_update_time FROM system.dictionaries " +
+			"WHERE database = ? AND status != 'NOT_LOADED'"
 		err = each(ctx, f.conn, q, f.server.Database, func(rows driver.Rows) error {
 			var name string
 			var at time.Time // seconds
@@ -273,7 +274,9 @@ func (f filler) show(ctx context.Context, t lookupTable, rows uint64) error {
 	// The clocks of servers differ, and the latest row counts.
 	q := fmt.Sprintf(
 		"INSERT INTO %[1]s.lookup_snapshots (lookup, snapshot, filled_at, entries) SELECT %[2]s, %[3]s, "+
-			"greatest(now64(3, 'UTC'), (SELECT max(filled_at) FROM %[1]s.lookup_snapshots WHERE lookup = %[2]s) + toIntervalMillisecond(1)), %[4]d "+
+			"greatest(now64(3, 'UTC'), "+
+			"(SELECT max(filled_at) FROM %[1]s.lookup_snapshots WHERE lookup = %[2]s) + "+
+			"toIntervalMillisecond(1)), %[4]d "+
 			"FROM (SELECT count() AS present FROM %[1]s.%[5]s WHERE snapshot = %[3]s) WHERE present >= %[4]d",
 		f.server.Database, QuoteText(t.lookup), QuoteText(t.snapshot), rows, t.name())
 	if err := f.conn.Exec(ctx, q); err != nil {

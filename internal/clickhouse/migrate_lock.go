@@ -58,11 +58,15 @@ type schemaLock struct {
 // second one; on a cluster ClickHouse Keeper does. This makes an insert a compare-and-set.
 func (s Server) lockTable() string {
 	return fmt.Sprintf(
-		"CREATE TABLE IF NOT EXISTS %s.schema_lock %s (slot UInt8 COMMENT 'always 0: the row of the highest generation counts', "+
-			"generation UInt64 COMMENT 'number of the claim', token String COMMENT 'random name of the holder', owner String COMMENT 'the holder in words', "+
+		"CREATE TABLE IF NOT EXISTS %s.schema_lock %s ("+
+			"slot UInt8 COMMENT 'always 0: the row of the highest generation counts', "+
+			"generation UInt64 COMMENT 'number of the claim', token String COMMENT 'random name of the holder', "+
+			"owner String COMMENT 'the holder in words', "+
 			"machine String COMMENT 'the running system of the holder', pid UInt32 COMMENT 'its process there', "+
-			"since DateTime64(3, 'UTC') COMMENT 'when the holder began', until DateTime64(3, 'UTC') COMMENT 'until when the claim counts unless it is renewed') "+
-			"ENGINE = %s ORDER BY slot SETTINGS non_replicated_deduplication_window = 1000 COMMENT 'Who changes the schema: the row of the highest generation, until its time.'",
+			"since DateTime64(3, 'UTC') COMMENT 'when the holder began', "+
+			"until DateTime64(3, 'UTC') COMMENT 'until when the claim counts unless it is renewed') "+
+			"ENGINE = %s ORDER BY slot SETTINGS non_replicated_deduplication_window = 1000 "+
+			"COMMENT 'Who changes the schema: the row of the highest generation, until its time.'",
 		s.Database, s.onCluster(), s.engine("ReplacingMergeTree", "generation"))
 }
 
@@ -134,7 +138,8 @@ func (r *refusal) next(newest uint64, lease time.Duration) uint64 {
 func (s Server) newestClaim(ctx context.Context, conn driver.Conn) (claim, error) {
 	var c claim
 	q := fmt.Sprintf(
-		"SELECT generation, token, owner, machine, pid, until > now64(3), since FROM %s.schema_lock ORDER BY generation DESC LIMIT 1",
+		"SELECT generation, token, owner, machine, pid, until > now64(3), since "+
+			"FROM %s.schema_lock ORDER BY generation DESC LIMIT 1",
 		s.Database)
 	err := conn.QueryRow(ctx, q).Scan(&c.Generation, &c.Token, &c.Owner, &c.Machine, &c.PID, &c.Held, &c.Since)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -172,7 +177,8 @@ func (l *schemaLock) insert(ctx context.Context, generation uint64, lease time.D
 		since = fmt.Sprintf("fromUnixTimestamp64Milli(%d, 'UTC')", l.claim.Since.UnixMilli())
 	}
 	q := fmt.Sprintf(
-		"INSERT INTO %s.schema_lock (slot, generation, token, owner, machine, pid, since, until) SETTINGS insert_deduplicate = 1, insert_deduplication_token = %s "+
+		"INSERT INTO %s.schema_lock (slot, generation, token, owner, machine, pid, since, until) "+
+			"SETTINGS insert_deduplicate = 1, insert_deduplication_token = %s "+
 			"VALUES (0, %d, %s, %s, %s, %d, %s, now64(3) + toIntervalMillisecond(%d))",
 		l.server.Database, QuoteText(strconv.FormatUint(generation, 10)), generation,
 		QuoteText(l.claim.Token), QuoteText(l.claim.Owner), QuoteText(l.claim.Machine), l.claim.PID,

@@ -57,8 +57,10 @@ type schemaState struct {
 // migrationsTable returns the statement that makes the table of completed steps.
 func (s Server) migrationsTable() string {
 	return fmt.Sprintf(
-		"CREATE TABLE IF NOT EXISTS %s.schema_migrations %s (version UInt32 COMMENT 'number of the step', name String COMMENT 'its name', "+
-			"applied_at DateTime64(3, 'UTC') COMMENT 'when it was taken', program String COMMENT 'the darkmap that took it; empty where an older one did, which kept no record') "+
+		"CREATE TABLE IF NOT EXISTS %s.schema_migrations %s ("+
+			"version UInt32 COMMENT 'number of the step', name String COMMENT 'its name', "+
+			"applied_at DateTime64(3, 'UTC') COMMENT 'when it was taken', "+
+			"program String COMMENT 'the darkmap that took it; empty where an older one did, which kept no record') "+
 			"ENGINE = %s ORDER BY version COMMENT 'Steps that the schema has taken.'",
 		s.Database, s.onCluster(), s.engine("ReplacingMergeTree", "applied_at"))
 }
@@ -68,10 +70,13 @@ func (s Server) progressTable() string {
 	return fmt.Sprintf(
 		"CREATE TABLE IF NOT EXISTS %s.schema_progress %s (version UInt32 COMMENT 'number of the step', "+
 			"statement UInt32 COMMENT 'number of the statement within the step, from 1', "+
-			"partition String COMMENT 'id of the partition that the statement was run for; empty where it runs once', "+
-			"hash UInt64 COMMENT 'a hash of the statement', finished_at DateTime64(3, 'UTC') COMMENT 'when it had passed', "+
+			"partition String COMMENT 'id of the partition that the statement was run for; "+
+			"empty where it runs once', "+
+			"hash UInt64 COMMENT 'a hash of the statement', "+
+			"finished_at DateTime64(3, 'UTC') COMMENT 'when it had passed', "+
 			"seconds Float64 COMMENT 'how long it took, seconds', program String COMMENT 'the darkmap that ran it') "+
-			"ENGINE = %s ORDER BY (version, statement, partition) COMMENT 'Statements of the schema''s steps that have passed: an interrupted step goes on after them.'",
+			"ENGINE = %s ORDER BY (version, statement, partition) "+
+			"COMMENT 'Statements of the schema''s steps that have passed: an interrupted step goes on after them.'",
 		s.Database, s.onCluster(), s.engine("ReplacingMergeTree", "finished_at"))
 }
 
@@ -97,7 +102,8 @@ func (r *migration) prepare(ctx context.Context) error {
 	}, s.ownTables()...)
 	// Older databases have no column program.
 	statements = append(statements, fmt.Sprintf(
-		"ALTER TABLE %s.schema_migrations %s ADD COLUMN IF NOT EXISTS program String COMMENT 'the darkmap that took it; empty where an older one did, which kept no record'",
+		"ALTER TABLE %s.schema_migrations %s ADD COLUMN IF NOT EXISTS program String "+
+			"COMMENT 'the darkmap that took it; empty where an older one did, which kept no record'",
 		s.Database, s.onCluster()))
 	for _, statement := range statements {
 		if err := r.conn.Exec(ctx, statement); err != nil {
@@ -167,7 +173,8 @@ func (s Server) recordProgress(
 	ctx context.Context, conn driver.Conn, k progressKey, hash uint64, program string, took time.Duration,
 ) error {
 	q := fmt.Sprintf(
-		"INSERT INTO %s.schema_progress (version, statement, partition, hash, finished_at, seconds, program) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		"INSERT INTO %s.schema_progress (version, statement, partition, hash, finished_at, seconds, program) "+
+			"VALUES (?, ?, ?, ?, ?, ?, ?)",
 		s.Database)
 	if err := conn.Exec(ctx, q, k.version, k.statement, k.partition, hash,
 		time.Now().UTC(), took.Seconds(), program); err != nil {

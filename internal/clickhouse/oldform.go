@@ -22,12 +22,13 @@ var ErrOldForm = errors.New("the database was made by a darkmap from before the 
 // the old migrations, which remain even if a table was dropped.
 func (s Server) oldForm() []string {
 	return []string{
-		"SELECT arrayStringConcat(arraySort(groupArray(concat('column ', table, '.', name))), ', ') FROM system.columns WHERE database = " +
-			QuoteText(s.Database) +
+		"SELECT arrayStringConcat(arraySort(groupArray(concat('column ', table, '.', name))), ', ') " +
+			"FROM system.columns WHERE database = " + QuoteText(s.Database) +
 			" AND name IN ('session', 'position_session') AND is_in_sorting_key" +
 			" AND table IN ('route_changes', 'route_change_log', 'visibility', 'outage_events', 'panel', 'feeds')",
-		"SELECT arrayStringConcat(arraySort(groupUniqArray(concat('migration ', toString(version), ' ', name))), ', ') FROM " +
-			s.Database + ".schema_migrations" +
+		"SELECT arrayStringConcat(arraySort(groupUniqArray(" +
+			"concat('migration ', toString(version), ' ', name))), ', ') " +
+			"FROM " + s.Database + ".schema_migrations" +
 			" WHERE (version, name) IN ((1, 'tables'), (2, 'feeds'), (3, 'route_change_log'), (4, 'outage_end'))",
 	}
 }
@@ -60,7 +61,8 @@ func (s Server) refuseOldForm(ask func(query string) (string, error)) error {
 		drop = "move the folder clickhouse of the data directory away"
 	}
 	return fmt.Errorf(
-		"%w, and stays as it is: %s holds %s, and this darkmap wants the column epoch in its place; name another database (clickhouse.database), or %s",
+		"%w, and stays as it is: %s holds %s, and this darkmap wants the column epoch in its place; "+
+			"name another database (clickhouse.database), or %s",
 		ErrOldForm, s, strings.Join(found, ", "), drop)
 }
 

@@ -37,7 +37,8 @@ func (p SetAside) String() string {
 		rows = fmt.Sprintf("%d rows", p.Rows)
 	}
 	return fmt.Sprintf(
-		"ClickHouse has set a part of table %s aside (%s): %s, with %s; it lies in %s, and the other rows are there",
+		"ClickHouse has set a part of table %s aside (%s): %s, with %s; it lies in %s, "+
+			"and the other rows are there",
 		p.Table, p.Reason, p.Part, rows, p.Path)
 }
 
@@ -53,7 +54,8 @@ func SetAsideParts(ctx context.Context, s Server) ([]SetAside, error) {
 	}
 	defer conn.Close() //nolint:errcheck // nothing is pending
 	var all []SetAside
-	q := "SELECT table, name, ifNull(reason, ''), path FROM system.detached_parts WHERE database = ? AND ifNull(reason, '') NOT IN (" +
+	q := "SELECT table, name, ifNull(reason, ''), path FROM system.detached_parts " +
+		"WHERE database = ? AND ifNull(reason, '') NOT IN (" +
 		harmless + ") ORDER BY table, name"
 	err = each(ctx, conn, q, s.Database, func(rows driver.Rows) error {
 		p := SetAside{Rows: -1}

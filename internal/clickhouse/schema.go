@@ -109,7 +109,8 @@ func QuoteText(text string) string {
 func readSchema(ctx context.Context, conn driver.Conn, database string) (schema, error) {
 	all := schema{}
 	err := each(ctx, conn,
-		"SELECT name, engine, sorting_key, partition_key, engine_full, create_table_query FROM system.tables WHERE database = ?",
+		"SELECT name, engine, sorting_key, partition_key, engine_full, create_table_query "+
+			"FROM system.tables WHERE database = ?",
 		database, func(rows driver.Rows) error {
 			var name string
 			t := &tableSchema{Indexes: map[string]string{}, Projections: map[string]string{}}
@@ -131,7 +132,8 @@ func readSchema(ctx context.Context, conn driver.Conn, database string) (schema,
 }
 
 func (s schema) readColumns(ctx context.Context, conn driver.Conn, database string) error {
-	q := "SELECT table, name, type, default_kind, default_expression, comment FROM system.columns WHERE database = ? ORDER BY table, position"
+	q := "SELECT table, name, type, default_kind, default_expression, comment " +
+		"FROM system.columns WHERE database = ? ORDER BY table, position"
 	return each(ctx, conn, q, database, func(rows driver.Rows) error {
 		var table string
 		var c columnSchema

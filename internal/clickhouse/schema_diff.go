@@ -67,7 +67,8 @@ func (s Server) compare(want, have schema, exact bool) []difference {
 			all = append(all, difference{
 				text: fmt.Sprintf("%s is a %s (%s), and this program wants a %s", name, h.kind(), h.Engine, w.kind()),
 				todo: fmt.Sprintf(
-					"move it away (darkmap sql --write \"RENAME TABLE %s TO %s_old\"), then run darkmap migrate", full, full),
+					"move it away (darkmap sql --write \"RENAME TABLE %s TO %s_old\"), then run darkmap migrate",
+					full, full),
 			})
 		case w.view():
 			if exact && w.Create != h.Create {
@@ -96,7 +97,8 @@ func (s Server) compareTable(name string, w, h *tableSchema, exact bool) []diffe
 			all = append(all, difference{
 				text: fmt.Sprintf("table %s has the %s %q, and this program wants %q", name, x.what, x.have, x.want),
 				todo: fmt.Sprintf(
-					"move it away (darkmap sql --write \"RENAME TABLE %s.%s TO %s.%s_old\"), run darkmap migrate, and copy its rows",
+					"move it away (darkmap sql --write \"RENAME TABLE %s.%s TO %s.%s_old\"), run darkmap migrate, "+
+						"and copy its rows",
 					s.Database, name, s.Database, name),
 			})
 		}
@@ -157,7 +159,9 @@ func (s Server) compareColumns(name string, w, h *tableSchema, exact bool) []dif
 				check: fmt.Sprintf("SELECT countIf(toString(accurateCast(%s, %s)) != toString(%s)) FROM %s.%s",
 					quoteName(c.Name), QuoteText(c.Type), quoteName(c.Name), s.Database, name),
 				todo: fmt.Sprintf(
-					"look at its values, then change it back (darkmap sql --write \"ALTER TABLE %s.%s MODIFY COLUMN %s %s\"), or move the table away and run darkmap migrate",
+					"look at its values, then change it back "+
+						"(darkmap sql --write \"ALTER TABLE %s.%s MODIFY COLUMN %s %s\"), "+
+						"or move the table away and run darkmap migrate",
 					s.Database, name, c.Name, c.Type),
 			})
 		case exact && (is.DefaultKind != c.DefaultKind || is.Default != c.Default):

@@ -127,11 +127,14 @@ func (r reader) briefQuery(f outagelog.Filter) (q string, args []any) {
 	if !r.countries {
 		countries = "CAST([], 'Array(String)') AS countries"
 	}
-	q = "SELECT id, sequence, position_epoch, position_sequence, toString(entity_type) AS type, entity_code, toString(family) AS fam, kind, state, severity, blip, start, end, origins, " +
+	q = "SELECT id, sequence, position_epoch, position_sequence, toString(entity_type) AS type, " +
+		"entity_code, toString(family) AS fam, kind, state, severity, blip, start, end, origins, " +
 		countries +
 		" FROM " + r.database +
-		".outage_events WHERE dataset = ? ORDER BY id, sequence DESC, position_epoch DESC, position_sequence DESC LIMIT 1 BY id"
-	q = "SELECT id, sequence, position_epoch, position_sequence, type, entity_code, fam, kind, state, severity, blip, start, end, origins, countries FROM (" +
+		".outage_events WHERE dataset = ? " +
+		"ORDER BY id, sequence DESC, position_epoch DESC, position_sequence DESC LIMIT 1 BY id"
+	q = "SELECT id, sequence, position_epoch, position_sequence, type, entity_code, fam, kind, state, " +
+		"severity, blip, start, end, origins, countries FROM (" +
 		q + ") WHERE 1"
 	args = []any{r.dataset}
 	if !f.From.IsZero() {
@@ -195,7 +198,8 @@ func (r reader) lengthen(ctx context.Context, all []outagelog.Entry) error {
 		return nil
 	}
 	var until time.Time
-	q := fmt.Sprintf("SELECT greatest((SELECT max(decided_at) FROM %[1]s.outage_events WHERE dataset = ?), (SELECT max(timestamp) FROM %[1]s.panel WHERE dataset = ?))",
+	q := fmt.Sprintf("SELECT greatest((SELECT max(decided_at) FROM %[1]s.outage_events WHERE dataset = ?), "+
+		"(SELECT max(timestamp) FROM %[1]s.panel WHERE dataset = ?))",
 		r.database)
 	if err := r.conn.QueryRow(ctx, q, r.dataset, r.dataset).Scan(&until); err != nil {
 		return fmt.Errorf("looking how far %s has decided: %w", r.dataset, err)

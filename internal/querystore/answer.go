@@ -72,9 +72,12 @@ func (s *Store) panel(ctx context.Context, v view, f bgp.Family) (query.Panel, e
 		Knowledge string        `json:"knowledge"`
 		Verdicts  bool          `json:"verdicts"`
 		NoVerdict bgp.NoVerdict `json:"no_verdict"`
-	}](ctx, s, `SELECT toString(knowledge) AS knowledge, voters, collectors, min_voters, min_collectors, verdicts, no_verdict FROM panel_verdicts
+	}](ctx, s, `SELECT toString(knowledge) AS knowledge,
+			voters, collectors, min_voters, min_collectors, verdicts, no_verdict
+		FROM panel_verdicts
 		WHERE dataset = {dataset:String} AND family = {family:String} AND timestamp <= {at:DateTime64(6,'UTC')}
-		ORDER BY timestamp DESC, position_epoch DESC, position_sequence DESC LIMIT 1`, v.params("family", f.String()))
+		ORDER BY timestamp DESC, position_epoch DESC, position_sequence DESC LIMIT 1`,
+		v.params("family", f.String()))
 	if err != nil {
 		return query.Panel{}, err
 	}
@@ -110,8 +113,11 @@ func (s *Store) sample(
 	ctx context.Context, v view, f bgp.Family, t bgp.EntityType, code string,
 ) (*sample, error) {
 	for _, since := range []time.Time{v.at.Add(-24 * time.Hour), time.Unix(0, 0)} {
-		rows, err := ask[sample](ctx, s, `SELECT toUnixTimestamp(timestamp) AS at, entity_name, space, prefixes, baseline_space, baseline_prefixes, usual_space, usual_prefixes FROM visibility
-			WHERE dataset = {dataset:String} AND entity_type = {type:String} AND entity_code = {code:String} AND family = {family:String}
+		rows, err := ask[sample](ctx, s, `SELECT toUnixTimestamp(timestamp) AS at, entity_name,
+				space, prefixes, baseline_space, baseline_prefixes, usual_space, usual_prefixes
+			FROM visibility
+			WHERE dataset = {dataset:String} AND entity_type = {type:String} AND entity_code = {code:String}
+				AND family = {family:String}
 				AND timestamp < {at:DateTime64(6,'UTC')} AND timestamp >= {since:DateTime64(6,'UTC')}
 			ORDER BY timestamp DESC, position_epoch DESC, position_sequence DESC LIMIT 1`,
 			v.params("type", t.String(), "code", code, "family", f.String(), "since", clickhouse.TimeText(since)))

@@ -56,7 +56,8 @@ func (s *Store) prefix(ctx context.Context, v view, f bgp.Family, q query.Questi
 		Prefix  string    `json:"prefix"`
 		Origins []bgp.ASN `json:"origins"`
 	}](ctx, s, `SELECT prefix, groupUniqArray(8)(origin_as) AS origins FROM prefix_history
-		WHERE dataset = {dataset:String} AND (begin, length) IN (`+strings.Join(above, ", ")+`) AND safi = 'unicast' AND type = 'announce' AND timestamp <= {at:DateTime64(6,'UTC')}
+		WHERE dataset = {dataset:String} AND (begin, length) IN (`+strings.Join(above, ", ")+`)
+			AND safi = 'unicast' AND type = 'announce' AND timestamp <= {at:DateTime64(6,'UTC')}
 		GROUP BY prefix`, v.params())
 	if err != nil {
 		return err
@@ -97,12 +98,16 @@ func (s *Store) onePrefix(ctx context.Context, v view, f bgp.Family, code string
 	if err != nil {
 		return nil, fmt.Errorf("reading a prefix of the store: %w", err)
 	}
-	rows, err := ask[peerRow](ctx, s, `SELECT collector, peer_address, peer_asn, toString(argMax(type, (timestamp, epoch, sequence, idx))) AS last,
-			toUnixTimestamp(max(timestamp)) AS at, argMaxIf(origin_as, (timestamp, epoch, sequence, idx), type = 'announce') AS origin,
-			arrayMap(a -> toUInt32(a), extractAll(argMaxIf(as_path, (timestamp, epoch, sequence, idx), type = 'announce'), '[0-9]+')) AS path,
+	rows, err := ask[peerRow](ctx, s, `SELECT collector, peer_address, peer_asn,
+			toString(argMax(type, (timestamp, epoch, sequence, idx))) AS last,
+			toUnixTimestamp(max(timestamp)) AS at,
+			argMaxIf(origin_as, (timestamp, epoch, sequence, idx), type = 'announce') AS origin,
+			arrayMap(a -> toUInt32(a), extractAll(
+				argMaxIf(as_path, (timestamp, epoch, sequence, idx), type = 'announce'), '[0-9]+')) AS path,
 			argMaxIf(origin_name, (timestamp, epoch, sequence, idx), type = 'announce') AS owner_name
 		FROM prefix_history
-		WHERE dataset = {dataset:String} AND (begin, length) IN (`+sqlPrefix(name)+`) AND safi = 'unicast' AND prefix_history.table = 'pre' AND timestamp < {at:DateTime64(6,'UTC')}
+		WHERE dataset = {dataset:String} AND (begin, length) IN (`+sqlPrefix(name)+`)
+			AND safi = 'unicast' AND prefix_history.table = 'pre' AND timestamp < {at:DateTime64(6,'UTC')}
 		GROUP BY collector, peer_address, peer_asn ORDER BY collector, peer_address, peer_asn`, v.params())
 	if err != nil {
 		return nil, err
@@ -141,9 +146,12 @@ type peerName struct {
 // voting returns the peers that voted at the time.
 func (s *Store) voting(ctx context.Context, v view, f bgp.Family) (map[peerName]bool, error) {
 	rows, err := ask[peerName](ctx, s, `SELECT collector, peer_address, peer_asn FROM panel
-		WHERE dataset = {dataset:String} AND family = {family:String} AND votes AND (timestamp, position_epoch, position_sequence) = (
-			SELECT max((timestamp, position_epoch, position_sequence)) FROM panel_verdicts
-			WHERE dataset = {dataset:String} AND family = {family:String} AND timestamp <= {at:DateTime64(6,'UTC')})`, v.params("family", f.String()))
+		WHERE dataset = {dataset:String} AND family = {family:String} AND votes
+			AND (timestamp, position_epoch, position_sequence) = (
+				SELECT max((timestamp, position_epoch, position_sequence)) FROM panel_verdicts
+				WHERE dataset = {dataset:String} AND family = {family:String}
+					AND timestamp <= {at:DateTime64(6,'UTC')})`,
+		v.params("family", f.String()))
 	out := map[peerName]bool{}
 	for _, r := range rows {
 		out[r] = true

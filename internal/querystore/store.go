@@ -48,11 +48,15 @@ func (v view) params(more ...string) map[string]string {
 func (s *Store) End(ctx context.Context, dataset string) (time.Time, error) {
 	rows, err := ask[struct {
 		T int64 `json:"t"`
-	}](ctx, s, `WITH (SELECT toDateTime(max(timestamp), 'UTC') FROM panel_history WHERE dataset = {dataset:String}) AS panel_end
+	}](ctx, s, `WITH (
+			SELECT toDateTime(max(timestamp), 'UTC') FROM panel_history WHERE dataset = {dataset:String}
+		) AS panel_end
 		SELECT max(x) AS t FROM (
-		SELECT toUnixTimestamp(max(timestamp)) + 60 * (count() > 0) AS x FROM visibility WHERE dataset = {dataset:String} AND timestamp >= panel_end - INTERVAL 1 HOUR
+		SELECT toUnixTimestamp(max(timestamp)) + 60 * (count() > 0) AS x FROM visibility
+			WHERE dataset = {dataset:String} AND timestamp >= panel_end - INTERVAL 1 HOUR
 		UNION ALL SELECT toUnixTimestamp(panel_end)
-		UNION ALL SELECT toUnixTimestamp(max(decided_at)) FROM outages WHERE dataset = {dataset:String})`, view{dataset: dataset}.params())
+		UNION ALL SELECT toUnixTimestamp(max(decided_at)) FROM outages WHERE dataset = {dataset:String})`,
+		view{dataset: dataset}.params())
 	if err != nil || len(rows) == 0 || rows[0].T == 0 {
 		return time.Time{}, err
 	}
@@ -64,7 +68,8 @@ func (s *Store) Datasets(ctx context.Context) ([]string, error) {
 	rows, err := ask[struct {
 		Dataset string `json:"dataset"`
 	}](ctx, s,
-		"SELECT dataset FROM (SELECT DISTINCT dataset FROM panel_history UNION DISTINCT SELECT DISTINCT dataset FROM datasets) ORDER BY dataset",
+		"SELECT dataset FROM (SELECT DISTINCT dataset FROM panel_history "+
+			"UNION DISTINCT SELECT DISTINCT dataset FROM datasets) ORDER BY dataset",
 		nil)
 	var names []string
 	for _, r := range rows {
@@ -78,8 +83,10 @@ func (s *Store) Datasets(ctx context.Context) ([]string, error) {
 func (s *Store) Record(ctx context.Context, dataset, id string, at time.Time) ([]byte, error) {
 	rows, err := ask[struct {
 		JSON string `json:"json"`
-	}](ctx, s, `SELECT json FROM outage_events WHERE dataset = {dataset:String} AND id = {id:String} AND decided_at <= {at:DateTime64(6,'UTC')}
-		ORDER BY sequence DESC, position_epoch DESC, position_sequence DESC LIMIT 1`, view{dataset: dataset, at: at}.params("id", id))
+	}](ctx, s, `SELECT json FROM outage_events
+		WHERE dataset = {dataset:String} AND id = {id:String} AND decided_at <= {at:DateTime64(6,'UTC')}
+		ORDER BY sequence DESC, position_epoch DESC, position_sequence DESC LIMIT 1`,
+		view{dataset: dataset, at: at}.params("id", id))
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
@@ -96,8 +103,10 @@ func (s *Store) Outages(
 	rows, err := ask[struct {
 		JSON string `json:"json"`
 	}](ctx, s, `SELECT json FROM outage_events
-		WHERE dataset = {dataset:String} AND startsWith(id, {id:String}) AND entity_code = {code:String} AND decided_at <= {at:DateTime64(6,'UTC')}
-		ORDER BY id, sequence DESC, position_epoch DESC, position_sequence DESC LIMIT 1 BY id`, view{dataset: dataset, at: at}.params("id", id, "code", code))
+		WHERE dataset = {dataset:String} AND startsWith(id, {id:String}) AND entity_code = {code:String}
+			AND decided_at <= {at:DateTime64(6,'UTC')}
+		ORDER BY id, sequence DESC, position_epoch DESC, position_sequence DESC LIMIT 1 BY id`,
+		view{dataset: dataset, at: at}.params("id", id, "code", code))
 	if err != nil {
 		return nil, err
 	}

@@ -195,8 +195,10 @@ func (e *Export) plan(ctx context.Context, m *Manifest) error {
 			return err
 		}
 		begun := len(m.Files)
-		sql := fmt.Sprintf(`SELECT toUnixTimestamp(toStartOfHour(toDateTime(%s, 'UTC'))) AS At, count() AS Rows, toUnixTimestamp(min(appended_at)) AS Oldest, toUnixTimestamp(max(appended_at)) AS Newest
-			FROM %s FINAL WHERE %s AND appended_at < toDateTime(%d, 'UTC') GROUP BY At ORDER BY At`, r.time, r.name(), r.within(e.Dataset, e.From, e.To), m.Begun.Unix())
+		sql := fmt.Sprintf(`SELECT toUnixTimestamp(toStartOfHour(toDateTime(%s, 'UTC'))) AS At, count() AS Rows,
+				toUnixTimestamp(min(appended_at)) AS Oldest, toUnixTimestamp(max(appended_at)) AS Newest
+			FROM %s FINAL WHERE %s AND appended_at < toDateTime(%d, 'UTC') GROUP BY At ORDER BY At`,
+			r.time, r.name(), r.within(e.Dataset, e.From, e.To), m.Begun.Unix())
 		err = e.Server.AskRows(ctx, clickhouse.Query{SQL: sql, Settings: settings()}, func(d *json.Decoder) error {
 			var h hour
 			err := d.Decode(&h)
@@ -291,7 +293,8 @@ func (e *Export) file(ctx context.Context, f *File) error {
 func (e *Export) write(ctx context.Context, r *rows, where string, f *File) (err error) {
 	path := filepath.Join(e.Dir, f.Name)
 	part := filepath.Join(e.Dir, "."+f.Name+".part")
-	out, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644) //nolint:gosec // the user's own folder, for others to read
+	flags := os.O_CREATE | os.O_TRUNC | os.O_WRONLY
+	out, err := os.OpenFile(part, flags, 0o644) //nolint:gosec // the user's own folder, for others to read
 	if err != nil {
 		return err
 	}

@@ -68,10 +68,12 @@ func (i Import) Run(ctx context.Context, m *Manifest) (read int, err error) {
 	case err != nil:
 		return 0, err
 	case m.Schema < have:
-		return 0, fmt.Errorf("%w: its version is %d, written by darkmap %s, and the store's is %d: import it with that darkmap into a store of its own, migrate that store, and export from it",
+		return 0, fmt.Errorf("%w: its version is %d, written by darkmap %s, and the store's is %d: "+
+			"import it with that darkmap into a store of its own, migrate that store, and export from it",
 			ErrSchema, m.Schema, m.Darkmap, have)
 	case m.Schema > have:
-		return 0, fmt.Errorf("%w: its version is %d, written by darkmap %s, and the store's is %d: use that darkmap, or a newer one",
+		return 0, fmt.Errorf("%w: its version is %d, written by darkmap %s, and the store's is %d: "+
+			"use that darkmap, or a newer one",
 			ErrSchema, m.Schema, m.Darkmap, have)
 	}
 	entry := i.entry(m)
@@ -164,7 +166,9 @@ func (i *Import) kept(ctx context.Context, m *Manifest) error {
 		}
 		if n.Gone != 0 {
 			faults = append(faults,
-				fmt.Errorf("table %s keeps rows for less time than has passed since %s, when the oldest of these rows came: the store would delete them. Set clickhouse.retention to more, or to forever, and import again",
+				fmt.Errorf("table %s keeps rows for less time than has passed since %s, "+
+					"when the oldest of these rows came: the store would delete them. "+
+					"Set clickhouse.retention to more, or to forever, and import again",
 					table, at.UTC().Format("2006-01-02 15:04:05")))
 		}
 	}
@@ -246,7 +250,8 @@ func (i *Import) insert(ctx context.Context, r *rows, f *File) error {
 	defer in.Close() //nolint:errcheck // only read
 	columns := strings.Join(r.table.Names(), ", ")
 	q := clickhouse.Query{
-		SQL: fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM (SELECT * REPLACE (%s AS dataset) FROM input(%s)) FORMAT Parquet",
+		SQL: fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM "+
+			"(SELECT * REPLACE (%s AS dataset) FROM input(%s)) FORMAT Parquet",
 			r.name(), columns, columns,
 			clickhouse.QuoteText(i.Dataset), clickhouse.QuoteText(r.table.Structure())),
 		ID: i.queries() + rand.Text(), Body: in, Settings: settings(),

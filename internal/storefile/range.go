@@ -76,7 +76,8 @@ func (s sum) hash() string { return fmt.Sprintf("%016x", s.Hash) }
 
 // sum counts and hashes rows.
 func (r *rows) sum(ctx context.Context, where string) (s sum, err error) {
-	sql := fmt.Sprintf("SELECT count() AS Rows, sum(%s) AS Hash, (SELECT count() FROM %s WHERE %s) AS Stored FROM %s FINAL WHERE %s",
+	sql := fmt.Sprintf("SELECT count() AS Rows, sum(%s) AS Hash, "+
+		"(SELECT count() FROM %s WHERE %s) AS Stored FROM %s FINAL WHERE %s",
 		r.table.RowHash("dataset"), r.name(), where, r.name(), where)
 	if err = r.server.AskRow(ctx, clickhouse.Query{SQL: sql, Settings: settings()}, &s); err != nil {
 		err = fmt.Errorf("counting the rows of %s: %w", r.table.Name, err)

@@ -73,9 +73,11 @@ func Start(tb testing.TB) *Server {
 	cfg := fmt.Sprintf(`global: {resolve_timeout: %v}
 route:
   {receiver: test, group_by: [outage_id], group_wait: %v, group_interval: %v, repeat_interval: 1h,
-   routes: [{receiver: nobody, matchers: [alertname = DarkmapHeartbeat]}, {receiver: test, matchers: [alertname = DarkmapSilent], group_by: [darkmap]}]}
+   routes: [{receiver: nobody, matchers: [alertname = DarkmapHeartbeat]},
+            {receiver: test, matchers: [alertname = DarkmapSilent], group_by: [darkmap]}]}
 receivers: [{name: test, webhook_configs: [{url: %q, send_resolved: true}]}, {name: nobody}]
-inhibit_rules: [{source_matchers: [alertname = DarkmapHeartbeat], target_matchers: [alertname = DarkmapSilent], equal: [darkmap, since]}]
+inhibit_rules: [{source_matchers: [alertname = DarkmapHeartbeat],
+                 target_matchers: [alertname = DarkmapSilent], equal: [darkmap, since]}]
 `, ResolveTimeout, GroupWait, GroupInterval, receiver.URL)
 	file := filepath.Join(tb.TempDir(), "alertmanager.yml")
 	if err := os.WriteFile(file, []byte(cfg), 0o600); err != nil {
@@ -99,7 +101,9 @@ func (s *Server) run(tb testing.TB, file string) {
 	path, address := program(tb), free(tb)
 	s.URL = "http://" + address
 	// Not with the test's context: that ends before the clean-up.
-	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), path, "--config.file="+file, "--storage.path="+tb.TempDir(), "--web.listen-address="+address, "--cluster.listen-address=") //nolint:gosec // our own arguments
+	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), path, //nolint:gosec // our own arguments
+		"--config.file="+file, "--storage.path="+tb.TempDir(),
+		"--web.listen-address="+address, "--cluster.listen-address=")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {

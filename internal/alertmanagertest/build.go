@@ -35,7 +35,8 @@ func program(tb testing.TB) string {
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		tb.Fatal(err)
 	}
-	tmp, err := os.MkdirTemp(parent, "build-") //nolint:usetesting // renamed within the cache folder, so it has to be on its disk
+	// It is renamed within the cache folder, so it has to be on its disk.
+	tmp, err := os.MkdirTemp(parent, "build-") //nolint:usetesting // on the disk of the cache folder
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -83,7 +84,8 @@ func build(tb testing.TB, source, dir, program string) error {
 			return fmt.Errorf("making an empty user interface: %w", err)
 		}
 	}
-	cmd := exec.CommandContext(tb.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-o", program, "./cmd/alertmanager") //nolint:gosec // our own arguments
+	cmd := exec.CommandContext(tb.Context(), "go", "build", //nolint:gosec // our own arguments
+		"-trimpath", "-buildvcs=false", "-o", program, "./cmd/alertmanager")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -97,7 +97,8 @@ func (a *Authority) Issue(name string, until time.Time) (cert, key []byte, err e
 	t := template(name, until)
 	t.KeyUsage = x509.KeyUsageDigitalSignature
 	t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}
-	t.DNSNames, t.IPAddresses = []string{"localhost"}, []net.IP{{127, 0, 0, 1}} //nolint:forbidigo // x509 has no netip
+	t.DNSNames = []string{"localhost"}
+	t.IPAddresses = []net.IP{{127, 0, 0, 1}} //nolint:forbidigo // x509 has no netip
 	der, err := x509.CreateCertificate(rand.Reader, t, a.cert, &private.PublicKey, a.key)
 	if err != nil {
 		return nil, nil, fmt.Errorf("making a certificate: %w", err)

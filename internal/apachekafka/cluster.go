@@ -204,7 +204,8 @@ func (c *Cluster) launch(ctx context.Context, i int) error {
 	}
 	defer func() { _ = out.Close() }() // the process has its own file
 	// Not with ctx: it bounds the start, and the broker outlives the start.
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), c.java, fmt.Sprintf("-Xmx%dm", c.options.HeapMB), //nolint:gosec // our own arguments
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), c.java, //nolint:gosec // our own arguments
+		fmt.Sprintf("-Xmx%dm", c.options.HeapMB),
 		"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:MaxDirectMemorySize=128m",
 		"-Dlog4j2.configurationFile="+c.path(i, "log4j2.properties"), "-cp", c.library,
 		"kafka.Kafka", c.path(i, "server.properties"))

@@ -59,7 +59,8 @@ func Fetch(ctx context.Context) (string, error) {
 	if err := os.WriteFile(project, pom, 0o600); err != nil {
 		return "", fmt.Errorf("fetching Kafka: %w", err)
 	}
-	fetch := exec.CommandContext(ctx, mvn, "-q", "-B", "-f", project, "dependency:copy-dependencies", "-DoutputDirectory="+filepath.Join(tmp, "lib")) //nolint:gosec // our own arguments
+	fetch := exec.CommandContext(ctx, mvn, "-q", "-B", "-f", project, //nolint:gosec // our own arguments
+		"dependency:copy-dependencies", "-DoutputDirectory="+filepath.Join(tmp, "lib"))
 	if out, err := fetch.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: Kafka could not be fetched from Maven: %w\n%s", ErrMissing, err, out)
 	}

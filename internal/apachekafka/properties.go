@@ -57,7 +57,8 @@ func (c *Cluster) secureProperties(i int) []string {
 		"listener.security.protocol.map=LOGIN:SASL_SSL,CERTIFICATE:SSL,CONTROLLER:SSL",
 		"inter.broker.listener.name=CERTIFICATE",
 		"sasl.enabled.mechanisms=SCRAM-SHA-512",
-		"listener.name.login.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;",
+		"listener.name.login.scram-sha-512.sasl.jaas.config=" +
+			"org.apache.kafka.common.security.scram.ScramLoginModule required;",
 		"listener.name.certificate.ssl.client.auth=required",
 		"listener.name.controller.ssl.client.auth=required",
 		"ssl.keystore.type=PEM",

@@ -115,7 +115,8 @@ func Read(r io.Reader) (*Feed, error) {
 
 // tagURI matches a tag URI (RFC 4151 §2.1): authority, date, and a specific part of characters that
 // need no escape.
-var tagURI = regexp.MustCompile(`^tag:([A-Za-z0-9._-]+@)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?,[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?:[A-Za-z0-9._~/:@!$&'()*+,;=-]*$`)
+var tagURI = regexp.MustCompile(`^tag:([A-Za-z0-9._-]+@)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?,` +
+	`[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?:[A-Za-z0-9._~/:@!$&'()*+,;=-]*$`)
 
 // IsTag reports whether s is a tag URI, such as tag:example.net,2026:outages.
 func IsTag(s string) bool { return tagURI.MatchString(s) }

@@ -19,7 +19,10 @@ _PROGRAM() {
             return
         fi
         line=${line%%$'\t'*}
-        case ${COMP_WORDS[COMP_CWORD]} in --*) ;; *) [ "${COMP_WORDS[COMP_CWORD-1]}" = = ] && line=${line#--*=} ;; esac
+        case ${COMP_WORDS[COMP_CWORD]} in
+            --*) ;;
+            *) [ "${COMP_WORDS[COMP_CWORD-1]}" = = ] && line=${line#--*=} ;;
+        esac
         COMPREPLY+=("$line")
     done < <("${COMP_WORDS[0]}" complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
 }

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// Fault is a value that a key must not have.
-type Fault struct { //nolint:errname // a value that sections list; as an error it is one of many that are joined
+// Fault is a value that a key must not have. Sections list faults. As an error, a fault is one of
+// several joined errors.
+type Fault struct { //nolint:errname // a value that sections list
 	// Key is relative to the section that reports the fault. Validate makes it the full key.
 	Key string
 	// Value is the rejected value.

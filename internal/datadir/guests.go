@@ -36,7 +36,8 @@ func EnterGuest(path string) (*Guest, error) {
 	}
 	for { // ends: an owner removes a file once, between its creation and its lock
 		name := filepath.Join(path, guestsFolder, strconv.Itoa(os.Getpid())+"-"+strings.ToLower(rand.Text()[:8]))
-		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) //nolint:gosec // below the data directory
+		flags := os.O_CREATE | os.O_EXCL | os.O_RDWR
+		f, err := os.OpenFile(name, flags, 0o600) //nolint:gosec // below the data directory
 		if err != nil {
 			return nil, fmt.Errorf("announcing a statement: %w", err)
 		}

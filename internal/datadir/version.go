@@ -54,8 +54,10 @@ func checkVersion(path string) (bool, error) {
 		return false, fmt.Errorf("data directory %s has version %d, this darkmap knows %d: %w",
 			path, n, version, ErrNewer)
 	case n < version:
-		return false, fmt.Errorf("data directory %s has version %d, %w, and this darkmap reads version %d alone: %s. "+
-			"The program that wrote it still reads it; to keep its outages, first run that program: darkmap sql --data-dir %q --format JSONEachRow 'SELECT * FROM outage_events' > outage_events.json",
+		return false, fmt.Errorf("data directory %s has version %d, %w, and this darkmap reads version %d alone: "+
+			"%s. The program that wrote it still reads it; to keep its outages, first run that program: "+
+			"darkmap sql --data-dir %q --format JSONEachRow "+
+			"'SELECT * FROM outage_events' > outage_events.json",
 			path, n, ErrOlder, version, elsewhere, path)
 	}
 	return true, nil
@@ -68,7 +70,8 @@ func readVersion(path string) (n int, found bool, err error) {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return 0, false, nil
 	case err != nil:
-		return 0, false, fmt.Errorf("data directory %s is %w: %w; make the file readable, or name another directory with --data-dir",
+		return 0, false, fmt.Errorf("data directory %s is %w: %w; make the file readable, "+
+			"or name another directory with --data-dir",
 			path, ErrNoVersion, err)
 	}
 	text := strings.TrimSpace(string(b))

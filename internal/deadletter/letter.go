@@ -39,8 +39,8 @@ func ParseID(s string) (ID, error) {
 	p, err := strconv.ParseInt(partition, 10, 32)
 	o, err2 := strconv.ParseInt(offset, 10, 64)
 	if errors.Join(err, err2) != nil || p < 0 || o < 0 {
-		return ID{}, fmt.Errorf("%q is no dead letter: want an offset, as `darkmap deadletter list --each` shows it",
-			s)
+		return ID{}, fmt.Errorf("%q is no dead letter: want an offset, "+
+			"as `darkmap deadletter list --each` shows it", s)
 	}
 	return ID{int32(p), o}, nil
 }

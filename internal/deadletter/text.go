@@ -43,7 +43,8 @@ func (l List) Lines(width int) []string {
 		bgp.Count(l.Letters, "dead letter")+" in "+bgp.Count(len(l.Groups), "group"))
 	if l.Further > 0 {
 		lines = append(lines,
-			fmt.Sprintf("and %s of further groups, which are not listed: choose with --stage, --reason, --collector, --from or --to",
+			fmt.Sprintf("and %s of further groups, which are not listed: "+
+				"choose with --stage, --reason, --collector, --from or --to",
 				bgp.Count(l.Further, "dead letter")))
 	}
 	return lines

@@ -20,7 +20,10 @@ func Context(ctx context.Context, d time.Duration) (out context.Context, cancel 
 
 // EndAfter calls end, which ends life, d after ctx has ended. Until ctx has ended, stop cancels
 // that.
-func EndAfter(ctx context.Context, d time.Duration, life context.Context, end context.CancelFunc) (stop func() bool) { //nolint:revive // two contexts: one ends the other
+func EndAfter(
+	ctx context.Context, d time.Duration,
+	life context.Context, end context.CancelFunc, //nolint:revive // two contexts: one ends the other
+) (stop func() bool) {
 	return context.AfterFunc(ctx, func() { // ends with life
 		if retry.Sleep(life, d) == nil {
 			end()

@@ -101,7 +101,8 @@ func orDefault(cacheDir string) (string, error) {
 // pack downloads the item's archive into dir with npm and returns its path.
 func pack(ctx context.Context, dir string, item Item) (string, error) {
 	var stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, "npm", "pack", "--silent", "--ignore-scripts", item.Package+"@"+item.Version) //nolint:gosec // arguments of the table
+	cmd := exec.CommandContext(ctx, "npm", "pack", //nolint:gosec // arguments of the table
+		"--silent", "--ignore-scripts", item.Package+"@"+item.Version)
 	cmd.Dir, cmd.Stderr = dir, &stderr
 	if _, err := cmd.Output(); err != nil {
 		if errors.Is(err, exec.ErrNotFound) {

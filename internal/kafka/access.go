@@ -129,7 +129,8 @@ func (e *MissingError) Error() string {
 		names[i] = g.String()
 	}
 	return fmt.Sprintf(
-		"Kafka at %s refuses %s what %s needs: %s. `darkmap topics acls --stage %s --user NAME` prints the commands with which an administrator allows it.",
+		"Kafka at %s refuses %s what %s needs: %s. "+
+			"`darkmap topics acls --stage %s --user NAME` prints the commands with which an administrator allows it.",
 		strings.Join(e.Brokers, ", "), e.Client, e.Stage, strings.Join(names, "; "), e.Stage)
 }
 

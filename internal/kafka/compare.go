@@ -67,12 +67,14 @@ func comparePartitions(name string, have, want int) error {
 	switch {
 	case have > want:
 		return fmt.Errorf(
-			"topic %s has %s, want %d: %w. Kafka cannot take any away: set kafka.partitions to %d, or delete the topic and all others of the dataset",
+			"topic %s has %s, want %d: %w. Kafka cannot take any away: set kafka.partitions to %d, "+
+				"or delete the topic and all others of the dataset",
 			name, bgp.Count(have, "partition"), want, ErrPartitions, have)
 	case have < want:
 		return fmt.Errorf(
-			"topic %s has %s, want %d: %w. More of them would send a key's new records to another partition than its old ones, "+
-				"and their order would be lost: set kafka.partitions to %d, or delete the topic and all others of the dataset",
+			"topic %s has %s, want %d: %w. More of them would send a key's new records "+
+				"to another partition than its old ones, and their order would be lost: "+
+				"set kafka.partitions to %d, or delete the topic and all others of the dataset",
 			name, bgp.Count(have, "partition"), want, ErrPartitions, have)
 	}
 	return nil

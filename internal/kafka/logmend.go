@@ -84,7 +84,8 @@ func (c *partitionCheck) rewrite(s *segment, log *slog.Logger) error {
 	switch {
 	case mended > 0:
 		log.Warn(
-			"octets of the embedded Kafka's log that no checksum covers were damaged: they are known, and nothing is lost",
+			"octets of the embedded Kafka's log that no checksum covers were damaged: "+
+				"they are known, and nothing is lost",
 			"file", c.file(s.base, ".dat"), "batches", mended)
 	case !s.broken:
 		log.Info("the index of a segment is not that of its records: it is written again, and nothing is lost",
@@ -127,7 +128,8 @@ func (c *partitionCheck) say(h *hole, log *slog.Logger) {
 	}
 	if h.to <= h.from {
 		log.Warn(
-			"octets of the embedded Kafka's log belong to no record: they are left out, and nothing that is known of is lost",
+			"octets of the embedded Kafka's log belong to no record: they are left out, "+
+				"and nothing that is known of is lost",
 			attrs...)
 		return
 	}
@@ -142,7 +144,8 @@ func (c *partitionCheck) say(h *hole, log *slog.Logger) {
 	}
 	if h.old {
 		log.Info(
-			"a partition of the embedded Kafka's log is empty, its records were too old: it goes on at the offset where it ended",
+			"a partition of the embedded Kafka's log is empty, its records were too old: "+
+				"it goes on at the offset where it ended",
 			attrs...)
 		return
 	}

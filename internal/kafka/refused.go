@@ -73,7 +73,8 @@ func (c Config) Refused(err error, operation, resource string) error {
 	}
 	for _, u := range unauthorized {
 		if errors.Is(err, u) {
-			advice := "An administrator allows it with kafka-acls.sh; `darkmap topics acls` prints the commands for a stage."
+			advice := "An administrator allows it with kafka-acls.sh; " +
+				"`darkmap topics acls` prints the commands for a stage."
 			return &RefusedError{
 				Brokers: c.Brokers, Client: c.client(), Operation: operation, Resource: resource,
 				Advice: advice, Err: u,
@@ -93,14 +94,18 @@ func (c Config) refusedLogin(err error, brokers []string) error {
 	case unverified:
 		r.Client, r.Err = "darkmap's connection, whose broker has a certificate that darkmap does not trust",
 			verification.Err
-		r.Advice = "Set kafka.tls.ca_file to the authority that signed the brokers' certificates, or kafka.tls.server_name to a name in them."
+		r.Advice = "Set kafka.tls.ca_file to the authority that signed the brokers' certificates, " +
+			"or kafka.tls.server_name to a name in them."
 		return &untrustedError{r}
 	case errors.Is(err, kerr.SaslAuthenticationFailed):
-		r.Advice = "Compare kafka.sasl.user and the secret of kafka.sasl.password with the user on the brokers (kafka-configs.sh --describe --entity-type users)."
+		r.Advice = "Compare kafka.sasl.user and the secret of kafka.sasl.password with the user on the brokers " +
+			"(kafka-configs.sh --describe --entity-type users)."
 	case plaintext:
-		r.Advice = "The port does not speak TLS: set kafka.tls.enabled to false, or use another port in kafka.brokers."
+		r.Advice = "The port does not speak TLS: set kafka.tls.enabled to false, " +
+			"or use another port in kafka.brokers."
 	case errors.Is(err, kerr.UnsupportedSaslMechanism), errors.Is(err, kerr.IllegalSaslState):
-		r.Advice = "Set kafka.sasl.mechanism to one that the brokers have on this port (sasl.enabled.mechanisms), or use another port in kafka.brokers."
+		r.Advice = "Set kafka.sasl.mechanism to one that the brokers have on this port " +
+			"(sasl.enabled.mechanisms), or use another port in kafka.brokers."
 	case isAlert(err):
 		r.Advice = c.certificateAdvice()
 	default:
@@ -142,6 +147,7 @@ func (c Config) certificateAdvice() string {
 			c.TLS.CertFile, leaf.NotBefore.UTC().Format(time.DateTime))
 	}
 	return fmt.Sprintf(
-		"The certificate in %s was signed by %q: use one whose authority the brokers trust (ssl.truststore), or add that authority there.",
+		"The certificate in %s was signed by %q: use one whose authority the brokers trust (ssl.truststore), "+
+			"or add that authority there.",
 		c.TLS.CertFile, cmp.Or(leaf.Issuer.String(), "nobody"))
 }

@@ -43,7 +43,8 @@ var (
 )
 
 // Possible lists the subjects that a question can have, with an example each.
-const Possible = "a prefix (192.0.2.0/24), an address (192.0.2.1), an AS (AS64496 or 64496), a country (KP), a region (KP-01) or an outage's id (country-KP-ipv4-20141222T1615Z)"
+const Possible = "a prefix (192.0.2.0/24), an address (192.0.2.1), an AS (AS64496 or 64496), " +
+	"a country (KP), a region (KP-01) or an outage's id (country-KP-ipv4-20141222T1615Z)"
 
 // maxText bounds the text that is parsed: longer text names no subject.
 const maxText = 200

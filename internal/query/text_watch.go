@@ -95,7 +95,8 @@ func (t *textWriter) watchList(l *WatchList) {
 	}
 	if slices.ContainsFunc(l.Members, func(m WatchMember) bool { return m.Kind == MemberHost }) {
 		t.line(
-			"  Of a host the routes to its addresses are seen, not where it stands and not whether it answers. The address of an anycast service or a CDN is many machines.")
+			"  Of a host the routes to its addresses are seen, not where it stands and not whether it answers. " +
+				"The address of an anycast service or a CDN is many machines.")
 	}
 }
 

@@ -88,7 +88,8 @@ func parse(r *http.Request) (query.Question, int, error) {
 		return q, 0, fmt.Errorf("what: %w", err)
 	}
 	if q.Kind == query.KindOutage {
-		return q, 0, fmt.Errorf("what: the detector does not answer by an outage's id: its records are in bgp.outages.v1 and in the store")
+		return q, 0, fmt.Errorf("what: the detector does not answer by an outage's id: " +
+			"its records are in bgp.outages.v1 and in the store")
 	}
 	limit := query.DefaultLimit
 	if text := v.Get("limit"); text != "" {

@@ -76,7 +76,8 @@ func (c *Conn) fail(ctx context.Context, f Fault) bool {
 			`{"type":"ris_message","data":{"host":"rrc00.ripe.net","type":"UPDATE"}}`, `[1,2,3]`)
 	case UnknownTypes:
 		return c.texts(ctx, `{"type":"ris_news","data":{"a":1}}`,
-			`{"type":"ris_message","data":{"timestamp":1789019601.67,"peer":"192.0.2.1","peer_asn":"64500","id":"x","host":"rrc00.ripe.net","type":"WHATEVER"}}`)
+			`{"type":"ris_message","data":{"timestamp":1789019601.67,"peer":"192.0.2.1","peer_asn":"64500",`+
+				`"id":"x","host":"rrc00.ripe.net","type":"WHATEVER"}}`)
 	case TruncatedRaw:
 		c.mu.Lock()
 		c.cutRaw = 10
@@ -97,10 +98,12 @@ func (c *Conn) fail(ctx context.Context, f Fault) bool {
 		}
 	case SlowConsumer:
 		c.texts(ctx,
-			`{"type":"ris_error","data":{"message":"Closing connection after being behind by more than 262144000 bytes over 30 seconds","bufferSize":313026734}}`)
+			`{"type":"ris_error","data":{"message":"Closing connection after being behind by more than `+
+				`262144000 bytes over 30 seconds","bufferSize":313026734}}`)
 		_ = c.ws.Close(websocket.StatusGoingAway, "") // ends anyway
 	case HalfFrame:
-		_, _ = c.tcp.Write(append(frameHeader(0x81, 800), `{"type":"ris_message","data":{"timestamp":17`...)) // ends anyway
+		half := `{"type":"ris_message","data":{"timestamp":17`
+		_, _ = c.tcp.Write(append(frameHeader(0x81, 800), half...)) // ends anyway
 	case Huge:
 		_, _ = c.tcp.Write(frameHeader(0x81, 1<<30))
 		flood(ctx, c.tcp, []byte(`{"type":"ris_message","data":{"path":[1,[2,`))

@@ -40,7 +40,8 @@ func (r *renderer) render(e *Event, t time.Time) *message {
 	r.n++
 	m := &message{host: e.Host, peer: e.Peer.Address.String()}
 	ms := t.UnixMilli()
-	head := fmt.Sprintf(`{"type":"ris_message","data":{"timestamp":%d.%03d,"peer":%q,"peer_asn":"%d","host":"%s.ripe.net"`,
+	head := fmt.Sprintf(`{"type":"ris_message","data":{"timestamp":%d.%03d,`+
+		`"peer":%q,"peer_asn":"%d","host":"%s.ripe.net"`,
 		ms/1000, ms%1000, m.peer, e.Peer.ASN, e.Host)
 	if !r.withoutID {
 		head += fmt.Sprintf(`,"id":"%s-%012x%06x"`, m.peer, ms, r.n)
@@ -81,7 +82,8 @@ func (r *renderer) fields(e *Event, m *message) string {
 	switch typ {
 	case wire.MessageOpen:
 		m.typ = "OPEN"
-		return fmt.Sprintf(`,"direction":"received","version":4,"asn":%d,"hold_time":180,"router_id":"192.0.2.1","capabilities":{}`,
+		return fmt.Sprintf(`,"direction":"received","version":4,"asn":%d,"hold_time":180,`+
+			`"router_id":"192.0.2.1","capabilities":{}`,
 			e.Peer.ASN)
 	case wire.MessageNotification:
 		m.typ = "NOTIFICATION"

@@ -21,7 +21,8 @@ func (f *frr) start() *exec.Cmd {
 	tb := f.lab.tb
 	tb.Helper()
 	path := filepath.Join(f.dir, "bgpd.conf")
-	if err := os.WriteFile(path, []byte(f.configuration()), 0o644); err != nil { //nolint:gosec // FRR's user reads it
+	err := os.WriteFile(path, []byte(f.configuration()), 0o644) //nolint:gosec // FRR's user reads it
+	if err != nil {
 		tb.Fatal(err)
 	}
 	if err := f.chown(f.dir, path); err != nil {
@@ -63,7 +64,8 @@ func (f *frr) configuration() string {
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	say("frr defaults traditional\nhostname %s\nbgp as-path access-list own permit ^$", f.Name)
-	say("router bgp %d\n bgp router-id %v\n no bgp ebgp-requires-policy\n no bgp default ipv4-unicast\n no bgp network import-check\n timers bgp 10 30",
+	say("router bgp %d\n bgp router-id %v\n no bgp ebgp-requires-policy\n no bgp default ipv4-unicast\n"+
+		" no bgp network import-check\n timers bgp 10 30",
 		f.ASN, f.ID)
 	for _, n := range f.Neighbours() {
 		say(" neighbor %v remote-as %d\n neighbor %v timers connect 1\n neighbor %v advertisement-interval 0",
@@ -73,14 +75,16 @@ func (f *frr) configuration() string {
 		say(" address-family %v unicast", family)
 		for _, n := range f.Neighbours() {
 			if n.Family == family {
-				say("  neighbor %v activate\n  neighbor %v soft-reconfiguration inbound\n  neighbor %v filter-list own out",
+				say("  neighbor %v activate\n  neighbor %v soft-reconfiguration inbound\n"+
+					"  neighbor %v filter-list own out",
 					n.Address, n.Address, n.Address)
 			}
 		}
 		say(" exit-address-family")
 	}
 	say(" bmp targets darkmap\n  bmp connect %v port %d min-retry 500 max-retry 1000", f.Station, f.port)
-	say("  bmp stats interval 1000\n  bmp monitor ipv4 unicast pre-policy\n  bmp monitor ipv6 unicast pre-policy\n exit\nexit")
+	say("  bmp stats interval 1000\n  bmp monitor ipv4 unicast pre-policy\n" +
+		"  bmp monitor ipv6 unicast pre-policy\n exit\nexit")
 	return b.String()
 }
 

@@ -40,7 +40,8 @@ func (g *gobgp) configuration() string {
 		say("[neighbors.timers.config]\nconnect-retry = 5\nhold-time = 30\nkeepalive-interval = 10")
 		say("[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = \"%v-unicast\"", n.Family)
 	}
-	say("[[bmp-servers]]\n[bmp-servers.config]\naddress = %q\nport = %d\nroute-monitoring-policy = \"pre-policy\"\nstatistics-timeout = 15",
+	say("[[bmp-servers]]\n[bmp-servers.config]\naddress = %q\nport = %d\n"+
+		"route-monitoring-policy = \"pre-policy\"\nstatistics-timeout = 15",
 		g.Station, g.port)
 	return b.String()
 }

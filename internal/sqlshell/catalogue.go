@@ -29,10 +29,13 @@ const (
 // catalogueQueries ask for the names that the reader may see. The second query fails on servers
 // before 25.7; those complete only tables and columns.
 var catalogueQueries = []string{
-	`SELECT name, 'table', '', comment FROM system.tables WHERE database = currentDatabase() AND NOT startsWith(name, '.')
-	UNION ALL SELECT name, 'column', table, type || '  ' || comment FROM system.columns WHERE database = currentDatabase() AND NOT startsWith(table, '.')
+	`SELECT name, 'table', '', comment FROM system.tables
+	WHERE database = currentDatabase() AND NOT startsWith(name, '.')
+	UNION ALL SELECT name, 'column', table, type || '  ' || comment FROM system.columns
+	WHERE database = currentDatabase() AND NOT startsWith(table, '.')
 	LIMIT 20000`,
-	`SELECT DISTINCT word, multiIf(context = 'table function', 'table', context = 'keyword', 'keyword', context = 'format', 'format', 'function'), '', ''
+	`SELECT DISTINCT word, multiIf(context = 'table function', 'table',
+		context = 'keyword', 'keyword', context = 'format', 'format', 'function'), '', ''
 	FROM system.completions WHERE context IN ('function', 'table function', 'keyword', 'format') LIMIT 20000`,
 }
 

@@ -27,9 +27,10 @@ $$text$$ and $tag$text$tag$ are text as it stands, quotes included.
   \?              this help
   \q              the end; exit, quit and Ctrl-D end too
 
-Tab completes names. Up, Down and Ctrl-R find earlier statements. Ctrl-C cancels a statement, or clears the line.
-Statements are kept for the next time, but not those that begin with a blank or may hold a secret (password, token, s3(...), url(...)).
-`
+` + "Tab completes names. Up, Down and Ctrl-R find earlier statements. " +
+	"Ctrl-C cancels a statement, or clears the line.\n" +
+	"Statements are kept for the next time, but not those that begin with a blank " +
+	"or may hold a secret (password, token, s3(...), url(...)).\n"
 
 // command runs a line that begins with a backslash.
 func (s *Shell) command(ctx context.Context, line string) error {
@@ -134,13 +135,19 @@ func ReadFile(path string) (string, error) {
 
 const (
 	listQuery = `SELECT name,
-	multiIf(engine = 'View', 'view', engine = 'Dictionary', 'dictionary', engine = 'MaterializedView', 'fills a table', 'table') AS kind, comment,
+	multiIf(engine = 'View', 'view', engine = 'Dictionary', 'dictionary',
+		engine = 'MaterializedView', 'fills a table', 'table') AS kind,
+	comment,
 	arrayStringConcat(arrayDistinct(extractAll(create_table_query, '[{](\\w+) *:')), ', ') AS wants
 FROM system.tables WHERE database = currentDatabase() AND NOT startsWith(name, '.')
-ORDER BY indexOf(['view', 'dictionary', 'table'], kind) = 0, indexOf(['view', 'dictionary', 'table'], kind), name LIMIT 2000`
-	tableQuery = `SELECT name, comment, arrayStringConcat(arrayDistinct(extractAll(create_table_query, '[{](\\w+ *: *[^}]*)[}]')), ', ') AS wants
-FROM system.tables WHERE database = currentDatabase() AND lower(name) = lower({name:String}) ORDER BY name = {name:String} DESC LIMIT 1`
-	columnsQuery = `SELECT name, type, comment FROM system.columns WHERE database = currentDatabase() AND table = {name:String} ORDER BY position`
+ORDER BY indexOf(['view', 'dictionary', 'table'], kind) = 0,
+	indexOf(['view', 'dictionary', 'table'], kind), name LIMIT 2000`
+	tableQuery = `SELECT name, comment,
+	arrayStringConcat(arrayDistinct(extractAll(create_table_query, '[{](\\w+ *: *[^}]*)[}]')), ', ') AS wants
+FROM system.tables WHERE database = currentDatabase() AND lower(name) = lower({name:String})
+ORDER BY name = {name:String} DESC LIMIT 1`
+	columnsQuery = `SELECT name, type, comment FROM system.columns
+WHERE database = currentDatabase() AND table = {name:String} ORDER BY position`
 )
 
 // query runs a statement of the shell itself and returns the cells of its rows.

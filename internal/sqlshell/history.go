@@ -24,7 +24,9 @@ const (
 )
 
 // secret matches statements that may hold a password or a key.
-var secret = regexp.MustCompile(`(?i)\b(identified|password|passwd|secret|token|access_key|credentials?|api_?key|bearer)\b|://[^/\s']*:[^/\s']*@|\b(s3|url|mysql|postgresql|mongodb|remote|remoteSecure|azureBlobStorage|gcs)\s*\(`)
+var secret = regexp.MustCompile(`(?i)\b(identified|password|passwd|secret|token|access_key|credentials?|` +
+	`api_?key|bearer)\b|://[^/\s']*:[^/\s']*@|` +
+	`\b(s3|url|mysql|postgresql|mongodb|remote|remoteSecure|azureBlobStorage|gcs)\s*\(`)
 
 // keeps reports whether a statement goes into the history file. One that begins with a blank does
 // not, as in a shell.

@@ -34,7 +34,8 @@ func Recipes(door clickhouse.DoorAddress, database string) []string {
 		lines = append(lines, "    "+line)
 	}
 	text := fmt.Sprintf(`Shell (bash, zsh):
-    curl --silent --show-error --config <(printf 'user = "%%s:%%s"\n' %s %s) http://%s/ --data-binary 'SELECT count() FROM %s.outages'
+    curl --silent --show-error --config <(printf 'user = "%%s:%%s"\n' %s %s) http://%s/`+
+		` --data-binary 'SELECT count() FROM %s.outages'
 
 Python (pip install clickhouse-connect):
     %simport clickhouse_connect

@@ -46,7 +46,8 @@ var ErrBinary = errors.New("is not text")
 func (s *Screen) Take(a *clickhouse.Answer) (int64, error) {
 	s.Rows, s.More = -1, false
 	if binary(a.ContentType) {
-		return 0, fmt.Errorf("%w: the format %s %w, and would disturb the terminal: write it to a file (--output FILE) or a pipe",
+		return 0, fmt.Errorf("%w: the format %s %w, and would disturb the terminal: "+
+			"write it to a file (--output FILE) or a pipe",
 			ErrOutput, a.Format, ErrBinary)
 	}
 	w := &writer{w: s.W}

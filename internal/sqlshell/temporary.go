@@ -22,7 +22,8 @@ func (f *File) temporary() (*os.File, error) {
 	for { // ends: another process removes the file at most once, between its creation and its lock
 		// Not CreateTemp: the file gets the mode that the umask gives.
 		name := filepath.Join(folder, begin+rand.Text()[:8]+".tmp")
-		out, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666) //nolint:gosec // the user names it, and the umask is theirs
+		flags := os.O_CREATE | os.O_EXCL | os.O_WRONLY
+		out, err := os.OpenFile(name, flags, 0o666) //nolint:gosec // the user names it, and the umask is theirs
 		if err != nil {
 			return nil, err
 		}
@@ -63,7 +64,8 @@ func sweep(folder, begin string) error {
 
 // removeLeft removes a file unless a process has locked it. It leaves other users' files alone.
 func removeLeft(name string) error {
-	left, err := os.OpenFile(name, os.O_WRONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0) //nolint:gosec // a file of the form that this program makes
+	flags := os.O_WRONLY | syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+	left, err := os.OpenFile(name, flags, 0) //nolint:gosec // a file of the form that this program makes
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return nil
 	}

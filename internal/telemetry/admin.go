@@ -98,7 +98,8 @@ func (ac AdminConfig) handler() http.Handler {
 	mux.HandleFunc("GET /debug/pprof/cmdline", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		_, _ = fmt.Fprint(w, config.WithoutSecrets(strings.Join(os.Args, "\x00"))) //nolint:gosec // plain text; the client may be gone
+		line := config.WithoutSecrets(strings.Join(os.Args, "\x00"))
+		_, _ = fmt.Fprint(w, line) //nolint:gosec // plain text; the client may be gone
 	})
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)

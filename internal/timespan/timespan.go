@@ -48,8 +48,8 @@ func Parse(s string) (t time.Time, lasts time.Duration, err error) {
 			return t.UTC(), resolution(s, f.lasts), nil
 		}
 	}
-	return time.Time{}, 0, fmt.Errorf("%q is not a time: write it as 2014-12-22, \"2014-12-22 16:15\", 2014-12-22T16:15:00Z (UTC), or as seconds since 1970",
-		s)
+	return time.Time{}, 0, fmt.Errorf("%q is not a time: write it as 2014-12-22, \"2014-12-22 16:15\", "+
+		"2014-12-22T16:15:00Z (UTC), or as seconds since 1970", s)
 }
 
 // resolution returns the length of a time: a microsecond if it has a fraction, else lasts.

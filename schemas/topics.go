@@ -112,7 +112,8 @@ var Topics = []Topic{
 	},
 	{
 		Name: TopicOutagesJSON, Key: "outage id", JSON: "outage.schema.json", Headers: outageHeaders,
-		Holds:      "The outage of a record of bgp.outages.v1, in the same order, octet for octet its field json: for clients without Protocol Buffers.",
+		Holds: "The outage of a record of bgp.outages.v1, in the same order, " +
+			"octet for octet its field json: for clients without Protocol Buffers.",
 		Partitions: 1, Retention: 90 * day, EmbeddedRetention: 90 * day,
 	},
 	{
@@ -152,5 +153,8 @@ var deadLetterHeaders = []Header{
 	{HeaderTopic, "The topic that it was read from."},
 	{HeaderPartition, "Its partition there, in decimal."},
 	{HeaderOffset, "Its offset there, in decimal."},
-	{HeaderTruncated, "true where the value was cut and the key left out, for they were too long; absent otherwise."},
+	{
+		HeaderTruncated,
+		"true where the value was cut and the key left out, for they were too long; absent otherwise.",
+	},
 }

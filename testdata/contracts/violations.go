@@ -41,7 +41,8 @@ func lanes(p bgp.Position, k bgp.LaneKey, rec *pb.Position) []string {
 	if rec.GetLane() == "live" || p.Lane == bgp.LaneLive { // broken: lane
 		return strings.Split(gap, "-")
 	}
-	_ = &pb.Position{Lane: "clock/" + rest, Collector: strings.TrimPrefix(rec.GetCollector(), "ris/")} // broken: lane
+	collector := strings.TrimPrefix(rec.GetCollector(), "ris/")
+	_ = &pb.Position{Lane: "clock/" + rest, Collector: collector} // broken: lane
 	_ = &pb.Position{Lane: string(bgp.ClockLane(rest))}
 	_ = bgp.Lane("table/" + gap) // broken: lane
 	_, name := bgp.ParseLane(rec.GetLane())

@@ -40,7 +40,8 @@ func describe(ctx context.Context, c *apachekafka.Cluster, o apachekafka.Options
 		}
 	}
 	text = append(text, "", "User "+apachekafka.AdminUser+
-		" of the first file may do everything; each stage's user may do what that stage needs (darkmap topics acls).")
+		" of the first file may do everything; each stage's user may do what that stage needs "+
+		"(darkmap topics acls).")
 	return strings.Join(text, "\n"), nil
 }
 

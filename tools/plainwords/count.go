@@ -14,10 +14,12 @@ var measures = []struct {
 	expression *regexp.Regexp
 	bar        float64
 }{
-	{"'what' as a noun", regexp.MustCompile(`(?i)\bwhat (it|is|was|are|were|has|have|had|can|cannot|could|came|comes|goes|went|waits|stands|they|we|he|you|the|a|an|its|this|` +
-		`that|these|no|of|in|nobody|somebody|there|does|did|do|may|must|will|would|makes|lies|remains|follows)\b`), 12},
+	{"'what' as a noun", regexp.MustCompile(`(?i)\bwhat (it|is|was|are|were|has|have|had|can|cannot|could|` +
+		`came|comes|goes|went|waits|stands|they|we|he|you|the|a|an|its|this|that|these|` +
+		`no|of|in|nobody|somebody|there|does|did|do|may|must|will|would|makes|lies|remains|follows)\b`), 12},
 	{"say, tell", regexp.MustCompile(`(?i)\b(say|says|said|saying|tell|tells|told|telling)\b`), 20},
-	{"whoever, nobody, anew, lack, owe, stand", regexp.MustCompile(`(?i)\b(whoever|whatever|nobody|anew|lack|lacks|lacked|lacking|owe|owes|owed|stand|stands|stood)\b`), 5},
+	{"whoever, nobody, anew, lack, owe, stand", regexp.MustCompile(`(?i)\b(whoever|whatever|nobody|anew|` +
+		`lack|lacks|lacked|lacking|owe|owes|owed|stand|stands|stood)\b`), 5},
 }
 
 // count prints each measure of each kind of text, and reports whether all are at most their bars.

@@ -106,7 +106,8 @@ func readGo(name string, src []byte, add func(kind string, lines ...string)) err
 	}
 	for _, group := range file.Comments {
 		for _, c := range group.List {
-			if text, ok := strings.CutPrefix(c.Text, "//"); ok && !strings.HasPrefix(text, "go:") && !strings.HasPrefix(text, "nolint") {
+			text, ok := strings.CutPrefix(c.Text, "//")
+			if ok && !strings.HasPrefix(text, "go:") && !strings.HasPrefix(text, "nolint") {
 				add("Go comments", text)
 			}
 		}

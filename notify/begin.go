@@ -34,14 +34,14 @@ func (x *session) begin(ctx, following context.Context) (bool, error) {
 	case x.engine != nil:
 		return true, nil
 	}
-	x.ready.Set(errors.New("reading what was told"))
+	x.ready.Set(errors.New("reading the ledger (bgp.notify.v1)"))
 	began := x.d.Now()
 	book, err := ledger.Load(ctx, x.d.Kafka, x.d.Log)
 	if err != nil {
 		return false, err
 	}
 	for _, key := range book.Unreadable {
-		x.d.Log.Warn("a record of bgp.notify.v1 cannot be read: what was told under its key is not known",
+		x.d.Log.Warn("a record of bgp.notify.v1 cannot be read: the delivery with its key is unknown",
 			"key", key)
 	}
 	_, generation := x.s.Client().GroupMetadata()
@@ -134,7 +134,7 @@ func (x *session) firstRun(ctx context.Context, book *ledger.Book, from map[int3
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("reading what is open: %w", err)
+		return fmt.Errorf("reading the open outages: %w", err)
 	}
 	open := make([]*bgp.Outage, 0, len(all))
 	for _, id := range slices.Sorted(maps.Keys(all)) {
@@ -148,8 +148,9 @@ func (x *session) firstRun(ctx context.Context, book *ledger.Book, from map[int3
 
 // rebuild makes a ledger from the outages that were applied before.
 func (x *session) rebuild(ctx context.Context, book *ledger.Book, from map[int32]int64) error {
-	x.d.Log.Warn(
-		"what was told is lost (bgp.notify.v1 is empty): it is concluded from the outages of the last 90 days. Sent again are the messages of the last minute and, to targets that take a message once, those about open incidents. Chats get a list of what is open")
+	x.d.Log.Warn("the ledger is lost (bgp.notify.v1 is empty): it is rebuilt from the outages of the last 90 days. " +
+		"Messages of the last minute are sent again. Targets that take a message once also get the messages " +
+		"about open incidents again. Chats get a list of the open incidents")
 	saved, err := x.past(ctx, from)
 	if err != nil {
 		return err
@@ -175,7 +176,7 @@ func (x *session) past(ctx context.Context, from map[int32]int64) ([]incident.De
 	p := past{kafka: x.d.Kafka, log: x.d.Log, before: from}
 	saved, err := incident.Rebuild(x.cfg.Config, x.infos(), p.records(ctx), x.d.Now())
 	if err := errors.Join(p.err, err); err != nil {
-		return nil, fmt.Errorf("concluding what was told: %w", err)
+		return nil, fmt.Errorf("rebuilding the ledger from past outages: %w", err)
 	}
 	return saved, nil
 }
@@ -208,7 +209,7 @@ func (x *session) apply(rec *kgo.Record, now time.Time) {
 	e, _, err := outagelog.Decode(rec)
 	if err != nil {
 		x.m.undecodable.Inc()
-		x.d.Log.Warn("an outage cannot be read: nobody is told of it", "err", err)
+		x.d.Log.Warn("an outage cannot be read: no message is sent about it", "err", err)
 		return
 	}
 	x.engine.Record(&e.Outage, e.JSON, incident.RecordRef{

@@ -109,7 +109,7 @@ func (k *Desk) Retry(ctx context.Context, key string) error {
 	name, id, _ := strings.Cut(key, "/")
 	// This engine sends nothing: the call only checks the key.
 	if k.engine.Retry(name, id, k.now()) == nil {
-		return fmt.Errorf("nothing is parked as %s: `darkmap notify parked` names what is", key)
+		return fmt.Errorf("no message is parked as %s: `darkmap notify parked` lists those that are", key)
 	}
 	rec, err := k.writer().Retry(key)
 	if err != nil {

@@ -100,7 +100,7 @@ func Exercise(ctx context.Context, cfg Config, d Deps) (*Told, error) {
 		h, err := practise(ctx, p, a.Message, handles[key])
 		switch {
 		case ctx.Err() != nil:
-			return told, fmt.Errorf("telling the targets: %w", ctx.Err())
+			return told, fmt.Errorf("sending to the targets: %w", ctx.Err())
 		case err != nil:
 			told.Failed[a.Target]++
 			told.Errors[a.Target] = err

@@ -264,7 +264,7 @@ func (x *session) flush() error {
 		began := time.Now()
 		committed, err := x.transact(recs)
 		if err != nil {
-			return fmt.Errorf("writing what was told: %w", err)
+			return fmt.Errorf("writing the ledger: %w", err)
 		}
 		if committed {
 			x.a.lease(began)
@@ -277,5 +277,5 @@ func (x *session) flush() error {
 			break
 		}
 	}
-	return fmt.Errorf("writing what was told: %w", errLost)
+	return fmt.Errorf("writing the ledger: %w", errLost)
 }

@@ -111,11 +111,11 @@ func (s *Stage) Run(ctx context.Context) (err error) {
 			return fmt.Errorf("running notify: instance %q is running elsewhere: %w", s.d.Instance, err)
 		case ctx.Err() != nil:
 			if err != nil {
-				s.d.Log.Warn("the last answers could not be written: targets without keys may be told twice", "err", err)
+				s.d.Log.Warn("the last answers could not be written: targets without keys may get messages twice", "err", err)
 			}
 			return nil
 		}
-		s.d.Log.Warn("nothing is told until Kafka answers", "err", err)
+		s.d.Log.Warn("no message is sent until Kafka answers", "err", err)
 		s.ready.Set(err)
 		if wait.Wait(ctx) != nil {
 			return nil

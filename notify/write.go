@@ -65,6 +65,6 @@ func (x *session) transact(recs []*kgo.Record) (bool, error) {
 // say logs the engine's sentences.
 func (x *session) say() {
 	for _, text := range x.engine.Said() {
-		x.d.Log.Warn("of what is told", "reason", text)
+		x.d.Log.Warn("the engine reports a problem", "reason", text)
 	}
 }

@@ -34,7 +34,7 @@ func newTopology(networks []Network) (*topology, error) {
 	}
 	for i, n := range networks {
 		if _, twice := t.node[n.ASN]; twice {
-			return nil, fmt.Errorf("networks.tsv: %v stands twice", n.ASN)
+			return nil, fmt.Errorf("networks.tsv: %v occurs twice", n.ASN)
 		}
 		t.node[n.ASN] = i
 	}

@@ -61,7 +61,7 @@ func Load(ctx context.Context, cfg kafka.Config, log *slog.Logger) (*Book, error
 	b := &Book{Deliveries: map[string]incident.Delivery{}, Retries: map[string]bool{}}
 	err := kafka.ReadToEnd(ctx, cfg, log, schemas.TopicNotify, b.add)
 	if err != nil {
-		return nil, fmt.Errorf("reading what was told: %w", err)
+		return nil, fmt.Errorf("reading the ledger (bgp.notify.v1): %w", err)
 	}
 	return b, nil
 }

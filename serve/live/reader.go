@@ -101,7 +101,7 @@ func (r *reader) seed(ctx context.Context, decided int64) {
 	seed, err := r.p.cfg.Seed(ctx, time.Unix(decided, 0).Add(time.Minute))
 	if err != nil {
 		r.p.cfg.Log.Warn(
-			"the store tells nothing of the present: values older than those in Kafka are not known",
+			"reading the present from the store failed: values older than those in Kafka are unknown",
 			"err", err)
 		return
 	}

@@ -48,7 +48,7 @@ func remember(h target.Handle, m *target.Message, now time.Time) (memory, error)
 	var was memory
 	if len(h) > 0 {
 		if err := json.Unmarshal(h, &was); err != nil {
-			return was, fmt.Errorf("reading what was told of %s: %w", m.Incident, err)
+			return was, fmt.Errorf("reading the earlier alerts of %s: %w", m.Incident, err)
 		}
 		return was, nil
 	}

@@ -106,7 +106,7 @@ func (a *Alertmanager) Send(ctx context.Context, m *target.Message, h target.Han
 		return nil, nil
 	case m.Exercise:
 		return nil, &target.Fault{
-			Err:     errors.New("the data are not live: an Alertmanager is not told of exercises"),
+			Err:     errors.New("the data are not live: exercises are not sent to an Alertmanager"),
 			Refused: true,
 		}
 	default:
@@ -166,10 +166,10 @@ func (a *Alertmanager) outcome(errs []error, what string, failed func(*instance)
 		was := failed(i)
 		switch err := errs[n]; {
 		case err != nil && taken && !*was:
-			a.log.Warn("an Alertmanager does not take what is sent: others do", "target", a.name, "instance",
+			a.log.Warn("an Alertmanager does not accept requests: others do", "target", a.name, "instance",
 				i.url.Host, "what", what, "err", err)
 		case err == nil && *was:
-			a.log.Info("an Alertmanager takes what is sent again", "target", a.name, "instance", i.url.Host,
+			a.log.Info("an Alertmanager accepts requests again", "target", a.name, "instance", i.url.Host,
 				"what", what)
 		}
 		*was = errs[n] != nil && taken

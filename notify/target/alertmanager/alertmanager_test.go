@@ -205,11 +205,11 @@ func TestInstances(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := log.String(); strings.Count(got, "does not take what is sent") != 1 || !strings.Contains(got, "instance="+host(bad)) || len(good.posts) != 3 || len(bad.posts) != 3 {
+	if got := log.String(); strings.Count(got, "does not accept requests") != 1 || !strings.Contains(got, "instance="+host(bad)) || len(good.posts) != 3 || len(bad.posts) != 3 {
 		t.Errorf("got %q, %d and %d posts", got, len(good.posts), len(bad.posts))
 	}
 	bad.status = 200
-	if _, err := a.Send(t.Context(), m, nil); err != nil || !strings.Contains(log.String(), "takes what is sent again") {
+	if _, err := a.Send(t.Context(), m, nil); err != nil || !strings.Contains(log.String(), "accepts requests again") {
 		t.Errorf("got %v, %q", err, log.String())
 	}
 	for _, tt := range []struct {

@@ -53,7 +53,7 @@ func (a *Alertmanager) Beat(ctx context.Context, interval time.Duration) error {
 		earlier, err := a.earlier(ctx, i, silent, now)
 		// The heartbeat is sent despite this error. The next one asks again.
 		if err != nil {
-			a.log.Warn("an Alertmanager does not say which alerts of earlier pauses fire: they are not ended yet",
+			a.log.Warn("an Alertmanager does not list the firing alerts of earlier pauses: they are not ended yet",
 				"target", a.name, "instance", i.url.Host, "err", err)
 		}
 		body, err := json.Marshal(slices.Concat(earlier, []alert{alive, silent}))

@@ -177,7 +177,7 @@ func (c *Client) fault(r Request, a *Answer) *target.Fault {
 		return nil
 	case a.Status == http.StatusGone, slices.Contains(r.Gone, a.Status):
 		f.Gone = true
-		f.Err = fmt.Errorf("%s says that this address or its key is no longer valid (%s)", host, phrase(a.Status))
+		f.Err = fmt.Errorf("%s rejects this address or its key as no longer valid (%s)", host, phrase(a.Status))
 	case a.Status == http.StatusTooManyRequests, a.Status == http.StatusBadGateway,
 		a.Status == http.StatusServiceUnavailable, a.Status == http.StatusGatewayTimeout:
 		f.Throttle = true

@@ -77,7 +77,7 @@ func (p *PagerDuty) Send(ctx context.Context, m *target.Message, _ target.Handle
 		e.Action = resolve
 	case m.Exercise:
 		return nil, &target.Fault{
-			Err:     errors.New("the data are not live: nobody is paged for an exercise"),
+			Err:     errors.New("the data are not live: exercises are not sent to PagerDuty"),
 			Refused: true,
 		}
 	}

@@ -103,7 +103,7 @@ func (t *slackTarget) Send(ctx context.Context, m *target.Message, h target.Hand
 	edit := post{Channel: first.Channel, TS: first.TS, Text: p.Text, Blocks: p.Blocks}
 	_, err := t.call(ctx, "chat.update", edit)
 	if e, ok := errors.AsType[*answerError](err); ok && slices.Contains(lostMessage, e.code) {
-		t.logger.Info("the message of an incident cannot be changed any more and is made anew", "err", err)
+		t.logger.Info("the message of an incident cannot be edited any more: a new one is posted", "err", err)
 		return t.begin(ctx, p)
 	}
 	if err != nil {

@@ -6,7 +6,10 @@ import "strings"
 // chosen values. code is the subject of a board: a country, an AS, a prefix, a watch list.
 
 func storeChoice() variable {
-	return variable{name: "source", label: "Store", description: "The ClickHouse that darkmap writes to.", source: storePlugin}
+	return variable{
+		name: "source", label: "Store", description: "The ClickHouse that darkmap writes to.",
+		source: storePlugin,
+	}
 }
 
 func datasetChoice() variable {
@@ -27,7 +30,11 @@ FROM (
 }
 
 func familyChoice() variable {
-	return variable{name: "family", label: "Family", description: "IPv4 and IPv6 are apart: a country that lost both has two outages.", options: "ipv4,ipv6", all: true}
+	return variable{
+		name: "family", label: "Family",
+		description: "IPv4 and IPv6 are apart: a country that lost both has two outages.",
+		options:     "ipv4,ipv6", all: true,
+	}
 }
 
 // orNone adds the row "none" to a query of code and name that has no rows: an empty text is no
@@ -35,7 +42,8 @@ func familyChoice() variable {
 func orNone(sql string) string {
 	return `SELECT tupleElement(choice, 1) AS code, tupleElement(choice, 2) AS name
 FROM (
-    SELECT arrayJoin(if(count() = 0, [('none', 'none: nothing is known of this time')], groupArray((code, name)))) AS choice
+    SELECT arrayJoin(if(count() = 0, [('none', 'none: nothing is known of this time')], ` +
+		`groupArray((code, name)))) AS choice
     FROM (
     ` + sql + `
     )
@@ -45,11 +53,15 @@ FROM (
 func countryChoice() variable {
 	return variable{
 		name: "code", label: "Country",
-		description: "Countries of which something is known on the last day of the chosen time. Codes are those of ISO 3166-1.",
-		free:        true,
-		sql: orNone(`SELECT entity_code AS code, if(any(entity_name) = '' OR any(entity_name) = entity_code, entity_code, concat(any(entity_name), ' (', entity_code, ')')) AS name
+		description: "Countries of which something is known on the last day of the chosen time. " +
+			"Codes are those of ISO 3166-1.",
+		free: true,
+		sql: orNone(`SELECT entity_code AS code, ` +
+			`if(any(entity_name) = '' OR any(entity_name) = entity_code, entity_code, ` +
+			`concat(any(entity_name), ' (', entity_code, ')')) AS name
     FROM entity_hours
-    WHERE dataset = ${dataset:singlequote} AND entity_type = 'country' AND hour >= $__toTime - INTERVAL 1 DAY AND hour <= $__toTime
+    WHERE dataset = ${dataset:singlequote} AND entity_type = 'country' ` +
+			`AND hour >= $__toTime - INTERVAL 1 DAY AND hour <= $__toTime
     GROUP BY entity_code
     ORDER BY name`),
 	}
@@ -58,9 +70,12 @@ func countryChoice() variable {
 func asChoice() variable {
 	return variable{
 		name: "code", label: "AS",
-		description: "ASes with an outage in the chosen time, those with most first. Any other can be typed: AS64496.",
-		free:        true,
-		sql: orNone(`SELECT entity_code AS code, if(any(entity_name) = '' OR any(entity_name) = entity_code, entity_code, concat(entity_code, ' ', any(entity_name))) AS name
+		description: "ASes with an outage in the chosen time, those with most first. " +
+			"Any other can be typed: AS64496.",
+		free: true,
+		sql: orNone(`SELECT entity_code AS code, ` +
+			`if(any(entity_name) = '' OR any(entity_name) = entity_code, entity_code, ` +
+			`concat(entity_code, ' ', any(entity_name))) AS name
     FROM outages
     WHERE dataset = ${dataset:singlequote} AND entity_type = 'as' AND ` + lasted + `
     GROUP BY entity_code
@@ -72,8 +87,9 @@ func asChoice() variable {
 func prefixChoice() variable {
 	return variable{
 		name: "code", label: "Prefix",
-		description: "Prefixes with an outage in the chosen time, the newest first. Any other can be typed: 192.0.2.0/24.",
-		free:        true,
+		description: "Prefixes with an outage in the chosen time, the newest first. " +
+			"Any other can be typed: 192.0.2.0/24.",
+		free: true,
 		sql: `SELECT entity_code
 FROM outages
 WHERE dataset = ${dataset:singlequote} AND entity_type = 'prefix' AND ` + lasted + `
@@ -139,8 +155,10 @@ const (
 	ofCollector = "$__conditionalAll(collector IN (${collector:singlequote}), $collector)"
 	// Columns for links: the board of an entity and the board's name for the entity, and the time
 	// of an outage with an hour before and after it.
-	linkColumns = `if(entity_type = 'region', 'country', toString(entity_type)) AS board, if(entity_type = 'region', substring(entity_code, 1, 2), entity_code) AS board_code,
-    id, toString(toUnixTimestamp(start) * 1000 - 3600000) AS from_ms, toString(toUnixTimestamp(ifNull(end, toDateTime(decided_at))) * 1000 + 3600000) AS to_ms`
+	linkColumns = `if(entity_type = 'region', 'country', toString(entity_type)) AS board, ` +
+		`if(entity_type = 'region', substring(entity_code, 1, 2), entity_code) AS board_code,
+    id, toString(toUnixTimestamp(start) * 1000 - 3600000) AS from_ms, ` +
+		`toString(toUnixTimestamp(ifNull(end, toDateTime(decided_at))) * 1000 + 3600000) AS to_ms`
 )
 
 // toOutage leads from a row with linkColumns to the outage, and to the board of its entity.
@@ -183,8 +201,8 @@ func outageTable(
 	for _, c := range more {
 		names.WriteString(", " + c.name)
 	}
-	sql := "SELECT entity_type, entity_code, entity_name, family, start, end, duration_seconds, severity, peak_loss_percent" +
-		names.String()
+	sql := "SELECT entity_type, entity_code, entity_name, family, start, end, duration_seconds, " +
+		"severity, peak_loss_percent" + names.String()
 	return panel{
 		title: title, description: description + " Click an entity to see the outage, or all of the entity.",
 		empty: empty, kind: rows, width: width, height: height,
@@ -196,7 +214,9 @@ func outageTable(
 
 // marks returns the outages of an entity as spans of time.
 func marks(name, where string) annotation {
-	return annotation{name: name, colour: "red", sql: `SELECT start AS time, ifNull(end, toDateTime($__toTime)) AS timeEnd, headline AS text, concat(toString(family), ',', severity) AS tags
+	return annotation{name: name, colour: "red", sql: `SELECT start AS time, ` +
+		`ifNull(end, toDateTime($__toTime)) AS timeEnd, headline AS text, ` +
+		`concat(toString(family), ',', severity) AS tags
 FROM outages
 WHERE ` + ofDataset + " AND " + lasted + " AND " + confirmed + " AND " + where + `
 ORDER BY time

@@ -40,7 +40,8 @@ LIMIT 100`,
 		outageTable("Outages of its neighbours",
 			"Countries with which it has a border on land. One cable often serves several.",
 			"no neighbour had an outage in this time", 24, 8,
-			"entity_type = 'country' AND has(dictGet('country_info', 'neighbours', ${code:singlequote}), entity_code) AND "+
+			"entity_type = 'country' AND "+
+				"has(dictGet('country_info', 'neighbours', ${code:singlequote}), entity_code) AND "+
 				confirmed+" AND "+lasted,
 			"start DESC, entity_code, family"),
 	)
@@ -63,12 +64,15 @@ func as() board {
 			"entity_type = 'prefix' AND "+within+" AND "+lasted, "start DESC, entity_code, family"),
 		panel{
 			title: "Its upstreams", kind: rows, width: 12, height: 10,
-			empty:       "no outage of this AS names an upstream in this time",
-			description: "ASes next to it on the paths of its outages. One that is in all of them may be the cause. Click an AS to see it.",
-			sql: `SELECT concat('AS', toString(u.1)) AS upstream, any(u.2) AS name, count() AS outages, max(start) AS newest
+			empty: "no outage of this AS names an upstream in this time",
+			description: "ASes next to it on the paths of its outages. " +
+				"One that is in all of them may be the cause. Click an AS to see it.",
+			sql: `SELECT concat('AS', toString(u.1)) AS upstream, any(u.2) AS name, count() AS outages, ` +
+				`max(start) AS newest
 FROM outages
 ARRAY JOIN arrayZip(upstreams, arrayResize(upstream_names, length(upstreams))) AS u
-WHERE ` + ofDataset + " AND entity_type = 'as' AND entity_code = ${code:singlequote} AND " + confirmed + " AND " + lasted + `
+WHERE ` + ofDataset + " AND entity_type = 'as' AND entity_code = ${code:singlequote} AND " +
+				confirmed + " AND " + lasted + `
 GROUP BY upstream
 ORDER BY outages DESC, upstream
 LIMIT 100`,
@@ -83,10 +87,11 @@ LIMIT 100`,
 			},
 		},
 		outageTable("Other events of this AS",
-			"What is no loss: routes that only a part of the peers hold, that come and go, or that others originate; and losses of less than five minutes.",
+			"What is no loss: routes that only a part of the peers hold, that come and go, "+
+				"or that others originate; and losses of less than five minutes.",
 			"there were no other events in this time", 24, 8,
-			"entity_type = 'as' AND entity_code = ${code:singlequote} AND (kind != 'outage' OR blip OR state = 'retracted') AND "+
-				lasted,
+			"entity_type = 'as' AND entity_code = ${code:singlequote} AND "+
+				"(kind != 'outage' OR blip OR state = 'retracted') AND "+lasted,
 			"start DESC, family",
 			column{name: "kind", title: "Kind", width: 110}, column{name: "state", title: "State", width: 90}),
 	)
@@ -99,7 +104,8 @@ func entityBoard(name, noun, description string, choice variable) board {
 	of := fmt.Sprintf("entity_type = '%s' AND %s", name, code)
 	minutes := func(family string) string {
 		return fmt.Sprintf(
-			"entity_minutes(dataset = ${dataset:singlequote}, entity_type = '%s', entity_code = ${code:singlequote}, family = '%s', %s)",
+			"entity_minutes(dataset = ${dataset:singlequote}, entity_type = '%s', "+
+				"entity_code = ${code:singlequote}, family = '%s', %s)",
 			name, family, chosenTime,
 		)
 	}
@@ -112,14 +118,19 @@ func entityBoard(name, noun, description string, choice variable) board {
 				title: "Lost", kind: numbers, width: 8, height: 4, unit: "percent",
 				empty: "nothing is known of the last two hours", red: 20,
 				description: "What is missing at the end of the chosen time, percent of the usual address space.",
-				sql: "SELECT argMaxOrNullIf(loss_percent, timestamp, family = 'ipv4') AS ipv4, argMaxOrNullIf(loss_percent, timestamp, family = 'ipv6') AS ipv6\nFROM entity_history\nWHERE " +
+				sql: "SELECT argMaxOrNullIf(loss_percent, timestamp, family = 'ipv4') AS ipv4, " +
+					"argMaxOrNullIf(loss_percent, timestamp, family = 'ipv6') AS ipv6\n" +
+					"FROM entity_history\nWHERE " +
 					ofDataset + " AND " + of + " AND timestamp >= $__toTime - INTERVAL 2 HOUR AND timestamp <= $__toTime",
 				columns: []column{{name: "ipv4", title: "IPv4"}, {name: "ipv6", title: "IPv6"}},
 			},
 			{
 				title: "Out for", kind: numbers, width: 8, height: 4, unit: "dtdurations", empty: "never",
 				description: "How long outages lasted within the chosen time, in sum.",
-				sql: "SELECT sumIf(seconds, family = 'ipv4') AS ipv4, sumIf(seconds, family = 'ipv6') AS ipv6\nFROM (\n    SELECT family, dateDiff('second', greatest(start, $__fromTime), least(ifNull(end, $__toTime), $__toTime)) AS seconds\n    FROM outages\n    WHERE " +
+				sql: "SELECT sumIf(seconds, family = 'ipv4') AS ipv4, sumIf(seconds, family = 'ipv6') AS ipv6\n" +
+					"FROM (\n    SELECT family, dateDiff('second', greatest(start, $__fromTime), " +
+					"least(ifNull(end, $__toTime), $__toTime)) AS seconds\n" +
+					"    FROM outages\n    WHERE " +
 					ofDataset + " AND " + of + " AND " + confirmed + " AND " + lasted + "\n)",
 				columns: []column{{name: "ipv4", title: "IPv4"}, {name: "ipv6", title: "IPv6"}},
 			},
@@ -135,7 +146,8 @@ func entityBoard(name, noun, description string, choice variable) board {
 			{
 				title: "Lost over time", kind: lines, width: 24, height: 8, unit: "percent",
 				empty: "nothing is known of this time", interval: "1m",
-				description: "What was missing, percent of the usual address space. 0 is as usual, 100 is all. Red spans are outages.",
+				description: "What was missing, percent of the usual address space. 0 is as usual, 100 is all. " +
+					"Red spans are outages.",
 				sql: `SELECT minute AS time, series, loss_percent
 FROM (
     SELECT minute, family AS series, loss_percent FROM ` + minutes("ipv4") + `
@@ -155,8 +167,9 @@ func visible(family, minutes string) panel {
 	return panel{
 		title: "Prefixes, " + family, kind: lines, width: 12, height: 9, unit: "short",
 		empty: "nothing is known of " + family + " in this time", interval: "1m",
-		description: "How many prefixes were visible, and how many usually are. A drop below the usual line is a loss.",
-		sql:         "SELECT minute AS time, prefixes, baseline_prefixes\nFROM " + minutes + "\nORDER BY time",
-		columns:     []column{{name: "prefixes", title: "visible"}, {name: "baseline_prefixes", title: "usual"}},
+		description: "How many prefixes were visible, and how many usually are. " +
+			"A drop below the usual line is a loss.",
+		sql:     "SELECT minute AS time, prefixes, baseline_prefixes\nFROM " + minutes + "\nORDER BY time",
+		columns: []column{{name: "prefixes", title: "visible"}, {name: "baseline_prefixes", title: "usual"}},
 	}
 }

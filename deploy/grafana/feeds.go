@@ -5,9 +5,12 @@ func feeds() board {
 	const of = ofDataset + " AND " + ofCollector
 	return board{
 		name: "feeds", title: "darkmap: feeds and panel", from: "now-24h",
-		description: "How well we see. Collectors record BGP; networks with a whole table that they hear are the panel, whose votes decide what is lost.",
-		variables:   []variable{storeChoice(), datasetChoice(), collectorChoice()},
-		annotations: []annotation{{name: "Our gaps", colour: "orange", sql: `SELECT gap_begin AS time, least(gap_end, toDateTime64($__toTime, 6, 'UTC')) AS timeEnd, concat(collector, ': ', reason) AS text, collector AS tags
+		description: "How well we see. Collectors record BGP; " +
+			"networks with a whole table that they hear are the panel, whose votes decide what is lost.",
+		variables: []variable{storeChoice(), datasetChoice(), collectorChoice()},
+		annotations: []annotation{{name: "Our gaps", colour: "orange", sql: `SELECT gap_begin AS time, ` +
+			`least(gap_end, toDateTime64($__toTime, 6, 'UTC')) AS timeEnd, ` +
+			`concat(collector, ': ', reason) AS text, collector AS tags
 FROM feed_gaps
 WHERE ` + of + ` AND gap_begin <= $__toTime AND gap_end >= $__fromTime
 ORDER BY time
@@ -24,14 +27,17 @@ LIMIT 200`}},
 				title: "Voters", kind: numbers, width: 6, height: 4, unit: "short", empty: "no panel in this time",
 				red:         0,
 				description: "Networks that vote at the end of the chosen time. Below 20 there is no verdict.",
-				sql: "SELECT argMaxOrNullIf(voters, timestamp, family = 'ipv4') AS ipv4, argMaxOrNullIf(voters, timestamp, family = 'ipv6') AS ipv6\nFROM panel_history\nWHERE " +
+				sql: "SELECT argMaxOrNullIf(voters, timestamp, family = 'ipv4') AS ipv4, " +
+					"argMaxOrNullIf(voters, timestamp, family = 'ipv6') AS ipv6\n" +
+					"FROM panel_history\nWHERE " +
 					ofDataset + " AND $__timeFilter(timestamp)",
 				columns: []column{{name: "ipv4", title: "IPv4"}, {name: "ipv6", title: "IPv6"}},
 			},
 			{
 				title: "Voters over time", kind: lines, width: 12, height: 8, unit: "short",
 				empty: "no panel in this time", interval: "15m",
-				description: "How many networks voted, the fewest of each step. A drop is a loss of our sight, not of the world.",
+				description: "How many networks voted, the fewest of each step. " +
+					"A drop is a loss of our sight, not of the world.",
 				sql: `SELECT $__timeInterval(timestamp) AS time, toString(family) AS series, min(voters) AS voters
 FROM panel_history
 WHERE ` + ofDataset + ` AND $__timeFilter(timestamp)
@@ -68,8 +74,10 @@ ORDER BY time, series`,
 			},
 			{
 				title: "Our gaps", kind: rows, width: 24, height: 9, empty: "nothing was missing in this time",
-				description: "When messages of a collector were missing, why, and what answered: archives fill a gap later. A gap is no outage of the world.",
-				sql: `SELECT collector, gap_begin, gap_end, dateDiff('second', gap_begin, gap_end) AS seconds, multiIf(complete IS NULL, 'open', complete, 'filled', 'filled in part') AS state, reason, answer
+				description: "When messages of a collector were missing, why, and what answered: " +
+					"archives fill a gap later. A gap is no outage of the world.",
+				sql: `SELECT collector, gap_begin, gap_end, dateDiff('second', gap_begin, gap_end) AS seconds, ` +
+					`multiIf(complete IS NULL, 'open', complete, 'filled', 'filled in part') AS state, reason, answer
 FROM feed_gaps
 WHERE ` + of + ` AND gap_begin <= $__toTime AND gap_end >= $__fromTime
 ORDER BY gap_begin DESC, collector
@@ -86,9 +94,11 @@ LIMIT 200`,
 			},
 			{
 				title: "Who does not vote, and why", kind: rows, width: 24, height: 10,
-				empty:       "all known peers vote, or no panel is known of the last day",
-				description: "Peers without a vote by the newest panel in the last day of the chosen time. What the reasons mean stands in darkmap's docs/detection.md.",
-				sql: `SELECT collector, peer_asn, any(peer_name) AS peer_name, peer_address, family, argMax(reason, timestamp) AS why, argMax(prefixes, timestamp) AS prefixes
+				empty: "all known peers vote, or no panel is known of the last day",
+				description: "Peers without a vote by the newest panel in the last day of the chosen time. " +
+					"What the reasons mean stands in darkmap's docs/detection.md.",
+				sql: `SELECT collector, peer_asn, any(peer_name) AS peer_name, peer_address, family, ` +
+					`argMax(reason, timestamp) AS why, argMax(prefixes, timestamp) AS prefixes
 FROM panel_peers
 WHERE ` + of + ` AND timestamp >= $__toTime - INTERVAL 1 DAY AND timestamp <= $__toTime
 GROUP BY collector, peer_asn, peer_address, family

@@ -4,7 +4,8 @@ package grafana
 func pipeline() board {
 	// Route changes are many: their queries read six hours at most.
 	const routes = ofDataset +
-		" AND timestamp >= greatest($__fromTime, $__toTime - INTERVAL 6 HOUR) AND timestamp <= $__toTime\n    AND appended_at >= greatest($__fromTime, $__toTime - INTERVAL 6 HOUR) - INTERVAL 1 HOUR"
+		" AND timestamp >= greatest($__fromTime, $__toTime - INTERVAL 6 HOUR) AND timestamp <= $__toTime\n" +
+		"    AND appended_at >= greatest($__fromTime, $__toTime - INTERVAL 6 HOUR) - INTERVAL 1 HOUR"
 	metrics := func(title, description, unit string, series ...metric) panel {
 		return panel{
 			title:       title,
@@ -15,7 +16,8 @@ func pipeline() board {
 	}
 	return board{
 		name: "pipeline", title: "darkmap: pipeline", from: "now-6h",
-		description: "darkmap itself: how much comes in, how late it is, what is dropped, what waits. The upper half asks the store, the lower half Prometheus.",
+		description: "darkmap itself: how much comes in, how late it is, what is dropped, what waits. " +
+			"The upper half asks the store, the lower half Prometheus.",
 		variables: []variable{
 			storeChoice(), datasetChoice(),
 			{
@@ -26,17 +28,22 @@ func pipeline() board {
 		panels: []panel{
 			{
 				title: "Newest in the store", kind: rows, width: 8, height: 8,
-				empty:       "the store has nothing of this dataset and time",
-				description: "How old the newest of each kind in the chosen time is, by our clock. Of a live dataset visibility is at most an hour old, the panel a quarter of one; a replay ends when it ends.",
+				empty: "the store has nothing of this dataset and time",
+				description: "How old the newest of each kind in the chosen time is, by our clock. " +
+					"Of a live dataset visibility is at most an hour old, the panel a quarter of one; " +
+					"a replay ends when it ends.",
 				sql: `SELECT what, newest, dateDiff('second', newest, now()) AS age_seconds
 FROM (
-    SELECT 'outages' AS what, toDateTime(max(decided_at)) AS newest FROM outage_history WHERE ` + ofDataset + ` AND $__timeFilter(decided_at)
+    SELECT 'outages' AS what, toDateTime(max(decided_at)) AS newest FROM outage_history WHERE ` +
+					ofDataset + ` AND $__timeFilter(decided_at)
     UNION ALL
-    SELECT 'visibility', max(hour) FROM entity_hours WHERE ` + ofDataset + ` AND entity_type = 'country' AND $__timeFilter(hour)
+    SELECT 'visibility', max(hour) FROM entity_hours WHERE ` + ofDataset +
+					` AND entity_type = 'country' AND $__timeFilter(hour)
     UNION ALL
     SELECT 'feeds', toDateTime(max(timestamp)) FROM feed_status WHERE ` + ofDataset + `
     UNION ALL
-    SELECT 'panel', toDateTime(max(timestamp)) FROM panel_history WHERE ` + ofDataset + ` AND $__timeFilter(timestamp)
+    SELECT 'panel', toDateTime(max(timestamp)) FROM panel_history WHERE ` + ofDataset +
+					` AND $__timeFilter(timestamp)
 )
 WHERE toUnixTimestamp(newest) > 0
 ORDER BY what`,
@@ -49,7 +56,8 @@ ORDER BY what`,
 			{
 				title: "Route changes", kind: bars, width: 8, height: 8, unit: "short",
 				empty: "no route changes in this time: they are kept for 30 days", interval: "1m",
-				description: "Route changes in the store by the minute or longer step, of the last six hours of the chosen time.",
+				description: "Route changes in the store by the minute or longer step, " +
+					"of the last six hours of the chosen time.",
 				sql: `SELECT $__timeInterval(timestamp) AS time, toString(type) AS series, count() AS changes
 FROM route_changes
 WHERE ` + routes + `
@@ -59,13 +67,20 @@ ORDER BY time, series`,
 			{
 				title: "From the collector to us", kind: lines, width: 8, height: 8, unit: "s",
 				empty: "no route changes in this time: they are kept for 30 days", interval: "1m",
-				description: "How much later than the collector we had a route change: half of them sooner than the lower line, 99 of 100 sooner than the upper one. What fills a gap is late by nature and left out.",
-				sql: `SELECT $__timeInterval(timestamp) AS time, round(quantile(0.5)(toFloat64(received_at - timestamp)), 2) AS half_seconds, round(quantile(0.99)(toFloat64(received_at - timestamp)), 2) AS most_seconds
+				description: "How much later than the collector we had a route change: " +
+					"half of them sooner than the lower line, 99 of 100 sooner than the upper one. " +
+					"What fills a gap is late by nature and left out.",
+				sql: `SELECT $__timeInterval(timestamp) AS time, ` +
+					`round(quantile(0.5)(toFloat64(received_at - timestamp)), 2) AS half_seconds, ` +
+					`round(quantile(0.99)(toFloat64(received_at - timestamp)), 2) AS most_seconds
 FROM route_changes
 WHERE ` + routes + ` AND NOT startsWith(lane, 'fill/')
 GROUP BY time
 ORDER BY time`,
-				columns: []column{{name: "half_seconds", title: "half of them"}, {name: "most_seconds", title: "99 of 100"}},
+				columns: []column{
+					{name: "half_seconds", title: "half of them"},
+					{name: "most_seconds", title: "99 of 100"},
+				},
 			},
 			metrics("Records by stage", "Records that each stage takes, by the second.", "cps",
 				metric{"sum(rate(darkmap_enrich_records_in_total[5m]))", "enrich"},
@@ -86,7 +101,8 @@ ORDER BY time`,
 			metrics("Rows by table", "Rows that ClickHouse has taken, by the second.", "cps",
 				metric{"sum by (table) (rate(darkmap_sink_rows_total[5m]))", "{{table}}"}),
 			metrics("Dropped",
-				"Records that a stage has left out, by the second, and why. present is a record that was stored before: harmless.",
+				"Records that a stage has left out, by the second, and why. "+
+					"present is a record that was stored before: harmless.",
 				"cps",
 				metric{"sum by (reason) (rate(darkmap_enrich_records_dropped_total[5m]))", "enrich: {{reason}}"},
 				metric{"sum by (reason) (rate(darkmap_detect_records_dropped_total[5m]))", "detect: {{reason}}"},

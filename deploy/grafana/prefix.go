@@ -3,19 +3,23 @@ package grafana
 // prefix shows the announcements and withdrawals of one prefix by its peers.
 func prefix() board {
 	const of = ofDataset +
-		" AND prefix = ${code:singlequote} AND begin = toIPv6OrNull(splitByChar('/', ${code:singlequote})[1]) AND $__timeFilter(timestamp)"
+		" AND prefix = ${code:singlequote} " +
+		"AND begin = toIPv6OrNull(splitByChar('/', ${code:singlequote})[1]) AND $__timeFilter(timestamp)"
 	const mine = "entity_type = 'prefix' AND entity_code = ${code:singlequote}"
 	return board{
 		name: "prefix", title: "darkmap: prefix", from: "now-24h",
-		description: "One prefix: what peers announced and withdrew, who originated it, its outages. Route changes are kept for 30 days.",
+		description: "One prefix: what peers announced and withdrew, who originated it, its outages. " +
+			"Route changes are kept for 30 days.",
 		variables:   []variable{storeChoice(), datasetChoice(), prefixChoice()},
 		annotations: []annotation{marks("Outages", mine)},
 		panels: []panel{
 			{
 				title: "What peers said", kind: bars, width: 24, height: 9, unit: "short",
 				empty: "no peer said anything of it in this time", interval: "1m",
-				description: "Announcements and withdrawals in each step of time. Silence is no loss: a prefix that nobody touches makes no rows.",
-				sql: `SELECT $__timeInterval(timestamp) AS time, if(type = 'announce', 'announcements', 'withdrawals') AS series, count() AS changes
+				description: "Announcements and withdrawals in each step of time. " +
+					"Silence is no loss: a prefix that nobody touches makes no rows.",
+				sql: `SELECT $__timeInterval(timestamp) AS time, ` +
+					`if(type = 'announce', 'announcements', 'withdrawals') AS series, count() AS changes
 FROM prefix_history
 WHERE ` + of + `
 GROUP BY time, series
@@ -23,8 +27,10 @@ ORDER BY time, series`,
 			},
 			{
 				title: "Who originated it", kind: rows, width: 12, height: 9, empty: "nobody announced it in this time",
-				description: "ASes at the end of the announced paths. More than one may be wanted, or a hijack. Click an AS to see it.",
-				sql: `SELECT concat('AS', toString(origin_as)) AS origin, any(origin_name) AS name, count() AS announcements, uniqExact(collector, peer_address) AS peers, max(timestamp) AS newest
+				description: "ASes at the end of the announced paths. More than one may be wanted, or a hijack. " +
+					"Click an AS to see it.",
+				sql: `SELECT concat('AS', toString(origin_as)) AS origin, any(origin_name) AS name, ` +
+					`count() AS announcements, uniqExact(collector, peer_address) AS peers, max(timestamp) AS newest
 FROM prefix_history
 WHERE ` + of + ` AND type = 'announce' AND origin_as != 0
 GROUP BY origin_as
@@ -43,9 +49,11 @@ LIMIT 100`,
 			},
 			{
 				title: "The last word of each peer", kind: rows, width: 12, height: 9,
-				empty:       "no peer said anything of it in this time",
-				description: "Who withdrew it last, and who announced it. Peers that are not here have not changed their mind in this time.",
-				sql: `SELECT collector, peer_asn, any(peer_name) AS peer_name, peer_address, argMax(type, timestamp) AS last, argMax(as_path, timestamp) AS path, max(timestamp) AS said
+				empty: "no peer said anything of it in this time",
+				description: "Who withdrew it last, and who announced it. " +
+					"Peers that are not here have not changed their mind in this time.",
+				sql: `SELECT collector, peer_asn, any(peer_name) AS peer_name, peer_address, ` +
+					`argMax(type, timestamp) AS last, argMax(as_path, timestamp) AS path, max(timestamp) AS said
 FROM prefix_history
 WHERE ` + of + `
 GROUP BY collector, peer_asn, peer_address

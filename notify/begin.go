@@ -148,9 +148,10 @@ func (x *session) firstRun(ctx context.Context, book *ledger.Book, from map[int3
 
 // rebuild makes a ledger from the outages that were applied before.
 func (x *session) rebuild(ctx context.Context, book *ledger.Book, from map[int32]int64) error {
-	x.d.Log.Warn("the ledger is lost (bgp.notify.v1 is empty): it is rebuilt from the outages of the last 90 days. " +
-		"Messages of the last minute are sent again. Targets that take a message once also get the messages " +
-		"about open incidents again. Chats get a list of the open incidents")
+	x.d.Log.Warn("the ledger is lost (bgp.notify.v1 is empty): " +
+		"it is rebuilt from the outages of the last 90 days. Messages of the last minute are sent again. " +
+		"Targets that take a message once also get the messages about open incidents again. " +
+		"Chats get a list of the open incidents")
 	saved, err := x.past(ctx, from)
 	if err != nil {
 		return err

@@ -15,7 +15,8 @@ import (
 // Config is the section notify.
 type Config struct {
 	incident.Config `yaml:",inline"`
-	// A URL that is asked for again and again while windows are decided: what does not hear it for long enough raises the alarm.
+	// A URL that is asked for again and again while windows are decided: what does not hear it for
+	// long enough raises the alarm.
 	Heartbeat *HeartbeatConfig `yaml:"heartbeat"`
 	// Who can be told, by name. Each names one kind of target.
 	Targets map[string]*Target `yaml:"targets" want:"names of a-z, 0-9 and -, at most 64 characters"`

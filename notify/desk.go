@@ -155,7 +155,8 @@ func (c Config) Unknown(s incident.Silence, lists []string) (out []string) {
 		if !slices.Contains(lists, name) {
 			out = append(out,
 				fmt.Sprintf(
-					"the configuration has no watch list %s: unless that of the running ingest has one, this silence holds nothing back of it",
+					"the configuration has no watch list %s: unless that of the running ingest has one, "+
+						"this silence holds nothing back of it",
 					name))
 		}
 	}
@@ -163,7 +164,8 @@ func (c Config) Unknown(s incident.Silence, lists []string) (out []string) {
 		if !slices.ContainsFunc(c.Routes, func(r incident.Route) bool { return r.Name == name }) {
 			out = append(out,
 				fmt.Sprintf(
-					"the configuration has no route %s: unless that of the running notify has one, this silence holds nothing back of it",
+					"the configuration has no route %s: unless that of the running notify has one, "+
+						"this silence holds nothing back of it",
 					name))
 		}
 	}

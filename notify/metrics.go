@@ -83,7 +83,8 @@ func (m *metrics) ofTargets(f promauto.Factory, targets map[string]*Place) {
 	}, label)
 	on := f.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "darkmap_notify_target_on",
-		Help: "Whether messages are sent to a target: 0 where it was switched off because it is gone or refuses its key.",
+		Help: "Whether messages are sent to a target: 0 where it was switched off because it is gone " +
+			"or refuses its key.",
 	},
 		label)
 	for name := range targets {

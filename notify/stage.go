@@ -111,7 +111,8 @@ func (s *Stage) Run(ctx context.Context) (err error) {
 			return fmt.Errorf("running notify: instance %q is running elsewhere: %w", s.d.Instance, err)
 		case ctx.Err() != nil:
 			if err != nil {
-				s.d.Log.Warn("the last answers could not be written: targets without keys may get messages twice", "err", err)
+				s.d.Log.Warn("the last answers could not be written: "+
+					"targets without keys may get messages twice", "err", err)
 			}
 			return nil
 		}

@@ -28,7 +28,8 @@ import (
 
 // Target is an entry of notify.targets: exactly one of its sections is set, which gives its kind.
 type Target struct {
-	// After what time news is late: pagers and chats then hear less or nothing, records are given up. 0 is what the kind has.
+	// After what time news is late: pagers and chats then hear less or nothing, records are given up.
+	// 0 is what the kind has.
 	MaxAge time.Duration `yaml:"max_age,omitempty" min:"0" max:"720h"`
 	// A server that takes every record of every outage (Standard Webhooks).
 	Webhook *webhook.Config `yaml:"webhook,omitempty"`

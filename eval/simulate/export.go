@@ -85,9 +85,9 @@ func (w *World) Export(dir string) ([]File, error) {
 		{"geo.csv", geo},
 		{"asn.csv", asn},
 		{
-			ConfigFile, "# " + w.Label() +
-				"\nenrich:\n  geo:\n    files: [{path: geo.csv, kind: geolocation}]\n  asn:\n    files: [asn.csv]\ndetect:\n  outage:\n    label: " +
-				w.shortLabel() + "\n",
+			ConfigFile, "# " + w.Label() + "\n" +
+				"enrich:\n  geo:\n    files: [{path: geo.csv, kind: geolocation}]\n  asn:\n    files: [asn.csv]\n" +
+				"detect:\n  outage:\n    label: " + w.shortLabel() + "\n",
 		},
 		{"README.txt", w.readme(files)},
 	} {
@@ -287,8 +287,11 @@ func (w *World) readme(files []File) string {
 	fmt.Fprintf(&b, "%d collectors, %d peers (%d full feeds), %d networks; %s to %s.\n",
 		len(w.Collectors()), all, full, len(w.topo.networks), w.Start().Format(time.RFC3339),
 		w.End().Format(time.RFC3339))
-	b.WriteString(
-		"These are MRT files (RFC 6396): `bgpdump -m FILE` reads them. No message in them is real data.\nWhat happens in them, and when, stands in truth.txt and, for programs, in truth.json.\n\nTo find the outages in them, in this folder:\n\n    darkmap replay --config darkmap.yaml")
+	b.WriteString("These are MRT files (RFC 6396): `bgpdump -m FILE` reads them. " +
+		"No message in them is real data.\n" +
+		"What happens in them, and when, stands in truth.txt and, for programs, in truth.json.\n\n" +
+		"To find the outages in them, in this folder:\n\n" +
+		"    darkmap replay --config darkmap.yaml")
 	for _, a := range Arguments("", files) {
 		b.WriteString(" \\\n        " + a)
 	}

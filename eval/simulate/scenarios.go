@@ -18,9 +18,10 @@ func Scenarios() []Scenario {
 			Losses: []Loss{{Origin: 24757, Start: at(2, 10), End: at(4, 10)}},
 		},
 		{
-			Name:  "outage-8d",
-			About: "A country's network is gone for eight days, longer than a loss counts as one (detect.outage.freeze_limit).",
-			Seed:  2, Start: start, End: at(12, 0), Background: true,
+			Name: "outage-8d",
+			About: "A country's network is gone for eight days, " +
+				"longer than a loss counts as one (detect.outage.freeze_limit).",
+			Seed: 2, Start: start, End: at(12, 0), Background: true,
 			Losses: []Loss{{Origin: 17660, Start: at(2, 10), End: at(10, 10)}},
 		},
 		{

@@ -292,7 +292,8 @@ func (w *World) Label() string { return w.label }
 
 func december2014Label(w *World) string {
 	if w.cfg.Seed == 0 {
-		return "RECONSTRUCTION of North Korea's outages of December 2014: times as published, or assumed where the schedule says so; messages simulated"
+		return "RECONSTRUCTION of North Korea's outages of December 2014: times as published, " +
+			"or assumed where the schedule says so; messages simulated"
 	}
 	return fmt.Sprintf(
 		"SIMULATION with seed %d: the schedule of December 2014 laid on %s from %s on; messages simulated",

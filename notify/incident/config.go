@@ -30,11 +30,13 @@ type Route struct {
 	To []string `yaml:"to" want:"at least one target of notify.targets"`
 	// A time of the day at which nothing is told.
 	QuietHours QuietHours `yaml:"quiet_hours"`
-	// Tells everything in one message at a time: "daily 08:00 Europe/Berlin" or "weekly mon 08:00 Europe/Berlin". Empty: each incident at once.
+	// Tells everything in one message at a time: "daily 08:00 Europe/Berlin" or
+	// "weekly mon 08:00 Europe/Berlin". Empty: each incident at once.
 	Digest string `yaml:"digest" want:"daily HH:MM ZONE or weekly mon HH:MM ZONE"`
 	// The text of messages, as a template of Go's text/template. Empty: darkmap's own.
 	Template string `yaml:"template" want:"a template of text/template that runs"`
-	// Which changes of an open incident are told: none, severity (also a wider entity and what is still dark) or all. Empty: severity.
+	// Which changes of an open incident are told: none, severity (also a wider entity and what is
+	// still dark) or all. Empty: severity.
 	Updates string `yaml:"updates" oneof:"none severity all"`
 	// How long a new incident waits for wider events, 0 too. Empty: as the target has it.
 	GroupWait string `yaml:"group_wait" want:"a duration such as 60s, or 0, at most 1h"`
@@ -65,7 +67,8 @@ type Match struct {
 	MinPrefixes int `yaml:"min_prefixes" min:"0" max:"100000000"`
 	// Datasets. Empty: live.
 	Datasets []string `yaml:"datasets"`
-	// States that are told: suspected, open, closed. Empty: open and closed. With suspected its retraction is told as well.
+	// States that are told: suspected, open, closed. Empty: open and closed. With suspected its
+	// retraction is told as well.
 	States []string `yaml:"states" oneof:"suspected open closed"`
 }
 
@@ -77,7 +80,8 @@ type QuietHours struct {
 	To string `yaml:"to" want:"a time of day such as 07:00, another than from"`
 	// The IANA time zone. Empty: UTC.
 	TimeZone string `yaml:"time_zone" want:"a time zone of the IANA database such as Europe/Berlin"`
-	// What becomes of what begins in them: hold tells it after them, if it is still dark; drop does not tell it. Empty: hold.
+	// What becomes of what begins in them: hold tells it after them, if it is still dark; drop does
+	// not tell it. Empty: hold.
 	Do string `yaml:"do" oneof:"drop hold"`
 	// Severities that are told nevertheless.
 	Except []string `yaml:"except" oneof:"minor moderate major total"`

@@ -60,9 +60,8 @@ func (e *Engine) Explain(id string, o *bgp.Outage, now time.Time) []Verdict {
 		if d != nil && !told {
 			out = append(out, Verdict{
 				Route: d.Route, Target: name, Matched: true, Incident: d.Incident,
-				Lines: append(
-					[]string{"the configuration does not have this route for the target any more; what it knows is closed nevertheless"},
-					e.story(d, id, now)...),
+				Lines: append([]string{"the configuration does not have this route for the target any more; " +
+					"what it knows is closed nevertheless"}, e.story(d, id, now)...),
 			})
 		}
 	}

@@ -77,7 +77,8 @@ func (e *Engine) blindMessage(d *Delivery, m *target.Message) Told {
 		m.Title = "darkmap sees again"
 		m.Headline = "darkmap sees again: verdicts are possible since " + stamp(d.Ended)
 		m.Summary = fmt.Sprintf(
-			"Verdicts are possible again since %s. From %s on there were none: %s. What began or ended in between is told with the next minutes.",
+			"Verdicts are possible again since %s. From %s on there were none: %s. "+
+				"What began or ended in between is told with the next minutes.",
 			stamp(d.Ended), stamp(d.Blind.Since), d.Blind.Reason)
 	}
 	m.Headline, m.Post, m.Summary = headlineSize.Cut(m.Headline), postSize.Cut(m.Summary),

@@ -216,7 +216,11 @@ func (t timers) Less(i, j int) bool {
 	return t[i].d.Key() < t[j].d.Key()
 }
 func (t timers) Swap(i, j int) { t[i], t[j] = t[j], t[i] }
-func (t *timers) Push(x any)   { *t = append(*t, x.(timer)) } //nolint:forcetypeassert // only timers are pushed
+
+// Push adds a timer.
+func (t *timers) Push(x any) {
+	*t = append(*t, x.(timer)) //nolint:forcetypeassert // only timers are pushed
+}
 
 // Pop removes the last element.
 func (t *timers) Pop() any {

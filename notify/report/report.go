@@ -208,7 +208,8 @@ func Messages(w io.Writer, all []incident.Attempt, f Form) error {
 			row(moment(m.Time), a.Target, m.Route, strings.ReplaceAll(string(m.Kind), "_", " "), m.Headline))
 	}
 	return draw(w, f, t,
-		"nothing would have been sent: no outage of that time fits a route, or each was over before it could be told")
+		"nothing would have been sent: no outage of that time fits a route, "+
+			"or each was over before it could be told")
 }
 
 // Parked prints the parked messages with their ids, which --retry takes.

@@ -15,11 +15,12 @@ const usualResolveAfter = 24 * time.Hour
 type Config struct {
 	// Every instance of the cluster, not a balancer before them. The URL is the one that ends before /api/v2.
 	Instances []httpclient.Endpoint `yaml:"instances" min:"1" max:"16"`
-	// After what time an alert resolves of which darkmap says nothing more. Shorter than darkmap may be away, and Alertmanager says that a country
-	// is back which is dark. 0 is 24h.
+	// After what time an alert resolves of which darkmap says nothing more. Shorter than darkmap may
+	// be away, and Alertmanager says that a country is back which is dark. 0 is 24h.
 	ResolveAfter time.Duration `yaml:"resolve_after" min:"0s" max:"720h"`
-	// The name of this darkmap in the heartbeat's alerts DarkmapHeartbeat and DarkmapSilent, which every instance gets once a minute while windows are
-	// decided. They need the inhibition rule of docs/alerts.md, or DarkmapSilent fires at once. Empty: no heartbeat.
+	// The name of this darkmap in the heartbeat's alerts DarkmapHeartbeat and DarkmapSilent, which
+	// every instance gets once a minute while windows are decided. They need the inhibition rule of
+	// docs/alerts.md, or DarkmapSilent fires at once. Empty: no heartbeat.
 	Heartbeat string `yaml:"heartbeat" want:"a name of a-z, A-Z, 0-9, '.', '_' and '-', at most 64 characters"`
 	// How the instances are spoken to.
 	HTTP httpclient.Config `yaml:"http"`

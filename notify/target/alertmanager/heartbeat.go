@@ -81,8 +81,8 @@ func (h *heartbeat) alerts(now time.Time, interval time.Duration, publicURL stri
 	alive = one(nameHeartbeat, "none", "darkmap "+h.name+" decides windows and can tell of outages",
 		"It fires while heartbeats come. It keeps DarkmapSilent quiet.", now.Add(lasts(interval)))
 	silent = one(nameSilent, "total", "darkmap "+h.name+" is silent: nobody is told of outages",
-		"darkmap sends no heartbeat any more: it does not run, its Kafka is away, or it decides no windows. No outage is told meanwhile, and no end of one.", now.Add(
-			silentLasts))
+		"darkmap sends no heartbeat any more: it does not run, its Kafka is away, or it decides no windows. "+
+			"No outage is told meanwhile, and no end of one.", now.Add(silentLasts))
 	return alive, silent
 }
 

@@ -12,7 +12,8 @@ import (
 type Config struct {
 	// The file, such as /var/www/outages.atom; its folder has to be there. Everybody on the machine may read it.
 	File string `yaml:"file" min:"1" made:"yes"`
-	// The feed's id, a tag URI of a domain of your own. It must never change: readers would take every entry for a new one.
+	// The feed's id, a tag URI of a domain of your own. It must never change: readers would take every
+	// entry for a new one.
 	ID string `yaml:"id" min:"1" want:"a tag URI such as tag:example.net,2026:outages"`
 	// The feed's title. Empty: Internet outages.
 	Title string `yaml:"title"`

@@ -20,10 +20,11 @@ type Config struct {
 	Contact string `yaml:"contact"`
 	// The status of alerts of live data: Test, or Actual, which tells receivers to act. Empty: Test.
 	Status string `yaml:"status" oneof:"Test Actual"`
-	// For whom the alerts are if not for everybody. Then their scope is Restricted, files have mode 0640, and incidents of private watch lists are
-	// among them. Empty: the scope is Public.
+	// For whom the alerts are if not for everybody. Then their scope is Restricted, files have mode
+	// 0640, and incidents of private watch lists are among them. Empty: the scope is Public.
 	Restriction string `yaml:"restriction"`
-	// Where the folder's files are for readers, such as https://example.net/cap/. Empty: the feed's links are relative to the feed.
+	// Where the folder's files are for readers, such as https://example.net/cap/. Empty: the feed's
+	// links are relative to the feed.
 	URL string `yaml:"url" form:"a URL of http or https"`
 	// The feed's id, a tag URI that never changes: tag:example.net,2026:cap. Empty: made of the sender's domain.
 	FeedID string `yaml:"feed_id" want:"a tag URI such as tag:example.net,2026:cap"`

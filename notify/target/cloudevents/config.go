@@ -16,7 +16,8 @@ const (
 
 // Event holds the keys that both transports share.
 type Event struct {
-	// How events are written: structured is one JSON document, binary has the data as the body and all else in headers. Empty: structured.
+	// How events are written: structured is one JSON document, binary has the data as the body and all
+	// else in headers. Empty: structured.
 	Mode string `yaml:"mode" oneof:"structured binary"`
 	// The attribute source, a URI. Empty: notify.public_url, or urn:darkmap where that is empty.
 	Source string `yaml:"source" want:"a URI such as https://darkmap.example.net or urn:darkmap"`
@@ -49,7 +50,8 @@ func (c Config) Faults() []config.Fault { return nil }
 // TopicConfig is a target that takes CloudEvents on a Kafka topic.
 type TopicConfig struct {
 	Event `yaml:",inline"`
-	// The topic, which has to be there. On the pipeline's own brokers kafka.topic_prefix goes before it, and it is made where it is missing.
+	// The topic, which has to be there. On the pipeline's own brokers kafka.topic_prefix goes before
+	// it, and it is made where it is missing.
 	Topic string `yaml:"topic" min:"1" max:"249" want:"of A-Z a-z 0-9 . _ -"`
 	// Seed addresses. Empty: the pipeline's own brokers, with their tls and sasl.
 	Brokers []string `yaml:"brokers" form:"host:port"`

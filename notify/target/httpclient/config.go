@@ -12,7 +12,8 @@ import (
 type Config struct {
 	// How long one attempt may last. 0 is 15s.
 	Timeout time.Duration `yaml:"timeout" min:"0s" max:"2m"`
-	// The value of the header Authorization, such as "Bearer 123". Empty: the header is sent only where the URL has a user and a password.
+	// The value of the header Authorization, such as "Bearer 123". Empty: the header is sent only
+	// where the URL has a user and a password.
 	Authorization config.Secret `yaml:"authorization"`
 	// The certificates, PEM, of the authorities that sign the server's. Empty: the system's.
 	CAFile string `yaml:"ca_file"`

@@ -9,7 +9,8 @@ import (
 
 // errMetadata is the reason why a connection is refused.
 var errMetadata = errors.New(
-	"belongs to the metadata service of a cloud or to the local link, where secrets of this machine can be read: no alert is sent there")
+	"belongs to the metadata service of a cloud or to the local link, " +
+		"where secrets of this machine can be read: no alert is sent there")
 
 // metadata lists the addresses at which clouds serve secrets to their machines.
 var metadata = []netip.Prefix{

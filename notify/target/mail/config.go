@@ -15,8 +15,8 @@ type Config struct {
 	Host string `yaml:"host" min:"1"`
 	// Its port. 0: 587 for starttls, 465 for tls, 25 for none.
 	Port int `yaml:"port" min:"0" max:"65535"`
-	// How the connection is encrypted: starttls, tls from the start, or none, which only a server on loopback may have. Empty: starttls, or
-	// none on loopback.
+	// How the connection is encrypted: starttls, tls from the start, or none, which only a server on
+	// loopback may have. Empty: starttls, or none on loopback.
 	TLS string `yaml:"tls" oneof:"starttls tls none"`
 	// The certificates, PEM, of the authorities that sign the server's. Empty: the system's.
 	CAFile string `yaml:"ca_file"`
@@ -30,7 +30,8 @@ type Config struct {
 	To []string `yaml:"to" min:"1" max:"50" want:"mail addresses"`
 	// Where answers go. Empty: to the sender.
 	ReplyTo string `yaml:"reply_to" want:"a mail address"`
-	// How one gets no more mails, in List-Unsubscribe: a URL of https or mailto. Empty: a mail to the sender with the subject unsubscribe.
+	// How one gets no more mails, in List-Unsubscribe: a URL of https or mailto. Empty: a mail to the
+	// sender with the subject unsubscribe.
 	Unsubscribe string `yaml:"unsubscribe" want:"a URL of https or mailto"`
 	// How long one attempt may last.
 	Timeout time.Duration `yaml:"timeout" min:"1s" max:"2m"`

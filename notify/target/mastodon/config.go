@@ -11,7 +11,8 @@ type Config struct {
 	Server string `yaml:"server" min:"1" form:"a URL of http or https"`
 	// The access token of an application with the scope write:statuses (and read:accounts for checks).
 	Token config.Secret `yaml:"token"`
-	// Who sees the posts: public, unlisted (everybody, but not in the timelines of the server), private (followers) or direct (nobody).
+	// Who sees the posts: public, unlisted (everybody, but not in the timelines of the server),
+	// private (followers) or direct (nobody).
 	Visibility string `yaml:"visibility" min:"1" oneof:"public unlisted private direct"`
 	// The language of the posts, ISO 639. darkmap's own texts are in English.
 	Language string `yaml:"language" min:"2" max:"3"`

@@ -14,7 +14,8 @@ const usualURL = "https://events.pagerduty.com"
 type Config struct {
 	// The integration key of a service's integration "Events API V2": 32 letters and digits.
 	RoutingKey config.Secret `yaml:"routing_key"`
-	// The server, before /v2/enqueue. Empty: https://events.pagerduty.com. Accounts in the EU: https://events.eu.pagerduty.com.
+	// The server, before /v2/enqueue. Empty: https://events.pagerduty.com. Accounts in the EU:
+	// https://events.eu.pagerduty.com.
 	URL string `yaml:"url" form:"a URL of http or https"`
 	// How the server is spoken to.
 	HTTP httpclient.Config `yaml:"http"`

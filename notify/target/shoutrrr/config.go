@@ -7,7 +7,8 @@ import (
 
 // Config is the section shoutrrr of an entry of notify.targets.
 type Config struct {
-	// The URL of the service, as shoutrrr has it: discord://TOKEN@ID, telegram://TOKEN@telegram?chats=ID, ntfy://ntfy.sh/TOPIC. It is a secret.
+	// The URL of the service, as shoutrrr has it: discord://TOKEN@ID,
+	// telegram://TOKEN@telegram?chats=ID, ntfy://ntfy.sh/TOPIC. It is a secret.
 	URL config.Secret `yaml:"url"`
 	// The connection, of the services that it can be set for.
 	HTTP httpclient.Config `yaml:"http"`

@@ -13,7 +13,8 @@ type Config struct {
 	URL config.Secret `yaml:"url"`
 	// A bot's token, xoxb-..., with the scope chat:write.
 	Token config.Secret `yaml:"token"`
-	// The channel for the token, by its id such as C0123456789: Slack's chat.update takes no name. The bot has to be in it.
+	// The channel for the token, by its id such as C0123456789: Slack's chat.update takes no name. The
+	// bot has to be in it.
 	Channel string `yaml:"channel" want:"the id of a channel such as C0123456789 (in Slack, at the end of the channel's details), not its name, together with token"`
 	// Where Slack's methods are.
 	API string `yaml:"api" form:"a URL of http or https"`

@@ -57,10 +57,13 @@ func Message(number uint64, kind target.Kind, at time.Time) *target.Message {
 		Kind: kind, Subject: target.SubjectOutage,
 		Route: "countries", Time: at, Start: Start, Severity: bgp.SeverityTotal, Title: "North Korea",
 		Headline: "North Korea: all 4 IPv4 prefixes lost since 16:15 UTC, 22 Dec 2014",
-		Post:     "All 4 IPv4 prefixes of North Korea have lost their routes since 16:15 UTC on 22 December 2014. 45 voters on 12 collectors saw it. Seen in routes alone; service can differ.",
-		Summary:  "All 4 IPv4 prefixes of North Korea have lost their routes since 16:15 UTC on 22 December 2014. Routes can stay announced while service is down, and be withdrawn while service goes on inside.",
-		Link:     "https://darkmap.example.net/outages/country-KP-ipv4-20141222T1615Z",
-		Events:   []bgp.Outage{Korea(bgp.NotEnded)}, EventsTotal: 6,
+		Post: "All 4 IPv4 prefixes of North Korea have lost their routes since 16:15 UTC " +
+			"on 22 December 2014. 45 voters on 12 collectors saw it. Seen in routes alone; service can differ.",
+		Summary: "All 4 IPv4 prefixes of North Korea have lost their routes since 16:15 UTC " +
+			"on 22 December 2014. Routes can stay announced while service is down, " +
+			"and be withdrawn while service goes on inside.",
+		Link:   "https://darkmap.example.net/outages/country-KP-ipv4-20141222T1615Z",
+		Events: []bgp.Outage{Korea(bgp.NotEnded)}, EventsTotal: 6,
 	}
 	return m
 }
@@ -90,7 +93,8 @@ func ID(s string) string {
 
 // Evil is a hostile name: mentions, markup, a formula, line ends, another header, bidirectional
 // marks, terminal escapes, and 300 more characters.
-var Evil = "<!channel> @everyone @room #tag =cmd|'/C calc'!A0 \r\nBcc: evil@example.org\r\n\u202etxt.exe\u202c \x1b[31mred\x07 <script>alert(1)</script> " +
+var Evil = "<!channel> @everyone @room #tag =cmd|'/C calc'!A0 \r\n" +
+	"Bcc: evil@example.org\r\n\u202etxt.exe\u202c \x1b[31mred\x07 <script>alert(1)</script> " +
 	"[text](https://evil.example) <https://evil.example|text> &lt; ]]> \u200b\ufeff\x00" +
 	strings.Repeat("Ä", 300)
 

@@ -135,7 +135,9 @@ func seconds(t time.Time) string { return strconv.FormatInt(min(max(t.Unix(), 0)
 
 // publicOnly is a condition on outage_events. It leaves out events that only private watch lists
 // make known.
-const publicOnly = ` AND (entity_type != 'watch' OR arrayExists(w -> w.list = entity_code AND w.public, watch)) AND (kind != 'origin' OR arrayExists(w -> w.public, watch))`
+const publicOnly = `
+		AND (entity_type != 'watch' OR arrayExists(w -> w.list = entity_code AND w.public, watch))
+		AND (kind != 'origin' OR arrayExists(w -> w.public, watch))`
 
 // shown returns the condition for the viewer of the scope.
 func (sc Scope) shown() string {

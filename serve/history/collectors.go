@@ -26,11 +26,16 @@ type Collector struct {
 
 // collectorsSQL selects the newest status of each collector in the two hours before a time, and the
 // newest change that ingest reported.
-const collectorsSQL = `SELECT collector, maxIf(feeds.timestamp, event = 'status') AS status_at, argMaxIf((state, peers_up, messages_per_second, lag_seconds, last_gap), feeds.timestamp, event = 'status') AS s,
-		argMaxIf((toString(event), reason), feeds.timestamp, event IN ('up', 'down', 'recovered') AND source != 'detect') AS change,
+const collectorsSQL = `SELECT collector, maxIf(feeds.timestamp, event = 'status') AS status_at,
+		argMaxIf((state, peers_up, messages_per_second, lag_seconds, last_gap),
+			feeds.timestamp, event = 'status') AS s,
+		argMaxIf((toString(event), reason),
+			feeds.timestamp, event IN ('up', 'down', 'recovered') AND source != 'detect') AS change,
 		maxIf(feeds.timestamp, event IN ('up', 'down', 'recovered') AND source != 'detect') AS change_at,
-		toUnixTimestamp(status_at) AS reported, s.1 AS state, s.2 AS peers_up, s.3 AS messages, s.4 AS lag, toUnixTimestamp(s.5) AS gap, change.1 = 'down' AND change_at >= status_at AS down, change.2 AS reason
-	FROM feeds WHERE dataset = {dataset:String} AND feeds.timestamp <= toDateTime64({at:UInt32}, 6, 'UTC') AND feeds.timestamp > toDateTime64({from:UInt32}, 6, 'UTC') AND peer_address = ''
+		toUnixTimestamp(status_at) AS reported, s.1 AS state, s.2 AS peers_up, s.3 AS messages, s.4 AS lag,
+		toUnixTimestamp(s.5) AS gap, change.1 = 'down' AND change_at >= status_at AS down, change.2 AS reason
+	FROM feeds WHERE dataset = {dataset:String} AND feeds.timestamp <= toDateTime64({at:UInt32}, 6, 'UTC')
+		AND feeds.timestamp > toDateTime64({from:UInt32}, 6, 'UTC') AND peer_address = ''
 	GROUP BY collector ORDER BY collector`
 
 // Collectors lists the states of the collectors at a time, by name. The operator's own routers are

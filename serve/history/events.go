@@ -24,9 +24,13 @@ func (s *Store) Events(ctx context.Context, sc Scope, q OutagesQuery) ([]Event, 
 	c := &conditions{params: sc.params("limit", strconv.Itoa(q.Limit))}
 	q.ofSort(c)
 	q.ofPlace(c)
-	const newest = ` ORDER BY decided_at DESC, id, sequence DESC, position_epoch DESC, position_sequence DESC LIMIT 1 BY id, sequence LIMIT {limit:UInt32}`
-	sql := `SELECT toUnixTimestamp64Micro(decided_at) AS decided, json FROM outage_events WHERE dataset = {dataset:String} AND (id, sequence, position_epoch, position_sequence) IN (
-			SELECT id, sequence, position_epoch, position_sequence FROM outage_events WHERE dataset = {dataset:String}` + sc.shown() + c.sql.String() + newest + `)` + newest
+	const newest = `
+		ORDER BY decided_at DESC, id, sequence DESC, position_epoch DESC, position_sequence DESC
+		LIMIT 1 BY id, sequence LIMIT {limit:UInt32}`
+	sql := `SELECT toUnixTimestamp64Micro(decided_at) AS decided, json FROM outage_events
+		WHERE dataset = {dataset:String} AND (id, sequence, position_epoch, position_sequence) IN (
+			SELECT id, sequence, position_epoch, position_sequence FROM outage_events
+			WHERE dataset = {dataset:String}` + sc.shown() + c.sql.String() + newest + `)` + newest
 	return answer(ctx, s, sc, "events "+sql+fmt.Sprint(c.params),
 		func(ctx context.Context, a *asker) ([]Event, error) {
 			found, err := rows[struct {

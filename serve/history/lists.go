@@ -9,7 +9,8 @@ import (
 
 // publicListsSQL selects the public watch lists: those that are public in the newest record that
 // names them.
-const publicListsSQL = `SELECT w.list AS list FROM outage_events ARRAY JOIN watch AS w WHERE dataset = {dataset:String}
+const publicListsSQL = `SELECT w.list AS list FROM outage_events ARRAY JOIN watch AS w
+	WHERE dataset = {dataset:String}
 	GROUP BY list HAVING argMax(w.public, (decided_at, position_epoch, position_sequence)) ORDER BY list`
 
 // PublicList reports whether a watch list of a dataset is public.

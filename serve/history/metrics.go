@@ -23,7 +23,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return &metrics{
 		questions: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "darkmap_serve_history_questions_total",
-			Help: "Questions to the store that were answered without it or together with others (cached), by it (asked), or not: too many at a time (busy), failed.",
+			Help: "Questions to the store that were answered without it or together with others (cached), " +
+				"by it (asked), or not: too many at a time (busy), failed.",
 		}, []string{"result"}),
 		seconds: f.NewHistogram(prometheus.HistogramOpts{
 			Name:    "darkmap_serve_history_question_seconds",

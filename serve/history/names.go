@@ -13,12 +13,16 @@ import (
 // namedSQL finds regions, networks and watch lists by a part of their name: those of the dataset
 // with a value in the last two days, and networks that the AS data name.
 const namedSQL = `SELECT type, code, any(name) AS name, max(known) AS known FROM (
-		SELECT toString(entity_type) AS type, entity_code AS code, toString(entity_name) AS name, 1 AS known FROM visibility
-		WHERE dataset = {dataset:String} AND entity_type IN ('as', 'region', 'watch') AND timestamp >= toDateTime({at:UInt32}, 'UTC') - INTERVAL 2 DAY AND timestamp <= toDateTime({at:UInt32}, 'UTC')
+		SELECT toString(entity_type) AS type, entity_code AS code, toString(entity_name) AS name, 1 AS known
+		FROM visibility
+		WHERE dataset = {dataset:String} AND entity_type IN ('as', 'region', 'watch')
+			AND timestamp >= toDateTime({at:UInt32}, 'UTC') - INTERVAL 2 DAY
+			AND timestamp <= toDateTime({at:UInt32}, 'UTC')
 			AND entity_name ILIKE {like:String}
 		GROUP BY type, code, name
 		UNION ALL
-		SELECT 'as' AS type, concat('AS', toString(asn)) AS code, name, 0 AS known FROM as_info WHERE name ILIKE {like:String} OR organisation ILIKE {like:String} LIMIT 1000)
+		SELECT 'as' AS type, concat('AS', toString(asn)) AS code, name, 0 AS known FROM as_info
+		WHERE name ILIKE {like:String} OR organisation ILIKE {like:String} LIMIT 1000)
 	GROUP BY type, code ORDER BY known DESC, type = 'region' DESC, length(name), code LIMIT {limit:UInt32}`
 
 // Named lists regions, networks and watch lists whose name contains text, without regard to case.

@@ -19,8 +19,10 @@ type Network struct {
 }
 
 // networksSQL asks the view country_networks_at.
-const networksSQL = `SELECT toString(family) AS family, origin AS asn, origin_name AS name, prefixes, visible_prefixes, space, visible_space
-	FROM country_networks_at(dataset = {dataset:String}, country = {country:String}, at = {at:String}) ORDER BY space DESC, origin LIMIT {limit:UInt32}`
+const networksSQL = `SELECT toString(family) AS family, origin AS asn, origin_name AS name,
+		prefixes, visible_prefixes, space, visible_space
+	FROM country_networks_at(dataset = {dataset:String}, country = {country:String}, at = {at:String})
+	ORDER BY space DESC, origin LIMIT {limit:UInt32}`
 
 // Networks lists the networks of a country at a time, those with the most space first. Callers pass
 // the end of the scope's minute for the present.

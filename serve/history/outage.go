@@ -28,8 +28,10 @@ type Revision struct {
 }
 
 // outageSQL reads each record once. The ids are sorted, so that one id needs few granules.
-const outageSQL = `SELECT sequence, event, state, severity, toUnixTimestamp64Micro(decided_at) AS decided, json FROM outage_events
-	WHERE dataset = {dataset:String} AND id = {id:String} ORDER BY sequence, position_epoch DESC, position_sequence DESC LIMIT 1 BY sequence`
+const outageSQL = `SELECT sequence, event, state, severity,
+		toUnixTimestamp64Micro(decided_at) AS decided, json FROM outage_events
+	WHERE dataset = {dataset:String} AND id = {id:String}
+	ORDER BY sequence, position_epoch DESC, position_sequence DESC LIMIT 1 BY sequence`
 
 // Outage returns an outage by its id. It returns ErrNotFound if the scope may see no such outage.
 func (s *Store) Outage(ctx context.Context, sc Scope, id string) (Outage, error) {

@@ -145,8 +145,8 @@ func (q OutagesQuery) statement(sc Scope) (statement, error) {
 			"after", value, "after_id", id)
 	}
 	inOrder := " ORDER BY " + key + " " + order + ", id"
-	sql := "SELECT id, toString(" + key +
-		") AS key, json FROM outages WHERE dataset = {dataset:String} AND (entity_type, entity_code, family, id) IN (" +
+	sql := "SELECT id, toString(" + key + ") AS key, json FROM outages " +
+		"WHERE dataset = {dataset:String} AND (entity_type, entity_code, family, id) IN (" +
 		"SELECT entity_type, entity_code, family, id FROM outages WHERE dataset = {dataset:String}" +
 		sc.shown() + c.sql.String() + inOrder + " LIMIT {limit:UInt32})" + inOrder
 	return statement{sql, c.params}, nil
@@ -203,7 +203,8 @@ func (q OutagesQuery) ofSort(c *conditions) {
 
 func (q OutagesQuery) ofPlace(c *conditions) {
 	if len(q.Countries) > 0 {
-		c.and(`multiIf(entity_type = 'country', entity_code IN {places:Array(String)}, entity_type = 'region', splitByChar('-', entity_code)[1] IN {places:Array(String)},
+		c.and(`multiIf(entity_type = 'country', entity_code IN {places:Array(String)},
+			entity_type = 'region', splitByChar('-', entity_code)[1] IN {places:Array(String)},
 			hasAny(countries, {places:Array(String)}))`, "places", textArray(q.Countries))
 	}
 	if len(q.ASNs) > 0 {
@@ -212,7 +213,8 @@ func (q OutagesQuery) ofPlace(c *conditions) {
 		for i, a := range q.ASNs {
 			names[i], numbers[i] = a.String(), strconv.FormatUint(uint64(a), 10)
 		}
-		c.and("multiIf(entity_type = 'as', entity_code IN {ases:Array(String)}, entity_type = 'prefix', hasAny(origins, {origins:Array(UInt32)}), false)",
+		c.and(`multiIf(entity_type = 'as', entity_code IN {ases:Array(String)},
+			entity_type = 'prefix', hasAny(origins, {origins:Array(UInt32)}), false)`,
 			"ases", textArray(names), "origins", "["+strings.Join(numbers, ",")+"]")
 	}
 }

@@ -23,10 +23,13 @@ type Peer struct {
 }
 
 // peersSQL selects the peers of the newest panel of each family by a time.
-const peersSQL = `SELECT toString(family) AS fam, collector, peer_address, peer_asn, peer_name, votes, reason, prefixes FROM panel_peers
+const peersSQL = `SELECT toString(family) AS fam, collector, peer_address, peer_asn, peer_name,
+		votes, reason, prefixes
+	FROM panel_peers
 	WHERE dataset = {dataset:String} AND (family, timestamp) IN (
 		SELECT family, max(timestamp) FROM panel_history
-		WHERE dataset = {dataset:String} AND timestamp <= toDateTime({at:UInt32}, 'UTC') AND timestamp > toDateTime64({at:UInt32}, 6, 'UTC') - INTERVAL 2 HOUR
+		WHERE dataset = {dataset:String} AND timestamp <= toDateTime({at:UInt32}, 'UTC')
+			AND timestamp > toDateTime64({at:UInt32}, 6, 'UTC') - INTERVAL 2 HOUR
 		GROUP BY family)
 	ORDER BY family, votes DESC, collector, peer_asn, peer_address`
 

@@ -33,10 +33,14 @@ type Holder struct {
 }
 
 const (
-	holderColumns = `toString(family) AS family, prefix, toString(state) AS state, toUnixTimestamp(since) AS since, since_at_least, origins, origin_names, upstreams, upstream_names,
+	holderColumns = `toString(family) AS family, prefix, toString(state) AS state,
+		toUnixTimestamp(since) AS since, since_at_least, origins, origin_names, upstreams, upstream_names,
 		seen_by, voters, usual_percent, country, space`
-	prefixSQL = `SELECT ` + holderColumns + `, toUnixTimestamp(until) AS until, toUnixTimestamp(last_said) AS said FROM prefix_holders
-		WHERE dataset = {dataset:String} AND begin = toIPv6({begin:String}) AND length = {length:UInt8} AND since < toDateTime({to:UInt32}, 'UTC')
+	prefixSQL = `SELECT ` + holderColumns + `,
+			toUnixTimestamp(until) AS until, toUnixTimestamp(last_said) AS said
+		FROM prefix_holders
+		WHERE dataset = {dataset:String} AND begin = toIPv6({begin:String}) AND length = {length:UInt8}
+			AND since < toDateTime({to:UInt32}, 'UTC')
 			AND (until IS NULL OR until > toDateTime({from:UInt32}, 'UTC')) ORDER BY since DESC LIMIT {limit:UInt32}`
 	holdersSQL = `SELECT ` + holderColumns + `, NULL AS until, toUnixTimestamp(said_at) AS said
 		FROM prefix_holders_at(dataset = {dataset:String}, address = {address:String}, at = {at:String})`

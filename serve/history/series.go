@@ -33,9 +33,10 @@ type Series struct {
 
 // seriesSQL asks the view entity_minutes. The view also reads the newest row before from, whose
 // values hold at the first point. It begins with the first known row.
-const seriesSQL = `SELECT toUnixTimestamp(minute) AS at, toUnixTimestamp(row_at) AS row_at, space, prefixes, usual_space, usual_prefixes, loss_percent, voters
-	FROM entity_minutes(dataset = {dataset:String}, entity_type = {type:String}, entity_code = {code:String}, family = {family:String},
-		from = {from:String}, to = {to:String}, step = {step:UInt32}) ORDER BY minute`
+const seriesSQL = `SELECT toUnixTimestamp(minute) AS at, toUnixTimestamp(row_at) AS row_at,
+		space, prefixes, usual_space, usual_prefixes, loss_percent, voters
+	FROM entity_minutes(dataset = {dataset:String}, entity_type = {type:String}, entity_code = {code:String},
+		family = {family:String}, from = {from:String}, to = {to:String}, step = {step:UInt32}) ORDER BY minute`
 
 // Series returns the visibility of an entity from one time to another. Steps are whole minutes, and
 // longer if there would be more than MaxPoints. A step of more than an hour is a number of whole

@@ -75,7 +75,8 @@ FROM (
       SELECT peer_asn FROM panel_peers
       WHERE dataset = {dataset:String} AND family = {family:String} AND votes AND timestamp = (
         SELECT max(timestamp) FROM panel_history
-        WHERE dataset = {dataset:String} AND family = {family:String} AND timestamp <= {start:DateTime('UTC')}))
+        WHERE dataset = {dataset:String} AND family = {family:String}
+          AND timestamp <= {start:DateTime('UTC')}))
   GROUP BY prefix, peer_asn, collector, peer_address
   HAVING countIf(type = 'withdraw') > 0 AND maxIf(timestamp, type = 'withdraw') > announced
 )
@@ -124,12 +125,16 @@ func prefixLosses(
 		Upstream bgp.ASN `json:"upstream"`
 		Name     string  `json:"name"`
 	}
-	found, err := rows[row](ctx, a, `SELECT prefix, count() AS voters, toString(toUnixTimestamp64Micro(min(lost_at))) AS first,
-			toString(toUnixTimestamp64Micro(arraySort(groupArray(lost_at))[intDiv(count() + 1, 2)])) AS median, toString(toUnixTimestamp64Micro(max(lost_at))) AS last,
+	found, err := rows[row](ctx, a, `SELECT prefix, count() AS voters,
+			toString(toUnixTimestamp64Micro(min(lost_at))) AS first,
+			toString(toUnixTimestamp64Micro(arraySort(groupArray(lost_at))[intDiv(count() + 1, 2)])) AS median,
+			toString(toUnixTimestamp64Micro(max(lost_at))) AS last,
 			any(paths.upstream) AS upstream, dictGet('as_info', 'name', upstream) AS name
 		FROM (`+losses+`) AS losses LEFT JOIN (
-			SELECT prefix, toUInt32OrZero(extractAll(argMax(as_path, timestamp), '[0-9]+')[-2]) AS upstream FROM prefix_history
-			WHERE dataset = {dataset:String} AND prefix IN {prefixes:Array(String)} AND type = 'announce' AND timestamp >= {day:DateTime('UTC')} AND timestamp < toDateTime64({to:DateTime('UTC')}, 6, 'UTC')
+			SELECT prefix, toUInt32OrZero(extractAll(argMax(as_path, timestamp), '[0-9]+')[-2]) AS upstream
+			FROM prefix_history
+			WHERE dataset = {dataset:String} AND prefix IN {prefixes:Array(String)} AND type = 'announce'
+				AND timestamp >= {day:DateTime('UTC')} AND timestamp < toDateTime64({to:DateTime('UTC')}, 6, 'UTC')
 			GROUP BY prefix) AS paths USING (prefix)
 		GROUP BY prefix ORDER BY min(lost_at), prefix`, params)
 	out := make([]PrefixLoss, len(found))
@@ -151,8 +156,10 @@ func peerLosses(ctx context.Context, a *asker, losses string, params map[string]
 		First     micro   `json:"first"`
 		Last      micro   `json:"last"`
 	}
-	found, err := rows[row](ctx, a, `SELECT peer_asn, dictGet('as_info', 'name', peer_asn) AS name, min(losses.collector) AS collector, count() AS prefixes,
-			toString(toUnixTimestamp64Micro(min(lost_at))) AS first, toString(toUnixTimestamp64Micro(max(lost_at))) AS last
+	found, err := rows[row](ctx, a, `SELECT peer_asn, dictGet('as_info', 'name', peer_asn) AS name,
+			min(losses.collector) AS collector, count() AS prefixes,
+			toString(toUnixTimestamp64Micro(min(lost_at))) AS first,
+			toString(toUnixTimestamp64Micro(max(lost_at))) AS last
 		FROM (`+losses+`) AS losses GROUP BY peer_asn ORDER BY min(lost_at), peer_asn`, params)
 	out := make([]PeerLoss, len(found))
 	for i, r := range found {
@@ -171,9 +178,8 @@ func secondLosses(
 		At     int64 `json:"at"`
 		Losses int   `json:"losses"`
 	}
-	found, err := rows[row](ctx, a,
-		`SELECT toUnixTimestamp(toDateTime(lost_at, 'UTC')) AS at, count() AS losses FROM (`+losses+`) GROUP BY at ORDER BY at`,
-		params)
+	found, err := rows[row](ctx, a, `SELECT toUnixTimestamp(toDateTime(lost_at, 'UTC')) AS at, count() AS losses
+		FROM (`+losses+`) GROUP BY at ORDER BY at`, params)
 	out := make([]SecondLoss, len(found))
 	for i, r := range found {
 		out[i] = SecondLoss{time.Unix(r.At, 0).UTC(), r.Losses}

@@ -100,14 +100,18 @@ func world(ctx context.Context, a *asker, dataset string, at time.Time) (*live.S
 // the objects of those that were open, or had ended in the 24 hours before. It skips two kinds of
 // outages: those that are not open and whose newest record of all is older than those 24 hours, and
 // those that start more than a day after the time. The day allows for a start that was moved.
-const outagesAtSQL = `SELECT json FROM outage_events WHERE dataset = {dataset:String} AND (id, sequence, position_epoch, position_sequence) IN (
+const outagesAtSQL = `SELECT json FROM outage_events
+	WHERE dataset = {dataset:String} AND (id, sequence, position_epoch, position_sequence) IN (
 		SELECT id, sequence, position_epoch, position_sequence FROM (
 			SELECT id, sequence, position_epoch, position_sequence, state, end FROM outage_events
 			WHERE dataset = {dataset:String} AND decided_at <= fromUnixTimestamp({at:Int64}) AND id IN (
-				SELECT id FROM outages WHERE dataset = {dataset:String} AND start <= fromUnixTimestamp({at:Int64}) + INTERVAL 1 DAY
-					AND (state IN ('open', 'suspected') OR decided_at >= toDateTime64({at:Int64}, 6, 'UTC') - INTERVAL 24 HOUR))
+				SELECT id FROM outages
+				WHERE dataset = {dataset:String} AND start <= fromUnixTimestamp({at:Int64}) + INTERVAL 1 DAY
+					AND (state IN ('open', 'suspected')
+						OR decided_at >= toDateTime64({at:Int64}, 6, 'UTC') - INTERVAL 24 HOUR))
 			ORDER BY id, sequence DESC, position_epoch DESC, position_sequence DESC LIMIT 1 BY id)
-		WHERE state IN ('open', 'suspected') OR state = 'closed' AND end > fromUnixTimestamp({at:Int64}) - INTERVAL 24 HOUR)
+		WHERE state IN ('open', 'suspected')
+			OR state = 'closed' AND end > fromUnixTimestamp({at:Int64}) - INTERVAL 24 HOUR)
 	ORDER BY id LIMIT 1 BY id`
 
 func outagesAt(ctx context.Context, a *asker, dataset string, at time.Time) ([]outagelog.Entry, error) {
@@ -144,12 +148,16 @@ func valuesAt(
 		UsualPrefixes int            `json:"usual_prefixes"`
 		Voters        int            `json:"voters"`
 	}
-	sql := `SELECT toString(entity_type) AS type, entity_code, toString(family) AS fam, toUnixTimestamp(max(visibility.timestamp)) AS at,
-			argMax((entity_name, visibility.space, visibility.prefixes, visibility.usual_space, visibility.usual_prefixes, visibility.voters),
+	sql := `SELECT toString(entity_type) AS type, entity_code, toString(family) AS fam,
+			toUnixTimestamp(max(visibility.timestamp)) AS at,
+			argMax((entity_name, visibility.space, visibility.prefixes, visibility.usual_space,
+					visibility.usual_prefixes, visibility.voters),
 				(visibility.timestamp, position_epoch, position_sequence)) AS newest,
-			newest.1 AS name, newest.2 AS space, newest.3 AS prefixes, newest.4 AS usual_space, newest.5 AS usual_prefixes, newest.6 AS voters
+			newest.1 AS name, newest.2 AS space, newest.3 AS prefixes, newest.4 AS usual_space,
+			newest.5 AS usual_prefixes, newest.6 AS voters
 		FROM visibility WHERE dataset = {dataset:String} AND entity_type IN (` + types + `)
-			AND visibility.timestamp < toDateTime64({at:Int64}, 6, 'UTC') AND visibility.timestamp >= fromUnixTimestamp({from:Int64})
+			AND visibility.timestamp < toDateTime64({at:Int64}, 6, 'UTC')
+			AND visibility.timestamp >= fromUnixTimestamp({from:Int64})
 		GROUP BY entity_type, entity_code, family LIMIT {limit:UInt32}`
 	found, err := manyRows[row](ctx, a, sql,
 		Scope{Dataset: dataset}.params(
@@ -180,9 +188,14 @@ func panelsAt(ctx context.Context, a *asker, dataset string, at time.Time) ([]fe
 		Verdicts  bool          `json:"verdicts"`
 		NoVerdict bgp.NoVerdict `json:"no_verdict"`
 	}
-	found, err := rows[row](ctx, a, `SELECT toString(family) AS fam, toUnixTimestamp64Micro(timestamp) AS at, toString(knowledge) AS knowledge, voters, collectors, min_voters, min_collectors,
-			verdicts, no_verdict FROM panel_history WHERE dataset = {dataset:String} AND timestamp <= fromUnixTimestamp({at:Int64}) AND timestamp > toDateTime64({from:Int64}, 6, 'UTC')
-		ORDER BY family, timestamp DESC LIMIT 1 BY family`, Scope{Dataset: dataset}.params("at", seconds(at), "from", seconds(at.Add(-feedlog.Back))))
+	found, err := rows[row](ctx, a, `SELECT toString(family) AS fam, toUnixTimestamp64Micro(timestamp) AS at,
+			toString(knowledge) AS knowledge, voters, collectors, min_voters, min_collectors,
+			verdicts, no_verdict
+		FROM panel_history
+		WHERE dataset = {dataset:String} AND timestamp <= fromUnixTimestamp({at:Int64})
+			AND timestamp > toDateTime64({from:Int64}, 6, 'UTC')
+		ORDER BY family, timestamp DESC LIMIT 1 BY family`,
+		Scope{Dataset: dataset}.params("at", seconds(at), "from", seconds(at.Add(-feedlog.Back))))
 	out := make([]feedlog.Panel, 0, len(found))
 	for _, r := range found {
 		family, ok := bgp.FamilyNamed(r.Family)

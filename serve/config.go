@@ -99,7 +99,8 @@ func (c Config) Faults() []config.Fault {
 		c.UserHeader == "" {
 		faults = append(faults, config.Fault{
 			Key: "listen", Value: c.Listen,
-			Want: "an address of loopback, or beside it public: true, keys or user_header: nobody could read otherwise",
+			Want: "an address of loopback, or beside it public: true, keys or user_header: " +
+				"nobody could read otherwise",
 		})
 	}
 	return faults

@@ -126,6 +126,6 @@ func (s *Server) sameOrigin(r *http.Request, origin string) bool {
 func (s *Server) tooMany(w http.ResponseWriter, r *http.Request) {
 	s.metrics.refused.WithLabelValues(refusedLimit).Inc()
 	w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
-	Refuse(w, r, http.StatusTooManyRequests,
-		fmt.Sprintf("Too many requests from your network. Ask again in %d second(s); serve.limits sets how many are allowed.", retryAfter))
+	Refuse(w, r, http.StatusTooManyRequests, fmt.Sprintf("Too many requests from your network. "+
+		"Ask again in %d second(s); serve.limits sets how many are allowed.", retryAfter))
 }

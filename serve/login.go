@@ -10,13 +10,17 @@ import (
 
 // loginPage asks for a key. It needs no script and no style.
 var loginPage = template.Must(template.New("login").Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Log in - darkmap</title>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
+	`<title>Log in - darkmap</title>
 <main><h1>Log in</h1>
 {{if .Problem}}<p role="alert">{{.Problem}}</p>{{end}}
-{{if .In}}<p>You are logged in.</p><form method="post" action="{{.Base}}/logout"><button>Log out</button></form>
-{{else}}<p>The key is one of serve.keys in the configuration. Of a darkmap that runs on this machine it is serve_key in run.json, in its data directory.</p>
+{{if .In}}<p>You are logged in.</p>` +
+	`<form method="post" action="{{.Base}}/logout"><button>Log out</button></form>
+{{else}}<p>The key is one of serve.keys in the configuration. ` +
+	`Of a darkmap that runs on this machine it is serve_key in run.json, in its data directory.</p>
 <form method="post" action="{{.Base}}/login"><input type="hidden" name="to" value="{{.To}}">
-<label>Key <input type="password" name="key" autocomplete="current-password" required></label> <button>Log in</button></form>{{end}}
+<label>Key <input type="password" name="key" autocomplete="current-password" required></label> ` +
+	`<button>Log in</button></form>{{end}}
 </main></html>
 `))
 
@@ -62,7 +66,8 @@ func (s *Server) logIn(w http.ResponseWriter, r *http.Request, d *Deps) {
 		view.Problem = "Nobody can log in here: serve.keys names no key."
 		s.showLogin(w, http.StatusForbidden, view)
 	case !v.Secure:
-		view.Problem = "Logging in needs an encrypted connection: use https, through a proxy in serve.trusted_proxies that says X-Forwarded-Proto: https."
+		view.Problem = "Logging in needs an encrypted connection: use https, " +
+			"through a proxy in serve.trusted_proxies that says X-Forwarded-Proto: https."
 		s.showLogin(w, http.StatusForbidden, view)
 	case !s.limits.tries(v.Client):
 		s.tooMany(w, r)

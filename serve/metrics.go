@@ -38,7 +38,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 		refused: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "darkmap_serve_refused_total",
-			Help: "Requests that were refused: another name was asked for (host), a login is wanted (login), a page of another site asked (site), too many (limit).",
+			Help: "Requests that were refused: another name was asked for (host), a login is wanted (login), " +
+				"a page of another site asked (site), too many (limit).",
 		}, []string{"reason"}),
 		streams: f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_serve_streams", Help: "Streams that are open."}),
 	}

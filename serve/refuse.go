@@ -31,7 +31,8 @@ func formOf(r *http.Request) Form {
 // refusal is the page of an error. It needs no style, so it can be shown without the rest of the
 // server.
 var refusal = template.Must(template.New("refusal").Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{.Title}}</title>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
+	`<title>{{.Title}}</title>
 <main><h1>{{.Title}}</h1><p>{{.Detail}}</p></main></html>
 `))
 
@@ -89,7 +90,8 @@ func Reason(err error) string {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return "The store did not answer in time."
 	case errors.Is(err, history.ErrAway):
-		return "The past cannot be shown at present: the store does not answer. What is shown of the present goes on."
+		return "The past cannot be shown at present: the store does not answer. " +
+			"What is shown of the present goes on."
 	}
 	return "The server could not answer."
 }

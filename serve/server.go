@@ -146,7 +146,7 @@ func (s *Server) doors(mux *http.ServeMux) http.Handler {
 		r = s.withoutBase(r)
 		if to := clean(r.URL); to != "" {
 			base, _ := s.cfg.base()
-			http.Redirect(w, r, base+to, http.StatusTemporaryRedirect) //nolint:gosec // clean gives a path of this host alone
+			http.Redirect(w, r, base+to, http.StatusTemporaryRedirect) //nolint:gosec // a path of this host alone
 			return
 		}
 		viewer := s.gate.Look(r)

@@ -20,8 +20,10 @@ import (
 //go:embed openapi.json
 var openAPI []byte
 
-const documentText = "Outages of the Internet as BGP shows them: what is open, what was, and how visible countries, networks and prefixes are. Only what can be read is here. " +
-	"Times are RFC 3339 in UTC; space counts /24s (IPv4) or /48s (IPv6). Fields are only ever added. Errors are problem details (RFC 9457). " +
+const documentText = "Outages of the Internet as BGP shows them: what is open, what was, " +
+	"and how visible countries, networks and prefixes are. Only what can be read is here. " +
+	"Times are RFC 3339 in UTC; space counts /24s (IPv4) or /48s (IPv6). Fields are only ever added. " +
+	"Errors are problem details (RFC 9457). " +
 	"Names of networks, regions and watch lists are the words of others."
 
 // typeOf returns the type of a value.
@@ -113,8 +115,11 @@ func (v *v1) describeStream() {
 	v.api.OpenAPI().AddOperation(&huma.Operation{
 		OperationID: "stream", Method: http.MethodGet, Path: "/v1/stream",
 		Summary: "The decided minutes, live", Tags: []string{"stream"},
-		Description: "Server-sent events: window for each decided minute (schema Window), hello at the beginning and when what is said of the state has changed, reset where minutes were missed that are not kept any more (both schema Hello). " +
-			"The id of an event names its minute in every process that reads the same topics; Last-Event-ID goes on after it.",
+		Description: "Server-sent events: window for each decided minute (schema Window), " +
+			"hello at the beginning and when what is said of the state has changed, " +
+			"reset where minutes were missed that are not kept any more (both schema Hello). " +
+			"The id of an event names its minute in every process that reads the same topics; " +
+			"Last-Event-ID goes on after it.",
 		Parameters: []*huma.Param{
 			{
 				Name: "Last-Event-ID", In: "header", Schema: &huma.Schema{Type: huma.TypeString},

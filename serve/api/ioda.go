@@ -32,7 +32,8 @@ var iodaTypes = map[string]bgp.EntityType{
 }
 
 const (
-	iodaCopyright = "Made by darkmap from BGP data of RIPE RIS and RouteViews. The shape of this answer is that of IODA's API; IODA has no part in it."
+	iodaCopyright = "Made by darkmap from BGP data of RIPE RIS and RouteViews. " +
+		"The shape of this answer is that of IODA's API; IODA has no part in it."
 	// maxIODA bounds the outages that one question reads.
 	maxIODA = 5000
 	// maxIODACodes bounds the entities of one question.
@@ -174,7 +175,8 @@ func (s *service) readIODA(r *http.Request) (*iodaQuery, error) {
 		q.families = nil
 	default:
 		return nil, iodaError(
-			"datasource has to be bgp (visible /24s) or bgp6 (visible /48s); IODA's other ones are taken and have no data here.")
+			"datasource has to be bgp (visible /24s) or bgp6 (visible /48s); " +
+				"IODA's other ones are taken and have no data here.")
 	}
 	var err error
 	if q.limit, err = q.number("limit", 2000, maxIODA); err != nil {

@@ -77,7 +77,8 @@ func readAPI() (*apiView, error) {
 func (s *site) apiPage(*asked) (*content, error) {
 	return &content{
 		Template: "api", Title: "API",
-		Description: "What darkmap answers to programs: outages, visibility, prefixes, feeds, a stream of decided minutes.",
-		Data:        s.api, Fixed: true,
+		Description: "What darkmap answers to programs: outages, visibility, prefixes, feeds, " +
+			"a stream of decided minutes.",
+		Data: s.api, Fixed: true,
 	}, nil
 }

@@ -100,7 +100,8 @@ func (c *chart) SVG() template.HTML {
 	fmt.Fprintf(&b, `<svg class="chart" role="img" aria-label="%s" data-from="%d" data-to="%d">`,
 		html.EscapeString(c.Label), c.From.Unix(), c.To.Unix())
 	fmt.Fprintf(&b,
-		`<defs><pattern id="%s-gap" width="8" height="8" patternUnits="userSpaceOnUse"><path d="M-2 10 10 -2M-2 2 2 -2M6 10 10 6"/></pattern></defs>`,
+		`<defs><pattern id="%s-gap" width="8" height="8" patternUnits="userSpaceOnUse">`+
+			`<path d="M-2 10 10 -2M-2 2 2 -2M6 10 10 6"/></pattern></defs>`,
 		c.ID)
 	fmt.Fprintf(&b,
 		`<svg class="plot" width="100%%" height="%d%%" viewBox="0 0 %g %g" preserveAspectRatio="none">`,
@@ -191,7 +192,8 @@ func (c *chart) gaps(b *strings.Builder) {
 	for run, end := range c.runs(false) {
 		x := c.x(run[0].At)
 		fmt.Fprintf(b,
-			`<rect class="gap" fill="url(#%s-gap)" x="%.2f%%" y="0" width="%.2f%%" height="%d%%"><title>no measurement</title></rect>`,
+			`<rect class="gap" fill="url(#%s-gap)" x="%.2f%%" y="0" width="%.2f%%" height="%d%%">`+
+				`<title>no measurement</title></rect>`,
 			c.ID, x/10, (end-x)/10, plotShare)
 	}
 }

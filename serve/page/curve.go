@@ -57,7 +57,8 @@ func (a *asked) curve(o bgp.Outage, w history.Withdrawals, lost []string) curveV
 	first, last := w.Curve[0].At, w.Curve[len(w.Curve)-1].At
 	c.Counts = "Losses"
 	c.draw(w.Curve)
-	c.Sentence = fmt.Sprintf("%s lost %s between %s and %s. The line is the share of all losses that had happened. A loss is one voter without one prefix.",
+	c.Sentence = fmt.Sprintf("%s lost %s between %s and %s. "+
+		"The line is the share of all losses that had happened. A loss is one voter without one prefix.",
 		bgp.Count(len(w.Peers), "voter"), bgp.Count(len(w.Prefixes), "prefix"),
 		first.Format("15:04:05"), last.Format(secondForm))
 	for i, p := range w.Peers {
@@ -79,7 +80,8 @@ func (a *asked) curve(o bgp.Outage, w history.Withdrawals, lost []string) curveV
 func (a *asked) recordedCurve(o bgp.Outage, c curveView) curveView {
 	kept := o.Evidence.Withdrawals
 	if kept == nil || len(kept.Curve) == 0 {
-		c.Problem = "The store has no withdrawals of these prefixes around the start. Route changes are kept for 30 days."
+		c.Problem = "The store has no withdrawals of these prefixes around the start. " +
+			"Route changes are kept for 30 days."
 		return c
 	}
 	c.SQL, c.Counts = fieldSQL(a.Dataset, o.ID, "evidence.withdrawals"), "Voters"

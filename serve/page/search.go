@@ -36,7 +36,8 @@ func (s *site) searchPage(a *asked) (*content, error) {
 	}
 	d := &searchView{
 		Query: text,
-		Hint:  "Search for a country (North Korea, KP), a region (KP-01), a network (AS131279, or a part of its name), a prefix, an address, or the id of an outage.",
+		Hint: "Search for a country (North Korea, KP), a region (KP-01), a network (AS131279, " +
+			"or a part of its name), a prefix, an address, or the id of an outage.",
 	}
 	c := &content{Template: "search", Title: "Search", Description: d.Hint, Data: d}
 	if text == "" {

@@ -48,6 +48,7 @@ func fieldSQL(dataset, id, path string) string {
 // historySQL returns the statement for the records of an outage.
 func historySQL(dataset, id string) string {
 	return fmt.Sprintf(
-		"SELECT sequence, event, state, decided_at, severity, peak_loss_percent, duration_seconds\nFROM outage_history\nWHERE dataset = %s AND id = %s\nORDER BY sequence",
+		"SELECT sequence, event, state, decided_at, severity, peak_loss_percent, duration_seconds\n"+
+			"FROM outage_history\nWHERE dataset = %s AND id = %s\nORDER BY sequence",
 		quoted(dataset), quoted(id))
 }

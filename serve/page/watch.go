@@ -27,7 +27,8 @@ func (d *entityView) members(a *asked, list string) {
 			return
 		}
 	}
-	d.MembersProblem = "How each member stands is known only where the detector runs. Below are the members that open outages are about."
+	d.MembersProblem = "How each member stands is known only where the detector runs. " +
+		"Below are the members that open outages are about."
 	seen := map[string]bool{}
 	for _, e := range a.Snapshot.Open {
 		for _, m := range e.Outage.Watch {

@@ -39,7 +39,8 @@ func timeElement(t time.Time, form string) template.HTML {
 		return "unknown"
 	}
 	t = t.UTC()
-	return template.HTML(`<time datetime="` + t.Format(time.RFC3339) + `">` + t.Format(form) + `</time>`) //nolint:gosec // digits and letters of a time
+	element := `<time datetime="` + t.Format(time.RFC3339) + `">` + t.Format(form) + `</time>`
+	return template.HTML(element) //nolint:gosec // digits and letters of a time
 }
 
 // number formats a whole number with a thin space between groups of three digits.

@@ -101,7 +101,8 @@ func (p *painter) shape(path string, c color.RGBA) {
 			high = Point{max(high[0], at[0]), max(high[1], at[1])}
 		}
 	}
-	p.begin(float32(low[0])*p.scale, float32(low[1])*p.scale, float32(high[0])*p.scale, float32(high[1])*p.scale, lineHalf)
+	p.begin(float32(low[0])*p.scale, float32(low[1])*p.scale,
+		float32(high[0])*p.scale, float32(high[1])*p.scale, lineHalf)
 	for _, ring := range rings {
 		for i, at := range ring {
 			x, y := float32(at[0])*p.scale, float32(at[1])*p.scale

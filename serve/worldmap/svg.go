@@ -102,8 +102,10 @@ func (m *Map) WriteSVG(w io.Writer, v View) error {
 // patterns are the hatches of countries without a measurement and, over a colour, of disputed
 // areas. The lines extend beyond the corners of their tiles, or they would be broken there.
 const patterns = `<defs>` +
-	`<pattern id="worldmap-unmeasured" width="50" height="50" patternUnits="userSpaceOnUse"><rect width="50" height="50"/><path d="M-5 5 5-5M0 50 50 0M45 55 55 45"/></pattern>` +
-	`<pattern id="worldmap-disputed" width="32" height="32" patternUnits="userSpaceOnUse"><path d="M-4 28 4 36M0 0 32 32M28-4 36 4"/></pattern>` +
+	`<pattern id="worldmap-unmeasured" width="50" height="50" patternUnits="userSpaceOnUse">` +
+	`<rect width="50" height="50"/><path d="M-5 5 5-5M0 50 50 0M45 55 55 45"/></pattern>` +
+	`<pattern id="worldmap-disputed" width="32" height="32" patternUnits="userSpaceOnUse">` +
+	`<path d="M-4 28 4 36M0 0 32 32M28-4 36 4"/></pattern>` +
 	`</defs>`
 
 // draw reads a country's status and link.

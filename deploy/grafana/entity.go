@@ -143,19 +143,7 @@ func entityBoard(name, noun, description string, choice variable) board {
 			},
 			visible("IPv4", minutes("ipv4")),
 			visible("IPv6", minutes("ipv6")),
-			{
-				title: "Lost over time", kind: lines, width: 24, height: 8, unit: "percent",
-				empty: "nothing is known of this time", interval: "1m",
-				description: "What was missing, percent of the usual address space. 0 is as usual, 100 is all. " +
-					"Red spans are outages.",
-				sql: `SELECT minute AS time, series, loss_percent
-FROM (
-    SELECT minute, family AS series, loss_percent FROM ` + minutes("ipv4") + `
-    UNION ALL
-    SELECT minute, family AS series, loss_percent FROM ` + minutes("ipv6") + `
-)
-ORDER BY time, series`,
-			},
+			lostOverTime(minutes("ipv4"), minutes("ipv6")),
 			outageTable("Its outages", "The newest first.", "it had no outage in this time", 24, 9,
 				of+" AND "+confirmed+" AND "+lasted, "start DESC, family"),
 		},
@@ -171,5 +159,22 @@ func visible(family, minutes string) panel {
 			"A drop below the usual line is a loss.",
 		sql:     "SELECT minute AS time, prefixes, baseline_prefixes\nFROM " + minutes + "\nORDER BY time",
 		columns: []column{{name: "prefixes", title: "visible"}, {name: "baseline_prefixes", title: "usual"}},
+	}
+}
+
+// lostOverTime shows the loss of both families. ipv4 and ipv6 are their views entity_minutes.
+func lostOverTime(ipv4, ipv6 string) panel {
+	return panel{
+		title: "Lost over time", kind: lines, width: 24, height: 8, unit: "percent",
+		empty: "nothing is known of this time", interval: "1m",
+		description: "What was missing, percent of the usual address space. 0 is as usual, 100 is all. " +
+			"Red spans are outages.",
+		sql: `SELECT minute AS time, series, loss_percent
+FROM (
+    SELECT minute, family AS series, loss_percent FROM ` + ipv4 + `
+    UNION ALL
+    SELECT minute, family AS series, loss_percent FROM ` + ipv6 + `
+)
+ORDER BY time, series`,
 	}
 }

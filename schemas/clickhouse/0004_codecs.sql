@@ -1,5 +1,5 @@
--- Codecs for the columns of the first step, as measured: they hold for what is written from now on, and for the rest with its next
--- merge. And the comments of the tables say what to read instead.
+-- Codecs, chosen by measurement, for the columns of the first step. They apply to new parts at once and to older parts at their
+-- next merge. The comments of the tables now name the views to read instead.
 
 ALTER TABLE {{database}}.route_change_log {{cluster}}
     MODIFY COLUMN dataset CODEC(ZSTD(1)), MODIFY COLUMN timestamp CODEC(Delta(8), ZSTD(1)), MODIFY COLUMN received_at CODEC(Delta(8), ZSTD(1)),
@@ -56,10 +56,10 @@ ALTER TABLE {{database}}.deadletter {{cluster}}
     MODIFY COLUMN value CODEC(ZSTD(3)), MODIFY COLUMN topic CODEC(ZSTD(1)), MODIFY COLUMN partition CODEC(ZSTD(1)),
     MODIFY COLUMN offset CODEC(Delta(8), ZSTD(1)), MODIFY COLUMN appended_at CODEC(Delta(4), ZSTD(1));
 
-ALTER TABLE {{database}}.route_change_log {{cluster}} MODIFY COMMENT 'One row per record of the log, peer and prefix that an UPDATE announced or withdrew. After a gap the log holds some messages again: read route_changes, which shows each once, or prefix_history.';
+ALTER TABLE {{database}}.route_change_log {{cluster}} MODIFY COMMENT 'One row per record of the log, peer and prefix that an UPDATE announced or withdrew. After a gap the log holds some messages a second time. Read route_changes, which shows each change once, or prefix_history.';
 
-ALTER TABLE {{database}}.outage_events {{cluster}} MODIFY COMMENT 'Every event in the life of an outage, with the whole state after it. Kept for ever. Read outages, the newest state of each, open_outages, or outage_history, which shows each event once.';
+ALTER TABLE {{database}}.outage_events {{cluster}} MODIFY COMMENT 'Every event in the life of an outage, with the whole state after it. Kept for ever. Read outages for the newest state of each outage, open_outages, or outage_history, which shows each event once.';
 
-ALTER TABLE {{database}}.panel {{cluster}} MODIFY COMMENT 'Who votes, and whether a verdict is possible: one row per known peer. Read panel_history or panel_peers, which show each row once.';
+ALTER TABLE {{database}}.panel {{cluster}} MODIFY COMMENT 'The panel from a time on: one row per known peer, with whether it votes and whether a verdict is possible. Read panel_history or panel_peers, which show each row once.';
 
-ALTER TABLE {{database}}.feeds {{cluster}} MODIFY COMMENT 'What happened to the feeds: up, down, degraded, gaps. Read feed_status, how each stands, or feed_gaps.';
+ALTER TABLE {{database}}.feeds {{cluster}} MODIFY COMMENT 'Events of the feeds: up, down, degraded, gaps. Read feed_status for the newest status of each feed, or feed_gaps.';

@@ -1,8 +1,9 @@
--- Views with parameters, for what a plain view cannot ask quickly: SELECT * FROM {{database}}.prefixes_containing(dataset = 'live',
--- address = '198.51.100.7', from = '2026-10-01 00:00:00', to = '2026-10-02 00:00:00'). Times are UTC; from is part of the range, to is not.
+-- Views with parameters, for questions that a plain view cannot answer quickly: SELECT * FROM {{database}}.prefixes_containing(
+-- dataset = 'live', address = '198.51.100.7', from = '2026-10-01 00:00:00', to = '2026-10-02 00:00:00'). Times are UTC. The range
+-- includes from and excludes to.
 --
--- The candidates of prefixes_containing come from a subquery: ClickHouse makes a set of them before it looks at the index, and reads the
--- granules of these prefixes alone. An array of the same that a function makes would scan the table.
+-- The candidates of prefixes_containing come from a subquery. ClickHouse makes a set of them before it uses the index, and reads only
+-- the granules of these prefixes. With an array from a function instead, it would scan the table.
 
 CREATE VIEW IF NOT EXISTS {{database}}.prefixes_containing {{cluster}}
 AS SELECT
@@ -18,7 +19,7 @@ WHERE dataset = {dataset:String} AND timestamp >= {from:DateTime('UTC')} AND tim
             WHERE number <= if(position({address:String}, '/') > 0, toUInt8OrZero(splitByChar('/', {address:String})[2]), 128) AND number + outside <= 128
         )
     )
-COMMENT 'What peers said of every prefix that contains an address or a prefix, each change once. Parameters: dataset, address (198.51.100.7, 198.51.100.0/24, 2001:db8::1), from and to (UTC). Columns as those of prefix_history.';
+COMMENT 'The announcements and withdrawals, by peers, of every prefix that contains an address or a prefix, each once. Parameters: dataset, address (198.51.100.7, 198.51.100.0/24, 2001:db8::1), from and to (UTC). Columns as those of prefix_history.';
 
 CREATE VIEW IF NOT EXISTS {{database}}.prefixes_within {{cluster}}
 AS SELECT
@@ -29,7 +30,7 @@ WHERE dataset = {dataset:String} AND timestamp >= {from:DateTime('UTC')} AND tim
     AND begin >= tupleElement(IPv6CIDRToRange(toIPv6(splitByChar('/', {prefix:String})[1]), toUInt8(toUInt8(splitByChar('/', {prefix:String})[2]) + if(position({prefix:String}, ':') > 0, 0, 96))), 1)
     AND begin <= tupleElement(IPv6CIDRToRange(toIPv6(splitByChar('/', {prefix:String})[1]), toUInt8(toUInt8(splitByChar('/', {prefix:String})[2]) + if(position({prefix:String}, ':') > 0, 0, 96))), 2)
     AND length >= toUInt8(splitByChar('/', {prefix:String})[2]) AND (position(prefix, ':') > 0) = (position({prefix:String}, ':') > 0)
-COMMENT 'What peers said of a prefix and of all prefixes within it, each change once. Parameters: dataset, prefix (198.51.0.0/16), from and to (UTC). Columns as those of prefix_history.';
+COMMENT 'The announcements and withdrawals, by peers, of a prefix and of all prefixes within it, each once. Parameters: dataset, prefix (198.51.0.0/16), from and to (UTC). Columns as those of prefix_history.';
 
 CREATE VIEW IF NOT EXISTS {{database}}.prefix_minutes {{cluster}}
 AS SELECT
@@ -47,7 +48,7 @@ LEFT JOIN (
         AND begin = toIPv6(splitByChar('/', {prefix:String})[1]) AND length = toUInt8(splitByChar('/', {prefix:String})[2])
     GROUP BY slot
 ) AS counted USING (slot)
-COMMENT 'How much peers said of a prefix in each step of time, 0 where they said nothing. Parameters: dataset, prefix, from and to (UTC), step (seconds). Columns: minute, the beginning of the step; announcements; withdrawals; peers that said something; origins, AS numbers that were announced.';
+COMMENT 'The number of announcements and withdrawals of a prefix in each time step, 0 where there were none. Parameters: dataset, prefix, from and to (UTC), step (seconds). Columns: minute, the beginning of the step; announcements; withdrawals; peers, the number of peers that sent them; origins, the AS numbers in the announcements.';
 
 CREATE VIEW IF NOT EXISTS {{database}}.entity_minutes {{cluster}}
 AS SELECT
@@ -67,4 +68,4 @@ ASOF JOIN (
             WHERE dataset = {dataset:String} AND entity_type = {entity_type:String} AND entity_code = {entity_code:String} AND family = {family:String} AND timestamp <= {from:DateTime('UTC')})
     GROUP BY timestamp
 ) AS found ON steps.one = found.one AND steps.minute >= found.row_at
-COMMENT 'How visible an entity was at each step of time: the last row by then holds. It begins with the first row known. Parameters: dataset, entity_type (country), entity_code (KP), family (ipv4, ipv6), from and to (UTC), step (seconds). Columns as those of entity_history; minute is the step, row_at the minute of the row that holds.';
+COMMENT 'The visibility of an entity at each time step, from its last row at or before the step. Steps before its first row are left out. Parameters: dataset, entity_type (country), entity_code (KP), family (ipv4, ipv6), from and to (UTC), step (seconds). Columns as those of entity_history; minute is the step, row_at the minute of the row that is used.';

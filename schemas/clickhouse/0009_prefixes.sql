@@ -1,37 +1,38 @@
--- Who holds a prefix and who sees it: a row for each record of bgp.prefixes, sent when the state or the origins changed, and once a day
--- for every prefix of the table. So what stood at a time is in the rows of the 26 hours before it, however long the history is: a day,
--- an hour in which a detector that begins says everything, and one more. With 1.2 M prefixes that is a day's partition or two.
+-- The origins and the state of each prefix: a row for each record of bgp.prefixes. Such a record is sent when the state or the origins
+-- change, and once a day for every prefix of the table. So the state of all prefixes at a time is in the rows of the 26 hours before
+-- it, however long the history is: a day, an hour in which a detector that starts sends a record of every prefix, and a spare hour.
+-- With 1.2 M prefixes these are one or two partitions of a day.
 
 CREATE TABLE IF NOT EXISTS {{database}}.prefix_states {{cluster}}
 (
     dataset            LowCardinality(String) COMMENT 'live, demo, or the name of a replay' CODEC(ZSTD(1)),
-    begin              IPv6                   COMMENT 'first address of the prefix; of an IPv4 one ::ffff: and the address' CODEC(ZSTD(1)),
+    begin              IPv6                   COMMENT 'first address of the prefix; for IPv4 with ::ffff: before it' CODEC(ZSTD(1)),
     length             UInt8                  COMMENT 'length of the prefix as written, 0 to 32 or 0 to 128 bits' CODEC(ZSTD(1)),
-    prefix             String                 COMMENT 'as text, host bits 0: 198.51.100.0/24' CODEC(ZSTD(1)),
+    prefix             String                 COMMENT 'prefix as text, host bits 0: 198.51.100.0/24' CODEC(ZSTD(1)),
     family             Enum8('ipv4' = 1, 'ipv6' = 2) COMMENT 'address family' CODEC(ZSTD(1)),
-    timestamp          DateTime('UTC')        COMMENT 'beginning of the minute in which it was said, event time, seconds' CODEC(Delta(4), ZSTD(1)),
-    state              Enum8('new' = 1, 'visible' = 2, 'partly' = 3, 'lost' = 4, 'gone' = 5) COMMENT 'how the voters see it: new (half hold it, and usually did not), visible, partly (fewer than four fifths of its usual voters), lost (fewer than half of them), gone (it is in the table no more)' CODEC(ZSTD(1)),
-    since              DateTime('UTC')        COMMENT 'beginning of the minute from which on state and origins are these, event time, seconds' CODEC(Delta(4), ZSTD(1)),
-    since_at_least     Bool                   COMMENT 'they were so already when the detector began: since is the first minute that it decided' CODEC(ZSTD(1)),
-    origins            Array(UInt32)          COMMENT 'AS numbers that originate it, by number; of a lost one its usual ones' CODEC(ZSTD(1)),
-    origin_voters      Array(UInt32)          COMMENT 'how many voters hold it from each of origins, in their order' CODEC(ZSTD(1)),
-    upstreams          Array(UInt32)          COMMENT 'AS numbers next to the origin over which a twentieth of the voters hold it, or held it last, those with most voters first, at most eight' CODEC(ZSTD(1)),
-    upstream_voters    Array(UInt32)          COMMENT 'how many voters hold it over each of upstreams, in their order' CODEC(ZSTD(1)),
-    seen_by            UInt32                 COMMENT 'how many voters hold it' CODEC(T64, ZSTD(1)),
-    voters             UInt32                 COMMENT 'how many voters there are' CODEC(T64, ZSTD(1)),
-    usual_percent      Float64                COMMENT 'share of the voters that usually hold it (median of 24 hours), percent; 0 where verdicts rest on updates alone' CODEC(ZSTD(1)),
-    country            LowCardinality(String) COMMENT 'ISO 3166-1 code of the country that most of it lies in; empty where unknown' CODEC(ZSTD(1)),
-    region             LowCardinality(String) COMMENT 'ISO 3166-2 code of the region of that country that most of it lies in; empty where unknown' CODEC(ZSTD(1)),
-    places             Array(Tuple(country String, region String, space Float64)) COMMENT 'where it lies, most space first, at most 32; region: empty where unknown; space: /24s or /48s' CODEC(ZSTD(1)),
+    timestamp          DateTime('UTC')        COMMENT 'beginning of the minute of the record, event time, seconds' CODEC(Delta(4), ZSTD(1)),
+    state              Enum8('new' = 1, 'visible' = 2, 'partly' = 3, 'lost' = 4, 'gone' = 5) COMMENT 'state of the prefix: new (half of the voters hold it, and usually did not), visible, partly (fewer than four fifths of its usual voters hold it), lost (fewer than half of them hold it), gone (it is no longer in the table)' CODEC(ZSTD(1)),
+    since              DateTime('UTC')        COMMENT 'beginning of the first minute with this state and these origins, event time, seconds' CODEC(Delta(4), ZSTD(1)),
+    since_at_least     Bool                   COMMENT 'true where state and origins were already these when the detector began; since is then the first minute that it decided' CODEC(ZSTD(1)),
+    origins            Array(UInt32)          COMMENT 'AS numbers that originate the prefix, in ascending order; for a lost prefix its usual origins' CODEC(ZSTD(1)),
+    origin_voters      Array(UInt32)          COMMENT 'number of voters that hold the prefix from each of origins, in the order of origins' CODEC(ZSTD(1)),
+    upstreams          Array(UInt32)          COMMENT 'AS numbers next to the origin through which at least a twentieth of the voters hold the prefix, or held it last; most voters first, at most eight' CODEC(ZSTD(1)),
+    upstream_voters    Array(UInt32)          COMMENT 'number of voters that hold the prefix through each of upstreams, in the order of upstreams' CODEC(ZSTD(1)),
+    seen_by            UInt32                 COMMENT 'number of voters that hold the prefix' CODEC(T64, ZSTD(1)),
+    voters             UInt32                 COMMENT 'number of voters' CODEC(T64, ZSTD(1)),
+    usual_percent      Float64                COMMENT 'share of the voters that usually hold the prefix (median of 24 hours), percent; 0 where verdicts rest on updates alone' CODEC(ZSTD(1)),
+    country            LowCardinality(String) COMMENT 'ISO 3166-1 code of the country that most of the prefix lies in; empty where unknown' CODEC(ZSTD(1)),
+    region             LowCardinality(String) COMMENT 'ISO 3166-2 code of the region of that country that most of the prefix lies in; empty where unknown' CODEC(ZSTD(1)),
+    places             Array(Tuple(country String, region String, space Float64)) COMMENT 'countries and regions that the prefix lies in, most space first, at most 32; region: empty where unknown; space: /24s or /48s' CODEC(ZSTD(1)),
     space              Float64                COMMENT 'size of the prefix, /24s or /48s' CODEC(ZSTD(1)),
-    daily              Bool                   COMMENT 'nothing changed: it is the daily row' CODEC(ZSTD(1)),
+    daily              Bool                   COMMENT 'true for the daily row, in which nothing changed' CODEC(ZSTD(1)),
     position_collector LowCardinality(String) COMMENT 'position of the record: detect/ipv4, detect/ipv6' CODEC(ZSTD(1)),
     position_lane      LowCardinality(String) COMMENT 'position of the record' CODEC(ZSTD(1)),
     position_epoch     UInt64                 COMMENT 'position of the record' CODEC(Delta(8), ZSTD(1)),
     position_sequence  UInt64                 COMMENT 'position of the record: window and index' CODEC(Delta(8), ZSTD(1)),
     topic              LowCardinality(String) COMMENT 'Kafka topic that the record was read from, without the configured prefix' CODEC(ZSTD(1)),
-    partition          Int32                  COMMENT 'its partition there' CODEC(ZSTD(1)),
-    offset             Int64                  COMMENT 'its offset there' CODEC(Delta(8), ZSTD(1)),
+    partition          Int32                  COMMENT 'partition of the record in topic' CODEC(ZSTD(1)),
+    offset             Int64                  COMMENT 'offset of the record in partition' CODEC(Delta(8), ZSTD(1)),
     appended_at        DateTime('UTC')        COMMENT 'when Kafka took the record, seconds; partitions and time to live count from here' CODEC(Delta(4), ZSTD(1)),
     INDEX by_timestamp timestamp TYPE minmax GRANULARITY 1,
     INDEX by_origin origins TYPE bloom_filter(0.01) GRANULARITY 1,
@@ -43,29 +44,29 @@ PARTITION BY toDate(appended_at)
 ORDER BY (dataset, begin, length, timestamp, position_collector, position_lane, position_epoch, position_sequence)
 TTL appended_at + INTERVAL 1 YEAR DELETE
 SETTINGS ttl_only_drop_parts = 1, deduplicate_merge_projection_mode = 'rebuild'
-COMMENT 'Who holds a prefix and who sees it: a row when the state or the origins changed, and once a day. Read prefix_holders, who held it from when until when; prefix_holders_at, country_networks_at and origin_prefixes_at for a time.';
+COMMENT 'The origins and the state of a prefix: a row when one of them changed, and once a day. Read prefix_holders for the origins and states over time; prefix_holders_at, country_networks_at and origin_prefixes_at for one time.';
 
 CREATE VIEW IF NOT EXISTS {{database}}.prefix_holders {{cluster}}
 (
     dataset LowCardinality(String) COMMENT 'live, demo, or the name of a replay',
-    prefix String COMMENT 'as text, host bits 0: 198.51.100.0/24',
-    begin IPv6 COMMENT 'first address of the prefix; of an IPv4 one ::ffff: and the address',
+    prefix String COMMENT 'prefix as text, host bits 0: 198.51.100.0/24',
+    begin IPv6 COMMENT 'first address of the prefix; for IPv4 with ::ffff: before it',
     length UInt8 COMMENT 'length of the prefix as written, 0 to 32 or 0 to 128 bits',
     family Enum8('ipv4' = 1, 'ipv6' = 2) COMMENT 'address family',
-    state Enum8('new' = 1, 'visible' = 2, 'partly' = 3, 'lost' = 4, 'gone' = 5) COMMENT 'how the voters saw it: new (half held it, and usually did not), visible, partly (fewer than four fifths of its usual voters), lost (fewer than half of them), gone (it was in the table no more)',
-    origins Array(UInt32) COMMENT 'AS numbers that originated it, by number; of a lost one its usual ones',
-    origin_names Array(String) COMMENT 'the names of origins today, in their order; empty where unknown',
-    since DateTime('UTC') COMMENT 'from when on state and origins were these, event time, seconds',
-    since_at_least Bool COMMENT 'they were so already when the detector began: since is the first minute that it decided',
-    until Nullable(DateTime('UTC')) COMMENT 'until when, event time, seconds; NULL where nothing else was said after it',
-    last_said DateTime('UTC') COMMENT 'when this was said last, event time, seconds: each prefix of the table is said once a day, so after 26 hours without a word it is not known',
-    upstreams Array(UInt32) COMMENT 'AS numbers next to the origin when it was said last, those with most voters first, at most eight',
-    upstream_names Array(String) COMMENT 'the names of upstreams today, in their order; empty where unknown',
-    seen_by UInt32 COMMENT 'how many voters held it when it was said last',
-    voters UInt32 COMMENT 'how many voters there were then',
-    usual_percent Float64 COMMENT 'share of the voters that usually held it then, percent; 0 where verdicts rested on updates alone',
-    country LowCardinality(String) COMMENT 'ISO 3166-1 code of the country that most of it lies in; empty where unknown',
-    region LowCardinality(String) COMMENT 'ISO 3166-2 code of the region of that country that most of it lies in; empty where unknown',
+    state Enum8('new' = 1, 'visible' = 2, 'partly' = 3, 'lost' = 4, 'gone' = 5) COMMENT 'state of the prefix: new (half of the voters held it, and usually did not), visible, partly (fewer than four fifths of its usual voters held it), lost (fewer than half of them held it), gone (it was no longer in the table)',
+    origins Array(UInt32) COMMENT 'AS numbers that originated the prefix, in ascending order; for a lost prefix its usual origins',
+    origin_names Array(String) COMMENT 'names of origins today, in the order of origins; empty where unknown',
+    since DateTime('UTC') COMMENT 'time from which the prefix had this state and these origins, event time, seconds',
+    since_at_least Bool COMMENT 'true where state and origins were already these when the detector began; since is then the first minute that it decided',
+    until Nullable(DateTime('UTC')) COMMENT 'time until which it had them, event time, seconds; NULL where no later record has another state or other origins',
+    last_said DateTime('UTC') COMMENT 'time of the last record with this state and these origins, event time, seconds. Each prefix of the table has a record once a day, so its state is unknown after 26 hours without one',
+    upstreams Array(UInt32) COMMENT 'AS numbers next to the origin at last_said, most voters first, at most eight',
+    upstream_names Array(String) COMMENT 'names of upstreams today, in the order of upstreams; empty where unknown',
+    seen_by UInt32 COMMENT 'number of voters that held the prefix at last_said',
+    voters UInt32 COMMENT 'number of voters at last_said',
+    usual_percent Float64 COMMENT 'share of the voters that usually held the prefix at last_said, percent; 0 where verdicts rested on updates alone',
+    country LowCardinality(String) COMMENT 'ISO 3166-1 code of the country that most of the prefix lies in; empty where unknown',
+    region LowCardinality(String) COMMENT 'ISO 3166-2 code of the region of that country that most of the prefix lies in; empty where unknown',
     space Float64 COMMENT 'size of the prefix, /24s or /48s'
 )
 AS SELECT
@@ -97,7 +98,7 @@ FROM (
         GROUP BY dataset, begin, length, run, state, origins
     )
 )
-COMMENT 'Who held a prefix from when until when, and how the voters saw it: a row for each time in which state and origins were the same.';
+COMMENT 'The origins and the state of a prefix over time: a row for each period in which both were the same.';
 
 CREATE VIEW IF NOT EXISTS {{database}}.prefix_holders_at {{cluster}}
 AS SELECT
@@ -122,7 +123,7 @@ FROM (
 )
 WHERE state != 'gone'
 ORDER BY length DESC
-COMMENT 'Who held an address or a prefix at a time: every prefix that contains it, the longest first, as it was said last in the 26 hours before. Parameters: dataset, address (198.51.100.7, 198.51.100.0/24, 2001:db8::1), at (UTC). Columns as those of prefix_states; said_at is timestamp there.';
+COMMENT 'The holders of an address or a prefix at a time: every prefix that contains it, the longest first, from its last record in the 26 hours before. Parameters: dataset, address (198.51.100.7, 198.51.100.0/24, 2001:db8::1), at (UTC). Columns as those of prefix_states; said_at is timestamp there.';
 
 CREATE VIEW IF NOT EXISTS {{database}}.origin_prefixes_at {{cluster}}
 AS SELECT
@@ -146,7 +147,7 @@ FROM (
     )
 )
 WHERE has(origins, {origin:UInt32}) AND state != 'gone'
-COMMENT 'The prefixes that an AS originated at a time, the lost ones included, as they were said last in the 26 hours before. Parameters: dataset, origin (64496), at (UTC). Columns as those of prefix_states; said_at is timestamp there.';
+COMMENT 'The prefixes that an AS originated at a time, lost ones included, from the last record of each in the 26 hours before. Parameters: dataset, origin (64496), at (UTC). Columns as those of prefix_states; said_at is timestamp there.';
 
 CREATE VIEW IF NOT EXISTS {{database}}.country_networks_at {{cluster}}
 AS SELECT
@@ -171,4 +172,4 @@ FROM (
     )
 )
 GROUP BY family, origin
-COMMENT 'The networks of a country at a time, by what was said last in the 26 hours before: an AS that originated prefixes there. Parameters: dataset, country (KP), at (UTC). Columns: family; origin, AS number, and its name today; prefixes, lost ones included, and visible_prefixes; space, what of the country they cover, each address once, and visible_space, /24s or /48s.';
+COMMENT 'The networks of a country at a time: each AS that originated prefixes there, from the last record of each prefix in the 26 hours before. Parameters: dataset, country (KP), at (UTC). Columns: family; origin, the AS number; origin_name, its name today; prefixes, lost ones included; visible_prefixes; space, the part of the country that the prefixes cover, each address counted once, /24s or /48s; visible_space, the same of visible prefixes.';

@@ -1,5 +1,6 @@
--- Views with parameters whose bounds are exact. ClickHouse takes timestamp < t, where t is of seconds and timestamp of microseconds, for
--- timestamp <= t - 1 s wherever it uses an index, and leaves out the last second. The parameters stay DateTime; the bound is a DateTime64.
+-- Views with parameters, with exact bounds. If timestamp is in microseconds and t in seconds, ClickHouse treats timestamp < t as
+-- timestamp <= t - 1 s wherever it uses an index, and so leaves out the last second. The parameters remain DateTime, but the bounds are
+-- DateTime64.
 
 CREATE OR REPLACE VIEW {{database}}.prefixes_containing {{cluster}}
 AS SELECT
@@ -15,7 +16,7 @@ WHERE dataset = {dataset:String} AND timestamp >= toDateTime64({from:DateTime('U
             WHERE number <= if(position({address:String}, '/') > 0, toUInt8OrZero(splitByChar('/', {address:String})[2]), 128) AND number + outside <= 128
         )
     )
-COMMENT 'What peers said of every prefix that contains an address or a prefix, each change once. Parameters: dataset, address (198.51.100.7, 198.51.100.0/24, 2001:db8::1), from and to (UTC). Columns as those of prefix_history.';
+COMMENT 'The announcements and withdrawals, by peers, of every prefix that contains an address or a prefix, each once. Parameters: dataset, address (198.51.100.7, 198.51.100.0/24, 2001:db8::1), from and to (UTC). Columns as those of prefix_history.';
 
 CREATE OR REPLACE VIEW {{database}}.prefixes_within {{cluster}}
 AS SELECT
@@ -26,7 +27,7 @@ WHERE dataset = {dataset:String} AND timestamp >= toDateTime64({from:DateTime('U
     AND begin >= tupleElement(IPv6CIDRToRange(toIPv6(splitByChar('/', {prefix:String})[1]), toUInt8(toUInt8(splitByChar('/', {prefix:String})[2]) + if(position({prefix:String}, ':') > 0, 0, 96))), 1)
     AND begin <= tupleElement(IPv6CIDRToRange(toIPv6(splitByChar('/', {prefix:String})[1]), toUInt8(toUInt8(splitByChar('/', {prefix:String})[2]) + if(position({prefix:String}, ':') > 0, 0, 96))), 2)
     AND length >= toUInt8(splitByChar('/', {prefix:String})[2]) AND (position(prefix, ':') > 0) = (position({prefix:String}, ':') > 0)
-COMMENT 'What peers said of a prefix and of all prefixes within it, each change once. Parameters: dataset, prefix (198.51.0.0/16), from and to (UTC). Columns as those of prefix_history.';
+COMMENT 'The announcements and withdrawals, by peers, of a prefix and of all prefixes within it, each once. Parameters: dataset, prefix (198.51.0.0/16), from and to (UTC). Columns as those of prefix_history.';
 
 CREATE OR REPLACE VIEW {{database}}.prefix_minutes {{cluster}}
 AS SELECT
@@ -44,4 +45,4 @@ LEFT JOIN (
         AND begin = toIPv6(splitByChar('/', {prefix:String})[1]) AND length = toUInt8(splitByChar('/', {prefix:String})[2])
     GROUP BY slot
 ) AS counted USING (slot)
-COMMENT 'How much peers said of a prefix in each step of time, 0 where they said nothing. Parameters: dataset, prefix, from and to (UTC), step (seconds). Columns: minute, the beginning of the step; announcements; withdrawals; peers that said something; origins, AS numbers that were announced.';
+COMMENT 'The number of announcements and withdrawals of a prefix in each time step, 0 where there were none. Parameters: dataset, prefix, from and to (UTC), step (seconds). Columns: minute, the beginning of the step; announcements; withdrawals; peers, the number of peers that sent them; origins, the AS numbers in the announcements.';

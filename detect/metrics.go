@@ -89,7 +89,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 func (m *metrics) byLabel(f promauto.Factory) {
 	gate := f.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "darkmap_detect_gate_shut",
-		Help: "Whether nothing is decided because many own feeds were lost at once (1) or not (0), by address family.",
+		Help: "Whether nothing is decided because many own feeds were lost at once (1) or not (0), " +
+			"by address family.",
 	}, []string{"family"})
 	for i, family := range bgp.Families {
 		m.gateShut[i] = gate.WithLabelValues(family.String())

@@ -24,7 +24,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}, []string{"type"})
 	reloads := f.NewCounterVec(prometheus.CounterOpts{
 		Name: "darkmap_enrich_source_reloads_total",
-		Help: "Changed files of geography or owners, by result: loaded, or kept_old where the new file is unusable.",
+		Help: "Changed files of geography or owners, by result: loaded, " +
+			"or kept_old where the new file is unusable.",
 	}, []string{"result"})
 	m := &metrics{
 		announced: changes.WithLabelValues("announce"),

@@ -63,7 +63,8 @@ func (c *Config) CheckLive(follow bool) error {
 	var faults []error
 	if !follow && !c.RISLive.Enabled && !c.RouteViews.Enabled && len(c.BMP.Routers) == 0 {
 		faults = append(faults,
-			errors.New("nothing to watch: want ingest.rislive.enabled, ingest.routeviews.enabled, or routers in ingest.bmp.routers"))
+			errors.New("nothing to watch: want ingest.rislive.enabled, ingest.routeviews.enabled, "+
+				"or routers in ingest.bmp.routers"))
 	}
 	if c.Archives || follow {
 		faults = append(faults, c.Archive.CheckFiles())

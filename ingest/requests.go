@@ -19,11 +19,12 @@ func (r *running) followRequests(ctx context.Context) error {
 	since := r.caughtUp
 	var wait retry.Backoff
 	for {
-		err := kafka.TailSince(ctx, r.d.Kafka, r.d.Log, []string{schemas.TopicFeeds}, since, func(rec *kgo.Record) error {
+		handle := func(rec *kgo.Record) error {
 			wait.Reset()
 			since = rec.Timestamp
 			return r.handleFeed(ctx, rec)
-		})
+		}
+		err := kafka.TailSince(ctx, r.d.Kafka, r.d.Log, []string{schemas.TopicFeeds}, since, handle)
 		if err == nil || ctx.Err() != nil {
 			return nil
 		}

@@ -24,7 +24,8 @@ type incurableError struct{ err error }
 
 func (e incurableError) Error() string {
 	return e.err.Error() +
-		" (waiting does not cure that: `darkmap migrate` says what is missing or different in the schema, and mends it)"
+		" (waiting does not cure that: `darkmap migrate` says what is missing or different in the schema, " +
+		"and mends it)"
 }
 
 func (e incurableError) Unwrap() error { return e.err }

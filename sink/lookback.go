@@ -16,8 +16,12 @@ const isSource = `(lane = ? AND (lane != '` + string(bgp.LaneLive) + `' OR epoch
 // on (microseconds).
 func (s *store) newest(ctx context.Context, collector string, from int64, h *history) error {
 	fail := func(err error) error { return fmt.Errorf("reading the newest rows of %s: %w", collector, err) }
-	rows, err := s.conn.Query(s.consistent(ctx), s.sql(`SELECT toString(lane), if(lane = '`+string(bgp.LaneLive)+`', epoch, 0) AS of, toString(peer_address), peer_asn, toInt8(table), max(timestamp)
-		FROM {db}.route_change_log WHERE dataset = ? AND collector = ? AND timestamp >= fromUnixTimestamp64Micro(toInt64(?), 'UTC') AND repeats = 0
+	rows, err := s.conn.Query(s.consistent(ctx), s.sql(
+		`SELECT toString(lane), if(lane = '`+string(bgp.LaneLive)+`', epoch, 0) AS of,
+			toString(peer_address), peer_asn, toInt8(table), max(timestamp)
+		FROM {db}.route_change_log
+		WHERE dataset = ? AND collector = ?
+			AND timestamp >= fromUnixTimestamp64Micro(toInt64(?), 'UTC') AND repeats = 0
 		GROUP BY lane, of, peer_address, peer_asn, table`), s.dataset, collector, from)
 	if err != nil {
 		return fail(err)
@@ -52,10 +56,17 @@ func (s *store) window(ctx context.Context, w *window, key *changeKey, limit int
 	fail := func(err error) (int, error) {
 		return 0, fmt.Errorf("reading what rows of %s %s may repeat: %w", w.collector, w.source.lane, err)
 	}
-	rows, err := s.conn.Query(s.consistent(ctx), s.sql(`SELECT timestamp, toString(lane), epoch, sequence, idx, toString(peer_address), peer_asn, toInt8(table), path_id, toInt8(safi), toInt8(type),
-		prefix, as_path, repeats FROM {db}.route_change_log
-		WHERE dataset = ? AND collector = ? AND timestamp >= fromUnixTimestamp64Micro(toInt64(?), 'UTC') AND timestamp < fromUnixTimestamp64Micro(toInt64(?), 'UTC')
-		AND if(`+isSource+`, repeats != 0, repeats = 0 AND timestamp >= fromUnixTimestamp64Micro(toInt64(?), 'UTC') AND timestamp < fromUnixTimestamp64Micro(toInt64(?), 'UTC')) ORDER BY timestamp, offset, idx LIMIT ?`),
+	rows, err := s.conn.Query(s.consistent(ctx), s.sql(
+		`SELECT timestamp, toString(lane), epoch, sequence, idx, toString(peer_address), peer_asn,
+			toInt8(table), path_id, toInt8(safi), toInt8(type), prefix, as_path, repeats
+		FROM {db}.route_change_log
+		WHERE dataset = ? AND collector = ?
+			AND timestamp >= fromUnixTimestamp64Micro(toInt64(?), 'UTC')
+			AND timestamp < fromUnixTimestamp64Micro(toInt64(?), 'UTC')
+			AND if(`+isSource+`, repeats != 0, repeats = 0
+				AND timestamp >= fromUnixTimestamp64Micro(toInt64(?), 'UTC')
+				AND timestamp < fromUnixTimestamp64Micro(toInt64(?), 'UTC'))
+		ORDER BY timestamp, offset, idx LIMIT ?`),
 		s.dataset, w.collector, max(w.lo-2*coarseTolerance, 0), w.hi+2*coarseTolerance, string(w.source.lane),
 		w.source.epoch,
 		max(w.lo-coarseTolerance, 0), w.hi+coarseTolerance, limit+1)

@@ -21,7 +21,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	f := promauto.With(reg)
 	dropped := f.NewCounterVec(prometheus.CounterOpts{
 		Name: "darkmap_sink_records_dropped_total",
-		Help: "Records not stored, by reason: present (stored before), undecodable (sent to bgp.deadletter) or lost (on the broker's disk).",
+		Help: "Records not stored, by reason: present (stored before), undecodable (sent to bgp.deadletter) " +
+			"or lost (on the broker's disk).",
 	},
 		[]string{"reason"})
 	rows := f.NewCounterVec(prometheus.CounterOpts{

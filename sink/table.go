@@ -72,13 +72,16 @@ func day(t time.Time) int { return int(t.Unix() / (24 * 60 * 60)) }
 
 func month(t time.Time) int { return t.Year()*12 + int(t.Month()) }
 
-const byPosition = ` WHERE dataset = ? AND position_collector = ? AND position_lane = ? ORDER BY position_epoch DESC, position_sequence DESC LIMIT 1`
+const byPosition = ` WHERE dataset = ? AND position_collector = ? AND position_lane = ?
+			ORDER BY position_epoch DESC, position_sequence DESC LIMIT 1`
 
 // greatest and byPartition enclose the table's name. They query the highest position of a lane that
 // is spread over partitions.
 const (
-	greatest    = `SELECT tupleElement(m, 1), tupleElement(m, 2), toUInt32(0) FROM (SELECT max((position_epoch, position_sequence)) AS m FROM `
-	byPartition = ` WHERE dataset = ? AND position_collector = ? AND position_lane = ? AND topic = ? AND partition = ?
+	greatest = `SELECT tupleElement(m, 1), tupleElement(m, 2), toUInt32(0)
+			FROM (SELECT max((position_epoch, position_sequence)) AS m FROM `
+	byPartition = ` WHERE dataset = ? AND position_collector = ? AND position_lane = ?
+			AND topic = ? AND partition = ?
 			GROUP BY dataset, topic, partition, position_collector, position_lane)`
 )
 
@@ -86,7 +89,8 @@ const (
 var tables = []*table{
 	{
 		name: "route_change_log", topic: schemas.TopicRoutes, period: day, rows: newRouteRows,
-		highest: `SELECT epoch, sequence, idx FROM {db}.route_change_log WHERE dataset = ? AND collector = ? AND lane = ?
+		highest: `SELECT epoch, sequence, idx FROM {db}.route_change_log
+			WHERE dataset = ? AND collector = ? AND lane = ?
 			ORDER BY dataset DESC, collector DESC, lane DESC, epoch DESC, sequence DESC, idx DESC LIMIT 1`,
 	},
 	{
@@ -105,7 +109,8 @@ var tables = []*table{
 	{
 		name: "panel", topic: schemas.TopicPanel, period: month, rows: newPanelRows,
 		highest: `SELECT position_epoch, position_sequence, idx FROM {db}.panel
-			WHERE dataset = ? AND position_collector = ? AND position_lane = ? ORDER BY position_epoch DESC, position_sequence DESC, idx DESC LIMIT 1`,
+			WHERE dataset = ? AND position_collector = ? AND position_lane = ?
+			ORDER BY position_epoch DESC, position_sequence DESC, idx DESC LIMIT 1`,
 	},
 	{
 		name: "feeds", topic: schemas.TopicFeeds, period: month, rows: newFeedRows,

@@ -89,7 +89,8 @@ func Faulty(all []Listed) int {
 func WriteTable(w io.Writer, all []Listed, whole bool) error {
 	if len(all) == 0 {
 		_, err := fmt.Fprintln(w,
-			"There is no checkpoint. A detector writes one every few minutes (detect.checkpoint_interval), once it has read the log to its end.")
+			"There is no checkpoint. A detector writes one every few minutes (detect.checkpoint_interval), "+
+				"once it has read the log to its end.")
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -180,7 +180,8 @@ func (j *judging) notJudged() string {
 		except = ", but for " + strings.Join(but, ", ")
 	}
 	return fmt.Sprintf(
-		"%s: countries, regions and the world are not judged%s: the peers know %d prefixes, %s %% of the address space that the location files have, and %s %% are needed",
+		"%s: countries, regions and the world are not judged%s: the peers know %d prefixes, "+
+			"%s %% of the address space that the location files have, and %s %% are needed",
 		j.family.Title(), except, n,
 		bgp.Hundredths(j.world.KnownSpace, j.geography.space[worldKey(j.family)], 100),
 		bgp.Decimal(j.cfg.worldPermille(j.family)*10))

@@ -106,7 +106,8 @@ func (e *Engine) date(ent *entity, rd *reading, shut int64) {
 func (ev *event) noteHeld(r *run) {
 	if r.held > 0 {
 		ev.note(fmt.Sprintf(
-			"For %s of it nothing was decided, because many of darkmap's own feeds were lost: it was judged afterwards.",
+			"For %s of it nothing was decided, because many of darkmap's own feeds were lost: "+
+				"it was judged afterwards.",
 			bgp.Count(r.held, "minute")))
 	}
 }

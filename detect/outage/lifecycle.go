@@ -21,7 +21,8 @@ func (e *Engine) decide(ent *entity, rd *reading) {
 	}
 	if e.movedForGood(ent, rd) {
 		e.settle(ent,
-			"It was closed without a return: the others have originated it for so long that they are its usual origins.")
+			"It was closed without a return: "+
+				"the others have originated it for so long that they are its usual origins.")
 		return
 	}
 	if rd.ended != nil {
@@ -390,7 +391,8 @@ func (e *Engine) departed(ent *entity, r *run) {
 		ev.note("It was closed without a recovery: the prefix is no longer known to the networks that watch.")
 	} else {
 		ev.note(
-			"It was closed without a recovery: the prefix has been away for so long that it has left the table, the new normal.")
+			"It was closed without a recovery: " +
+				"the prefix has been away for so long that it has left the table, the new normal.")
 	}
 	e.closeEvent(ent, e.window)
 	ent.closed = nil

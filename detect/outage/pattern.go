@@ -147,21 +147,25 @@ func (w *wording) consistent() (with, less string) {
 	together := d.together != nil && *d.together
 	switch {
 	case w.o.Evidence.OnTheHour && w.o.Evidence.SameTimeLast7Days > 0:
-		return "a planned action that repeats (it began within two minutes of a full hour, and at this time on earlier days)",
+		return "a planned action that repeats " +
+				"(it began within two minutes of a full hour, and at this time on earlier days)",
 			"a sudden fault"
 	case f.Day >= 3 && together && d.onlyOne:
 		return fmt.Sprintf(
-			"an unstable or overloaded connection to the upstream (%s before it, and everything went through one upstream)",
+			"an unstable or overloaded connection to the upstream "+
+				"(%s before it, and everything went through one upstream)",
 			bgp.Count(f.Day, "short loss")), "a single planned step, or separate faults inside several networks"
 	case f.Day >= 3 && together:
 		return fmt.Sprintf(
 			"an unstable point that all its connections share (%s before it, and all upstreams went together)",
 			bgp.Count(f.Day, "short loss")), "a single planned step, or separate faults of single links"
 	case abrupt && together && several:
-		return "one cause at a point that all of it shares, a decision included (four fifths of the prefixes went within two minutes, and so did the upstreams)",
+		return "one cause at a point that all of it shares, a decision included " +
+				"(four fifths of the prefixes went within two minutes, and so did the upstreams)",
 			"separate faults of single links, or a failure that spreads"
 	case d.shape == shapeGradual && spread && d.together != nil && !together:
-		return "faults that spread from one part to the next, such as failing power (prefixes of several networks went one after the other, and so did the upstreams)",
+		return "faults that spread from one part to the next, such as failing power " +
+				"(prefixes of several networks went one after the other, and so did the upstreams)",
 			"one step at a single point"
 	}
 	return "", ""

@@ -9,7 +9,8 @@ import (
 )
 
 // forgotten is the note of an event that ends because the engine does not know it.
-const forgotten = "darkmap started again without what it had known before, and does not know what became of it."
+const forgotten = "darkmap started again without what it had known before, " +
+	"and does not know what became of it."
 
 // TakeOver gives the engine the events of its family that were published as suspected or open
 // before the engine was made. until is the time up to which windows were decided (Unix seconds).

@@ -9,7 +9,8 @@ import (
 )
 
 // caveat ends every text. It names the facts that routes do not show.
-const caveat = "Routes can stay announced while service is down, and be withdrawn while service goes on inside."
+const caveat = "Routes can stay announced while service is down, " +
+	"and be withdrawn while service goes on inside."
 
 // wording writes the sentences of an outage. They state the observation first and the pattern of
 // the figures second. They name a cause that the pattern is consistent with only if there are two
@@ -85,7 +86,8 @@ func (w *wording) notes() {
 				"Deaggregated: visible routes of the same origin still cover it, so no address space is lost.")
 		} else if d.allCovered > 0 {
 			w.o.Notes = append(w.o.Notes, fmt.Sprintf(
-				"Deaggregated: %s lost %s own routes as well. Visible routes of the same origin still cover %s, so that is no loss.",
+				"Deaggregated: %s lost %s own routes as well. "+
+					"Visible routes of the same origin still cover %s, so that is no loss.",
 				bgp.Count(d.allCovered, "more-specific prefix"),
 				agree(d.allCovered, "its", "their"), agree(d.allCovered, "it", "them")))
 		}
@@ -106,7 +108,8 @@ func (w *wording) notes() {
 	}
 	if c := w.o.Evidence.CoveredByTable; c != nil {
 		w.o.Notes = append(w.o.Notes, fmt.Sprintf(
-			"Covered: in the prefix-to-origin table it lies within %s of %s. Traffic may still follow a route to that prefix; no such route was heard.",
+			"Covered: in the prefix-to-origin table it lies within %s of %s. "+
+				"Traffic may still follow a route to that prefix; no such route was heard.",
 			c.Prefix, c.Origin))
 	}
 	if n := w.o.Panel.KnownPrefixes; n > 0 &&
@@ -126,7 +129,8 @@ func (w *wording) observed() string {
 	case w.routesAlone():
 	case w.o.Kind == bgp.KindPartial && w.o.Entity.Type != bgp.EntityPrefix:
 		return fmt.Sprintf(
-			"%s %% of the %s address space of %s (%s) was held by fewer than half of the networks that usually hold it, from %s.",
+			"%s %% of the %s address space of %s (%s) "+
+				"was held by fewer than half of the networks that usually hold it, from %s.",
 			w.o.Peak.LossPercent, familyName(w.o.Family), w.subject(), w.units(), when)
 	case w.o.Kind == bgp.KindPartial:
 		return fmt.Sprintf(
@@ -210,7 +214,8 @@ func (w *wording) loss(verb ...string) string {
 	case w.ev.byNumber && lost > 0:
 		return some + theirs + w.space()
 	case w.allPrefixes():
-		return fmt.Sprintf("All %s of %s %s their routes", bgp.Count(all, family+" prefix"), w.subject(), verb[len(verb)-1])
+		return fmt.Sprintf("All %s of %s %s their routes",
+			bgp.Count(all, family+" prefix"), w.subject(), verb[len(verb)-1])
 	case all < bgp.SmallPrefixes && lost > 0:
 		return some + theirs
 	}

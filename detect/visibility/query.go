@@ -100,9 +100,11 @@ func (s *State) stateOf(r rib.Row, p *prefix) (query.State, string) {
 	switch {
 	case s.knowledge != bgp.TablesComplete || p.flags&counted != 0:
 	case !s.counts(r, p.place):
-		why = "it counts for itself alone, not for its AS and country: it has no place, or is no address space of a network"
+		why = "it counts for itself alone, not for its AS and country: " +
+			"it has no place, or is no address space of a network"
 	default:
-		why = "it counts for itself alone, not for its AS and country: fewer than half of the voters usually hold it"
+		why = "it counts for itself alone, not for its AS and country: " +
+			"fewer than half of the voters usually hold it"
 	}
 	switch {
 	case p.flags&lost != 0:

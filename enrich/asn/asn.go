@@ -24,8 +24,8 @@ const maxASes = 4 << 20
 
 // Config is the section enrich.asn.
 type Config struct {
-	// Names of ASes, prefixes and their origins, or RIR delegations: the first file that knows something counts. Empty: the data that
-	// `darkmap fetch` brings.
+	// Names of ASes, prefixes and their origins, or RIR delegations: the first file that knows
+	// something counts. Empty: the data that `darkmap fetch` brings.
 	Files []string `yaml:"files" max:"64"`
 	// Registrations lists further files. Only the RIR delegations among them are read, for the
 	// countries of AS numbers.

@@ -136,8 +136,9 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return fmt.Errorf("copying a fetched file: %w", err)
 	}
-	defer in.Close()                                                      //nolint:errcheck // only read
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640) //nolint:gosec // in a folder of our own
+	defer in.Close() //nolint:errcheck // only read
+	const asNew = os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	out, err := os.OpenFile(to, asNew, 0o640) //nolint:gosec // in a folder of our own
 	if err != nil {
 		return fmt.Errorf("copying a fetched file: %w", err)
 	}

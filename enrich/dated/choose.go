@@ -185,7 +185,8 @@ func noSnapshot(dir string, left []string, future []Snapshot) error {
 			future[0], others(len(future)-1))
 	case len(left) > 0:
 		return fmt.Errorf(
-			"%w in %s: a snapshot is a file or a folder with one day in its name, as 2022-02-24, and no name there has one: %s",
+			"%w in %s: a snapshot is a file or a folder with one day in its name, as 2022-02-24, "+
+				"and no name there has one: %s",
 			ErrEmpty, dir, firstOf(left, 5))
 	}
 	return fmt.Errorf(

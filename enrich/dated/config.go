@@ -11,11 +11,12 @@ import (
 
 // Config is the section enrich.snapshots.
 type Config struct {
-	// A folder of dated snapshots: files, or folders of files, with a day in their names, as 2022-02-24. Replay takes the newest that is not
-	// newer than the first record, live sources the newest of all. Empty: snapshots in the folder of fetched data (--cache-dir).
+	// A folder of dated snapshots: files, or folders of files, with a day in their names, as
+	// 2022-02-24. Replay takes the newest that is not newer than the first record, live sources the
+	// newest of all. Empty: snapshots in the folder of fetched data (--cache-dir).
 	Directory string `yaml:"directory"`
-	// Where `darkmap fetch --geo-date` gets the files of a day, one of each source. Empty: the delegated-extended statistics of the five
-	// RIRs, from their own servers.
+	// Where `darkmap fetch --geo-date` gets the files of a day, one of each source. Empty: the
+	// delegated-extended statistics of the five RIRs, from their own servers.
 	Sources []Source `yaml:"sources" max:"64"`
 }
 
@@ -23,7 +24,8 @@ type Config struct {
 type Source struct {
 	// What the source is called in messages, as ripencc.
 	Name string `yaml:"name" min:"1"`
-	// URLs of the file of a day: {yyyy}, {mm}, {dd} and {yyyymmdd} are filled in. The first that the server has is taken.
+	// URLs of the file of a day: {yyyy}, {mm}, {dd} and {yyyymmdd} are filled in. The first that the
+	// server has is taken.
 	URLs []string `yaml:"urls" min:"1" max:"8" want:"URLs of http or https with {yyyymmdd}, or {yyyy}, {mm} and {dd}"`
 }
 

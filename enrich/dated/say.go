@@ -50,7 +50,8 @@ func (c Choice) Says(begin, end time.Time) (lines []string) {
 	if later >= 0 {
 		lines = append(lines,
 			fmt.Sprintf(
-				"the snapshot of %s comes into force within these files and is not used: a replay has one geography, so that no outage is one of the files' change",
+				"the snapshot of %s comes into force within these files and is not used: "+
+					"a replay has one geography, so that no outage is one of the files' change",
 				dayText(c.days[later])))
 	}
 	return lines
@@ -78,7 +79,8 @@ func (c Choice) warning(begin time.Time) string {
 		return ""
 	}
 	return fmt.Sprintf(
-		"warning: the files begin on %s, %s. Space counts for the country that it was in then: of Ukraine's, 14 %% changed its country between 2022 and 2026. %s",
+		"warning: the files begin on %s, %s. Space counts for the country that it was in then: "+
+			"of Ukraine's, 14 %% changed its country between 2022 and 2026. %s",
 		dayText(begin), what, c.advice(begin))
 }
 
@@ -86,8 +88,8 @@ func (c Choice) warning(begin time.Time) string {
 func (c Choice) advice(begin time.Time) string {
 	brings := fmt.Sprintf("`darkmap fetch --geo-date %s` brings the delegations of the day", dayText(begin))
 	if c.listOnly {
-		return brings +
-			", which are read if enrich.snapshots.directory names their folder: enrich.geo.files goes before the default folder"
+		return brings + ", which are read if enrich.snapshots.directory names their folder: " +
+			"enrich.geo.files goes before the default folder"
 	}
 	return brings
 }

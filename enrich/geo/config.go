@@ -39,7 +39,7 @@ func (f File) MarshalYAML() (any, error) {
 
 // Config is the section enrich.geo.
 type Config struct {
-	// Locations or RIR delegations; among files of one kind the first that knows an address counts. Empty: the data that
-	// `darkmap fetch` brings.
+	// Locations or RIR delegations; among files of one kind the first that knows an address counts.
+	// Empty: the data that `darkmap fetch` brings.
 	Files []File `yaml:"files" max:"64"`
 }

@@ -35,7 +35,8 @@ const (
 type claims struct{ file *os.File }
 
 func openClaims(dir string) (*claims, error) {
-	file, err := os.OpenFile(filepath.Join(dir, claimsFile), os.O_CREATE|os.O_RDWR, 0o640) //nolint:gosec // a name of our own
+	path := filepath.Join(dir, claimsFile)
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o640) //nolint:gosec // a name of our own
 	if err != nil {
 		return nil, fmt.Errorf("opening the lock of the archives' cache: %w", err)
 	}

@@ -40,7 +40,8 @@ func (f *Fetcher) Against(ctx context.Context, l *Local, file File, checksum str
 // none is known.
 func refused(path string) string {
 	var m meta
-	if text, err := os.ReadFile(path + metaSuffix); err != nil || json.Unmarshal(text, &m) != nil { //nolint:gosec // a name of our own
+	text, err := os.ReadFile(path + metaSuffix) //nolint:gosec // a name of our own
+	if err != nil || json.Unmarshal(text, &m) != nil {
 		return ""
 	}
 	return m.Refused

@@ -64,7 +64,8 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		}),
 		hollow: f.NewCounter(prometheus.CounterOpts{
 			Name: "darkmap_ingest_bmp_hollow_total",
-			Help: "Route Monitoring messages that withdraw from or end a table of which nothing was announced since Peer Up.",
+			Help: "Route Monitoring messages that withdraw from or end a table " +
+				"of which nothing was announced since Peer Up.",
 		}),
 	}
 	vec := f.NewCounterVec(prometheus.CounterOpts{

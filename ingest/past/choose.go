@@ -114,8 +114,8 @@ func (s *Selection) candidates(ctx context.Context) ([]string, error) {
 	}
 	chosen := choose(all, s.Panel.Voters*sparePermille/1000, s.Panel.Collectors)
 	if len(chosen) < len(all) {
-		s.note("%d of %d collectors are taken, those with the least octets for a panel: --collectors names others, --all-collectors takes all",
-			len(chosen), len(all))
+		s.note("%d of %d collectors are taken, those with the least octets for a panel: "+
+			"--collectors names others, --all-collectors takes all", len(chosen), len(all))
 	}
 	return names(chosen), nil
 }

@@ -152,12 +152,12 @@ func (f *fetch) replace(ctx context.Context, w wanted) error {
 		return err
 	}
 	if src.Table == nil {
-		f.d.Said(fmt.Sprintf("%s: its table %s is missing in the archive, and there is no other in reach: what its peers hold is learned from its updates",
-			src.Name, name))
+		f.d.Said(fmt.Sprintf("%s: its table %s is missing in the archive, and there is no other in reach: "+
+			"what its peers hold is learned from its updates", src.Name, name))
 		return nil
 	}
-	f.d.Said(fmt.Sprintf("%s: its table %s is missing in the archive: it begins with that of %s, and has %d files of updates",
-		src.Name, name, minute(src.Table.Begin), len(src.Updates)))
+	f.d.Said(fmt.Sprintf("%s: its table %s is missing in the archive: it begins with that of %s, "+
+		"and has %d files of updates", src.Name, name, minute(src.Table.Begin), len(src.Updates)))
 	return nil
 }
 
@@ -213,8 +213,8 @@ func (f *fetch) batch(ctx context.Context, files []wanted) (lacking []wanted, er
 			continue
 		case o.cut != nil:
 			f.out.Cut++
-			f.d.Said(fmt.Sprintf("%s: the server breaks off after %d octets each time: what came is played, and the rest is missing (%v)",
-				w.src.Name, o.local.Size, o.cut))
+			f.d.Said(fmt.Sprintf("%s: the server breaks off after %d octets each time: "+
+				"what came is played, and the rest is missing (%v)", w.src.Name, o.local.Size, o.cut))
 		case w.file.Size > 0 && o.local.Size != w.file.Size:
 			f.d.Said(fmt.Sprintf("%s: %s has %d octets, and the index says %d: it is played as it is",
 				w.src.Name, archive.Shown(w.file.URL), o.local.Size, w.file.Size))

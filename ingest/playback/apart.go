@@ -69,10 +69,12 @@ func otherTimes(collectors []collectorPlan) []string {
 		case alone && k < i && nearest(all, k) == i && len(all) == 2:
 			continue // the note on the other one covers both
 		case alone:
-			out = append(out, fmt.Sprintf("%s shares no time with the other collectors: %s. The nearest is %s: %s. Neither confirms what the other tells",
+			out = append(out, fmt.Sprintf("%s shares no time with the other collectors: %s. "+
+				"The nearest is %s: %s. Neither confirms what the other tells",
 				e.c.name, e.what(), all[k].c.name, all[k].what()))
 		case leastShare*(e.to-e.from) < to-from:
-			out = append(out, fmt.Sprintf("%s covers a part of the time only: %s; all files together are from %s to %s. Outside of its part it counts as down",
+			out = append(out, fmt.Sprintf("%s covers a part of the time only: %s; "+
+				"all files together are from %s to %s. Outside of its part it counts as down",
 				e.c.name, e.what(), clock(from), clock(to)))
 		}
 	}

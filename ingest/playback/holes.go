@@ -235,7 +235,8 @@ func (c *collectorPlan) chooseTables(r rhythm, last int64) {
 	var played []*filePlan
 	for _, t := range c.tables {
 		if last != 0 && t.first > last {
-			c.notes = append(c.notes, fmt.Sprintf("%s: the table of %s, %s, is younger than all updates of its collector, the last of %s: it is not played",
+			c.notes = append(c.notes, fmt.Sprintf("%s: the table of %s, %s, "+
+				"is younger than all updates of its collector, the last of %s: it is not played",
 				c.name, clock(t.first), t.title, clock(last)))
 			continue
 		}

@@ -44,7 +44,8 @@ func (x *peerSets) strangers(collector string) *capture.Damage {
 		}
 	}
 	return &capture.Damage{File: collector, Reason: capture.BadTable, Err: fmt.Errorf(
-		"its tables and its updates have no peer in common: %d in the tables, such as %s; %d in the updates, such as %s",
+		"its tables and its updates have no peer in common: "+
+			"%d in the tables, such as %s; %d in the updates, such as %s",
 		len(x.tabled), example(x.tabled), len(x.heard), example(x.heard))}
 }
 

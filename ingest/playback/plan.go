@@ -272,7 +272,8 @@ func (p *Plan) choose(files []*filePlan) ([]*filePlan, error) {
 			timed = append(timed, f)
 			if f.shift != 0 {
 				p.Notes = append(p.Notes,
-					fmt.Sprintf("%s: its times begin at %s: they seem to count from a router's start, and are played as if that was %s",
+					fmt.Sprintf("%s: its times begin at %s: they seem to count from a router's start, "+
+						"and are played as if that was %s",
 						f.title, clock(f.first-f.shift), clock(f.shift)))
 			}
 		case f.records > 0:
@@ -310,7 +311,8 @@ func (p *Plan) choose(files []*filePlan) ([]*filePlan, error) {
 		for _, f := range g {
 			drop[f] = true
 			p.Notes = append(p.Notes,
-				fmt.Sprintf("%s is left out: its times begin at %s, more than a week from those of most files, which begin at %s",
+				fmt.Sprintf("%s is left out: its times begin at %s, "+
+					"more than a week from those of most files, which begin at %s",
 					f.title, clock(f.first), clock(most[0].first)))
 		}
 	}
@@ -382,8 +384,10 @@ func (c *collectorPlan) agree() error {
 	for i, f := range c.updates {
 		if 2*f.believed() < alone[f] {
 			other := c.overlapped(i)
-			return fmt.Errorf("%s: %s is from %s to %s, %s from %s to %s (name other collectors as NAME=FILE): %w", c.name,
-				other.title, clock(other.first), clock(other.last), f.title, clock(f.first), clock(f.last), ErrOverlap)
+			return fmt.Errorf(
+				"%s: %s is from %s to %s, %s from %s to %s (name other collectors as NAME=FILE): %w",
+				c.name, other.title, clock(other.first), clock(other.last),
+				f.title, clock(f.first), clock(f.last), ErrOverlap)
 		}
 	}
 	c.repair()

@@ -63,7 +63,8 @@ func (s *search) path(path string) error {
 // visit looks at a file or folder. A link is kept for later, unless the user named it.
 func (s *search) visit(f found, named bool) error {
 	if s.entries++; s.entries > maxEntries || len(s.files) > MaxFiles {
-		return fmt.Errorf("%s: more than %d files, or %d entries: name a part of them, a month's folder for example",
+		return fmt.Errorf(
+			"%s: more than %d files, or %d entries: name a part of them, a month's folder for example",
 			f.root, MaxFiles, maxEntries)
 	}
 	if name := filepath.Base(f.path); !named && strings.HasPrefix(name, ".") {

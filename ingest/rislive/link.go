@@ -87,7 +87,8 @@ func (l *link) run(ctx context.Context) error {
 		}
 		wait := backoff.Next()
 		l.note(err, time.Now().Add(wait))
-		l.c.limited.Warn("no connection to RIS Live", "address", l.c.address, "connection", l.n, "lasted", lasted.Round(time.Millisecond).String(),
+		l.c.limited.Warn("no connection to RIS Live", "address", l.c.address, "connection", l.n,
+			"lasted", lasted.Round(time.Millisecond).String(),
 			"next_try", wait.Round(time.Millisecond).String(), "err", short(err.Error()))
 		if retry.Sleep(ctx, wait) != nil {
 			return nil

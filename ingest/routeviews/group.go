@@ -98,7 +98,8 @@ func (s *Source) startOffset(p *partition, begin, end int64, old kadm.Offset) *s
 	// epoch of the positions are unknown.
 	if m.At == 0 || m.Epoch == 0 {
 		start.at = min(max(old.At, begin), end)
-		start.lost = fmt.Sprintf("the offset of %s partition %d was committed by another program, or by an older darkmap",
+		start.lost = fmt.Sprintf(
+			"the offset of %s partition %d was committed by another program, or by an older darkmap",
 			p.topic, p.number)
 		s.anew(p)
 		return start

@@ -36,7 +36,8 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		}, []string{"kind"}),
 		stripped: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "darkmap_ingest_routeviews_paths_total",
-			Help: "UPDATEs by treatment of the collector's own AS: removed (peer, server), not removed (absent, kept), or without a path (none).",
+			Help: "UPDATEs by treatment of the collector's own AS: removed (peer, server), " +
+				"not removed (absent, kept), or without a path (none).",
 		}, []string{"result"}),
 		topics: f.NewGauge(prometheus.GaugeOpts{
 			Name: "darkmap_ingest_routeviews_topics",

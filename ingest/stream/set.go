@@ -168,7 +168,8 @@ func (s *Set) Epoch() uint64 {
 // epoch returns a new epoch: Unix milliseconds x 1024 + a random number, raised above any epoch
 // seen. The caller holds mu.
 func (s *Set) epoch() uint64 {
-	n := uint64(max(s.d.Now().UnixMilli(), 0))<<10 | rand.Uint64N(1<<10) //nolint:gosec // tells processes apart, keeps no secret
+	random := rand.Uint64N(1 << 10) //nolint:gosec // tells processes apart, keeps no secret
+	n := uint64(max(s.d.Now().UnixMilli(), 0))<<10 | random
 	s.highest = max(n, s.highest+1)
 	return s.highest
 }

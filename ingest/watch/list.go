@@ -155,8 +155,9 @@ func (l List) notes(repeated, unlisted []string) (notes []string) {
 		}
 	}
 	say(repeated, "is listed more than once: it counts once", "are listed more than once: each counts once")
-	say(long, "is longer than routes that the Internet passes on (/24, IPv6 /48): it is judged by a route that covers it",
-		"are longer than routes that the Internet passes on (/24, IPv6 /48): each is judged by a route that covers it")
+	const tooLong = "longer than routes that the Internet passes on (/24, IPv6 /48): "
+	say(long, "is "+tooLong+"it is judged by a route that covers it",
+		"are "+tooLong+"each is judged by a route that covers it")
 	say(unlisted, "stands among the origins only: it is a member too",
 		"stand among the origins only: they are members too")
 	if len(l.Members) == 0 {

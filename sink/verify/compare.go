@@ -103,9 +103,12 @@ func (c *comparison) compare(ctx context.Context, rows proto.Input, partition in
 	out *TableReport,
 ) (own uint64, err error) {
 	var n struct{ Want, WantHash, WantAll, Have, HaveHash, HaveAll uint64 }
-	const side = "SELECT count() AS n, sum(h) AS s, sum(cityHash64(h, topic, partition, offset, appended_at)) AS a FROM (SELECT %s AS h, topic, partition, offset, appended_at %s)"
+	const side = "SELECT count() AS n, sum(h) AS s, " +
+		"sum(cityHash64(h, topic, partition, offset, appended_at)) AS a " +
+		"FROM (SELECT %s AS h, topic, partition, offset, appended_at %s)"
 	sql := fmt.Sprintf(
-		"SELECT w.n AS Want, w.s AS WantHash, w.a AS WantAll, t.n AS Have, t.s AS HaveHash, t.a AS HaveAll FROM ("+side+") AS w CROSS JOIN ("+side+") AS t",
+		"SELECT w.n AS Want, w.s AS WantHash, w.a AS WantAll, t.n AS Have, t.s AS HaveHash, t.a AS HaveAll "+
+			"FROM ("+side+") AS w CROSS JOIN ("+side+") AS t",
 		c.hash, "FROM "+expected, c.hash, c.stored())
 	if err := c.d.ClickHouse.AskRow(ctx, c.query(sql, rows), &n); err != nil {
 		return 0, err
@@ -121,7 +124,8 @@ func (c *comparison) compare(ctx context.Context, rows proto.Input, partition in
 	var o struct{ Own uint64 }
 	err = c.d.ClickHouse.AskRow(ctx,
 		c.query(fmt.Sprintf(
-			"SELECT count() AS Own %s AND (topic, partition, offset, appended_at, %s) IN (SELECT topic, partition, offset, appended_at, %s FROM %s)",
+			"SELECT count() AS Own %s AND (topic, partition, offset, appended_at, %s) "+
+				"IN (SELECT topic, partition, offset, appended_at, %s FROM %s)",
 			c.stored(), c.key, c.key, expected), rows), &o)
 	out.Elsewhere += n.Have - min(o.Own, n.Have)
 	return o.Own, err
@@ -155,13 +159,19 @@ func (c *comparison) nameFaults(ctx context.Context, rows proto.Input, partition
 		expired = "(" + c.schema.Expires + ") < now()"
 	}
 	for _, final := range []bool{false, true} {
-		q := c.query(fmt.Sprintf(`SELECT state AS State, count() AS Rows, sum(more) AS More, groupArray(%d)(place) AS Places FROM (
-			SELECT multiIf(n = 0, if(%s, 'dropped', 'missing'), low != h OR high != h, 'different', n > 1, 'doubled', 'right') AS state, if(n > 1, n - 1, 0) AS more,
-				CAST((offset, %s, if(n = 0, '', arrayStringConcat(arrayFilter(x -> x != '', [%s]), ', '))), 'Tuple(Offset Int64, Position String, Note String)') AS place
+		q := c.query(fmt.Sprintf(`SELECT state AS State, count() AS Rows, sum(more) AS More,
+			groupArray(%d)(place) AS Places
+		FROM (
+			SELECT multiIf(n = 0, if(%s, 'dropped', 'missing'), low != h OR high != h, 'different',
+					n > 1, 'doubled', 'right') AS state,
+				if(n > 1, n - 1, 0) AS more,
+				CAST((offset, %s, if(n = 0, '', arrayStringConcat(arrayFilter(x -> x != '', [%s]), ', '))),
+					'Tuple(Offset Int64, Position String, Note String)') AS place
 			FROM (SELECT *, %s AS h FROM %s) AS e
 			LEFT JOIN (SELECT %s FROM (SELECT *, %s AS h %s) GROUP BY %s) AS t USING (%s)
 			ORDER BY offset
-		) WHERE state != 'right' GROUP BY state`, maxPlaces, expired, c.position, strings.Join(differing, ", "), c.hash, expected,
+		) WHERE state != 'right' GROUP BY state`,
+			maxPlaces, expired, c.position, strings.Join(differing, ", "), c.hash, expected,
 			strings.Join(append([]string{c.key, "count() AS n, min(h) AS low, max(h) AS high"}, values...),
 				", "), c.hash, c.stored(), c.key, c.key), rows)
 		if final {
@@ -185,7 +195,8 @@ func (c *comparison) nameFaults(ctx context.Context, rows proto.Input, partition
 // inPiece returns SQL for rows whose columns name a range of records as their origin.
 func (c *comparison) inPiece(partition int32, from, to int64, first, last time.Time) string {
 	return fmt.Sprintf(
-		"FROM %s WHERE dataset = %s AND topic = %s AND partition = %d AND offset >= %d AND offset < %d AND appended_at >= toDateTime(%d, 'UTC') AND appended_at <= toDateTime(%d, 'UTC')",
+		"FROM %s WHERE dataset = %s AND topic = %s AND partition = %d AND offset >= %d AND offset < %d "+
+			"AND appended_at >= toDateTime(%d, 'UTC') AND appended_at <= toDateTime(%d, 'UTC')",
 		c.table, clickhouse.QuoteText(c.d.Dataset), clickhouse.QuoteText(c.topic),
 		partition, from, to, first.Unix(), last.Unix())
 }
@@ -219,8 +230,10 @@ func (c *comparison) countByPiece(ctx context.Context, partition int32, pieces [
 func (c *comparison) nameStrangers(ctx context.Context, rows proto.Input, partition int32,
 	from, to int64, first, last time.Time, out *TableReport,
 ) error {
-	sql := fmt.Sprintf(`SELECT 'strange' AS State, count() AS Rows, 0 AS More, groupArray(%d)(CAST((offset, %s, ''), 'Tuple(Offset Int64, Position String, Note String)')) AS Places FROM (
-		SELECT * %s AND (%s) NOT IN (SELECT %s FROM %s) ORDER BY offset)`, maxPlaces, c.position, c.inPiece(partition, from, to, first, last), c.key, c.key, expected)
+	sql := fmt.Sprintf(`SELECT 'strange' AS State, count() AS Rows, 0 AS More,
+			groupArray(%d)(CAST((offset, %s, ''), 'Tuple(Offset Int64, Position String, Note String)')) AS Places
+		FROM (SELECT * %s AND (%s) NOT IN (SELECT %s FROM %s) ORDER BY offset)`,
+		maxPlaces, c.position, c.inPiece(partition, from, to, first, last), c.key, c.key, expected)
 	return c.d.ClickHouse.AskRows(ctx, c.query(sql, rows), func(d *json.Decoder) error {
 		var f found
 		err := d.Decode(&f)
@@ -234,7 +247,8 @@ func (c *comparison) nameStrangers(ctx context.Context, rows proto.Input, partit
 func (c *comparison) countBefore(ctx context.Context, partition int32, first time.Time) (uint64, error) {
 	var n struct{ Rows uint64 }
 	sql := fmt.Sprintf(
-		"SELECT count() AS Rows FROM %s WHERE dataset = %s AND topic = %s AND partition = %d AND appended_at < toDateTime(%d, 'UTC')",
+		"SELECT count() AS Rows FROM %s WHERE dataset = %s AND topic = %s AND partition = %d "+
+			"AND appended_at < toDateTime(%d, 'UTC')",
 		c.table, clickhouse.QuoteText(c.d.Dataset), clickhouse.QuoteText(c.topic), partition, first.Unix())
 	err := c.d.ClickHouse.AskRow(ctx, c.query(sql, nil), &n)
 	return n.Rows, err

@@ -179,8 +179,10 @@ func query(sql string) clickhouse.Query {
 // source's rows to rows.
 func (v *view) differing(ctx context.Context, d *Deps, of span, rows *uint64) ([]time.Time, error) {
 	var all []time.Time
-	sql := fmt.Sprintf(`SELECT toUnixTimestamp(toStartOfInterval(at, toIntervalSecond(%d))) AS At, countIf(side = 1) AS Rows,
-		countIf(side = 1) != countIf(side = 2) OR sumIf(h, side = 1) != sumIf(h, side = 2) AS Differs FROM (%s) WHERE %s GROUP BY At ORDER BY At`,
+	sql := fmt.Sprintf(`SELECT toUnixTimestamp(toStartOfInterval(at, toIntervalSecond(%d))) AS At,
+			countIf(side = 1) AS Rows,
+			countIf(side = 1) != countIf(side = 2) OR sumIf(h, side = 1) != sumIf(h, side = 2) AS Differs
+		FROM (%s) WHERE %s GROUP BY At ORDER BY At`,
 		int(of.step.Seconds()), v.sides(d, of), v.bounds("appended", "appended"))
 	err := d.ClickHouse.AskRows(ctx, query(sql), func(dec *json.Decoder) error {
 		var n struct {
@@ -201,10 +203,14 @@ func (v *view) differing(ctx context.Context, d *Deps, of span, rows *uint64) ([
 // nameRows names the rows of a span that exist on one side only or differ. It leaves out rows that
 // arrived after the check began.
 func (v *view) nameRows(ctx context.Context, d *Deps, of span, r *CopyReport) error {
-	sql := fmt.Sprintf(`SELECT if(s, 'missing', 'strange') AS State, count() AS Rows, 0 AS More, groupArray(%d)(CAST((0, place, note), 'Tuple(Offset Int64, Position String, Note String)')) AS Places FROM (
-		SELECT place, countIf(side = 1) > 0 AS s, if(countIf(side = 1) > 0 AND countIf(side = 2) > 0, 'it is there and says something else', '') AS note
+	sql := fmt.Sprintf(`SELECT if(s, 'missing', 'strange') AS State, count() AS Rows, 0 AS More,
+		groupArray(%d)(CAST((0, place, note), 'Tuple(Offset Int64, Position String, Note String)')) AS Places
+	FROM (
+		SELECT place, countIf(side = 1) > 0 AS s,
+			if(countIf(side = 1) > 0 AND countIf(side = 2) > 0, 'it is there and says something else', '') AS note
 		FROM (%s) GROUP BY place
-		HAVING (countIf(side = 1) != countIf(side = 2) OR sumIf(h, side = 1) != sumIf(h, side = 2)) AND %s ORDER BY place
+		HAVING (countIf(side = 1) != countIf(side = 2) OR sumIf(h, side = 1) != sumIf(h, side = 2)) AND %s
+		ORDER BY place
 	) GROUP BY s`, maxPlaces, v.sides(d, of), v.bounds("min(appended)", "max(appended)"))
 	return d.ClickHouse.AskRows(ctx, query(sql), func(dec *json.Decoder) error {
 		var f found

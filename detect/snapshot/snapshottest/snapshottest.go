@@ -107,7 +107,8 @@ func Type[T any](t *testing.T, code func(*snapshot.Coder, *T), madeAgain ...stri
 
 // open makes an unexported field settable.
 func open(v reflect.Value) reflect.Value {
-	return reflect.NewAt(v.Type(), unsafe.Pointer(v.UnsafeAddr())).Elem() //nolint:gosec // of tests: it reads fields that are not exported
+	at := unsafe.Pointer(v.UnsafeAddr()) //nolint:gosec // of tests: it reads fields that are not exported
+	return reflect.NewAt(v.Type(), at).Elem()
 }
 
 // fill sets a value, and all values below it, to a value that is not zero, a different one each

@@ -78,7 +78,9 @@ func BGPalerter(b []byte, other string) (lists []List, lacks []string, err error
 }
 
 // elsewhere describes the functions that BGPalerter configures in another file than prefixes.yml.
-const elsewhere = "config.yml of BGPalerter says which of its monitors run: monitorVisibility is what darkmap tells as outages, monitorHijack and monitorNewPrefix as the kind origin; " +
+const elsewhere = "config.yml of BGPalerter says which of its monitors run: " +
+	"monitorVisibility is what darkmap tells as outages, " +
+	"monitorHijack and monitorNewPrefix as the kind origin; " +
 	"monitorPath, monitorPathNeighbors, monitorRPKI, monitorROAS and monitorAS have no equal here"
 
 // maxFaults bounds the faults of a file that are named.
@@ -143,8 +145,8 @@ func (im *importer) prefix(key, value *yaml.Node) {
 	im.unknown(value, p.String(), "description", "asn", "ignoreMorespecifics", "ignore", "group",
 		"includeMonitors", "excludeMonitors", "path")
 	if a.Ignore {
-		im.lack("ignore: true: they are left out; what covers them still watches their routes as more-specific ones",
-			p.String())
+		im.lack("ignore: true: they are left out; "+
+			"what covers them still watches their routes as more-specific ones", p.String())
 		return
 	}
 	if a.IgnoreMorespecifics {

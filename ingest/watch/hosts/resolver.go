@@ -100,7 +100,9 @@ func text(err error) string {
 }
 
 // isUnknown reports whether the addresses are unknown after err.
-func isUnknown(err error) bool { return err != nil && err != errNoName } //nolint:errorlint // ask and follow wrap nothing
+func isUnknown(err error) bool {
+	return err != nil && err != errNoName //nolint:errorlint // ask and follow wrap nothing
+}
 
 // lower returns the lower of two times. 0 means unknown, and loses to any other.
 func lower(a, b time.Duration) time.Duration {

@@ -35,7 +35,7 @@ func (x *session) readLasting(ctx context.Context) (*lasting, error) {
 		return nil, fmt.Errorf("reading which outages last: %w", err)
 	}
 	if undecodable > 0 || open.Dropped() {
-		x.d.Log.Warn("not all outages that were published are known: of some that last no end will be told",
+		x.d.Log.Warn("not all published outages are known: the end of some will not be published",
 			"undecodable", undecodable, "too_many", open.Dropped())
 	}
 	l := &lasting{

@@ -128,7 +128,7 @@ func (m *metrics) checkpoints(f promauto.Factory) {
 	})
 	m.checkpointSeconds = f.NewHistogram(prometheus.HistogramOpts{
 		Name:    "darkmap_detect_checkpoint_stand_seconds",
-		Help:    "Time for which the detector stands while a checkpoint is taken.",
+		Help:    "Time for which the detector pauses while a checkpoint is taken.",
 		Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 	})
 	refused := f.NewCounterVec(prometheus.CounterOpts{

@@ -147,7 +147,7 @@ func (x *session) progress(ctx context.Context) (progress, error) {
 		}
 		w, err := kafka.ParseWindow(o.Metadata)
 		if err != nil {
-			return progress{}, fmt.Errorf("reading what was committed of partition %d: %w", p, err)
+			return progress{}, fmt.Errorf("reading the committed window of partition %d: %w", p, err)
 		}
 		published = max(published, w)
 	}

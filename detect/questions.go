@@ -25,7 +25,8 @@ var (
 	errBusy = fmt.Errorf("%d questions wait already: ask again in a second", maxQuestions)
 	errLate = fmt.Errorf(
 		"the detector was busy for %v, as it is while it closes a window: ask again", answerWithin)
-	errStandingBy = errors.New("this detector stands by: another process of the group has the state, ask that one")
+	errStandingBy = errors.New(
+		"this detector is standing by: another process of the group has the state, ask that one")
 )
 
 // questions holds the questions that wait for the loop. It is safe for concurrent use.

@@ -55,7 +55,7 @@ func TestAsk(t *testing.T) {
 	}
 	defer start(t, second)()
 	text := ""
-	for end := time.Now().Add(20 * time.Second); !strings.Contains(text, "stands by"); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); !strings.Contains(text, "standing by"); time.Sleep(50 * time.Millisecond) {
 		_, err := second.Ask(t.Context(), q, 1)
 		if text = fmt.Sprint(err); time.Now().After(end) {
 			t.Fatalf("one that stands by says %q", text)

@@ -290,7 +290,8 @@ func (x *session) push(rec *kgo.Record) error {
 // give pushes a record of the log into the clock, and takes the steps that follow.
 func (x *session) give(partition int32, offset int64, r *pb.RouteRecord, size int) error {
 	if lost := r.GetRecordsLost(); lost != nil {
-		x.d.Log.Warn("records were lost: what the collectors of their partition know is void until their tables come",
+		x.d.Log.Warn("records were lost: "+
+			"the routes of their partition's collectors are unknown until new tables come",
 			"topic", lost.GetTopic(), "partition", partition,
 			"offsets", fmt.Sprintf("%d-%d", lost.GetFromOffset(), lost.GetToOffset()-1))
 		x.recordsMissing()

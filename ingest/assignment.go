@@ -105,7 +105,7 @@ func (s *assignment) recallHistory(ctx context.Context, next map[string]bool) er
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the end is no failure
 		}
-		s.l.d.Log.Warn("cannot tell what is known of the collectors, trying again", "err", err)
+		s.l.d.Log.Warn("cannot read the last state of the collectors, trying again", "err", err)
 		if wait.Wait(ctx) != nil {
 			return nil
 		}

@@ -24,7 +24,7 @@ func readHistory(ctx context.Context, d *LiveDeps, since time.Time) (history, er
 	p := history{}
 	err := readFeeds(ctx, d, since, func(f *pb.FeedRecord, _ time.Time) { p.note(f) })
 	if err != nil {
-		return nil, fmt.Errorf("reading what was known of the collectors: %w", err)
+		return nil, fmt.Errorf("reading the last state of the collectors: %w", err)
 	}
 	return p, nil
 }
@@ -93,7 +93,7 @@ func (r *running) catchUp(ctx context.Context) {
 			return
 		}
 		if wait.Wait(limited) != nil {
-			r.d.Log.Warn("going on without what bgp.feeds says of earlier epochs", "err", err)
+			r.d.Log.Warn("going on without the records of earlier epochs in bgp.feeds", "err", err)
 			return
 		}
 	}

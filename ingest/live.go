@@ -174,7 +174,7 @@ func (l *Live) Run(ctx context.Context) error {
 		return err
 	}
 	defer r.close()
-	l.ready.Set(errors.New("reading what bgp.feeds says of earlier epochs"))
+	l.ready.Set(errors.New("reading the records of earlier epochs in bgp.feeds"))
 	r.catchUp(ctx)
 	l.running.Store(r)
 	defer l.running.Store(nil)

@@ -33,7 +33,7 @@ func newMetrics(reg prometheus.Registerer, targets map[string]*Place) *metrics {
 		}),
 		undecodable: f.NewCounter(prometheus.CounterOpts{
 			Name: "darkmap_notify_records_undecodable_total",
-			Help: "Records of bgp.outages that could not be decoded: nobody is told of them.",
+			Help: "Records of bgp.outages that could not be decoded: no target receives them.",
 		}),
 		aborts: f.NewCounter(prometheus.CounterOpts{
 			Name: "darkmap_notify_transactions_aborted_total",
@@ -68,7 +68,7 @@ func (m *metrics) ofTargets(f promauto.Factory, targets map[string]*Place) {
 		label)
 	open := f.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "darkmap_notify_open_incidents",
-		Help: "Incidents that a target was told of and that last.",
+		Help: "Ongoing incidents of which the target was notified.",
 	}, label)
 	waiting := f.NewGaugeVec(
 		prometheus.GaugeOpts{Name: "darkmap_notify_waiting_messages", Help: "Messages that wait for a target."},

@@ -39,7 +39,7 @@ var (
 	// ErrForeign: the checkpoint belongs to another log, or to other settings.
 	ErrForeign = errors.New("foreign")
 	// ErrAhead: the checkpoint holds a window that was not published.
-	ErrAhead = errors.New("ahead of what was published")
+	ErrAhead = errors.New("ahead of the published windows")
 	// ErrUnfinished: no manifest names the chunks.
 	ErrUnfinished = errors.New("not finished")
 )

@@ -27,7 +27,7 @@ func (f *familyState) gateRecords(t int64) []Out {
 	case g.Shut():
 		why := fmt.Sprintf(
 			"%s: the feeds of %s were lost: %s, of usually %d. "+
-				"No outage opens or ends until the others have been judged anew, within 15 minutes",
+				"No outage opens or ends until the others have been judged again, within 15 minutes",
 			f.family.Title(), bgp.Count(g.Leavers, "network"), voting(g.Voters), g.Usual)
 		return []Out{feedOut(t, name, pb.FeedEvent_FEED_EVENT_DEGRADED, why)}
 	}

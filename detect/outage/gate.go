@@ -132,6 +132,6 @@ func (e *Engine) endKept(ent *entity, r *run, rd *reading) {
 	}
 	if r.suspect != nil {
 		e.retract(ent, r.suspect, bgp.EndLostSight,
-			"Too many of darkmap's own feeds were lost to decide it, and it is gone since they were judged anew.")
+			"Too many of darkmap's own feeds were lost to decide it, and it is gone since they were judged again.")
 	}
 }

@@ -110,7 +110,7 @@ func parsePage(body []byte) (files []File, n int, err error) {
 		return nil, 0, fmt.Errorf("the answer is not the Broker's: %w", err)
 	}
 	if p.Error != nil && *p.Error != "" {
-		return nil, 0, fmt.Errorf("the Broker says: %.200q", *p.Error)
+		return nil, 0, fmt.Errorf("the Broker reports an error: %.200q", *p.Error)
 	}
 	for _, raw := range p.Data {
 		var it brokerItem

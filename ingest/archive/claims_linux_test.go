@@ -148,11 +148,11 @@ func TestAgainst(t *testing.T) {
 		requests int32
 		differs  string
 	}{
-		{wrong, false, 2, "also when it was fetched anew"},
-		{wrong, false, 2, "also when it was fetched anew"},
+		{wrong, false, 2, "also when it was fetched again"},
+		{wrong, false, 2, "also when it was fetched again"},
 		{right, false, 2, ""},
 		{right, true, 3, ""},
-		{wrong, false, 4, "also when it was fetched anew"},
+		{wrong, false, 4, "also when it was fetched again"},
 	} {
 		f := fetcher(t, cfg)
 		l, err := f.Get(t.Context(), File{URL: url})

@@ -19,12 +19,12 @@ func (f *Fetcher) Against(ctx context.Context, l *Local, file File, checksum str
 	}
 	path := filepath.Join(f.cfg.Cache, l.name)
 	if refused(path) == checksum {
-		return l, fmt.Errorf("also when it was fetched anew: %w", differs)
+		return l, fmt.Errorf("also when it was fetched again: %w", differs)
 	}
 	file.Checksum = "" // the new file is played in any case
 	again, err := f.get(ctx, file, true)
 	if err != nil {
-		return l, fmt.Errorf("%w, and it cannot be fetched anew: %w", differs, err)
+		return l, fmt.Errorf("%w, and it cannot be fetched again: %w", differs, err)
 	}
 	l.Release()
 	if differs = verify(again.Path, checksum); differs == nil {
@@ -33,7 +33,7 @@ func (f *Fetcher) Against(ctx context.Context, l *Local, file File, checksum str
 	if err := writeMeta(path, meta{URL: file.URL, Size: again.Size, Refused: checksum}); err != nil {
 		return again, fmt.Errorf("%w: %w", differs, err)
 	}
-	return again, fmt.Errorf("also when it was fetched anew: %w", differs)
+	return again, fmt.Errorf("also when it was fetched again: %w", differs)
 }
 
 // refused returns the index's checksum that the file at path is known not to match. It is empty if

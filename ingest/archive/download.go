@@ -22,7 +22,7 @@ import (
 )
 
 // errStalled reports a transfer that has stopped, or nearly.
-var errStalled = errors.New("the transfer stands still")
+var errStalled = errors.New("the transfer has stalled")
 
 const (
 	// leastRate is the rate in octets per second below which a transfer counts as stalled. It is 64
@@ -307,7 +307,7 @@ func writeMeta(path string, m meta) error {
 		err = os.WriteFile(path+metaSuffix, text, 0o640) //nolint:gosec // not secret
 	}
 	if err != nil {
-		return fmt.Errorf("noting what is downloaded: %w", err)
+		return fmt.Errorf("writing the metadata of a download: %w", err)
 	}
 	return nil
 }

@@ -170,7 +170,7 @@ func (f *Fetcher) Part(file File) (*Local, error) {
 	}
 	if err != nil {
 		l.Release()
-		return nil, fmt.Errorf("copying what came of %s: %w", Shown(file.URL), err)
+		return nil, fmt.Errorf("copying the downloaded part of %s: %w", Shown(file.URL), err)
 	}
 	return l, nil
 }

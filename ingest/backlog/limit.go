@@ -49,7 +49,7 @@ func (l *Limit) Wait(ctx context.Context) error {
 		behind, err := l.behind(ctx)
 		// the broker is away: the source's writes wait for it too, and report final errors
 		if err != nil {
-			l.Log.Warn("cannot tell how far the slower stages are", "err", err)
+			l.Log.Warn("cannot read the lag of the slower stages", "err", err)
 			if err := wait.Wait(ctx); err != nil {
 				return err
 			}

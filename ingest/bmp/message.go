@@ -168,7 +168,8 @@ func (s *session) hollow(p *peerTable, withdrawn familySet) {
 		return
 	}
 	s.unkept = true
-	s.st.news.Warn("bmp router withdraws what it never announced: FRR needs soft-reconfiguration inbound for pre-policy monitoring",
+	s.st.news.Warn("bmp router withdraws routes that it never announced: "+
+		"FRR needs soft-reconfiguration inbound for pre-policy monitoring",
 		"collector", s.collector, "peer", s.msg.Peer.Peer.Address.String())
 }
 

@@ -284,7 +284,7 @@ func (s *session) late() error {
 				s.st.cfg.MessageTimeout, s.reader.Offset()),
 		}
 	}
-	return fmt.Errorf("the router said nothing for %v (idle_timeout)", s.st.cfg.IdleTimeout)
+	return fmt.Errorf("the router sent nothing for %v (idle_timeout)", s.st.cfg.IdleTimeout)
 }
 
 // dead keeps a message that could not be decoded as a dead letter.

@@ -190,7 +190,7 @@ func (x *failures) err(total int) error {
 		slices.Sort(x.of[name])
 		parts = append(parts, fmt.Sprintf("%s of %s: %s", bgp.Count(x.count[name], "file"), some(x.of[name]), text))
 	}
-	return fmt.Errorf("%d of %d %w: %s. What was fetched is kept: the same command goes on with the rest. "+
+	return fmt.Errorf("%d of %d %w: %s. The fetched files are kept: the same command goes on with the rest. "+
 		"To do without a collector, name the others with --collectors",
 		missing, total, ErrUnfetched, strings.Join(parts, "; "))
 }

@@ -46,7 +46,7 @@ func (m *merger) confirm(ctx context.Context, c *connection, f *feed) error {
 func (m *merger) controlFrame(ctx context.Context, c *connection, frame []byte) error {
 	switch m.msg.Kind {
 	case wire.RISError:
-		m.limited.Warn("RIS Live says that something is wrong", "address", c.origin, "message", short(m.msg.Text))
+		m.limited.Warn("RIS Live reports an error", "address", c.origin, "message", short(m.msg.Text))
 	case wire.RISSubscribeOK:
 		var ack struct {
 			Data struct {

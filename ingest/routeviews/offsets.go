@@ -77,7 +77,7 @@ func (s *Source) ask(
 			begin, end, old := listed(starts, topic, n), listed(ends, topic, n), left(committed, topic, n)
 			isUnknown := isUnknown(begin.Err) || isUnknown(end.Err) || isUnknown(old.Err)
 			if err := errors.Join(begin.Err, end.Err, old.Err); err != nil && !isUnknown {
-				return nil, "", fmt.Errorf("asking where %s partition %d stands: %w", topic, n, err)
+				return nil, "", fmt.Errorf("asking for the offsets of %s partition %d: %w", topic, n, err)
 			}
 			if isUnknown {
 				unknown = topic

@@ -71,7 +71,7 @@ func (s *Source) holes(ctx context.Context, fetches kgo.Fetches) error {
 		}
 	})
 	for c, at := range since {
-		s.d.Log.Warn("routeviews' cluster has dropped what was not read", "collector", c.name, "reason", why[c])
+		s.d.Log.Warn("routeviews' cluster has dropped unread messages", "collector", c.name, "reason", why[c])
 		if _, err := c.stream.BeginGap(ctx, at, why[c]); err != nil {
 			return err
 		}

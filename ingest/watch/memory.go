@@ -63,7 +63,7 @@ func (m *memory) read(ctx context.Context) (map[string]*remembered, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading what is known of earlier watch lists: %w", err)
+		return nil, fmt.Errorf("reading the state of earlier watch lists: %w", err)
 	}
 	return all, nil
 }
@@ -82,7 +82,7 @@ func (m *memory) note(ctx context.Context, key string, rec *pb.WatchMemory) erro
 	if rec != nil {
 		var err error
 		if value, err = rec.MarshalVT(); err != nil {
-			return fmt.Errorf("encoding what is known of %s: %w", key, err)
+			return fmt.Errorf("encoding the state of %s: %w", key, err)
 		}
 	}
 	return m.producer.Produce(ctx, key, value)

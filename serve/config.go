@@ -28,8 +28,8 @@ type Config struct {
 	// The addresses of proxies whose X-Forwarded-For is believed, as prefixes (10.0.0.0/8) or
 	// addresses.
 	TrustedProxies []string `yaml:"trusted_proxies" want:"addresses or prefixes such as 192.0.2.1 and 10.0.0.0/8"`
-	// The header in which a trusted proxy names who is logged in (X-Remote-User). Whoever it names
-	// may see what is private. Empty: none.
+	// The header in which a trusted proxy names who is logged in (X-Remote-User). A user that
+	// it names may see what is private. Empty: none.
 	UserHeader string `yaml:"user_header" want:"the name of a header, beside trusted_proxies"`
 	// Further names by which requests may ask for the server, without ports. Loopback and that of
 	// public_url need not be named.

@@ -181,17 +181,17 @@ var cookbookChecks = map[string]func(*testing.T, *reply){
 			}
 		}
 	}),
-	"New prefixes":        exactly("prefix", "240.0.160.0/24", "240.0.161.0/24", "240.0.162.0/24", "240.0.163.0/24", "240.0.164.0/24", "240.0.165.0/24", "240.0.166.0/24", "240.0.167.0/24"),
-	"Vanished prefixes":   holds("prefix", "240.0.168.0/24", "240.0.169.0/24", "240.0.170.0/24", "240.0.171.0/24"),
-	"Our own gaps":        every(first("collector", "ris/rrc03"), first("minutes", "120"), falling("minutes")),
-	"How the feeds stand": every(between("lag_seconds", 0, 120), first("state", "up"), holds("collector", "ris/rrc00", "routeviews/route-views3")),
+	"New prefixes":           exactly("prefix", "240.0.160.0/24", "240.0.161.0/24", "240.0.162.0/24", "240.0.163.0/24", "240.0.164.0/24", "240.0.165.0/24", "240.0.166.0/24", "240.0.167.0/24"),
+	"Vanished prefixes":      holds("prefix", "240.0.168.0/24", "240.0.169.0/24", "240.0.170.0/24", "240.0.171.0/24"),
+	"Our own gaps":           every(first("collector", "ris/rrc03"), first("minutes", "120"), falling("minutes")),
+	"The state of the feeds": every(between("lag_seconds", 0, 120), first("state", "up"), holds("collector", "ris/rrc00", "routeviews/route-views3")),
 	"Our own lag": every(between("most_seconds", 0.3, 120), func(t *testing.T, a *reply) {
 		t.Helper()
 		if got := a.col(t, "collector")[0]; !strings.HasPrefix(got, "routeviews/") {
 			t.Errorf("the latest is %s", got)
 		}
 	}),
-	"How many voters stood behind the verdicts": every(exactly("family", "ipv4", "ipv6"), func(t *testing.T, a *reply) {
+	"The number of voters behind the verdicts": every(exactly("family", "ipv4", "ipv6"), func(t *testing.T, a *reply) {
 		t.Helper()
 		if got := a.col(t, "day"); got[0] != "2025-12-17" {
 			t.Errorf("days %v", got)

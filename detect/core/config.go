@@ -30,8 +30,8 @@ type Config struct {
 	// Prefixes whose routes come and go on purpose: they and those within them make no outages.
 	// RIPE's are always among them.
 	Beacons []netip.Prefix `yaml:"beacons" want:"a prefix of /8 to /24 or, IPv6, /16 to /48" result:"yes"`
-	// Address space that is nobody's: prefixes within it have events of their own and are part of
-	// no AS, country, region or world. A list that is set replaces the default one. Space for
+	// Address space that belongs to no network: prefixes within it have events of their own and are
+	// part of no AS, country, region or world. A list that is set replaces the default one. Space for
 	// private use, documentation and benchmarking is not in it.
 	NotAddressSpace []netip.Prefix `yaml:"not_address_space" want:"a prefix without host bits" result:"yes"`
 	// Prefixes that no location file knows are treated in the same way. With RIR statistics these

@@ -15,7 +15,7 @@ type Config struct {
 	// Dataset is written into every outage.
 	Dataset string `yaml:"-"`
 
-	// Stands before every headline, post and summary where the data are not real: Reconstruction,
+	// The text before every headline, post and summary if the data are not real: Reconstruction,
 	// Simulation.
 	Label string `yaml:"label" want:"at most 24 characters that can be seen" result:"yes"`
 

@@ -13,7 +13,7 @@ const (
 
 // File is a location file. In YAML it is a path, or a map with path and kind.
 type File struct {
-	// Where the file is. A path alone may stand in the place of the map.
+	// Where the file is. The path alone may be written instead of the map.
 	Path string `yaml:"path" min:"1"`
 	// How good the file's countries are. Empty: what the content says.
 	Kind Kind `yaml:"kind,omitempty" oneof:"geolocation delegation whois"`

@@ -30,10 +30,10 @@ type Config struct {
 	HoldBytes int64 `yaml:"hold_bytes" min:"1048576"`
 	// How far the leading connection may be behind the other one.
 	SwitchAfter time.Duration `yaml:"switch_after" min:"1ms"`
-	// How long a connection may bring no message, or leave a ping without an answer, before it is
-	// made anew.
+	// How long a connection may bring no message, or leave a ping without an answer, before a
+	// new one replaces it.
 	SilentTimeout time.Duration `yaml:"silent_timeout" min:"1ms"`
-	// How late messages may be before the connection is made anew. At least switch_after.
+	// How late messages may be before a new connection replaces the old one. At least switch_after.
 	LagLimit time.Duration `yaml:"lag_limit" min:"1ms"`
 	// How long both connections may be gone before the collectors are down.
 	StaleTimeout time.Duration `yaml:"stale_timeout" min:"1ms"`

@@ -31,7 +31,7 @@ type Config struct {
 	// How far a message's own timestamp may be from that of the collector's header. Beyond it the
 	// header's counts: a router's table carries the times at which its routes were learned.
 	TimestampSlack time.Duration `yaml:"timestamp_slack" min:"1ms"`
-	// The ASes of the collectors themselves, which stand first in every path and are stripped.
+	// The ASes of the collectors themselves. They are first in every path and are stripped.
 	CollectorASNs []uint32 `yaml:"collector_asns"`
 }
 

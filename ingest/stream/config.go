@@ -17,10 +17,10 @@ type Config struct {
 	// A stale collector is up again once it is as near to the clock as this.
 	FreshWithin time.Duration `yaml:"fresh_within" min:"1ms"`
 	// How far ahead of the clock a timestamp is believed (of a BMP router also how far behind).
-	// Beyond it the time of reception stands in its place.
+	// Beyond it the time of reception is used instead.
 	FutureLimit time.Duration `yaml:"future_limit" min:"1ms"`
-	// The time between two records of bgp.feeds that say how a stream stands. Who takes a collector
-	// over fills from the last one on.
+	// The time between two records of bgp.feeds with the status of a stream. A member that takes
+	// over a collector fills from the last one on.
 	StatusInterval time.Duration `yaml:"status_interval" min:"1ms"`
 	// How far apart the times of one message may be in a stream and in an archive: old archives
 	// have whole seconds. A fill reaches beyond the edges of a gap by as much.

@@ -16,7 +16,8 @@ const LiveDataset = "live"
 type Config struct {
 	// Seed addresses. Empty is the embedded broker.
 	Brokers []string `yaml:"brokers" form:"host:port"`
-	// Stands before every topic, group and transactional id, so that installations share a cluster.
+	// The prefix of every topic, group and transactional id, so that installations can share a
+	// cluster.
 	TopicPrefix string `yaml:"topic_prefix" max:"100" want:"of A-Z a-z 0-9 . _ -"`
 	// The partitions of the topics that are keyed by collector. They cannot change once the topics
 	// exist.

@@ -16,7 +16,7 @@ type Config struct {
 	Sender string `yaml:"sender" min:"1" want:"an address such as darkmap@example.net: no spaces, commas, < or &"`
 	// The sender's name for people. Empty: darkmap.
 	SenderName string `yaml:"sender_name"`
-	// Whom to ask. Empty: nobody.
+	// The contact for questions. Empty: none.
 	Contact string `yaml:"contact"`
 	// The status of alerts of live data: Test, or Actual, which tells receivers to act. Empty: Test.
 	Status string `yaml:"status" oneof:"Test Actual"`

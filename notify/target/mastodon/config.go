@@ -12,7 +12,7 @@ type Config struct {
 	// The access token of an application with the scope write:statuses (and read:accounts for checks).
 	Token config.Secret `yaml:"token"`
 	// Who sees the posts: public, unlisted (everybody, but not in the timelines of the server),
-	// private (followers) or direct (nobody).
+	// private (followers) or direct (no other account).
 	Visibility string `yaml:"visibility" min:"1" oneof:"public unlisted private direct"`
 	// The language of the posts, ISO 639. darkmap's own texts are in English.
 	Language string `yaml:"language" min:"2" max:"3"`

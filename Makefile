@@ -204,7 +204,7 @@ breaking: ## Compare the schemas with the newest released ones
 ci: ## Run all checks that a change has to pass
 	$(MAKE) gen tidy manifests
 	@git diff --exit-code -- schemas docs/outage.md docs/configuration.md docs/metrics.md cmd/darkmap/configuration_keys.json deploy/grafana/dashboards deploy/k8s deploy/strimzi serve/page/web/dist go.mod go.sum || { echo "make gen tidy manifests changed files: commit them"; exit 1; }
-	$(MAKE) breaking lint build cross
+	$(MAKE) breaking lint plain-words build cross
 	$(MAKE) fuzz FUZZTIME=5s
 	$(MAKE) test
 

@@ -1,7 +1,7 @@
 // Command plainwords counts expressions that make text hard to read: in comments of Go, protobuf and
 // SQL, in the help of metrics, in messages of logs and errors, and in documents. Each count is per
 // 1,000 lines of its kind. With -bars it exits with 1 where a count is above its bar, or where a line
-// of Go has more than 110 columns outside tests.
+// of Go outside tests has more than 110 columns and can be broken.
 //
 // With -same COMMIT it compares each Go file that changed since the commit: comments and line breaks
 // may differ, the tokens may not. It exits with 1 where one differs.

@@ -14,8 +14,8 @@ type answerer interface {
 	Ready() error
 }
 
-// maxUnanswered bounds the queue of gaps that noArchive will end. More than one gap of a collector
-// in it is of no use.
+// maxUnanswered bounds the queue of gaps that noArchive will end. One gap of a collector in the
+// queue is enough.
 const maxUnanswered = 4096
 
 // noArchive ends every gap as incomplete: its messages will never be known.
@@ -23,8 +23,8 @@ type noArchive struct{ gaps chan *stream.Gap }
 
 func newNoArchive() *noArchive { return &noArchive{make(chan *stream.Gap, maxUnanswered)} }
 
-// Gap implements answerer. If too many gaps are queued, the gap stays open: its peers have no vote
-// either way.
+// Gap implements answerer. If too many gaps are queued, the gap stays open. That is harmless: its
+// peers have no vote in both cases.
 func (n *noArchive) Gap(g *stream.Gap) {
 	select {
 	case n.gaps <- g:

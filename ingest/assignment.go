@@ -75,7 +75,7 @@ func (s *assignment) apply(ctx context.Context, owned []int32) error {
 		s.assign(func(c string) bool { return next[c] })
 	}
 	s.has = next
-	s.l.d.Log.Info("collectors were shared out", "partitions", owned, "collectors", len(next))
+	s.l.d.Log.Info("collectors assigned", "partitions", owned, "collectors", len(next))
 	return nil
 }
 
@@ -85,8 +85,8 @@ func (s *assignment) assign(ours func(string) bool) {
 	}
 }
 
-// recallHistory stores in the set the history of the collectors that are new here. It repeats a
-// failed read until ctx ends, and returns nil then.
+// recallHistory reads the history of the collectors that are new in this process, and stores it in
+// the set. It repeats a failed read until ctx ends, and returns nil then.
 func (s *assignment) recallHistory(ctx context.Context, next map[string]bool) error {
 	var wait retry.Backoff
 	for {
@@ -105,7 +105,7 @@ func (s *assignment) recallHistory(ctx context.Context, next map[string]bool) er
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the end is no failure
 		}
-		s.l.d.Log.Warn("cannot read the last state of the collectors, trying again", "err", err)
+		s.l.d.Log.Warn("cannot read the history of the collectors, trying again", "err", err)
 		if wait.Wait(ctx) != nil {
 			return nil
 		}

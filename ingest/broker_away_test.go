@@ -125,9 +125,9 @@ func TestDeadLetterAtTheEnd(t *testing.T) {
 func TestLinesAreLimited(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	r := &running{lost: telemetry.NewLimited(slog.New(slog.NewTextHandler(&out, nil)), time.Minute, 3)}
-	r.life, r.end = context.WithCancel(t.Context())
-	r.end()
+	r := &running{deadLetterLog: telemetry.NewLimited(slog.New(slog.NewTextHandler(&out, nil)), time.Minute, 3)}
+	r.deadLetterCtx, r.cancelDeadLetters = context.WithCancel(t.Context())
+	r.cancelDeadLetters()
 	k := kafka.DefaultConfig()
 	k.Brokers = []string{"192.0.2.1:9092"}
 	var err error

@@ -19,10 +19,10 @@ import (
 type Config struct {
 	// How many octets a source that can be read again may be ahead of the slowest stage.
 	AheadBytes int64 `yaml:"ahead_bytes" min:"1048576"`
-	// How old a collector's last record may be for the messages since then to be fetched. Beyond it
-	// its tables are fetched again; off: they always are.
+	// If the last record of a collector is not older than this, the missed messages are fetched;
+	// else its tables. off: always the tables.
 	FillLimit config.DurationOrOff `yaml:"fill_limit" min:"1ms"`
-	// The times by which live feeds are judged.
+	// Time limits for live feeds.
 	Stream stream.Config `yaml:"stream"`
 	// RIPE NCC's stream.
 	RISLive rislive.Config `yaml:"rislive"`
@@ -35,9 +35,9 @@ type Config struct {
 	Archives bool `yaml:"archives"`
 	// Where archives are.
 	Archive archive.Config `yaml:"archive"`
-	// How archives are waited for.
+	// Waiting for archives.
 	Bootstrap bootstrap.Config `yaml:"bootstrap"`
-	// What --follow plays.
+	// Collectors and delay of --follow.
 	Follow follow.Config `yaml:"follow"`
 }
 

@@ -14,22 +14,23 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// history holds for each collector the contents of bgp.feeds: the time up to which it is known, and
-// its highest epoch.
+// history holds for each collector what bgp.feeds has of it: the time up to which the collector's
+// stream is known, and its highest epoch.
 type history map[string]stream.Past
 
-// readHistory reads the records written to bgp.feeds since then. A collector that they do not name
-// has to send its tables.
+// readHistory reads the records written to bgp.feeds from time since on. A collector that they do
+// not name has to send its tables.
 func readHistory(ctx context.Context, d *LiveDeps, since time.Time) (history, error) {
 	p := history{}
 	err := readFeeds(ctx, d, since, func(f *pb.FeedRecord, _ time.Time) { p.note(f) })
 	if err != nil {
-		return nil, fmt.Errorf("reading the last state of the collectors: %w", err)
+		return nil, fmt.Errorf("reading the history of the collectors: %w", err)
 	}
 	return p, nil
 }
 
-// readFeeds calls fn with each record written to bgp.feeds since then, and its Kafka timestamp.
+// readFeeds calls fn with each record written to bgp.feeds from time since on, and its Kafka
+// timestamp.
 func readFeeds(
 	ctx context.Context, d *LiveDeps, since time.Time, fn func(f *pb.FeedRecord, at time.Time),
 ) error {
@@ -47,7 +48,8 @@ func readFeeds(
 func (p history) note(f *pb.FeedRecord) {
 	epoch := f.GetPosition().GetEpoch()
 	x := p[f.GetCollector()]
-	if f.GetEvent() == pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED { // the detector's own epoch is 0
+	// detect writes such a record with epoch 0, so the epoch is not compared
+	if f.GetEvent() == pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED {
 		x.Known = 0
 		p[f.GetCollector()] = x
 		return
@@ -56,7 +58,7 @@ func (p history) note(f *pb.FeedRecord) {
 		return
 	}
 	x.Epoch = epoch
-	switch f.GetEvent() { //nolint:exhaustive // the others do not say how far it is known
+	switch f.GetEvent() { //nolint:exhaustive // the others do not change the known time
 	case pb.FeedEvent_FEED_EVENT_STATUS:
 		x.Known = f.GetStatus().GetKnownUs()
 	case pb.FeedEvent_FEED_EVENT_GAP: // the gap may begin before the time in the last status
@@ -70,13 +72,13 @@ const (
 	// status every few seconds. So the span only has to exceed any backward step of a clock,
 	// whatever FillLimit is.
 	catchUpSpan = 2 * time.Hour
-	// catchUpTimeout bounds the time for that: a slow broker must not keep the feeds away.
+	// catchUpTimeout bounds the time of catchUp: a slow broker must not delay the feeds for long.
 	catchUpTimeout = 30 * time.Second
 )
 
 // catchUp reads the latest records of bgp.feeds before any stream is opened. New epochs then exceed
 // those of every collector, also of the collectors whose history is not looked up (routers,
-// RouteViews). Requests for tables from a time without any process are not forgotten.
+// RouteViews). Requests for tables that detect wrote while no ingest ran are not forgotten.
 func (r *running) catchUp(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()
@@ -84,16 +86,16 @@ func (r *running) catchUp(ctx context.Context) {
 	for {
 		r.caughtUp = r.now()
 		err := readFeeds(limited, &r.d, r.caughtUp.Add(-catchUpSpan), func(f *pb.FeedRecord, at time.Time) {
-			r.set.Saw(f.GetPosition().GetEpoch())
+			r.set.RaiseEpoch(f.GetPosition().GetEpoch())
 			if f.GetEvent() == pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED {
-				r.set.Doubt(f.GetCollector(), at)
+				r.set.RequestTables(f.GetCollector(), at)
 			}
 		})
 		if err == nil || ctx.Err() != nil {
 			return
 		}
 		if wait.Wait(limited) != nil {
-			r.d.Log.Warn("going on without the records of earlier epochs in bgp.feeds", "err", err)
+			r.d.Log.Warn("continuing without the epochs of bgp.feeds", "err", err)
 			return
 		}
 	}

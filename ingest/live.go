@@ -84,13 +84,14 @@ type running struct {
 	d        LiveDeps
 	updates  *kafka.Producer
 	feeds    *kafka.Producer
-	dead     *kgo.Client
-	lost     *telemetry.Limited
-	caughtUp time.Time // time from which followRequests reads bgp.feeds
-	// life is the context of every dead letter: a dead letter is written even if its source has
-	// ended. end cancels life.
-	life       context.Context //nolint:containedctx // as a kafka.Producer's
-	end        context.CancelFunc
+	dead     *kgo.Client // writes dead letters
+	caughtUp time.Time   // time from which followRequests reads bgp.feeds
+	// deadLetterCtx is the context of every dead letter: a dead letter is written even if its
+	// source has ended. cancelDeadLetters cancels it.
+	deadLetterCtx     context.Context //nolint:containedctx // as a kafka.Producer's
+	cancelDeadLetters context.CancelFunc
+	deadLetterLog     *telemetry.Limited // reports dead letters that could not be written
+
 	backlog    backlog.Limit
 	set        *stream.Set
 	id         string // id of the installation
@@ -133,17 +134,18 @@ func (l *Live) Ready() error {
 	return errors.Join(append(reasons, r.answers.Ready())...)
 }
 
-// silence is the time for which the broker may leave waiting records without an answer.
-const silence = 5 * time.Second
+// maxBrokerSilence is the time for which the broker may not answer while records wait. Beyond it
+// Ready reports the topic.
+const maxBrokerSilence = 5 * time.Second
 
-// blocked names the topics for which the broker accepts no records.
+// blocked returns an error for each topic for which the broker accepts no records.
 func (r *running) blocked() []error {
 	var reasons []error
 	for _, p := range []struct {
 		topic    string
 		producer *kafka.Producer
 	}{{schemas.TopicUpdates, r.updates}, {schemas.TopicFeeds, r.feeds}} {
-		if silent, ok := p.producer.Waiting(); ok && silent > silence {
+		if silent, ok := p.producer.Waiting(); ok && silent > maxBrokerSilence {
 			reasons = append(reasons,
 				fmt.Errorf("waiting for Kafka: nothing was written to %s for %v", p.topic,
 					silent.Round(time.Second)))
@@ -159,10 +161,11 @@ func (r *running) waiting() bool {
 	return updates || feeds
 }
 
-// Live returns an error if the loop that writes the clock is stuck, unless it waits for the broker.
-func (l *Live) Live() error {
+// Alive returns an error if the loop that writes clock records is stuck. A loop that waits for the
+// broker is not stuck.
+func (l *Live) Alive() error {
 	if r := l.running.Load(); r != nil {
-		return r.set.Live()
+		return r.set.Alive()
 	}
 	return nil
 }
@@ -174,7 +177,7 @@ func (l *Live) Run(ctx context.Context) error {
 		return err
 	}
 	defer r.close()
-	l.ready.Set(errors.New("reading the records of earlier epochs in bgp.feeds"))
+	l.ready.Set(errors.New("reading the latest records of bgp.feeds"))
 	r.catchUp(ctx)
 	l.running.Store(r)
 	defer l.running.Store(nil)
@@ -192,15 +195,15 @@ func (l *Live) Run(ctx context.Context) error {
 }
 
 // run runs the parts until ctx ends or one of them fails. It then waits until the broker has
-// acknowledged the records, for at most Deps.Drain.
+// acknowledged the records, for at most LiveDeps.Drain.
 func (r *running) run(ctx context.Context, parts ...func(context.Context) error) error {
 	g, running := errgroup.WithContext(ctx)
-	// EndAfter counts from the end of running, not of ctx: if one part fails, the others may be
-	// waiting for room.
+	// EndAfter counts from the end of running, not of ctx: if one part fails, ctx goes on, and the
+	// other parts may wait for room in a producer
 	defer r.updates.EndAfter(running, r.d.Drain)()
 	defer r.feeds.EndAfter(running, r.d.Drain)()
-	// dead letters that are not written by then are lost
-	defer drain.EndAfter(running, r.d.Drain, r.life, r.end)()
+	// dead letters that are not written within Drain are lost
+	defer drain.EndAfter(running, r.d.Drain, r.deadLetterCtx, r.cancelDeadLetters)()
 	for _, part := range parts {
 		g.Go(func() error { return part(running) })
 	}
@@ -237,8 +240,8 @@ func (l *Live) open(ctx context.Context) (*running, error) {
 }
 
 func (l *Live) connect(ctx context.Context) (*running, error) {
-	r := &running{cfg: l.cfg, d: l.d, lost: telemetry.NewLimited(l.d.Log, time.Minute, 3)}
-	r.life, r.end = context.WithCancel(context.WithoutCancel(ctx))
+	r := &running{cfg: l.cfg, d: l.d, deadLetterLog: telemetry.NewLimited(l.d.Log, time.Minute, 3)}
+	r.deadLetterCtx, r.cancelDeadLetters = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
 	if r.updates, err = kafka.NewProducer(
 		ctx, l.d.Kafka, schemas.TopicUpdates, l.d.Log, l.d.Registerer,
@@ -286,13 +289,13 @@ func (r *running) build(waits prometheus.Counter) error {
 		})
 	}
 	r.member, err = kafka.NewGroupMember(r.d.Kafka, Name, r.d.Instance, schemas.TopicUpdates, r.d.Log,
-		r.d.Registerer, r.owns)
+		r.d.Registerer, r.partitionsAssigned)
 	return err
 }
 
-// owns receives from the group the partitions of bgp.updates that belong to this replica. It does
-// not block.
-func (r *running) owns(partitions []int32) {
+// partitionsAssigned is the callback of the group. partitions are the partitions of bgp.updates
+// that belong to this replica. It does not block.
+func (r *running) partitionsAssigned(partitions []int32) {
 	r.assignment.changed(partitions)
 	if r.watch != nil {
 		r.watch.Own(partitions)
@@ -315,7 +318,7 @@ func (r *running) installation(ctx context.Context) (string, error) {
 
 // close closes the clients that exist.
 func (r *running) close() {
-	r.end()
+	r.cancelDeadLetters()
 	for _, p := range []*kafka.Producer{r.updates, r.feeds} {
 		if p != nil {
 			p.Close()
@@ -327,16 +330,16 @@ func (r *running) close() {
 }
 
 // deadLetter writes input that a source could not decode to the dead-letter topic. The buffer of
-// its client is bounded: sources wait while it is full, also after ctx ends, but not longer than
-// Deps.Drain.
+// its client is bounded: sources wait while it is full. They also wait after their ctx ends, but
+// not longer than LiveDeps.Drain.
 func (r *running) deadLetter(_ context.Context, l stream.DeadLetter) error {
 	at := &kgo.Record{
 		Topic: l.Origin, Offset: l.Offset, Key: []byte(l.Collector), Value: append([]byte(nil), l.Raw...),
 	}
 	rec := kafka.DeadLetter(r.d.Kafka, Name, at, fmt.Sprintf("%s: %v", l.Reason, l.Err))
-	r.dead.Produce(r.life, rec, func(_ *kgo.Record, err error) {
+	r.dead.Produce(r.deadLetterCtx, rec, func(_ *kgo.Record, err error) {
 		if err != nil {
-			r.lost.Warn("a dead letter is lost", "origin", l.Origin, "err", err)
+			r.deadLetterLog.Warn("a dead letter is lost", "origin", l.Origin, "err", err)
 		}
 	})
 	return nil

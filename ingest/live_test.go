@@ -100,7 +100,7 @@ func TestLiveRouter(t *testing.T) {
 			t.Fatal(err)
 		}
 		waittest.Until(t, 20*time.Second, "its end", func() bool { return l.Progress().Up == 0 })
-		if err := l.Live(); err != nil {
+		if err := l.Alive(); err != nil {
 			t.Error(err)
 		}
 		stop()

@@ -86,7 +86,7 @@ func (l *Live) Progress() LiveProgress {
 	var lags []int64
 	open := 0
 	for _, s := range r.set.Streams() {
-		st := s.Standing()
+		st := s.Status()
 		p.Collectors++
 		p.Peers += int(st.GetPeersUp())
 		p.Messages += st.GetMessages()

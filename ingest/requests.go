@@ -40,12 +40,12 @@ func (r *running) handleFeed(ctx context.Context, rec *kgo.Record) error {
 	if err := f.UnmarshalVT(rec.Value); err != nil {
 		return nil //nolint:nilerr // sink keeps what cannot be read
 	}
-	r.set.Saw(f.GetPosition().GetEpoch())
+	r.set.RaiseEpoch(f.GetPosition().GetEpoch())
 	if f.GetEvent() != pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED {
 		return nil
 	}
 	for {
-		s := r.set.Doubt(f.GetCollector(), r.now())
+		s := r.set.RequestTables(f.GetCollector(), r.now())
 		if s == nil { // the collector belongs to another replica, or is not open yet
 			return nil
 		}
@@ -57,7 +57,8 @@ func (r *running) handleFeed(ctx context.Context, rec *kgo.Record) error {
 }
 
 // requestTables makes a collector send its tables again: a router by ending its session, any other
-// through a gap since ever. The error wraps stream.ErrClosed if the stream ended meanwhile.
+// through a gap without a beginning. The error wraps stream.ErrClosed if the stream ended
+// meanwhile.
 func (r *running) requestTables(ctx context.Context, s *stream.Stream) error {
 	if r.station.Drop(s.Collector()) {
 		return nil

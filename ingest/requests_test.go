@@ -13,8 +13,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestRequests checks that detect's request for tables begins a gap since ever: at once if the
-// collector is open (also without a station for routers, as with archives alone), else when it
+// TestRequests checks that detect's request for tables begins a gap without a beginning: at once if
+// the collector is open (also without a station for routers, as with archives alone), else when it
 // opens.
 func TestRequests(t *testing.T) {
 	t.Parallel()
@@ -36,12 +36,12 @@ func TestRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Since() != 0 || !s.Doubted() {
+	if s.Since() != 0 || !s.TablesRequested() {
 		t.Errorf("known up to %d, want never", s.Since())
 	}
 	want()
 	if since, open := s.OpenGap(); !open || since != 0 {
-		t.Errorf("gap %v since %d, want one since ever", open, since)
+		t.Errorf("gap %v since %d, want one without a beginning", open, since)
 	}
 	s.Close()
 	want()
@@ -51,7 +51,8 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// TestRequestedBefore checks that a request for tables from a time without a process still counts.
+// TestRequestedBefore checks that a request for tables that was written while no ingest ran still
+// counts.
 func TestRequestedBefore(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.New(t, 2)
@@ -65,8 +66,8 @@ func TestRequestedBefore(t *testing.T) {
 	r.catchUp(t.Context())
 	for name, want := range map[string]bool{"routeviews/x": true, "routeviews/y": false} {
 		s, err := set.Open(t.Context(), name, stream.Options{})
-		if err != nil || s.Doubted() != want {
-			t.Errorf("%s: doubted %v, %v; want %v", name, s.Doubted(), err, want)
+		if err != nil || s.TablesRequested() != want {
+			t.Errorf("%s: tables requested %v, %v; want %v", name, s.TablesRequested(), err, want)
 		}
 	}
 }

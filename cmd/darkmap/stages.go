@@ -126,7 +126,7 @@ func (f memberFlags) runDetect(
 }
 
 // alive is a stage that reports whether its loop still runs.
-type alive interface{ Live() error }
+type alive interface{ Alive() error }
 
 // administration is the admin server of stages.
 type administration struct {
@@ -147,7 +147,7 @@ func (a administration) run(ctx context.Context, g *globals, r *runner.Runner) e
 		Pprof: a.flags.Pprof, Handlers: a.handlers,
 	}
 	if x, ok := a.input.(alive); ok {
-		ac.Live = x.Live
+		ac.Live = x.Alive
 	}
 	admin, err := telemetry.NewAdmin(ctx, ac, g.log)
 	if err != nil {

@@ -183,7 +183,7 @@ func TestBar3(t *testing.T) {
 	t.Logf("%d tables of %d prefixes in %v, %d octets of records, peak RSS %s", len(w.Collectors)*w.Peers, w.Prefixes, took.Round(time.Millisecond), st.bytes, peak(t))
 }
 
-// beginLive opens the stream of a collector, with a gap since ever.
+// beginLive opens the stream of a collector, with a gap without a beginning.
 func beginLive(t testing.TB, set *stream.Set, name string) *stream.Stream {
 	t.Helper()
 	s, err := set.Open(t.Context(), name, stream.Options{Source: "rislive", Archived: true})

@@ -15,9 +15,9 @@ import (
 	"github.com/darkmap/darkmap/ingest/stream"
 )
 
-// BenchmarkBootstrap answers the gaps since ever of four collectors. The written records are
-// discarded, so time and memory are those of the worker (and of the file server). -bar.prefixes,
-// -bar.peers and -bar.dir set the size.
+// BenchmarkBootstrap answers the gaps without a beginning of four collectors. The written records
+// are discarded, so time and memory are those of the worker (and of the file server).
+// -bar.prefixes, -bar.peers and -bar.dir set the size.
 func BenchmarkBootstrap(b *testing.B) {
 	w := barWorld()
 	dir := *barDir

@@ -108,7 +108,7 @@ func (f *feed) begin(ctx context.Context) error {
 	}
 	f.gap, f.since, f.until, f.through, f.resumed = g, since, g.Until+gapOverlap.Microseconds(),
 		max(since, f.missingTo), 0
-	g.Lacks(f.through)
+	g.AddMissing(f.through)
 	f.missingFrom, f.missingTo = 0, 0
 	if err := f.stream.Up(ctx); err != nil {
 		return err
@@ -148,7 +148,7 @@ func (f *feed) inGap(stamp int64) bool {
 	}
 	if stamp > f.through {
 		f.through = stamp
-		f.gap.Lacks(stamp)
+		f.gap.AddMissing(stamp)
 	}
 	return true
 }

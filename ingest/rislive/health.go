@@ -44,7 +44,7 @@ func (m *merger) checkHealth(ctx context.Context) error {
 		if err := m.dropEnded(f, f.expire(ctx, now-m.cfg.StaleTimeout)); err != nil {
 			return err
 		}
-		f.stream.Owes(m.uncertainSince(f, now))
+		f.stream.SetMissingSince(m.uncertainSince(f, now))
 	}
 	m.metrics.held.Set(float64(m.pools[0].bytes + m.pools[1].bytes))
 	return nil

@@ -26,8 +26,8 @@ func TestRepairedFromArchives(t *testing.T) {
 	})
 }
 
-// workerFix passes gaps to a bootstrap.Worker. It answers a gap since ever itself: there were no
-// messages before the play.
+// workerFix passes gaps to a bootstrap.Worker. It answers a gap without a beginning itself: there
+// were no messages before the play.
 func workerFix(ctx context.Context, t *testing.T, index string, gaps <-chan *stream.Gap) {
 	t.Helper()
 	cfg := archive.DefaultConfig()

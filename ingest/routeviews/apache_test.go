@@ -101,7 +101,7 @@ func testKilled(t *testing.T, cfg kafka.Config, limit, kills int) {
 			gaps++
 		}
 	}
-	t.Logf("%d gaps, all since ever: nobody here answers the first", gaps)
+	t.Logf("%d gaps, all without a beginning: this test does not answer the first", gaps)
 }
 
 // testTwoMembers starts a second member, and kills the first.

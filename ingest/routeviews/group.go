@@ -149,7 +149,7 @@ func (s *Source) open(ctx context.Context, name string, starts []*startOffset) e
 		}
 		c = &collector{name: name, stream: st}
 	}
-	if since, why, ok := s.missing(starts, fresh, known, fresh && c.stream.Doubted(), newest); ok {
+	if since, why, ok := s.missing(starts, fresh, known, fresh && c.stream.TablesRequested(), newest); ok {
 		s.d.Log.Info("a gap of routeviews begins", "collector", name, "reason", why)
 		if _, err := c.stream.BeginGap(ctx, since, why); err != nil {
 			return err
@@ -185,12 +185,12 @@ func (s *Source) adopt(c *collector, starts []*startOffset) {
 
 // missing decides whether a gap begins when partitions are taken over, with its begin and reason.
 func (s *Source) missing(
-	starts []*startOffset, fresh, known, doubted bool, newest memory,
+	starts []*startOffset, fresh, known, tablesRequested bool, newest memory,
 ) (since int64, why string, ok bool) {
 	switch {
 	case fresh && !known:
 		return 0, "never followed before", true
-	case doubted:
+	case tablesRequested:
 		since, why, ok = 0, "the detector needs the tables again", true
 	case fresh && newest.Open:
 		since, why, ok = newest.Since, "a gap was open when the collector changed hands", true

@@ -134,9 +134,9 @@ func (s rig) poll(t *testing.T, offsets, times []int64) {
 	}
 }
 
-// TestDoubted checks that a collector begins with a gap since ever if its tables were requested
-// while it had no owner, or its owner went before it learned of the request.
-func TestDoubted(t *testing.T) {
+// TestTablesRequested checks that a collector begins with a gap without a beginning if its tables
+// were requested while it had no owner, or its owner went before it learned of the request.
+func TestTablesRequested(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	for name, tt := range map[string]struct {
@@ -156,7 +156,7 @@ func TestDoubted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !tt.wanted.IsZero() && set.Doubt("routeviews/x", tt.wanted) != nil {
+		if !tt.wanted.IsZero() && set.RequestTables("routeviews/x", tt.wanted) != nil {
 			t.Fatal("a stream is open")
 		}
 		p := &partition{topic: topicX, peers: map[bgp.Peer]*stream.Peer{}}

@@ -106,7 +106,7 @@ func TestUnknownTopic(t *testing.T) {
 }
 
 // TestForeignCommit checks that offsets committed by a tool (kafka-consumer-groups --reset-offsets)
-// have no metadata of darkmap: positions start a later epoch, and a gap since ever begins.
+// have no metadata of darkmap: positions start a later epoch, and a gap without a beginning begins.
 func TestForeignCommit(t *testing.T) {
 	t.Parallel()
 	_, s := followed(t)

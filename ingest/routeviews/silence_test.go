@@ -53,7 +53,7 @@ func TestSilence(t *testing.T) {
 	}
 	state := func() string {
 		for _, s := range m.set.Streams() {
-			return s.Standing().GetState()
+			return s.Status().GetState()
 		}
 		return "none"
 	}

@@ -20,18 +20,18 @@ type Gap struct {
 	// ID names the gap within the collector.
 	ID string
 	// Since is the collector's clock before the gap, microseconds. If the gap replaced others, it
-	// is the Since of the oldest. 0 means since ever: only a table can answer such a gap.
+	// is the Since of the oldest. 0 means a gap without a beginning: only a table can answer it.
 	Since int64
 	// Until is the time at which the gap was over, microseconds.
 	Until int64
 
 	s *Stream
 	// timestamp of each peer's first message after the gap; guarded by the stream's mu
-	after map[bgp.Peer]int64
-	lack  int64    // greatest argument of Lacks so far; guarded by the stream's mu
-	ids   []string // IDs of the gaps that this one replaced
-	ended bool     // guarded by the stream's mu
-	lacks bool     // a record of the gap's answer was refused; guarded by the stream's mu
+	after         map[bgp.Peer]int64
+	latestMissing int64    // greatest argument of AddMissing so far; guarded by the stream's mu
+	ids           []string // IDs of the gaps that this one replaced
+	ended         bool     // guarded by the stream's mu
+	refused       bool     // a record of the gap's answer was too large; guarded by the stream's mu
 }
 
 // Stream returns the stream in which the gap lies.
@@ -45,32 +45,33 @@ func (g *Gap) FillLane() *Lane { return g.lane(bgp.FillLane(g.ID)) }
 
 func (g *Gap) lane(name bgp.Lane) *Lane {
 	l := g.s.Lane(name)
-	l.lacks = &g.lacks
+	l.refused = &g.refused
 	return l
 }
 
-// Lacks records that a message with timestamp at, microseconds, is missing and falls into the gap.
-// A message older than at that arrives after the gap does not end its peer's part of the gap: a
-// source that lags continues at an earlier time. It is safe for concurrent use.
-func (g *Gap) Lacks(at int64) {
+// AddMissing records that a message with timestamp at, microseconds, is missing and falls into the
+// gap. A peer's part of the gap ends at its first message after the gap, but not at one older than
+// at: a source that lags continues at an earlier time. AddMissing is safe for concurrent use.
+func (g *Gap) AddMissing(at int64) {
 	g.s.mu.Lock()
 	defer g.s.mu.Unlock()
-	g.lack = max(g.lack, at)
+	g.latestMissing = max(g.latestMissing, at)
 }
 
 // heard records the time of the peer's first message after the gap. It ignores a message with a
 // timestamp before the gap, which arrived late. The caller holds the stream's mu.
 func (g *Gap) heard(p bgp.Peer, at int64) {
-	if _, ok := g.after[p]; !ok && at >= max(g.Since, g.lack) {
+	if _, ok := g.after[p]; !ok && at >= max(g.Since, g.latestMissing) {
 		g.after[p] = at
 	}
 }
 
 // BeginGap records that messages of the collector between since and now are missing. since is the
-// collector's clock at the beginning, microseconds, or 0 for since ever. The gap's record precedes
-// the first live record after the gap. since may be a timestamp of the source: one ahead of the
-// clock counts as now. If only single messages were left out, messages after since may already be
-// in the stream before the gap's record. The answer to the gap then repeats them.
+// collector's clock at the beginning, microseconds, or 0 for a gap without a beginning. The gap's
+// record precedes the first live record after the gap. since may be a timestamp of the source. If
+// it is ahead of the clock, it counts as now. If only single messages were left out, messages after
+// since may already be in the stream before the gap's record. The answer to the gap then repeats
+// them.
 func (s *Stream) BeginGap(ctx context.Context, since int64, why string) (*Gap, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,9 +85,9 @@ func (s *Stream) BeginGap(ctx context.Context, since int64, why string) (*Gap, e
 	if old := s.gap; old != nil && !old.ended {
 		old.ended = true
 		ids := slices.Concat(old.ids, []string{old.ID})
-		g.Since, g.lack, g.ids = min(old.Since, since), old.lack, ids[max(0, len(ids)-maxListed):]
+		g.Since, g.latestMissing, g.ids = min(old.Since, since), old.latestMissing, ids[max(0, len(ids)-maxListed):]
 	}
-	s.gap, s.lastGap, s.safe = g, now, min(s.safe, since)
+	s.gap, s.lastGap, s.acked = g, now, min(s.acked, since)
 	s.set.metrics.gaps.WithLabelValues(s.collector).Inc()
 	rec := &pb.UpdateRecord{Body: &pb.UpdateRecord_GapBegin{GapBegin: &pb.GapBegin{Id: g.ID, SinceUs: since}}}
 	if err := s.write(ctx, &s.live, now, rec); err != nil {
@@ -105,8 +106,8 @@ func (s *Stream) BeginGap(ctx context.Context, since int64, why string) (*Gap, e
 	return g, nil
 }
 
-// OpenGap returns the Since of the gap that is not answered yet, microseconds, 0 for since ever. ok
-// is false if there is no such gap.
+// OpenGap returns the Since of the gap that is not answered yet, microseconds, 0 for a gap without
+// a beginning. ok is false if every gap is answered.
 func (s *Stream) OpenGap() (since int64, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,14 +154,14 @@ type Outcome struct {
 // limit downgrades an outcome that cannot be encoded. A record without a list of peers applies to
 // all peers. For a table these are the peers that its chunks name, which is nearly the same set. A
 // fill without a list would promise for all peers an answer that only some have, so limit makes it
-// incomplete. lacks reports whether a record of the answer was refused. The outcome is then
+// incomplete. refused reports whether a record of the answer was too large. The outcome is then
 // incomplete, too.
-func (o *Outcome) limit(lacks bool) {
+func (o *Outcome) limit(refused bool) {
 	if len(o.Peers) > maxListed {
 		o.Complete = o.Complete && !o.Filled
 		o.Peers = nil
 	}
-	if lacks && o.Complete {
+	if refused && o.Complete {
 		o.Complete, o.Why = false, "a part of it is too large for a record: "+o.Why
 	}
 }
@@ -175,7 +176,7 @@ func (g *Gap) End(ctx context.Context, l *Lane, o Outcome) error {
 		return nil
 	}
 	g.ended = true
-	o.limit(g.lacks)
+	o.limit(g.refused)
 	end := &pb.GapEnd{Id: g.ID, Complete: o.Complete, Filled: o.Filled, Unreadable: o.Unreadable}
 	for _, f := range o.Families {
 		end.Families = append(end.Families, codec.Family(f))
@@ -214,15 +215,15 @@ func (g *Gap) Progress(ctx context.Context, done, total uint64, why string) erro
 	s := g.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := s.standing()
+	st := s.feedStatus()
 	st.State, st.DoneBytes, st.TotalBytes = string(bgp.FeedBootstrapping), done, total
 	return s.feed(ctx, &pb.FeedRecord{
 		Event: pb.FeedEvent_FEED_EVENT_PROGRESS, GapId: g.ID, Reason: why, Status: st,
 	})
 }
 
-// Earliest returns the time from which messages may be missing, microseconds, 0 for since ever. It
-// is Since, less the difference that archives' times may have (SameMessage).
+// Earliest returns the time from which messages may be missing, microseconds. It is Since, less the
+// difference that archives' times may have (SameMessage), or 0 for a gap without a beginning.
 func (g *Gap) Earliest() int64 {
 	if g.Since == 0 {
 		return 0
@@ -248,9 +249,9 @@ func (g *Gap) Missing(p bgp.Peer, at int64) bool {
 
 // Check is a daily comparison with a table dump.
 type Check struct {
-	ID    string
-	s     *Stream
-	lacks bool // a record of the check's table was refused; guarded by the stream's mu
+	ID      string
+	s       *Stream
+	refused bool // a record of the check's table was too large; guarded by the stream's mu
 }
 
 // BeginCheck announces that the dump with nominal time t will be compared with the state. The
@@ -268,7 +269,7 @@ func (c *Check) End(ctx context.Context, l *Lane, o Outcome) error {
 	s := c.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o.limit(c.lacks)
+	o.limit(c.refused)
 	rec := &pb.UpdateRecord{Body: &pb.UpdateRecord_CheckEnd{CheckEnd: &pb.CheckEnd{
 		Id: c.ID, Complete: o.Complete, Unreadable: o.Unreadable,
 	}}}
@@ -287,6 +288,6 @@ func (c *Check) End(ctx context.Context, l *Lane, o Outcome) error {
 // Lane starts the lane for the check's table.
 func (c *Check) Lane() *Lane {
 	l := c.s.Lane(bgp.TableLane(c.ID))
-	l.lacks = &c.lacks
+	l.refused = &c.refused
 	return l
 }

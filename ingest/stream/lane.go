@@ -24,9 +24,9 @@ type Lane struct {
 	epoch    uint64
 	sequence uint64 // sequence number of the last record
 	live     bool   // its records describe the present: they count, and move the clock
-	// the answered gap's or check's field, set if a record was refused; nil: not an answer; guarded
-	// by the stream's mu
-	lacks *bool
+	// refused is a field of the gap or check that the lane answers. It is set if a record was too
+	// large. nil: the lane is not an answer. Guarded by the stream's mu.
+	refused *bool
 }
 
 // Lane starts a lane that can be read again: table/<gap> or fill/<gap>. In every process its
@@ -74,15 +74,16 @@ func (l *Lane) Message(ctx context.Context, m *Message) error {
 // heard counts a live message and returns its corrected time. The caller holds mu.
 func (s *Stream) heard(m *Message, now int64) int64 {
 	t := s.correct(m.Timestamp, now)
-	s.delay = max(0, now-t)
-	if s.least < 0 || s.delay < s.least {
-		s.least = s.delay
+	s.lastLateness = max(0, now-t)
+	if s.minLateness < 0 || s.lastLateness < s.minLateness {
+		s.minLateness = s.lastLateness
 	}
 	s.messages++
 	s.counter.Inc()
 	s.setUp(m.Peer, true)
 	if s.o.Archived {
-		if s.gap != nil && t >= m.Peer.last { // an older message came late, from before the gap
+		// a message older than the peer's last one came late: it is from before the gap
+		if s.gap != nil && t >= m.Peer.last {
 			s.gap.heard(m.Peer.key, t)
 		}
 		m.Peer.last = max(m.Peer.last, t)
@@ -180,14 +181,14 @@ func (s *Stream) write(ctx context.Context, l *Lane, t int64, rec *pb.UpdateReco
 		return err
 	}
 	l.sequence--
-	if l.lacks != nil {
-		*l.lacks = true
+	if l.refused != nil {
+		*l.refused = true
 	}
 	return s.tooLarge(ctx, schemas.TopicUpdates, value, err)
 }
 
-// tooLarge keeps a refused record as a dead letter. It returns the error of the dead letters'
-// producer.
+// tooLarge keeps a record that is too large as a dead letter. It returns the error of the dead
+// letters' producer.
 func (s *Stream) tooLarge(ctx context.Context, topic string, value []byte, err error) error {
 	return s.set.DeadLetter(ctx, DeadLetter{
 		Collector: s.collector, Origin: topic, Raw: value, Reason: "too_large", Err: err,

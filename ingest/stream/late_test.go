@@ -39,10 +39,10 @@ func TestLateAfterGap(t *testing.T) {
 	}
 }
 
-// TestGapLacks checks that a gap's answer contains a message that is known to be missing, although
-// its peer continues at an earlier time. The gap that replaces the first one contains it as well. A
-// peer that continues at a later time ends its part.
-func TestGapLacks(t *testing.T) {
+// TestGapAddMissing checks that a gap's answer contains a message that is known to be missing,
+// although its peer continues at an earlier time. The gap that replaces the first one contains it
+// as well. A peer that continues at a later time ends its part.
+func TestGapAddMissing(t *testing.T) {
 	t.Parallel()
 	_, s, w := open(t, stream.Options{Source: "rislive", Archived: true})
 	p := handle(t, s, 1)
@@ -64,8 +64,8 @@ func TestGapLacks(t *testing.T) {
 	}
 	w.t = t0.Add(time.Minute)
 	g := begin()
-	g.Lacks(at(40))
-	g.Lacks(at(30))
+	g.AddMissing(at(40))
+	g.AddMissing(at(30))
 	say(10)
 	if !g.Missing(p.Key(), at(40)) {
 		t.Error("a message after which the peer has sent nothing is not in the gap")

@@ -46,7 +46,7 @@ type Deps struct {
 	Updates, Feeds Producer
 	// Acks is the Acknowledger of Updates. nil: a written record counts as acknowledged at once.
 	Acks Acknowledger
-	// Waiting reports whether a caller waits for room in the producers. While one waits, Live
+	// Waiting reports whether a caller waits for room in the producers. While one waits, Alive
 	// accepts that no clock record is written. nil: none ever waits.
 	Waiting func() bool
 	// DeadLetter receives the messages that could not be decoded. It does not retain Raw, and
@@ -66,12 +66,13 @@ type Set struct {
 	mu      sync.Mutex
 	streams map[string]*Stream // by collector
 	past    map[string]Past
-	// wanted tables: collector to the time of the request, microseconds; at most maxDoubted
-	doubted map[string]int64
-	highest uint64 // highest epoch seen
-	turned  time.Time
-	clocks  uint64 // clock records written; used by Run only
-	round   *round // the round that is not acknowledged yet; used by Run only
+	// tableRequests maps a collector to the time of the last request for its tables, microseconds.
+	// It holds at most maxTableRequests.
+	tableRequests map[string]int64
+	highest       uint64    // highest epoch seen
+	lastTick      time.Time // time of Run's last tick; Alive moves it on while a caller waits
+	clocks        uint64    // clock records written; used by Run only
+	round         *round    // the round that is not acknowledged yet; used by Run only
 }
 
 // DeadLetter is a piece of input that a source could not decode.
@@ -112,8 +113,9 @@ type Past struct {
 	AsOf int64
 }
 
-// maxDoubted bounds the collectors whose tables are wanted, at far more than there are.
-const maxDoubted = 4096
+// maxTableRequests bounds the collectors whose tables were requested while their stream was not
+// open. It is far above the number of collectors.
+const maxTableRequests = 4096
 
 // NewSet checks cfg and allocates the Set. It starts nothing.
 func NewSet(cfg Config, d Deps) (*Set, error) {
@@ -122,7 +124,7 @@ func NewSet(cfg Config, d Deps) (*Set, error) {
 	}
 	return &Set{
 		cfg: cfg, d: d, metrics: newMetrics(d.Registerer), streams: map[string]*Stream{},
-		past: map[string]Past{}, doubted: map[string]int64{}, turned: d.Now(),
+		past: map[string]Past{}, tableRequests: map[string]int64{}, lastTick: d.Now(),
 	}, nil
 }
 
@@ -134,25 +136,25 @@ func (s *Set) Remember(collector string, p Past) {
 	s.past[collector] = p
 }
 
-// Doubt records that detect asked for the collector's tables at time at. If the collector's stream
-// is open, Doubt returns it, and the caller begins a gap since ever. Otherwise it returns nil. The
-// next stream of the collector then starts without knowledge (Since is 0, Doubted is true), unless
-// Remember stored a state from after at.
-func (s *Set) Doubt(collector string, at time.Time) *Stream {
+// RequestTables records that detect asked for the collector's tables at time at. If the collector's
+// stream is open, RequestTables returns it, and the caller begins a gap without a beginning.
+// Otherwise it returns nil. The next stream of the collector then starts without knowledge (Since
+// is 0, TablesRequested is true), unless Remember stored a state from after at.
+func (s *Set) RequestTables(collector string, at time.Time) *Stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if st := s.streams[collector]; st != nil && !st.Closed() {
 		return st
 	}
-	if _, ok := s.doubted[collector]; ok || len(s.doubted) < maxDoubted {
-		s.doubted[collector] = max(s.doubted[collector], at.UnixMicro())
+	if _, ok := s.tableRequests[collector]; ok || len(s.tableRequests) < maxTableRequests {
+		s.tableRequests[collector] = max(s.tableRequests[collector], at.UnixMicro())
 	}
 	return nil
 }
 
-// Saw makes all later epochs greater than n. n is the highest epoch of any collector, so that a
+// RaiseEpoch makes all later epochs greater than n, an epoch that any collector has used. So a
 // clock that was set back does no harm.
-func (s *Set) Saw(n uint64) {
+func (s *Set) RaiseEpoch(n uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.highest = max(s.highest, n)
@@ -179,15 +181,15 @@ func (s *Set) epoch() uint64 {
 func (s *Set) Open(ctx context.Context, collector string, o Options) (*Stream, error) {
 	s.mu.Lock()
 	old, past := s.streams[collector], s.past[collector]
-	at, doubted := s.doubted[collector]
-	if doubted = doubted && at > past.AsOf; doubted {
+	at, requested := s.tableRequests[collector]
+	if requested = requested && at > past.AsOf; requested {
 		past.Known = 0
 	}
 	st := newStream(s, collector, o, s.epoch(), past)
-	st.doubted = doubted
+	st.tablesRequested = requested
 	s.streams[collector] = st
 	delete(s.past, collector)
-	delete(s.doubted, collector)
+	delete(s.tableRequests, collector)
 	s.mu.Unlock()
 	if old != nil {
 		old.abandon()
@@ -233,7 +235,7 @@ func (s *Set) Run(ctx context.Context) error {
 		}
 		if now := s.d.Now(); now.Sub(status) >= s.cfg.StatusInterval {
 			for _, st := range s.Streams() {
-				if err := st.status(ctx, now.Sub(status)); err != nil && ctx.Err() == nil {
+				if err := st.writeStatus(ctx, now.Sub(status)); err != nil && ctx.Err() == nil {
 					return err
 				}
 			}
@@ -259,7 +261,7 @@ func (s *Set) tick(ctx context.Context) error {
 	}
 	now := s.d.Now()
 	s.mu.Lock()
-	s.turned = now
+	s.lastTick = now
 	s.mu.Unlock()
 	s.clocks++
 	rec := &pb.UpdateRecord{
@@ -274,17 +276,17 @@ func (s *Set) tick(ctx context.Context) error {
 	return s.d.Updates.ProduceAll(ctx, value)
 }
 
-// Live returns an error if Run has written no clock record for longer than StaleTimeout. While the
+// Alive returns an error if Run has written no clock record for longer than StaleTimeout. While the
 // producers wait for the broker, Run counts as alive: a restart would not help.
-func (s *Set) Live() error {
+func (s *Set) Alive() error {
 	waiting := s.d.Waiting != nil && s.d.Waiting()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.d.Now()
 	if waiting {
-		s.turned = now
+		s.lastTick = now
 	}
-	if since := now.Sub(s.turned); since > s.cfg.StaleTimeout {
+	if since := now.Sub(s.lastTick); since > s.cfg.StaleTimeout {
 		return fmt.Errorf("no clock record was written for %v", since.Round(time.Second))
 	}
 	return nil

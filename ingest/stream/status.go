@@ -13,11 +13,11 @@ import (
 // noID is the BGP identifier of a peer whose source has none.
 var noID netip.Addr
 
-// standing returns the status of the stream. The caller holds mu.
-func (s *Stream) standing() *pb.FeedStatus {
+// feedStatus returns the status of the stream. The caller holds mu.
+func (s *Stream) feedStatus() *pb.FeedStatus {
 	st := &pb.FeedStatus{
-		State: string(s.state), PeersUp: uint32(s.nUp), Messages: s.messages, LagUs: s.delay,
-		LastGapUs: s.lastGap, KnownUs: s.safely(),
+		State: string(s.state), PeersUp: uint32(s.nUp), Messages: s.messages, LagUs: s.lastLateness,
+		LastGapUs: s.lastGap, KnownUs: s.ackedKnown(),
 	}
 	if s.gap != nil && s.gap.Since == 0 && s.state == bgp.FeedUp {
 		st.State = string(bgp.FeedBootstrapping)
@@ -25,11 +25,11 @@ func (s *Stream) standing() *pb.FeedStatus {
 	return st
 }
 
-// Standing returns the status of the stream, with a rate of 0.
-func (s *Stream) Standing() *pb.FeedStatus {
+// Status returns the status of the stream, with a rate of 0.
+func (s *Stream) Status() *pb.FeedStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.standing()
+	return s.feedStatus()
 }
 
 // known returns the time up to which everything that the collector sent is known, or 0 for never.
@@ -38,48 +38,49 @@ func (s *Stream) known() int64 {
 	switch {
 	case s.gap != nil:
 		return s.gap.Since
-	case s.whole && s.owes != 0:
-		return min(max(s.clock, s.since), s.owes)
+	case s.whole && s.missingSince != 0:
+		return min(max(s.clock, s.since), s.missingSince)
 	case s.whole:
 		return max(s.clock, s.since)
 	}
 	return 0
 }
 
-// Owes records that messages of the collector from since on, microseconds, may be missing, although
-// no gap has begun. 0 means that none are. The next owner of the collector fills from that time.
-func (s *Stream) Owes(since int64) {
+// SetMissingSince records that messages of the collector from since on, microseconds, may be
+// missing, although no gap has begun. 0 means that none are. The next owner of the collector fills
+// from that time.
+func (s *Stream) SetMissingSince(since int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.owes = since
+	s.missingSince = since
 }
 
-// safely returns the time up to which everything that the collector sent is known and acknowledged
-// by the broker. After a crash the next owner of the collector fills from there. The caller holds
-// mu.
-func (s *Stream) safely() int64 {
+// ackedKnown returns the time up to which everything that the collector sent is known and
+// acknowledged by the broker. After a crash the next owner of the collector fills from there. The
+// caller holds mu.
+func (s *Stream) ackedKnown() int64 {
 	if s.set.d.Acks == nil {
 		return s.known()
 	}
-	return min(s.known(), s.safe)
+	return min(s.known(), s.acked)
 }
 
 // round holds the known time of each stream at the moment when mark was taken.
 type round struct {
 	mark    kafka.Mark
-	streams []knew
+	streams []knownTime
 }
 
-// knew is a stream's part of a round. A gap that began since then makes it void, because the gap
-// may begin before known.
-type knew struct {
+// knownTime is the known time of one stream in a round. It is void if a gap has begun after the
+// round (gaps differs), because the gap may begin before known.
+type knownTime struct {
 	s     *Stream
 	known int64
 	gaps  int
 }
 
-// settle marks the times of the last round as safe if the broker has acknowledged them, and begins
-// another round. Only Run calls it. It returns the producer's error.
+// settle stores the times of the last round as acknowledged if the broker has acknowledged its
+// mark. It then begins another round. Only Run calls it. It returns the producer's error.
 func (s *Set) settle() error {
 	if s.d.Acks == nil {
 		return nil
@@ -95,31 +96,31 @@ func (s *Set) settle() error {
 	r := &round{}
 	for _, st := range s.Streams() {
 		st.mu.Lock()
-		r.streams = append(r.streams, knew{st, st.known(), st.gaps})
+		r.streams = append(r.streams, knownTime{st, st.known(), st.gaps})
 		st.mu.Unlock()
 	}
-	// last: the producer was given before all records that the streams count as known
+	// Mark comes last, so that it covers all records that the streams count as known
 	r.mark = s.d.Acks.Mark()
 	s.round = r
 	return nil
 }
 
-func (k knew) settle() {
+func (k knownTime) settle() {
 	k.s.mu.Lock()
 	defer k.s.mu.Unlock()
 	if k.gaps == k.s.gaps {
-		k.s.safe = max(k.s.safe, k.known)
+		k.s.acked = max(k.s.acked, k.known)
 	}
 }
 
-// status writes the status of the stream. span is the time since its last status.
-func (s *Stream) status(ctx context.Context, span time.Duration) error {
+// writeStatus writes the status of the stream. span is the time since its last status.
+func (s *Stream) writeStatus(ctx context.Context, span time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == bgp.FeedClosed {
 		return nil
 	}
-	st := s.standing()
+	st := s.feedStatus()
 	st.MessagesPerSecond = float64(s.messages-s.counted) / span.Seconds()
 	s.counted = s.messages
 	return s.feed(ctx, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_STATUS, Status: st})

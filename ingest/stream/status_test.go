@@ -46,7 +46,7 @@ func TestKnownIsAcknowledged(t *testing.T) {
 		if err := set.Tick(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got := (s.Standing().GetKnownUs() - start.UnixMicro()) / 1e6; got != want {
+		if got := (s.Status().GetKnownUs() - start.UnixMicro()) / 1e6; got != want {
 			t.Errorf("%s: known up to %d s, want %d", what, got, want)
 		}
 	}
@@ -68,22 +68,22 @@ func TestKnownIsAcknowledged(t *testing.T) {
 	tick(2, "the fill is not acknowledged")
 	b.acked = b.marks
 	tick(6, "the fill is acknowledged")
-	s.Owes(start.UnixMicro() + 4e6)
+	s.SetMissingSince(start.UnixMicro() + 4e6)
 	b.acked = b.marks
-	tick(4, "something is owed")
-	s.Owes(0)
-	tick(7, "nothing is owed")
+	tick(4, "a message may be missing")
+	s.SetMissingSince(0)
+	tick(7, "no message is missing")
 	if _, err := s.BeginGap(t.Context(), 0, "tables"); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.Standing().GetKnownUs(); got != 0 {
-		t.Errorf("a gap since ever: known up to %d", got)
+	if got := s.Status().GetKnownUs(); got != 0 {
+		t.Errorf("a gap without a beginning: known up to %d", got)
 	}
 }
 
-// TestLive checks that a loop that does not turn is dead, but not while it waits for the broker,
+// TestAlive checks that a loop that does not turn is dead, but not while it waits for the broker,
 // nor just after.
-func TestLive(t *testing.T) {
+func TestAlive(t *testing.T) {
 	t.Parallel()
 	w, waiting := &wall{time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}, true
 	set, err := stream.NewSet(stream.DefaultConfig(), stream.Deps{
@@ -104,7 +104,7 @@ func TestLive(t *testing.T) {
 		{time.Minute, false, false},
 	} {
 		w.t, waiting = w.t.Add(tt.after), tt.waiting
-		if err := set.Live(); (err == nil) != tt.live {
+		if err := set.Alive(); (err == nil) != tt.live {
 			t.Errorf("%v later, waiting %v: got %v", tt.after, tt.waiting, err)
 		}
 	}

@@ -62,35 +62,38 @@ type Stream struct {
 	collector string
 	o         Options
 	epoch     uint64
-	doubted   bool        // detect asked for the collector's tables before the stream was opened
-	gone      atomic.Bool // the stream is closed; outside mu, so that it can be read under any lock
+	// tablesRequested is set if detect asked for the collector's tables before the stream was
+	// opened
+	tablesRequested bool
+	gone            atomic.Bool // the stream is closed; outside mu: it can be read under any lock
 
 	mu    sync.Mutex // guards all fields below, and the order of records
 	state bgp.FeedState
 	live  Lane
 	peers map[peerID]*Peer
 	nUp   int
-	// clock is the last tick, microseconds. delay is the lateness of the last message. least is the
-	// lowest lateness since the last tick, or -1 if no message came. late is the value that least
-	// had at the last tick.
-	clock, delay, least, late int64
-	// time from which the collector was not followed before this epoch; 0: since ever
-	since    int64
-	safe     int64 // time up to which the known messages are also acknowledged
-	owes     int64 // time from which messages may be missing; 0: none are
-	whole    bool  // everything is known, except for the open gap
-	gap      *Gap
-	gaps     int // gaps begun in this epoch
-	lastGap  int64
-	messages uint64
-	counted  uint64 // value of messages at the last status
-	feeds    uint64 // records written to bgp.feeds
-	slab     []byte
-	rec      pb.UpdateRecord
-	body     pb.UpdateRecord_BgpMessage
-	message  pb.BGPMessage
-	position pb.Position
-	counter  prometheus.Counter
+	clock int64 // time of the last tick, microseconds
+	// the lateness of a message is the time by which its timestamp is behind the clock
+	lastLateness int64 // of the last message, microseconds
+	minLateness  int64 // lowest since the last tick, microseconds; -1: no message came
+	tickLateness int64 // by which the tick is behind: the last minLateness that was not -1
+	// time up to which the collector's messages were known when this epoch began; 0: none are known
+	since        int64
+	acked        int64 // time up to which the known messages are also acknowledged
+	missingSince int64 // time from which messages may be missing; 0: none are
+	whole        bool  // everything is known, except for the open gap
+	gap          *Gap
+	gaps         int // gaps begun in this epoch
+	lastGap      int64
+	messages     uint64
+	counted      uint64 // value of messages at the last status
+	feeds        uint64 // records written to bgp.feeds
+	slab         []byte
+	rec          pb.UpdateRecord
+	body         pb.UpdateRecord_BgpMessage
+	message      pb.BGPMessage
+	position     pb.Position
+	counter      prometheus.Counter
 }
 
 // peerID is a peer and its BGP identifier.
@@ -114,10 +117,10 @@ func (p *Peer) Key() bgp.Peer { return p.key }
 func newStream(set *Set, collector string, o Options, epoch uint64, past Past) *Stream {
 	s := &Stream{
 		set: set, collector: collector, o: o, epoch: epoch, state: bgp.FeedOpening, peers: map[peerID]*Peer{},
-		whole: past.Known != 0, counter: set.metrics.messages.WithLabelValues(collector), least: -1,
+		whole: past.Known != 0, counter: set.metrics.messages.WithLabelValues(collector), minLateness: -1,
 	}
-	s.since = min(past.Known, s.now()) // the future is never known
-	s.safe = s.since
+	s.since = min(past.Known, s.now()) // Known is in the future if a clock was set back
+	s.acked = s.since
 	s.live = Lane{s: s, name: bgp.LaneLive, epoch: epoch, live: true}
 	return s
 }
@@ -128,17 +131,17 @@ func (s *Stream) Collector() string { return s.collector }
 // Live returns the lane of the records that cannot be read again.
 func (s *Stream) Live() *Lane { return &s.live }
 
-// Since returns the time from which the collector was not followed before this epoch, microseconds.
-// 0 means since ever.
+// Since returns the time up to which the collector's messages were known when this epoch began,
+// microseconds. 0 means that none are known.
 func (s *Stream) Since() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.since
 }
 
-// Doubted reports whether detect asked for the collector's tables before the stream was opened.
-// Such a stream begins with a gap since ever.
-func (s *Stream) Doubted() bool { return s.doubted }
+// TablesRequested reports whether detect asked for the collector's tables before the stream was
+// opened. Such a stream begins with a gap without a beginning.
+func (s *Stream) TablesRequested() bool { return s.tablesRequested }
 
 // Peer returns the handle of a peer. id is its BGP identifier, invalid if the source gives none.
 // The error is ErrTooManyPeers.
@@ -184,7 +187,7 @@ func (s *Stream) Up(ctx context.Context) error {
 	if s.state == bgp.FeedClosed {
 		return ErrClosed
 	}
-	s.state, s.delay, s.least, s.late = bgp.FeedUp, 0, -1, 0
+	s.state, s.lastLateness, s.minLateness, s.tickLateness = bgp.FeedUp, 0, -1, 0
 	if err := s.write(ctx, &s.live, s.now(), &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorUp{
 		CollectorUp: &pb.CollectorUp{},
 	}}); err != nil {
@@ -257,9 +260,9 @@ func (s *Stream) tick(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := &s.set.metrics
-	m.lag.WithLabelValues(s.collector).Set(float64(s.delay) / 1e6)
-	if s.least >= 0 {
-		s.late, s.least = s.least, -1
+	m.lag.WithLabelValues(s.collector).Set(float64(s.lastLateness) / 1e6)
+	if s.minLateness >= 0 {
+		s.tickLateness, s.minLateness = s.minLateness, -1
 	}
 	m.peers.WithLabelValues(s.collector).Set(float64(s.nUp))
 	isUp := 0.0
@@ -270,7 +273,7 @@ func (s *Stream) tick(ctx context.Context) error {
 	if s.state != bgp.FeedUp && s.state != bgp.FeedStale {
 		return nil
 	}
-	switch late := time.Duration(s.late) * time.Microsecond; {
+	switch late := time.Duration(s.tickLateness) * time.Microsecond; {
 	case s.state == bgp.FeedUp && late > s.set.cfg.StaleTimeout:
 		s.state = bgp.FeedStale
 		if err := s.writeDown(ctx, s.now(), pb.DownReason_DOWN_REASON_STALE); err != nil {
@@ -284,7 +287,7 @@ func (s *Stream) tick(ctx context.Context) error {
 		}
 	case s.state == bgp.FeedStale && late <= s.set.cfg.FreshWithin:
 		s.state = bgp.FeedUp
-		if err := s.write(ctx, &s.live, s.now()-s.late, &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorUp{
+		if err := s.write(ctx, &s.live, s.now()-s.tickLateness, &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorUp{
 			CollectorUp: &pb.CollectorUp{},
 		}}); err != nil {
 			return err
@@ -295,7 +298,7 @@ func (s *Stream) tick(ctx context.Context) error {
 			return err
 		}
 	}
-	t := s.now() - s.late
+	t := s.now() - s.tickLateness
 	if t <= s.clock {
 		return nil
 	}

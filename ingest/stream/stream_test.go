@@ -207,21 +207,21 @@ func TestGapAhead(t *testing.T) {
 	}
 }
 
-// TestDoubt checks that, after a request for tables for a collector that is not open, nothing is
-// known of the collector when it opens, unless its earlier state was determined after the request.
-// The request applies once.
-func TestDoubt(t *testing.T) {
+// TestRequestTables checks that, after a request for tables for a collector that is not open,
+// nothing is known of the collector when it opens, unless its earlier state was determined after
+// the request. The request applies once.
+func TestRequestTables(t *testing.T) {
 	t.Parallel()
 	set, s, w := open(t, stream.Options{})
-	if got := set.Doubt("ris/rrc00", w.t); got != s {
+	if got := set.RequestTables("ris/rrc00", w.t); got != s {
 		t.Errorf("got stream %v, want the one that is open", got)
 	}
 	s.Close()
 	for _, tt := range []struct {
-		what  string
-		doubt bool
-		asOf  int64
-		want  bool
+		what    string
+		request bool
+		asOf    int64
+		want    bool
 	}{
 		{"never wanted", false, 0, false},
 		{"wanted", true, 0, true},
@@ -229,7 +229,7 @@ func TestDoubt(t *testing.T) {
 		{"remembered from after", true, w.us(), false},
 		{"and no more", false, 0, false},
 	} {
-		if tt.doubt && set.Doubt("ris/rrc00", w.t) != nil {
+		if tt.request && set.RequestTables("ris/rrc00", w.t) != nil {
 			t.Errorf("%s: a stream is open", tt.what)
 		}
 		set.Remember("ris/rrc00", stream.Past{Known: 7, AsOf: tt.asOf})
@@ -237,8 +237,8 @@ func TestDoubt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.Doubted() != tt.want || (s.Since() == 0) != tt.want {
-			t.Errorf("%s: doubted %v, known up to %d", tt.what, s.Doubted(), s.Since())
+		if s.TablesRequested() != tt.want || (s.Since() == 0) != tt.want {
+			t.Errorf("%s: tables requested %v, known up to %d", tt.what, s.TablesRequested(), s.Since())
 		}
 		s.Close()
 	}

@@ -43,7 +43,7 @@ type Producer interface {
 // Epochs issues fencing epochs. stream.Set implements it.
 type Epochs interface {
 	Epoch() uint64
-	Saw(n uint64)
+	RaiseEpoch(n uint64)
 }
 
 // Deps are the dependencies of a Source.
@@ -223,7 +223,7 @@ func (s *Source) recall(ctx context.Context) bool {
 		return false
 	}
 	for name, r := range all {
-		s.d.Epochs.Saw(r.epoch)
+		s.d.Epochs.RaiseEpoch(r.epoch)
 		if !s.isOurs(name) {
 			delete(all, name)
 		}

@@ -3,8 +3,8 @@ package rislive
 import "time"
 
 const (
-	// maxAhead is merger.maxAhead outside of tests.
-	maxAhead = 1 << 20
+	// maxAwaited is the value of merger.maxAwaited outside of tests.
+	maxAwaited = 1 << 20
 	// maxSpare and spareBytes bound the buffers that are kept for the next frames.
 	maxSpare   = 4096
 	spareBytes = 4 << 10
@@ -14,7 +14,7 @@ const (
 
 // bufferedFrame is a frame that a follower brought and the leader has not.
 type bufferedFrame struct {
-	data  []byte // nil: forgotten; only the existence of the message is known
+	data  []byte // nil: evicted; the buffer only knows that the message came
 	frame uint64 // the frame's number (merger.frames)
 	stamp int64  // the message's timestamp, microseconds
 	// hasID is true if the message has an id. A message without one is never known to be missing.
@@ -24,8 +24,8 @@ type bufferedFrame struct {
 // buffer keeps a collector's frames of one connection, in order.
 type buffer struct {
 	sequence[bufferedFrame]
-	bytes   int64  // octets of all frames
-	evicted uint64 // the number before which no frame has its data
+	bytes     int64  // octets of all frames
+	evictedTo uint64 // the data of all frames with a lower number are evicted
 }
 
 // pool keeps buffers for frames, and counts the octets that are held.
@@ -57,8 +57,8 @@ func (h *buffer) count(n int, p *pool) {
 	p.bytes += int64(n)
 }
 
-// push keeps a frame and copies its data, if there are any. It replaces a like frame whose data
-// were forgotten.
+// push keeps a frame and copies its data, if there are any. It replaces a frame with the same key
+// whose data were evicted.
 func (h *buffer) push(key uint64, at time.Duration, f bufferedFrame, p *pool) {
 	if e := h.find(key); e != nil && e.v.data == nil {
 		h.match(key, p)
@@ -70,8 +70,8 @@ func (h *buffer) push(key uint64, at time.Duration, f bufferedFrame, p *pool) {
 	h.sequence.push(key, at, f)
 }
 
-// match drops a frame like key and returns its entry, whose data are void. It reports false if
-// there is none.
+// match removes the latest frame with the key. The data of the returned entry must not be used:
+// they are free for the next frame. It returns false if no frame has the key.
 func (h *buffer) match(key uint64, p *pool) (e entry[bufferedFrame], ok bool) {
 	if e, ok = h.take(key); ok {
 		h.release(e.v, p)
@@ -79,7 +79,7 @@ func (h *buffer) match(key uint64, p *pool) (e entry[bufferedFrame], ok bool) {
 	return e, ok
 }
 
-// drop drops the oldest frame; there must be one.
+// drop removes the oldest frame. There must be one.
 func (h *buffer) drop(p *pool) { h.release(h.dropOldest(), p) }
 
 func (h *buffer) release(f bufferedFrame, p *pool) {
@@ -87,17 +87,17 @@ func (h *buffer) release(f bufferedFrame, p *pool) {
 	p.free(f.data)
 }
 
-// clear drops all frames.
+// clear removes all frames.
 func (h *buffer) clear(p *pool) {
 	for h.oldest() != nil {
 		h.drop(p)
 	}
 }
 
-// evict forgets the data of the oldest frame that has any. It reports false if none has.
+// evict evicts the data of the oldest frame that has any. It returns false if no frame has data.
 func (h *buffer) evict(p *pool) bool {
-	for h.evicted = max(h.evicted, h.first); h.evicted < h.first+uint64(len(h.list)); h.evicted++ {
-		e := &h.list[h.evicted-h.first]
+	for h.evictedTo = max(h.evictedTo, h.first); h.evictedTo < h.first+uint64(len(h.list)); h.evictedTo++ {
+		e := &h.list[h.evictedTo-h.first]
 		if e.taken || e.v.data == nil {
 			continue
 		}
@@ -109,7 +109,7 @@ func (h *buffer) evict(p *pool) bool {
 	return false
 }
 
-// evictAll forgets the data of all frames.
+// evictAll evicts the data of all frames.
 func (h *buffer) evictAll(p *pool) {
 	for h.evict(p) {
 	}

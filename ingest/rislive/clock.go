@@ -6,8 +6,9 @@ import "time"
 type skew struct {
 	ahead time.Duration // the lowest lateness of any recent message; 0 until known
 	known bool          // the lateness of a period was observed
-	// by how much ingest's clock was set forward since the start; negative: back
-	set time.Duration
+	// sum of the steps by which ingest's clock was set since the start: forward positive, back
+	// negative
+	clockSteps time.Duration
 }
 
 // observe takes the least lateness of a period into account. Between two observations the estimate
@@ -20,12 +21,12 @@ func (s *skew) observe(lateness, drift time.Duration) {
 	s.ahead = min(s.ahead+drift, lateness)
 }
 
-// adjust applies the amount by which ingest's clock was set forward since the start. From then on
-// all messages seem that much later. If the machine slept instead, the next punctual message
-// corrects the estimate. A clock that was set back shows in the same way.
-func (s *skew) adjust(set time.Duration) {
-	s.ahead += max(0, set-s.set)
-	s.set = set
+// adjust applies the sum of the steps by which ingest's clock was set since the start. After a step
+// forward all messages seem that much later. If the machine slept instead, the next punctual
+// message corrects the estimate. The next message also shows a step back.
+func (s *skew) adjust(clockSteps time.Duration) {
+	s.ahead += max(0, clockSteps-s.clockSteps)
+	s.clockSteps = clockSteps
 }
 
 // standstill detects standstills of this process.
@@ -34,8 +35,8 @@ type standstill struct {
 	ended   time.Duration // end of the last standstill of at least the limit; 0: none
 }
 
-// check returns how long the process stood still since the last check, 0 if less than a period.
-// Checks are a period apart.
+// check returns for how long the process stood still since the last check, or 0 if for less than a
+// period. Checks are a period apart.
 func (s *standstill) check(now, period, limit time.Duration) time.Duration {
 	stood := now - s.checked - period
 	s.checked = now

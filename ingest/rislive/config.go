@@ -23,8 +23,7 @@ type Config struct {
 	Compression bool `yaml:"compression"`
 	// The largest message, octets, unpacked.
 	ReadLimit int64 `yaml:"read_limit" min:"4096" max:"1048576"`
-	// How long a message is remembered that one connection alone has brought. At least twice
-	// lag_limit.
+	// How long a message that only one connection brought is remembered. At least twice lag_limit.
 	Hold time.Duration `yaml:"hold" min:"1ms"`
 	// The octets of such messages that are remembered at most.
 	HoldBytes int64 `yaml:"hold_bytes" min:"1048576"`

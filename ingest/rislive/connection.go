@@ -9,13 +9,15 @@ type connection struct {
 	origin string // the service's address
 	frames int64  // number of frames that came
 	since  time.Duration
-	// alive is the time of the last frame of any kind. heard is the time of the last message of a
-	// collector. Before the first message it is the time at which the connection was made or first
-	// subscribed.
-	alive, heard time.Duration
-	// delay is the least lateness of a message in the last period, 0 before the first one. least is
-	// that of the present period, -1 if no message came.
-	delay, least time.Duration
+	alive  time.Duration // time of the last frame of any kind
+	// heard is the time of the last message of any collector. Before the first message it is the
+	// time at which the connection was made or first subscribed.
+	heard time.Duration
+	// periodDelay is the least lateness of a message in the last period with a message; 0 before
+	// the first one
+	periodDelay time.Duration
+	// currentDelay is the least lateness of a message in the present period; -1: no message came
+	currentDelay time.Duration
 	delivers     bool // a message of a collector came
 	// overlap is the time of the last message that both connections brought. 0 means never.
 	overlap time.Duration
@@ -24,7 +26,7 @@ type connection struct {
 
 // lag returns the least lateness of the connection's messages. Silence counts as lateness.
 func (c *connection) lag(now, period time.Duration) time.Duration {
-	return c.delay + max(0, now-c.heard-period)
+	return c.periodDelay + max(0, now-c.heard-period)
 }
 
 // noteTimestamp records a message's timestamp t, microseconds. A timestamp further in the future
@@ -35,7 +37,7 @@ func (c *connection) noteTimestamp(t int64, now time.Time, limit time.Duration) 
 	if delay < -limit {
 		return
 	}
-	if delay = max(delay, 0); c.least < 0 || delay < c.least {
-		c.least = delay
+	if delay = max(delay, 0); c.currentDelay < 0 || delay < c.currentDelay {
+		c.currentDelay = delay
 	}
 }

@@ -6,41 +6,49 @@
 //
 // # Merging
 //
-// One connection leads: its messages are written. Those of the other one, the follower, are
-// buffered undecoded until the leader brings them, for at most Config.Hold and HoldBytes. Messages
-// that the leader has brought and the follower has not are remembered as hashes, as long.
+// One connection leads: its messages are written. The other one follows: its messages are buffered
+// undecoded until the leader brings them, for at most Config.Hold and up to HoldBytes. Messages
+// that the leader has brought and the follower has not are remembered for the same time, as hashes.
 //
-// When the leader breaks, is silent or lags, the follower leads, and its buffered messages are
-// written in their order. No message is lost or written twice, and a peer's messages stay in the
-// collector's order. This holds if the two connections overlap: a message of the collector came on
-// both or, of a quiet collector of which the leader has nothing overdue, a message of another one.
-// If they do not overlap, or no connection is left, a gap begins.
+// If the leader breaks, is silent or lags, the follower becomes the leader, and its buffered
+// messages are written in their order. If the two connections overlap, no message is lost or
+// written twice, and a peer's messages stay in the collector's order. If they do not overlap, or no
+// connection is left, a gap begins.
+//
+// Two connections overlap for a collector if both brought one of its messages. For a quiet
+// collector a message of any collector is enough, if the leader has nothing overdue: no buffered
+// message of the quiet one is older than the leader's lag (merger.overlapping).
 //
 // A message is overdue if one connection brought it more than twice SwitchAfter ago and the other
 // one has not (docs/adr/0016-what-a-connection-owes.md). The follower replaces a leader that has a
-// message overdue, unless the follower has one overdue itself. A message is missing if it comes too
-// late to be written, because its peer has sent more since; a gap then begins at its time. Messages
-// that the leader has left out for Hold, while the follower could not replace it or was lost, are
-// missing, too. A follower that brings nothing of a collector is connected again.
+// message overdue, unless the follower has one overdue itself.
 //
-// A message is recognised by host and id or, without an id, by its whole frame; ids are never
-// parsed. Messages are matched one to one: two that are alike are two. One without an id is never
-// missing.
+// A message is missing if it comes too late to be written, because its peer has sent more since. A
+// gap then begins at its time. A message is also missing if the leader has left it out for longer
+// than Hold, because the follower could not replace the leader or was lost. A follower that brings
+// nothing of a collector is connected again.
 //
-// A message that one connection brought is passed over for one of three reasons. It was written:
-// the memory of written messages shows it or, after a link has connected again, the keys of the
-// link's latest frames. It lies in the last gap, and the gap is told of it (stream.Gap.Lacks). It
-// has no id. Where the memory does not reach far enough a message is missing; its age alone is no
-// reason. Of two messages of a peer with one timestamp the first comes too late once the second is
-// written.
+// A message is identified by host and id, and one without an id by its whole frame. Ids are never
+// parsed. Messages are matched one to one: two equal messages count as two. A message without an id
+// is never missing.
+//
+// A message that one connection brought is skipped for one of three reasons:
+//   - It was written. The memory of written messages shows it or, after a link has connected again,
+//     the keys of the link's latest frames.
+//   - It lies in the last gap, and is reported to the gap (stream.Gap.AddMissing).
+//   - It has no id.
+//
+// A message is never skipped for its age alone: if the memory does not reach back to its time, it
+// is missing. If two messages of a peer have the same timestamp, the first comes too late once the
+// second is written.
 //
 // # States
 //
-// A link is not connected (merger.links holds nil) or connected; connected, it delivers once a
-// message of a collector came. It leads or follows: merger.lead names the leader, which is always
-// connected. No link leads only if none is connected.
+// A link is connected or not (merger.links holds nil). Once a connected link has brought a message
+// of any collector, it delivers. A connected link leads or follows: merger.lead names the leader,
+// which is always connected. No link leads only if none is connected.
 //
-// Of each collector a connection has a side (sideState), and the merger a feed (feedState):
+// For each collector a connection has a side (sideState), and the merger has a feed (feedState):
 //
 //	unsubscribed --subscribe--> requested --confirm--> subscribed
 //	unsubscribed <--disconnect-- any
@@ -49,32 +57,43 @@
 //
 // A feed begins suspended. begin writes the gap. It waits for a leader that delivers and whose side
 // is subscribed (merger.resume). suspend follows a missing message, or a change of the leader
-// without an overlap; expire comes StaleTimeout later. Whether a side overlaps with the other one
-// is a fact beside its state: an undecodable message can show it before the subscription is
+// without an overlap. expire comes StaleTimeout later. Whether a side overlaps with the other one
+// is stored apart from its state: an undecodable message can show it before the subscription is
 // confirmed.
 //
 // # Bounds
 //
-// A frame: ReadLimit. Buffered frames: HoldBytes. The service brings some 5 MB a second, so the
-// default of 128 MiB holds the messages of a silent leader until it is replaced, SwitchAfter (5 s)
-// to LagLimit (30 s). Beyond that the data of the collector that has most are evicted, and only
-// their hashes stay. Hashes: maxAhead a collector and connection. They go when both have brought a
-// message, so that many are there only while a connection is away: some 60 octets each, a minute of
-// the whole service 40 MB. Keys of the latest frames: maxRecent a collector and link, 128 KiB, and
-// some 300 KiB more while a link is new or away. Peers: the stream's.
+//	what                         bound                                    cost
+//	a frame                      ReadLimit                                1 MiB by default
+//	buffered frames              HoldBytes a link                         128 MiB by default
+//	hashes of written messages   maxAwaited a collector and connection    some 60 octets each
+//	keys of the latest frames    maxRecent a collector and link           128 KiB
+//	the same, link new or away   maxRecent a collector and link           300 KiB more
+//	peers                        stream.MaxPeers a collector              some hundred octets each
+//
+// The service brings some 5 MB a second. So the default HoldBytes holds the messages of a silent
+// leader until it is replaced, after SwitchAfter (5 s) to LagLimit (30 s). Beyond HoldBytes the
+// data of the collector that has most are evicted, and only their hashes stay.
+//
+// The hash of a written message is removed when both connections have brought the message. So there
+// are many hashes only while a connection is away: 40 MB for a minute of the whole service.
 //
 // # Invariants
 //
 // Nothing is written of a collector that is not owned. A message that any connection brought is
-// written once and in its peer's order, or a gap holds it (TestMergeAtRandom). A gap begins before
-// the first record after it, except for records written after a single message that was left out:
-// the gap's answer repeats them. A connection that brings nothing for SilentTimeout, or is late, is
-// ended and connected again, with jittered pauses that grow and never end.
+// written once and in its peer's order, or a gap holds it (TestMergeAtRandom).
+//
+// A gap begins before the first record after it, with one exception: if a single message was left
+// out, later messages may be written already. The gap's answer repeats them.
+//
+// A connection that brings nothing for SilentTimeout, or is late, is ended. The link connects again
+// without limit, with growing jittered pauses up to retry_max.
 //
 // # Goroutines and locks
 //
-// For each link one goroutine dials and subscribes and, while connected, another reads; one opens
-// and closes streams and checks the connections. Run ends and awaits them. merger.mu is held while
-// a record is produced, so both connections wait while the broker does. link.mu and Client.mu are
-// held for a moment only, and no other lock is taken under them.
+// Each link has one goroutine that dials and subscribes, and another that reads while the link is
+// connected. One more goroutine opens and closes streams and checks the connections. Run ends and
+// awaits them. merger.mu is held while a record is produced. So both connections wait while the
+// broker does not accept records. link.mu and Client.mu are held for a moment only, and no other
+// lock is taken under them.
 package rislive

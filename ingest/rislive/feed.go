@@ -48,26 +48,32 @@ type feed struct {
 	state           feedState
 	why             string        // why the feed is suspended or down
 	suspendedAt     time.Duration // when it was suspended, since the merger's start
-	// The following are timestamps of messages, microseconds. 0 means none.
-	last        int64 // the latest that came
-	missingFrom int64 // the earliest that is known to be missing and lies in no gap
-	missingTo   int64 // the latest such
-	// The last gap, nil if none. A missing message lies in it if its timestamp is not before since,
-	// not after until, and before resumed.
-	gap     *stream.Gap
-	since   int64 // the gap's begin
-	until   int64 // end of the gap by ingest's clock
-	through int64 // the latest message known to be missing in the gap, or since
-	resumed int64 // the earliest message after the gap that is not older than through; 0: none
+	// The following are timestamps, microseconds. 0 means none.
+	//
+	// last is that of the latest message that came, written or not. Messages that come too late, or
+	// have a timestamp in the future, do not count.
+	last int64
+	// missingFrom and missingTo are those of the earliest and the latest message that is known to
+	// be missing and lies in no gap.
+	missingFrom, missingTo int64
+	// gap is the last gap, nil if none. A missing message lies in it if its timestamp is from since
+	// to until, and before resumed (if not 0).
+	//
+	// since and until are the gap's begin and its end by ingest's clock plus gapOverlap. through is
+	// that of the latest message known to be missing in the gap, or since if none is. resumed is
+	// that of the earliest message after the gap that is not older than through: with it the source
+	// has gone on after the missing messages.
+	gap                            *stream.Gap
+	since, until, through, resumed int64
 }
 
 // peer is a peer of the collector. Timestamps are microseconds.
 type peer struct {
 	handle    *stream.Peer
 	last      int64       // the timestamp of the last message written
-	id        []byte      // its id; empty if it has none
-	from      *connection // the connection that brought it
-	otherLast int64       // the timestamp of the last message written that another connection brought
+	id        []byte      // the id of that message; empty if it has none
+	from      *connection // the connection that brought that message
+	otherLast int64       // the timestamp of the last written message of a connection other than from
 }
 
 // lastOfOthers returns the timestamp of the peer's last written message that a connection other
@@ -126,8 +132,8 @@ func (f *feed) suspend(now time.Duration, why string) {
 	f.stream.Suspend()
 }
 
-// addMissing records that a message with that timestamp is missing, and suspends the feed, unless
-// the last gap holds the message.
+// addMissing records that a message with that timestamp is missing, and suspends the feed. It does
+// neither if the message lies in the last gap.
 func (f *feed) addMissing(stamp int64, now time.Duration, why string) {
 	if f.inGap(stamp) {
 		return
@@ -139,9 +145,9 @@ func (f *feed) addMissing(stamp int64, now time.Duration, why string) {
 	f.suspend(now, why)
 }
 
-// inGap reports whether the last gap holds a missing message. If so, the gap's answer brings the
-// message, however old the messages are that come after the gap: a connection that stood still may
-// go on at an earlier time.
+// inGap reports whether a missing message lies in the last gap. If so, it reports the message to
+// the gap, and the gap's answer brings it. That also holds if older messages come after the gap: a
+// connection that stood still may go on at an earlier time.
 func (f *feed) inGap(stamp int64) bool {
 	if f.gap == nil || stamp < f.since || stamp > f.until || f.resumed != 0 && stamp >= f.resumed {
 		return false
@@ -153,7 +159,8 @@ func (f *feed) inGap(stamp int64) bool {
 	return true
 }
 
-// heard records the timestamp of a message that came, written or not.
+// heard records the timestamp of a message that came, written or not. It is not called for a
+// message that came too late or has a timestamp in the future.
 func (f *feed) heard(stamp int64) {
 	f.last = max(f.last, stamp)
 	if stamp >= f.through && (f.resumed == 0 || stamp < f.resumed) {
@@ -181,33 +188,34 @@ func (f *feed) newPeer(p bgp.Peer) (*peer, error) {
 	return known, nil
 }
 
-// passed is the reason why a message was not written. It is empty if it was written. It is a label
-// of a metric.
-type passed string
+// skipReason is the reason why a message was not written, and a label of a metric. It is empty if
+// the message was written.
+type skipReason string
 
 // The reasons.
 const (
-	passedSent      passed = "sent"
-	passedLate      passed = "late"
-	passedOther     passed = "other type"
-	passedOpen      passed = "open"
-	passedKeepalive passed = "keepalive"
-	passedConnected passed = "connected"
-	passedForeign   passed = "not subscribed"
-	passedTwice     passed = "twice"
-	passedExpired   passed = "expired"
+	skipSent      skipReason = "sent"
+	skipLate      skipReason = "late"
+	skipOther     skipReason = "other type"
+	skipOpen      skipReason = "open"
+	skipKeepalive skipReason = "keepalive"
+	skipConnected skipReason = "connected"
+	skipForeign   skipReason = "not subscribed"
+	skipTwice     skipReason = "twice"
+	skipExpired   skipReason = "expired"
 )
 
-// write writes a message that a connection brought to the stream. It does not if a later message of
-// its peer, brought by another connection, was written: the older one would undo it. overtaken
-// means that of two messages with one timestamp this is the older one. The error is the stream's.
+// write writes a message that a connection brought to the stream. It skips the message if another
+// connection brought a later one of the same peer, which was written: the older message would undo
+// it. overtaken means that the message is the older one of two with the same timestamp. The error
+// is the stream's.
 func (f *feed) write(
 	ctx context.Context, m *wire.RISLiveMessage, from *connection, overtaken bool,
-) (passed, error) {
+) (skipReason, error) {
 	p := f.peers[m.Peer]
 	if p != nil && len(m.ID) > 0 && m.Timestamp == p.last && bytes.Equal(m.ID, p.id) {
-		// the memory of written messages is too short, or ingest's clock was set
-		return passedTwice, nil
+		// the memory of written messages has forgotten it, or ingest's clock was set
+		return skipTwice, nil
 	}
 	late := p != nil && (m.Timestamp < p.lastOfOthers(from) || overtaken && m.Timestamp == p.lastOfOthers(from))
 	// a timestamp in the future does not show that later messages came
@@ -217,17 +225,17 @@ func (f *feed) write(
 	}
 	switch {
 	case m.Sent:
-		return passedSent, nil
+		return skipSent, nil
 	case m.Kind == wire.RISOpen:
-		return passedOpen, nil
+		return skipOpen, nil
 	case m.Kind == wire.RISKeepalive: // archives leave it out, too
-		return passedKeepalive, nil
+		return skipKeepalive, nil
 	case m.Kind == wire.RISState && m.State != bgp.Established && m.State != bgp.Idle:
-		return passedConnected, nil
+		return skipConnected, nil
 	case m.Kind != wire.RISUpdate && m.Kind != wire.RISNotification && m.Kind != wire.RISState:
-		return passedOther, nil
+		return skipOther, nil
 	case late:
-		return passedLate, nil
+		return skipLate, nil
 	}
 	if p == nil {
 		var err error

@@ -7,8 +7,9 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// frame takes a message that link n brought; frame is not kept. The error is final.
-func (m *merger) frame(ctx context.Context, n int, frame []byte) error {
+// handleFrame processes a frame that link n brought. It does not keep the frame's data. The error
+// is final.
+func (m *merger) handleFrame(ctx context.Context, n int, frame []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.links[n]
@@ -46,29 +47,30 @@ func (m *merger) leaderFrame(ctx context.Context, c *connection, frame []byte) e
 		}
 	}
 	f := m.feeds[m.msg.Collector]
-	if f == nil || f.sides[c.n].state == unsubscribed { // not followed any more, or followed again
-		m.countPassed(passedForeign)
+	// the collector is no longer followed, or is followed again and not subscribed to yet
+	if f == nil || f.sides[c.n].state == unsubscribed {
+		m.countSkipped(skipForeign)
 		return nil
 	}
 	if err := m.confirm(ctx, c, f); err != nil {
 		return err
 	}
 	if m.matchLeader(c, f, m.key(f, m.msg.ID, frame), len(m.msg.ID) > 0) {
-		m.countPassed(passedTwice)
+		m.countSkipped(skipTwice)
 		return nil
 	}
 	s := &f.sides[c.n]
 	return m.writeMessage(ctx, f, c.n, frame,
-		s.ahead.oldest() != nil || m.beyondMemory(s, m.msg.Timestamp) ||
+		s.awaited.oldest() != nil || m.beyondMemory(s, m.msg.Timestamp) ||
 			m.beforeSubscription(s, m.msg.Timestamp))
 }
 
-// matchLeader notes that c, the leader, has brought a message, and reports whether it was written
-// already. It drops the same message from the follower's buffer. mu is held.
+// matchLeader records that c, the leader, has brought a message, and reports whether it was written
+// already. It removes the same message from the follower's buffer. mu is held.
 func (m *merger) matchLeader(c *connection, f *feed, key uint64, hasID bool) bool {
 	s := &f.sides[c.n]
 	s.frameAt = c.alive
-	if s.takeAhead(key, m.frames) {
+	if s.takeAwaited(key, m.frames) {
 		s.overlaps, c.overlap = true, c.alive
 		return true
 	}
@@ -83,7 +85,7 @@ func (m *merger) matchLeader(c *connection, f *feed, key uint64, hasID bool) boo
 	o, other := &f.sides[1-c.n], m.links[1-c.n]
 	e, ok := o.buffer.match(key, &m.pools[1-c.n])
 	if !ok {
-		o.addAhead(key, c.alive, m.maxAhead)
+		o.addAwaited(key, c.alive, m.maxAwaited)
 		return false
 	}
 	o.matched = max(o.matched, e.v.frame)
@@ -108,7 +110,7 @@ func (m *merger) matchUndecodable(c *connection, frame []byte) {
 func (m *merger) followerFrame(ctx context.Context, c *connection, frame []byte) error {
 	var h wire.RISLiveHead
 	f := m.scanHead(frame, &h)
-	if h.Host == nil { // other frames are rare
+	if h.Host == nil { // rare: decode the whole frame
 		if err := m.dec.Decode(frame, &m.msg); err != nil {
 			return m.undecodable(ctx, c, frame, err)
 		}
@@ -120,7 +122,7 @@ func (m *merger) followerFrame(ctx context.Context, c *connection, frame []byte)
 	}
 	c.noteTimestamp(h.Timestamp, m.clock, m.cfg.Hold)
 	if f == nil || f.sides[c.n].state == unsubscribed {
-		m.countPassed(passedForeign)
+		m.countSkipped(skipForeign)
 		return nil
 	}
 	if err := m.confirm(ctx, c, f); err != nil {
@@ -133,24 +135,24 @@ func (m *merger) followerFrame(ctx context.Context, c *connection, frame []byte)
 }
 
 // bufferFrame buffers a message that c, the follower, has brought, unless it was written. A message
-// that may have been written and forgotten is buffered without its data: it is never written from
-// here, and it is missing if the leader does not bring it. mu is held.
+// whose hash may have been forgotten is buffered without its data: it may have been written, so it
+// is never written from the buffer. If the leader does not bring it, it is missing. mu is held.
 func (m *merger) bufferFrame(c *connection, f *feed, key uint64, h bufferedFrame) {
 	s := &f.sides[c.n]
 	s.frameAt = c.alive
-	if s.takeAhead(key, m.frames) {
+	if s.takeAwaited(key, m.frames) {
 		s.overlaps, c.overlap = true, c.alive
 		return
 	}
 	old, known := m.beforeSubscription(s, h.stamp), s.buffer.find(key)
-	forgot := m.beyondMemory(s, h.stamp) || old && s.recent.full()
+	forgot := m.beyondMemory(s, h.stamp) || old && s.recent.mayHaveForgotten()
 	switch {
 	case h.hasID && (known == nil || known.v.data != nil) && s.recent.repeats(key):
-		m.countPassed(passedTwice)
+		m.countSkipped(skipTwice)
 		return
 	case !h.hasID && (forgot || old): // a message without an id cannot be identified
 		s.restartOverlap(c.alive)
-		m.countPassed(passedLate)
+		m.countSkipped(skipLate)
 		return
 	case forgot:
 		h.data = nil
@@ -160,8 +162,8 @@ func (m *merger) bufferFrame(c *connection, f *feed, key uint64, h bufferedFrame
 	m.evict(c.n)
 }
 
-// evict forgets data of link n's frames until at most HoldBytes are buffered: the oldest data of
-// the collector that has most. The leader may bring those messages yet. mu is held.
+// evict evicts data of link n's frames until at most HoldBytes are buffered. It takes the oldest
+// data of the collector that has most. The leader may still bring those messages. mu is held.
 func (m *merger) evict(n int) {
 	for m.pools[n].bytes > m.cfg.HoldBytes {
 		var most *feed
@@ -176,12 +178,12 @@ func (m *merger) evict(n int) {
 		}
 		most.addMissing(h.oldest().v.stamp, m.now(), "more is missing than can be remembered")
 		h.drop(&m.pools[n])
-		m.countPassed(passedExpired)
+		m.countSkipped(skipExpired)
 	}
 }
 
-// scanHead reads a frame's head and returns its feed, nil if it is not followed. The head has no
-// host if it can only be read by decoding the frame. mu is held.
+// scanHead reads a frame's head and returns its feed, or nil if the collector is not followed.
+// h.Host is nil if the head can only be read by decoding the frame. mu is held.
 func (m *merger) scanHead(frame []byte, h *wire.RISLiveHead) *feed {
 	if !wire.ScanRISLive(frame, h) {
 		h.Host = nil
@@ -203,8 +205,8 @@ func (m *merger) scanHead(frame []byte, h *wire.RISLiveHead) *feed {
 	return f
 }
 
-// key returns the hash of a message, which is the same for both connections: of host and id or,
-// without an id, of the frame.
+// key returns the hash of a message: of host and id or, without an id, of the frame. It is the same
+// for both connections.
 func (m *merger) key(f *feed, id, frame []byte) uint64 {
 	if len(id) == 0 {
 		return maphash.Bytes(m.seed, frame)

@@ -10,7 +10,7 @@ import (
 func (c *Config) period() time.Duration { return max(c.SwitchAfter/5, time.Millisecond) }
 
 // checkHealth is called once a period. It replaces a leader that is late or incomplete, ends
-// connections that are of no use, and forgets messages that are older than Config.Hold.
+// connections that are silent or late, and forgets messages that are older than Config.Hold.
 func (m *merger) checkHealth(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -18,9 +18,9 @@ func (m *merger) checkHealth(ctx context.Context) error {
 	m.allowStandstill(now)
 	m.skew.adjust(m.wall().Round(0).Sub(m.start.Round(0)) - now)
 	for _, c := range m.links {
-		if c != nil && c.least >= 0 {
-			c.delay, c.least = c.least, -1
-			m.skew.observe(c.delay, m.cfg.period()/100) // a clock's drift is a thousand times less
+		if c != nil && c.currentDelay >= 0 {
+			c.periodDelay, c.currentDelay = c.currentDelay, -1
+			m.skew.observe(c.periodDelay, m.cfg.period()/100) // a clock drifts a thousand times less
 		}
 	}
 	if err := m.replaceLate(ctx, now); err != nil {
@@ -34,8 +34,8 @@ func (m *merger) checkHealth(ctx context.Context) error {
 			m.dropUseless(c, now)
 		}
 	}
-	// After a standstill forgotten catches up slowly: messages that seem missing may wait in a
-	// socket.
+	// After a standstill forgotten catches up slowly: messages that seem missing may still wait in
+	// a socket.
 	m.forgotten = min(now-m.cfg.Hold, m.forgotten+4*m.cfg.period())
 	for _, f := range m.feeds {
 		if err := m.expire(ctx, f, now); err != nil {
@@ -50,7 +50,7 @@ func (m *merger) checkHealth(ctx context.Context) error {
 	return nil
 }
 
-// allowStandstill takes a standstill of this process off the silence of the connections. mu is
+// allowStandstill does not count a standstill of this process as silence of the connections. mu is
 // held.
 func (m *merger) allowStandstill(now time.Duration) {
 	stood := m.still.check(now, m.cfg.period(), m.cfg.SwitchAfter)
@@ -64,9 +64,9 @@ func (m *merger) allowStandstill(now time.Duration) {
 	}
 }
 
-// replaceLate makes the follower the leader if the leader is more than SwitchAfter behind it. While
-// no message shows that the two overlap, a leader that is late but not silent may be LagLimit
-// behind: a message may come that shows it. mu is held.
+// replaceLate makes the follower the leader if the leader is more than SwitchAfter behind it. As
+// long as no message shows that the two overlap, a leader that is late but not silent may be
+// LagLimit behind: the next messages may show an overlap. mu is held.
 func (m *merger) replaceLate(ctx context.Context, now time.Duration) error {
 	lead, other := m.leader(), m.follower()
 	if other == nil || !other.delivers {
@@ -81,7 +81,7 @@ func (m *merger) replaceLate(ctx context.Context, now time.Duration) error {
 	m.log.Info("the other connection to RIS Live leads from now on", "address", lead.origin,
 		"behind", behind.Round(time.Millisecond).String())
 	err := m.setLeader(ctx, other.n,
-		fmt.Sprintf("the leading connection was %v behind, the other too young",
+		fmt.Sprintf("the leading connection was %v behind, and the other connection did not overlap",
 			behind.Round(time.Millisecond)))
 	m.roles()
 	return err
@@ -96,9 +96,9 @@ func (m *merger) dropUseless(c *connection, now time.Duration) {
 	}
 	switch {
 	case now-c.alive > m.cfg.SilentTimeout:
-		c.drop(fmt.Sprintf("nothing came for %v, not even the answer to a ping", m.cfg.SilentTimeout))
+		c.drop(fmt.Sprintf("no data and no pong for %v", m.cfg.SilentTimeout))
 	case m.subscribesAny(c.n) && now-c.heard > m.cfg.SilentTimeout:
-		c.drop(fmt.Sprintf("no message came for %v", m.cfg.SilentTimeout))
+		c.drop(fmt.Sprintf("no message of a collector for %v", m.cfg.SilentTimeout))
 	case lag > m.cfg.LagLimit && (c.n != m.lead || m.cfg.Connections == 1) && m.subscribesAny(c.n):
 		c.drop(fmt.Sprintf("its messages are %v late", lag.Round(time.Second)))
 	}

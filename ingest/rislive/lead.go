@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// setLeader makes link n the leader or, if it is not connected, leaves no leader. The frames that n
-// has buffered are written where its stream continues the present leader's. Elsewhere the collector
-// is suspended, with the reason why, and the frames are discarded. mu is held.
+// setLeader makes link n the leader. If n is not connected, no link leads. Per collector: if n is
+// connected and the two overlap, n's buffered frames are written; else the collector is suspended
+// with reason why, and the frames are dropped. mu is held.
 func (m *merger) setLeader(ctx context.Context, n int, why string) error {
 	c, late := m.links[n], m.leaderLag()
 	m.lead = n
@@ -30,8 +30,7 @@ func (m *merger) setLeader(ctx context.Context, n int, why string) error {
 	return m.resumeAll(ctx)
 }
 
-// discard empties the buffer of link n. Its messages are missing, but for those without an id. mu
-// is held.
+// discard empties the buffer of link n. Its messages with an id are then missing. mu is held.
 func (m *merger) discard(f *feed, n int, why string) {
 	h := &f.sides[n].buffer
 	for e := h.oldest(); e != nil; e = h.oldest() {
@@ -43,10 +42,10 @@ func (m *merger) discard(f *feed, n int, why string) {
 }
 
 // overlapping reports whether the frames of c, the follower, continue the leader's stream of a
-// collector without a hole. late is the leader's lag. They do if a message of the collector came on
-// both connections. A quiet collector is taken to overlap if a message of any collector came on
-// both more than SwitchAfter after the subscription, and the leader has nothing overdue. mu is
-// held.
+// collector without a missing message. late is the leader's lag. They do if a message of the
+// collector came on both connections. For a quiet collector it is enough if a message of any
+// collector came on both more than SwitchAfter after the subscription, and no buffered message of
+// the quiet one is older than the lag. mu is held.
 func (m *merger) overlapping(f *feed, c *connection, late time.Duration) bool {
 	s := &f.sides[c.n]
 	if s.overlaps {
@@ -64,7 +63,7 @@ func (m *merger) writeBuffer(ctx context.Context, f *feed, n int) error {
 	h := &f.sides[n].buffer
 	for e := h.oldest(); e != nil; e = h.oldest() {
 		if m.cfg.Connections > 1 {
-			f.sides[1-n].addAhead(e.key, m.now(), m.maxAhead)
+			f.sides[1-n].addAwaited(e.key, m.now(), m.maxAwaited)
 		}
 		if err := m.writeBuffered(ctx, f, n, e.v); err != nil {
 			return err
@@ -85,8 +84,9 @@ func (m *merger) leaderLag() time.Duration {
 	return lead.lag(m.now(), m.cfg.period())
 }
 
-// resume begins the gap of a collector that is suspended or down, and takes it up, if the leader is
-// subscribed to it and has brought a message of any collector. mu is held.
+// resume begins the gap of a collector that is suspended or down, and sets the collector up. It
+// does so if the leader is subscribed to the collector and has brought a message of any collector.
+// mu is held.
 func (m *merger) resume(ctx context.Context, f *feed) error {
 	lead := m.leader()
 	if f.state == feedUp || lead == nil || !lead.delivers || f.sides[lead.n].state != subscribed {

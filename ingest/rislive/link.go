@@ -33,12 +33,12 @@ type link struct {
 	wake chan struct{} // holds one value after the feeds have changed
 
 	mu     sync.Mutex // guards the fields below
-	reason error      // the reason why there is no connection; nil: there is one
+	reason error      // why the link is not connected; nil: it is connected
 	again  time.Time  // time of the next attempt
 }
 
-// state returns the reason why there is no connection, with the time until the next attempt. It
-// returns nil while there is one.
+// state returns the reason why the link is not connected, with the time until the next attempt. It
+// returns nil while the link is connected.
 func (l *link) state() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -65,7 +65,7 @@ func (l *link) changed() {
 	}
 }
 
-// fatal is an error that is not the service's. It ends the client.
+// fatal is an error of this process, not of the service. It ends the client.
 type fatal struct{ error }
 
 func (f fatal) Unwrap() error { return f.error }
@@ -190,7 +190,7 @@ func (l *link) read(ctx, conn context.Context, ws *websocket.Conn) error {
 		if buf, err = readAll(r, buf[:0]); err != nil {
 			return fmt.Errorf("reading a message: %w", err)
 		}
-		if err := l.c.merger.frame(ctx, l.n, buf); err != nil {
+		if err := l.c.merger.handleFrame(ctx, l.n, buf); err != nil {
 			return fatal{err}
 		}
 		if cap(buf) > 64<<10 {

@@ -24,22 +24,23 @@ type merger struct {
 	limited *telemetry.Limited
 	seed    maphash.Seed
 	start   time.Time
-	// maxAhead bounds side.ahead.
-	maxAhead int
-	// wall is the clock that timestamps are compared with. Unlike now it may be set.
+	// maxAwaited bounds side.awaited.
+	maxAwaited int
+	// wall is the clock that timestamps are compared with. Unlike now, it may be set forward or
+	// back.
 	wall func() time.Time
 
 	mu     sync.Mutex       // guards all fields below, and the order of records
 	feeds  map[string]*feed // by the collector's name
 	hosts  map[string]*feed // by the spelling in frames
 	links  [2]*connection   // nil: not connected
-	lead   int              // the link that leads, which is connected; -1: none, and no link is connected
-	frames uint64           // the number of the latest frame; frames of both connections are counted
-	at     time.Duration    // time of the latest frame
-	clock  time.Time        // the same time by wall
+	lead   int              // the connected link that leads; -1: no link is connected
+	frames uint64           // number of the latest frame, counted over both connections
+	at     time.Duration    // time of the latest frame by now
+	clock  time.Time        // time of the latest frame by wall
 	still  standstill
 	skew   skew
-	// forgotten is the time before which written messages may be forgotten.
+	// forgotten is the time up to which the hashes of written messages may have been forgotten.
 	forgotten time.Duration
 	pools     [2]pool // by link
 	dec       wire.RISLiveDecoder
@@ -50,7 +51,7 @@ func newMerger(cfg *Config, set *stream.Set, log *slog.Logger, m metrics) *merge
 	return &merger{
 		cfg: cfg, streams: set, metrics: m, log: log, limited: telemetry.NewLimited(log, 10*time.Second, 3),
 		seed: maphash.MakeSeed(), start: time.Now(),
-		wall: time.Now, maxAhead: maxAhead,
+		wall: time.Now, maxAwaited: maxAwaited,
 		feeds: map[string]*feed{}, hosts: map[string]*feed{}, lead: -1, forgotten: -cfg.Hold,
 	}
 }
@@ -94,7 +95,7 @@ func (m *merger) connected(n int, origin string, drop func(why string)) {
 	defer m.mu.Unlock()
 	now := m.now()
 	m.links[n] = &connection{
-		n: n, origin: origin, since: now, alive: now, heard: now, delay: 0, least: -1, drop: drop,
+		n: n, origin: origin, since: now, alive: now, heard: now, periodDelay: 0, currentDelay: -1, drop: drop,
 	}
 	if m.lead < 0 {
 		m.lead = n
@@ -121,8 +122,8 @@ func (m *merger) follower() *connection {
 // roles sets the metrics of the connections' roles. mu is held.
 func (m *merger) roles() { m.metrics.roles(m.leader() != nil, m.follower() != nil) }
 
-// lost records that the connection of link n has ended. If it led, the other one leads or, if it is
-// not connected, none.
+// lost records that the connection of link n has ended. If n led, the other link leads. If that one
+// is not connected, no link leads.
 func (m *merger) lost(ctx context.Context, n int, why string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// overdueAfter returns how long after one connection the other one may bring a message. A leader
-// that is late as a whole is replaced earlier (replaceLate).
+// overdueAfter returns how much later than one connection the other may bring a message. A leader
+// whose messages are all late is replaced earlier (replaceLate).
 func (c *Config) overdueAfter() time.Duration { return 2 * c.SwitchAfter }
 
 // overdue classifies the messages of a collector that the follower brought more than overdueAfter
@@ -15,7 +15,7 @@ func (c *Config) overdueAfter() time.Duration { return 2 * c.SwitchAfter }
 // collector or one message.
 type overdue uint8
 
-// The values, in order of weight.
+// The values, the worst last.
 const (
 	overdueNone overdue = iota
 	overdueSome         // the leader left out a message
@@ -72,24 +72,24 @@ func (m *merger) uncertainSince(f *feed, now time.Duration) int64 {
 			uncertain(e.v.stamp)
 		}
 	}
-	// its messages are delayed elsewhere
+	// a silent leader may have missed messages of every collector since its last message
 	if lead := m.leader(); lead != nil && now-lead.heard > m.cfg.SwitchAfter {
-		uncertain(m.start.Add(lead.heard + m.skew.set - m.skew.ahead - m.cfg.SwitchAfter).UnixMicro())
+		uncertain(m.start.Add(lead.heard + m.skew.clockSteps - m.skew.ahead - m.cfg.SwitchAfter).UnixMicro())
 	}
 	return since
 }
 
-// followerOverdue reports whether the follower has a message of a collector overdue that was
-// written. mu is held.
+// followerOverdue reports whether a written message of a collector is overdue at the follower. mu
+// is held.
 func (m *merger) followerOverdue(f *feed, now time.Duration) bool {
 	s := &f.sides[1-m.lead]
-	e := s.ahead.oldest()
+	e := s.awaited.oldest()
 	return e != nil && now-e.at > m.cfg.overdueAfter() && s.subscribedSince(e.at-m.cfg.SwitchAfter)
 }
 
-// replaceIncomplete makes the follower the leader if the leader has a message overdue, unless
-// another collector would lose messages by it. Of the buffered messages only those are missing that
-// come too late for their peer. If the leader brings nothing of a collector, its connection is
+// replaceIncomplete makes the follower the leader if the leader has a message overdue. It does not
+// if another collector would lose messages by the change. A buffered message is then missing only
+// if it comes too late for its peer. If the leader brings nothing of a collector, its connection is
 // ended. mu is held.
 func (m *merger) replaceIncomplete(ctx context.Context, now time.Duration) error {
 	lead, other := m.leader(), m.follower()
@@ -134,15 +134,15 @@ func (m *merger) expire(ctx context.Context, f *feed, now time.Duration) error {
 				f.addMissing(e.v.stamp, now, "the leading connection left out a message that the other brought")
 			}
 			s.buffer.drop(&m.pools[n])
-			m.countPassed(passedExpired)
+			m.countSkipped(skipExpired)
 		}
 		if s.state == subscribed && s.subscribedAt < m.forgotten {
-			s.recent.settle()
+			s.recent.endRepetition()
 		}
 		var last time.Duration // when the last of the forgotten messages was written
-		for e := s.ahead.oldest(); e != nil && e.at < m.forgotten; e = s.ahead.oldest() {
+		for e := s.awaited.oldest(); e != nil && e.at < m.forgotten; e = s.awaited.oldest() {
 			last = e.at
-			s.ahead.dropOldest()
+			s.awaited.dropOldest()
 		}
 		if last > 0 && c != nil && n != m.lead && s.subscribedSince(last-m.cfg.SwitchAfter) && s.frameAt < last {
 			s.restartOverlap(now)

@@ -90,7 +90,7 @@ func (p *play) run() {
 		p.m.cfg.HoldBytes = int64(2000 + p.rnd.IntN(8000))
 	}
 	if p.rnd.IntN(8) == 0 {
-		p.m.maxAhead = 10 + p.rnd.IntN(100)
+		p.m.maxAwaited = 10 + p.rnd.IntN(100)
 	}
 	if p.rnd.IntN(4) == 0 {
 		p.ahead = time.Duration(p.rnd.IntN(300)-40) * time.Second

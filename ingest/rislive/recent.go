@@ -8,9 +8,10 @@ const maxRecent = 1 << 14
 // distinguishes the frames that a new connection repeats from those that the link brings for the
 // first time.
 type recent struct {
-	keys   []uint64            // a ring once it is full
-	next   int                 // the place of the next key in the ring
-	former map[uint64]struct{} // keys from before the present connection; nil: no repetition is expected
+	keys []uint64 // a ring once it has maxRecent keys
+	next int      // index of the next key in the ring
+	// earlierKeys are the keys of earlier connections. nil: no repetition is expected.
+	earlierKeys map[uint64]struct{}
 }
 
 // note keeps a key.
@@ -23,22 +24,23 @@ func (r *recent) note(key uint64) {
 	r.next = (r.next + 1) % maxRecent
 }
 
-// full reports whether older keys may have been forgotten.
-func (r *recent) full() bool { return len(r.keys) == maxRecent }
+// mayHaveForgotten reports whether older keys may have been forgotten.
+func (r *recent) mayHaveForgotten() bool { return len(r.keys) == maxRecent }
 
 // end records that the connection has ended: the next one may repeat frames.
 func (r *recent) end() {
-	r.former = make(map[uint64]struct{}, len(r.keys))
+	r.earlierKeys = make(map[uint64]struct{}, len(r.keys))
 	for _, k := range r.keys {
-		r.former[k] = struct{}{}
+		r.earlierKeys[k] = struct{}{}
 	}
 }
 
-// repeats reports whether a former connection has brought the frame.
+// repeats reports whether an earlier connection has brought the frame.
 func (r *recent) repeats(key uint64) bool {
-	_, ok := r.former[key]
+	_, ok := r.earlierKeys[key]
 	return ok
 }
 
-// settle forgets the former connections: the present one is too old to repeat anything.
-func (r *recent) settle() { r.former = nil }
+// endRepetition forgets the keys of earlier connections. It is called when the present connection
+// is too old to repeat their frames.
+func (r *recent) endRepetition() { r.earlierKeys = nil }

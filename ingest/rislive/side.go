@@ -26,37 +26,37 @@ func (s sideState) String() string {
 
 // side is one connection's part of a feed.
 type side struct {
-	buffer buffer             // frames that the connection brought and that were not written
-	ahead  sequence[struct{}] // messages that were written and that the connection has not brought
-	state  sideState
+	buffer  buffer             // frames that this connection brought and that are not written
+	awaited sequence[struct{}] // messages written, and not yet brought by this connection
+	state   sideState
 	// subscribedAt is the time of the last subscription. frameAt is the time of the connection's
 	// last message of the collector, or 0 if it brought none.
 	subscribedAt, frameAt time.Duration
-	// forgotten is the time at which the latest message was written that ahead has evicted. 0 means
-	// none.
-	forgotten time.Duration
+	// evictedAt is the time at which the latest message that awaited has evicted was written. 0:
+	// none was evicted.
+	evictedAt time.Duration
 	// matched is the number (merger.frames) of the latest frame of the connection whose message was
 	// written to the stream, by whichever connection.
 	matched uint64
 	recent  recent
-	// overlaps is true if both connections brought one of the messages that this one brought since
-	// completeSince. No message that it brought since then was skipped.
-	overlaps      bool
+	// overlaps: since completeSince both connections brought a common message.
+	overlaps bool
+	// completeSince: no message of this connection was skipped since then.
 	completeSince time.Duration
 }
 
-// disconnect ends the subscription. ahead stays, for the next connection may bring those messages.
-// So do the buffered frames, without their data.
+// disconnect ends the subscription. awaited stays, because the next connection may bring those
+// messages. The buffered frames stay without their data.
 func (s *side) disconnect(p *pool) {
 	s.buffer.evictAll(p)
 	s.recent.end()
 	s.state, s.overlaps, s.frameAt = unsubscribed, false, 0
 }
 
-// takeAhead records that the connection has brought, as the frame with that number, a message that
-// was written before. It reports false if the message was not written.
-func (s *side) takeAhead(key, frame uint64) bool {
-	_, ok := s.ahead.take(key)
+// takeAwaited records that the connection has brought an awaited message, as the frame with that
+// number. It returns false if the message is not awaited.
+func (s *side) takeAwaited(key, frame uint64) bool {
+	_, ok := s.awaited.take(key)
 	if ok {
 		s.recent.note(key)
 		s.matched = frame
@@ -64,14 +64,14 @@ func (s *side) takeAhead(key, frame uint64) bool {
 	return ok
 }
 
-// addAhead records that a message was written that the connection has not brought. It keeps the
-// latest most of them.
-func (s *side) addAhead(key uint64, now time.Duration, most int) {
-	if len(s.ahead.list) >= most {
-		s.forgotten = s.ahead.oldest().at
-		s.ahead.dropOldest()
+// addAwaited records that a message was written that the connection has not brought yet. It keeps
+// at most most messages, the latest.
+func (s *side) addAwaited(key uint64, now time.Duration, most int) {
+	if len(s.awaited.list) >= most {
+		s.evictedAt = s.awaited.oldest().at
+		s.awaited.dropOldest()
 	}
-	s.ahead.push(key, now, struct{}{})
+	s.awaited.push(key, now, struct{}{})
 }
 
 // subscribedSince reports whether the side has been subscribed since t.

@@ -46,7 +46,7 @@ func (m *merger) confirm(ctx context.Context, c *connection, f *feed) error {
 func (m *merger) controlFrame(ctx context.Context, c *connection, frame []byte) error {
 	switch m.msg.Kind {
 	case wire.RISError:
-		m.limited.Warn("RIS Live reports an error", "address", c.origin, "message", short(m.msg.Text))
+		m.limited.Warn("RIS Live reported an error", "address", c.origin, "message", short(m.msg.Text))
 	case wire.RISSubscribeOK:
 		var ack struct {
 			Data struct {
@@ -56,18 +56,18 @@ func (m *merger) controlFrame(ctx context.Context, c *connection, frame []byte) 
 			} `json:"data"`
 		}
 		if err := json.Unmarshal(frame, &ack); err != nil {
-			return nil //nolint:nilerr // its first message will do
+			return nil //nolint:nilerr // the collector's first message confirms as well
 		}
 		name, err := canonical(ack.Data.Subscription.Host)
 		if err != nil {
-			return nil //nolint:nilerr // its first message will do
+			return nil //nolint:nilerr // the collector's first message confirms as well
 		}
 		if f := m.feeds[name]; f != nil && f.sides[c.n].state != unsubscribed {
 			return m.confirm(ctx, c, f)
 		}
 	case wire.RISPong, wire.RISRRCList:
 	default:
-		m.countPassed(passedOther)
+		m.countSkipped(skipOther)
 	}
 	return nil
 }

@@ -82,7 +82,7 @@ func (w *world) lose(n int) {
 func (w *world) bring(frame string, links ...int) {
 	w.t.Helper()
 	for _, n := range links {
-		if err := w.m.frame(w.t.Context(), n, []byte(frame)); err != nil {
+		if err := w.m.handleFrame(w.t.Context(), n, []byte(frame)); err != nil {
 			w.t.Fatal(err)
 		}
 	}

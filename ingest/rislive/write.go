@@ -18,27 +18,28 @@ func (m *merger) writeBuffered(ctx context.Context, f *feed, n int, h bufferedFr
 		return m.undecodable(ctx, m.links[n], h.data, err)
 	}
 	s := &f.sides[n]
-	return m.writeMessage(ctx, f, n, h.data, h.frame < s.matched || s.ahead.oldest() != nil)
+	return m.writeMessage(ctx, f, n, h.data, h.frame < s.matched || s.awaited.oldest() != nil)
 }
 
-// writeMessage writes m.msg, which link n brought as frame, or counts the reason why it does not. A
-// message that comes too late for its peer is missing. overtaken means that a later message of the
-// link may have been written already. mu is held.
+// writeMessage writes m.msg, which link n brought as frame. If it skips the message, it counts the
+// reason. A message that comes too late for its peer is missing. overtaken means that a later
+// message of the link may have been written already. mu is held.
 func (m *merger) writeMessage(ctx context.Context, f *feed, n int, frame []byte, overtaken bool) error {
-	// if there is a replacement for the raw message, enrich reports the fault
+	// field raw is unusable, and the other fields replaced it; without a replacement enrich reports
+	// the fault
 	if m.msg.FromJSON && m.msg.RawError != nil {
 		if err := m.undecodable(ctx, m.links[n], frame, m.msg.RawError); err != nil {
 			return err
 		}
 	}
-	p, err := f.write(ctx, &m.msg, m.links[n], overtaken)
-	if p != "" {
-		m.countPassed(p)
+	skipped, err := f.write(ctx, &m.msg, m.links[n], overtaken)
+	if skipped != "" {
+		m.countSkipped(skipped)
 	}
 	switch {
 	case errors.Is(err, stream.ErrTooManyPeers):
 		return m.undecodable(ctx, m.links[n], frame, err)
-	case p == passedLate && len(m.msg.ID) > 0:
+	case skipped == skipLate && len(m.msg.ID) > 0:
 		return m.addMissing(ctx, f, m.msg.Timestamp)
 	}
 	return m.dropEnded(f, err)
@@ -61,8 +62,8 @@ func (m *merger) beforeSubscription(s *side, stamp int64) bool {
 // is so old that it may have been written and forgotten. mu is held.
 func (m *merger) beyondMemory(s *side, stamp int64) bool {
 	forgotten := m.forgotten
-	if s.forgotten != 0 {
-		forgotten = max(forgotten, s.forgotten)
+	if s.evictedAt != 0 {
+		forgotten = max(forgotten, s.evictedAt)
 	}
 	return m.age(stamp) > m.at-forgotten-m.cfg.overdueAfter()
 }
@@ -73,13 +74,13 @@ func (m *merger) age(stamp int64) time.Duration {
 	return time.Duration(m.clock.UnixMicro()-stamp)*time.Microsecond - m.skew.ahead
 }
 
-// countPassed counts a message that was not written.
-func (m *merger) countPassed(p passed) { m.metrics.passed.WithLabelValues(string(p)).Inc() }
+// countSkipped counts a message that was not written.
+func (m *merger) countSkipped(r skipReason) { m.metrics.passed.WithLabelValues(string(r)).Inc() }
 
 // undecodable logs a frame that cannot be decoded and writes it to the dead letters, without its
 // data if raw is nil. mu is held.
 func (m *merger) undecodable(ctx context.Context, c *connection, raw []byte, err error) error {
-	m.limited.Warn("passed over a message of RIS Live", "address", c.origin, "message", c.frames,
+	m.limited.Warn("skipped a message of RIS Live", "address", c.origin, "message", c.frames,
 		"err", short(err.Error()))
 	return m.streams.DeadLetter(ctx, stream.DeadLetter{
 		Origin: c.origin, Offset: c.frames, Raw: raw, Reason: "rislive", Err: err,

@@ -165,7 +165,7 @@ func BenchmarkRows(b *testing.B) {
 			if _, _, err := r.decode(rec); err != nil {
 				b.Fatal(err)
 			}
-			r.add(&origin{}, mark{})
+			r.add(&kafkaOffset{}, mark{})
 		}
 		r.reset()
 	}

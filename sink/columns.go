@@ -96,24 +96,24 @@ func micros() *proto.ColDateTime64 {
 	return new(proto.ColDateTime64).WithPrecision(proto.PrecisionMicro)
 }
 
-// fill appends v n times.
-func fill[S ~[]E, E any](s *S, v E, n int) {
+// appendN appends v n times.
+func appendN[S ~[]E, E any](s *S, v E, n int) {
 	for range n {
 		*s = append(*s, v)
 	}
 }
 
-// origin is the topic, partition and offset of a record, with its append time. Every table has its
-// columns.
-type origin struct {
+// kafkaOffset is the topic, partition and offset of a record, with its append time. Every table has
+// these columns.
+type kafkaOffset struct {
 	topic      string // the name in the registry
 	partition  int32
 	offset     int64
 	appendedAt uint32 // Unix seconds
 }
 
-// originColumns are dataset, topic, partition, offset and appended_at.
-type originColumns struct {
+// kafkaOffsetColumns are dataset, topic, partition, offset and appended_at.
+type kafkaOffsetColumns struct {
 	name           string
 	dataset, topic lowCard
 	partition      proto.ColInt32
@@ -121,15 +121,15 @@ type originColumns struct {
 	appended       proto.ColDateTime
 }
 
-func (c *originColumns) add(o *origin, n int) {
+func (c *kafkaOffsetColumns) add(o *kafkaOffset, n int) {
 	c.dataset.add(c.name, n)
 	c.topic.add(o.topic, n)
-	fill(&c.partition, o.partition, n)
-	fill(&c.offset, o.offset, n)
-	fill(&c.appended.Data, proto.DateTime(o.appendedAt), n)
+	appendN(&c.partition, o.partition, n)
+	appendN(&c.offset, o.offset, n)
+	appendN(&c.appended.Data, proto.DateTime(o.appendedAt), n)
 }
 
-func (c *originColumns) input() proto.Input {
+func (c *kafkaOffsetColumns) input() proto.Input {
 	return proto.Input{
 		{Name: "dataset", Data: &c.dataset},
 		{Name: "topic", Data: &c.topic},
@@ -149,8 +149,8 @@ type positionColumns struct {
 func (c *positionColumns) add(p bgp.Position, n int) {
 	c.collector.add(p.Collector, n)
 	c.lane.add(string(p.Lane), n)
-	fill(&c.epoch, p.Epoch, n)
-	fill(&c.sequence, p.Sequence, n)
+	appendN(&c.epoch, p.Epoch, n)
+	appendN(&c.sequence, p.Sequence, n)
 }
 
 func (c *positionColumns) input(prefix string) proto.Input {

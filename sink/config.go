@@ -16,9 +16,9 @@ const Name = "sink"
 
 // Config is the section sink.
 type Config struct {
-	// The rows that end a batch. A record is never split, so that a batch may have more.
+	// A batch ends at this number of rows. Records are not split, so it may have more.
 	BatchMaxRows int `yaml:"batch_max_rows" min:"1" max:"500000"`
-	// The time after its first record that ends a batch. When no record arrives for 100 ms, batches end too.
+	// A batch ends this time after its first record, or 100 ms after the last record.
 	FlushInterval time.Duration `yaml:"flush_interval" min:"1ms" max:"1m"`
 }
 

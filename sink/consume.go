@@ -85,8 +85,9 @@ func commitOffsets(ctx context.Context, cl *kgo.Client, offsets map[string]map[i
 	return failed
 }
 
-// consume turns the backlog of the part into rows, until a batch is full. A failure ends the round
-// for all parts. Otherwise mu would be held for the sum of their time-outs. The caller holds mu.
+// consume turns the backlog of the part into rows, until a batch is full. After a failure no part
+// processes records until retryAt. Otherwise mu would be held for the sum of the parts' time-outs.
+// The caller holds mu.
 func (s *Stage) consume(ctx context.Context, p *part, now time.Time) {
 	if len(p.backlog) == 0 || now.Before(s.retryAt) || p.blocked() {
 		return
@@ -105,12 +106,13 @@ func (s *Stage) consume(ctx context.Context, p *part, now time.Time) {
 		}
 		if err = explain(err); err != nil {
 			if ctx.Err() == nil {
-				s.complaints(err).Warn("a record has to wait", "partition", p.String(), "offset", rec.Offset, "err", err)
+				s.complaints(err).Warn("a record cannot be processed yet, trying again", "partition", p.String(),
+					"offset", rec.Offset, "err", err)
 			}
 			if s.hopeless(err) {
 				s.fatal = err
 			}
-			s.retryAt = time.Now().Add(retryAfter) // now may be long past
+			s.retryAt = time.Now().Add(retryAfter) // not from now: record may have waited since then
 			break
 		}
 		p.backlogBytes -= len(rec.Key) + len(rec.Value)
@@ -186,7 +188,7 @@ func (s *Stage) add(ctx context.Context, b *batch, rec *kgo.Record) error {
 			return err
 		}
 	}
-	o := origin{
+	o := kafkaOffset{
 		topic: p.table.topic, partition: rec.Partition, offset: rec.Offset,
 		appendedAt: uint32(rec.Timestamp.Unix()),
 	}

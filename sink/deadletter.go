@@ -12,7 +12,7 @@ import (
 
 // deadLetterRows is a block of deadletter.
 type deadLetterRows struct {
-	originColumns
+	kafkaOffsetColumns
 	reason, key, value proto.ColStr
 	headers            *proto.ColMap[string, string]
 
@@ -20,7 +20,7 @@ type deadLetterRows struct {
 }
 
 func newDeadLetterRows(dataset string) rows {
-	return &deadLetterRows{originColumns: originColumns{name: dataset}, headers: newHeaders()}
+	return &deadLetterRows{kafkaOffsetColumns: kafkaOffsetColumns{name: dataset}, headers: newHeaders()}
 }
 
 func newHeaders() *proto.ColMap[string, string] {
@@ -30,7 +30,7 @@ func newHeaders() *proto.ColMap[string, string] {
 func (r *deadLetterRows) count() int { return r.reason.Rows() }
 
 func (r *deadLetterRows) input() proto.Input {
-	return slices.Concat(r.originColumns.input(), proto.Input{
+	return slices.Concat(r.kafkaOffsetColumns.input(), proto.Input{
 		{Name: "reason", Data: &r.reason},
 		{Name: "headers", Data: r.headers},
 		{Name: "key", Data: &r.key},
@@ -48,12 +48,12 @@ func (r *deadLetterRows) decode(rec *kgo.Record) (bgp.Position, int, error) {
 	return deadLetterPosition(schemas.TopicDeadLetter, rec.Partition, rec.Offset), 1, nil
 }
 
-func (r *deadLetterRows) add(o *origin, m mark) mark {
+func (r *deadLetterRows) add(o *kafkaOffset, m mark) mark {
 	pos := deadLetterPosition(o.topic, o.partition, o.offset)
 	if !m.below(pos, 0) {
 		return m
 	}
-	r.originColumns.add(o, 1)
+	r.kafkaOffsetColumns.add(o, 1)
 	headers := make([]proto.KV[string, string], 0, len(r.rec.Headers))
 	reason := ""
 	for _, h := range r.rec.Headers {

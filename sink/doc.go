@@ -16,22 +16,22 @@
 // assignment, and after an insert of unknown outcome, the stage kills inserts that may still run
 // for the Kafka partition, by their query id sink/<table>/<topic>/<partition>/<n>. It then reads
 // the highest position in the table for each lane that occurs, and drops rows that are not above
-// it. Views fill other tables with each insert. An insert that was cut short may be in the table
-// but not in those, so its rows are copied there again (refill). Positions decide, not offsets: a
-// dataset that is replayed from new topics adds nothing. Records that cannot be decoded go to the
-// dead-letter topic.
+// it. Views fill other tables with each insert. The rows of an insert that was cut short may be
+// missing in the tables that views fill, so they are copied there again (refill). Positions decide,
+// not offsets: a dataset that is replayed from new topics adds nothing. Records that cannot be
+// decoded go to the dead-letter topic.
 //
 // How a message is shown once. The log can hold a message several times: a fill repeats messages of
 // the live stream near its gap, a new owner repeats messages that its predecessor still wrote, and
 // with an empty log the ingest writes everything since the newest table again. All records of a
 // collector are in one Kafka partition, in order, so the first copy is in the table before the
-// second one arrives. A source (a lane, or an epoch of lane live) holds each message once. If
-// another source may already have stored a row, the new row is compared with that source's rows of
-// the same peer, type, prefix, path id, SAFI and path, and of nearly the same time, that repeat no
-// other row. A row is paired with at most one such row, and that row with at most one row of the
-// source, because a peer may send the same message twice. The row then stores the name of its
-// partner in the column repeats, and the view route_changes leaves it out. As the partners are in
-// the table, a sink that restarts in the middle of a fill decides as if it had not stopped.
+// second one arrives. A source is a lane, or an epoch of lane live. It holds each message at most
+// once. If another source may have stored the row, it is compared with rows of the other sources
+// that (1) have the same peer, type, prefix, path id, SAFI and path, (2) have nearly the same time,
+// (3) repeat no row. Each row pairs with at most one row of a source, because a peer may send a
+// message twice. The row then stores the name of its partner in the column repeats, and the view
+// route_changes leaves it out. As the partners are in the table, a sink that restarts in the middle
+// of a fill decides as if it had not stopped.
 //
 // Rows are compared in windows. A window is a span of event time of one collector. It is read from
 // the table in one query of bounded length, after all earlier rows of the part were inserted. An
@@ -41,9 +41,10 @@
 //
 // Goroutines: Run polls, decodes and commits; one writer per table inserts. A mutex (Stage.mu)
 // guards all partitions and the states of the writers between these goroutines and the client's
-// rebalance callbacks. It is not held while waiting for ClickHouse or Kafka, with two exceptions of
-// short limits: reading positions and windows, and producing a dead letter. An operation that
-// exceeds its limit is retried. All goroutines end with Run.
+// rebalance callbacks. It is not held while waiting for ClickHouse or Kafka, with these exceptions,
+// each of at most lookLimit: reading windows; reading positions, with the kill and the refill after
+// an assignment; and producing a dead letter. An operation that exceeds its limit is retried. All
+// goroutines end with Run.
 //
 // Memory is bounded per Kafka partition: while a full batch waits for the table's writer, the
 // partition is paused. So there are at most one inserting, one waiting and one open batch, and one

@@ -14,7 +14,7 @@ import (
 
 // feedRows is a block of feeds.
 type feedRows struct {
-	originColumns
+	kafkaOffsetColumns
 	position        positionColumns
 	timestamp       *proto.ColDateTime64
 	collector, peer lowCard
@@ -39,7 +39,7 @@ type feedRows struct {
 
 func newFeedRows(dataset string) rows {
 	return &feedRows{
-		originColumns: originColumns{name: dataset}, timestamp: micros(), gapBegin: micros(),
+		kafkaOffsetColumns: kafkaOffsetColumns{name: dataset}, timestamp: micros(), gapBegin: micros(),
 		gapEnd: micros(), lastGap: micros(), gapPeers: new(proto.ColStr).Array(),
 	}
 }
@@ -47,7 +47,7 @@ func newFeedRows(dataset string) rows {
 func (r *feedRows) count() int { return len(r.table) }
 
 func (r *feedRows) input() proto.Input {
-	return slices.Concat(r.originColumns.input(), r.position.input("position_"), proto.Input{
+	return slices.Concat(r.kafkaOffsetColumns.input(), r.position.input("position_"), proto.Input{
 		{Name: "timestamp", Data: r.timestamp},
 		{Name: "collector", Data: &r.collector},
 		{Name: "peer_address", Data: &r.peer},
@@ -99,11 +99,11 @@ func (r *feedRows) decode(rec *kgo.Record) (bgp.Position, int, error) {
 	return r.pos, 1, err
 }
 
-func (r *feedRows) add(o *origin, m mark) mark {
+func (r *feedRows) add(o *kafkaOffset, m mark) mark {
 	if !m.below(r.pos, 0) {
 		return m
 	}
-	r.originColumns.add(o, 1)
+	r.kafkaOffsetColumns.add(o, 1)
 	r.position.add(r.pos, 1)
 	r.timestamp.AppendRaw(proto.DateTime64(r.rec.GetTimestampUs()))
 	r.collector.add(r.rec.GetCollector(), 1)

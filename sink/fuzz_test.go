@@ -35,7 +35,7 @@ func FuzzRows(f *testing.F) {
 		if err != nil || n == 0 {
 			return
 		}
-		r.add(&origin{}, mark{})
+		r.add(&kafkaOffset{}, mark{})
 		if r.count() != n {
 			t.Errorf("table %d: got %d rows, want %d", table, r.count(), n)
 		}

@@ -32,26 +32,26 @@ const (
 	minWidth   = int64(100 * time.Millisecond / time.Microsecond)
 	startWidth = int64(time.Minute / time.Microsecond)
 	maxWidth   = int64(time.Hour / time.Microsecond)
-	// windowSlack is the time from the start of a window to its record: the times of a source are
-	// not strictly in order.
-	windowSlack = int64(5 * time.Second / time.Microsecond)
-	// reach is the time from the start of a collector's history to its first record. A row with a
-	// time before that start is compared anyway.
-	reach = int64(time.Minute / time.Microsecond)
+	// windowMargin is the time by which a window starts before its record. The times of a source
+	// are not strictly in order, so earlier rows may follow.
+	windowMargin = int64(5 * time.Second / time.Microsecond)
+	// historyMargin is the time by which the history of a collector starts before its first record.
+	// A row with a time before that start is always compared.
+	historyMargin = int64(time.Minute / time.Microsecond)
 )
 
 // errUninserted means that rows of the part must be inserted before the table can be read.
 var errUninserted = errors.New("rows before this one are not in the table yet")
 
-// newest holds the times of a peer's newest rows in the two sources that reach farthest. These
-// suffice to find the newest row of all other sources than a given one.
+// newest holds the times of a peer's newest rows in the two sources with the newest rows. These
+// suffice to find, for any source, the newest row of all other sources.
 type newest struct {
 	first, second source
-	at, secondAt  int64 // microseconds; far below 0 if there is no row
+	at, secondAt  int64 // microseconds, or noRow
 }
 
-// none is the time of a missing row. It is before all rows that a row may repeat.
-const none = math.MinInt64 / 2
+// noRow stands for the time of a row that does not exist. It is before the time of any row.
+const noRow = math.MinInt64 / 2
 
 // note records a row of s at time at.
 func (n *newest) note(s source, at int64) {
@@ -68,8 +68,7 @@ func (n *newest) note(s source, at int64) {
 	}
 }
 
-// others returns the time of the newest row of a source other than s. It is negative if there is
-// none.
+// others returns the time of the newest row of all sources other than s, or noRow.
 func (n *newest) others(s source) int64 {
 	if n.first == s {
 		return n.secondAt
@@ -77,9 +76,9 @@ func (n *newest) others(s source) int64 {
 	return n.at
 }
 
-// history holds the knowledge of a part about the rows of one collector.
+// history holds the times of the rows of one collector, as far as a part knows them.
 type history struct {
-	// from is the time (microseconds) from which on peers is complete. It is unknown before the
+	// from is the time (microseconds) from which on peers is complete. It is notRead before the
 	// table was read.
 	from  int64
 	peers map[bgp.Peer]*newest // without distinguisher, as in rows
@@ -93,18 +92,18 @@ func (h *history) note(n *newest, s source, at int64) {
 	h.last = max(h.last, at)
 }
 
-// windowEnd returns the end of a window that starts at at. A window far beyond the newest row would
-// collect the rows of an uninterrupted stream.
+// windowEnd returns the end of a window for a row at time at. The window does not end far after the
+// newest row: otherwise it would collect the rows of an uninterrupted stream.
 func (h *history) windowEnd(at int64) int64 {
 	end := at + h.width
-	if h.from != unknown {
+	if h.from != notRead {
 		end = min(end, max(h.last+coarseTolerance, at)+coarseTolerance)
 	}
 	return end
 }
 
-// unknown is the from of a history that was not read yet.
-const unknown = math.MaxInt64
+// notRead is the value of history.from before the table was read.
+const notRead = math.MaxInt64
 
 // peer returns the entry of a peer. If a collector has too many peers, some share an entry. Their
 // rows are compared more often than necessary.
@@ -120,39 +119,39 @@ func (h *history) peer(p bgp.Peer) *newest {
 			return n
 		}
 	}
-	n = &newest{at: none, secondAt: none}
+	n = &newest{at: noRow, secondAt: noRow}
 	h.peers[p] = n
 	return n
 }
 
-// past holds the knowledge of a part of route changes about earlier rows. Stage.mu guards it.
-type past struct {
+// earlierRows holds what a part of route changes knows of its earlier rows. Stage.mu guards it.
+type earlierRows struct {
 	collectors map[string]*history
 	lanes      map[bgp.Lane]bgp.Lane // interned names
 	windows    []*window
-	uses       uint64
+	uses       uint64 // number of uses of the windows so far
 	key        changeKey
 }
 
-func newPast() *past {
-	return &past{
+func newEarlierRows() *earlierRows {
+	return &earlierRows{
 		collectors: map[string]*history{}, lanes: map[bgp.Lane]bgp.Lane{},
 		key: changeKey{seed: maphash.MakeSeed()},
 	}
 }
 
 // of returns the history of a collector. It does not keep the name's memory.
-func (p *past) of(collector string) *history {
+func (p *earlierRows) of(collector string) *history {
 	h := p.collectors[collector]
 	if h == nil {
-		h = &history{from: unknown, peers: map[bgp.Peer]*newest{}, width: startWidth}
+		h = &history{from: notRead, peers: map[bgp.Peer]*newest{}, width: startWidth}
 		p.collectors[strings.Clone(collector)] = h
 	}
 	return h
 }
 
 // source calls sourceOf with an interned lane name, so that the record's memory is not kept.
-func (p *past) source(pos bgp.Position) source {
+func (p *earlierRows) source(pos bgp.Position) source {
 	lane, ok := p.lanes[pos.Lane]
 	if !ok {
 		lane = bgp.Lane(strings.Clone(string(pos.Lane)))
@@ -165,16 +164,16 @@ func (p *past) source(pos bgp.Position) source {
 // has rows of the same peer and time. An uninterrupted stream never has such rows.
 func (s *Stage) prepare(ctx context.Context, p *part, r *routeRows) error {
 	r.window = nil
-	r.past, r.source = p.past, p.past.source(r.pos)
+	r.earlier, r.source = p.earlier, p.earlier.source(r.pos)
 	if r.source.isFile() {
-		r.past = nil
+		r.earlier = nil
 		return nil
 	}
-	at, h := r.rec.GetTimestampUs(), p.past.of(r.pos.Collector)
+	at, h := r.rec.GetTimestampUs(), p.earlier.of(r.pos.Collector)
 	r.history = h
-	if h.from == unknown && !r.source.archived() {
-		from := max(at-coarseTolerance-reach, 0)
-		if err := s.look(ctx,
+	if h.from == notRead && !r.source.archived() {
+		from := max(at-coarseTolerance-historyMargin, 0)
+		if err := s.readTable(ctx,
 			func(ctx context.Context) error { return s.store.newest(ctx, r.pos.Collector, from, h) }); err != nil {
 			return err
 		}
@@ -189,15 +188,15 @@ func (s *Stage) prepare(ctx context.Context, p *part, r *routeRows) error {
 	return err
 }
 
-// window returns the window of a source that covers at. If there is none, it reads one from the
-// table; all rows of the part must be inserted by then.
+// window returns the window of a source that covers at. If none does, it reads one from the table.
+// The error is errUninserted if rows of the part are not inserted yet.
 func (s *Stage) window(ctx context.Context, p *part, h *history, collector string, src source,
 	at int64,
 ) (*window, error) {
-	p.past.uses++
-	for _, w := range p.past.windows {
+	p.earlier.uses++
+	for _, w := range p.earlier.windows {
 		if w.source == src && w.collector == collector && w.covers(at) {
-			w.touched = p.past.uses
+			w.lastUse = p.earlier.uses
 			return w, nil
 		}
 	}
@@ -209,10 +208,10 @@ func (s *Stage) window(ctx context.Context, p *part, h *history, collector strin
 		if h.width <= minWidth {
 			limit = windowMost
 		}
-		w := newWindow(strings.Clone(collector), src, max(at-min(windowSlack, h.width), 0), h.windowEnd(at))
+		w := newWindow(strings.Clone(collector), src, max(at-min(windowMargin, h.width), 0), h.windowEnd(at))
 		n := 0
-		err := s.look(ctx, func(ctx context.Context) (err error) {
-			n, err = s.store.window(ctx, w, &p.past.key, limit)
+		err := s.readTable(ctx, func(ctx context.Context) (err error) {
+			n, err = s.store.window(ctx, w, &p.earlier.key, limit)
 			return err
 		})
 		if err != nil {
@@ -231,14 +230,14 @@ func (s *Stage) window(ctx context.Context, p *part, h *history, collector strin
 		if n < windowRows/4 {
 			h.width = min(2*h.width, maxWidth)
 		}
-		w.touched = p.past.uses
-		p.past.keep(w)
+		w.lastUse = p.earlier.uses
+		p.earlier.keep(w)
 		return w, nil
 	}
 }
 
-// look reads the table and sets the readiness of ClickHouse by the outcome.
-func (s *Stage) look(ctx context.Context, ask func(context.Context) error) error {
+// readTable reads the table and sets the readiness of ClickHouse by the outcome.
+func (s *Stage) readTable(ctx context.Context, ask func(context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	err := explain(ask(limited))
@@ -250,14 +249,14 @@ func (s *Stage) look(ctx context.Context, ask func(context.Context) error) error
 
 // keep adds a window in place of the last window of its source, or of the least recently used
 // window.
-func (p *past) keep(w *window) {
+func (p *earlierRows) keep(w *window) {
 	oldest := 0
 	for i, o := range p.windows {
 		if o.source == w.source && o.collector == w.collector {
 			p.windows[i] = w
 			return
 		}
-		if o.touched < p.windows[oldest].touched {
+		if o.lastUse < p.windows[oldest].lastUse {
 			oldest = i
 		}
 	}
@@ -268,28 +267,28 @@ func (p *past) keep(w *window) {
 	p.windows[oldest] = w
 }
 
-// reached reports whether a row of a source at time at may be repeated by rows of another source
-// that has a window.
-func (p *past) reached(collector string, src source, at int64) bool {
+// near reports whether rows of another source that has a window may repeat a row of a source at
+// time at.
+func (p *earlierRows) near(collector string, src source, at int64) bool {
 	return slices.ContainsFunc(p.windows,
 		func(w *window) bool { return w.collector == collector && w.source != src && w.reaches(at) })
 }
 
-// offer adds a row that repeats no other row to the windows of the other sources that reach it. It
-// drops a window that got too many rows.
-func (p *past) offer(collector string, src source, key uint64, c candidate) {
+// add adds a row that repeats no other row to the windows of other sources whose rows may repeat
+// it. It drops a window that got too many rows.
+func (p *earlierRows) add(collector string, src source, key uint64, c candidate) {
 	for _, w := range p.windows {
 		if w.collector == collector && w.source != src && w.reaches(c.at) {
-			w.offer(key, c)
-			w.offered++
+			w.add(key, c)
+			w.added++
 		}
 	}
-	p.windows = slices.DeleteFunc(p.windows, func(w *window) bool { return w.offered > windowRows })
+	p.windows = slices.DeleteFunc(p.windows, func(w *window) bool { return w.added > windowRows })
 }
 
 // trim drops all histories if there are too many. All rows of the part must be inserted when it is
 // called.
-func (p *past) trim() {
+func (p *earlierRows) trim() {
 	if len(p.collectors) > maxLanes || len(p.lanes) > maxLanes {
 		clear(p.collectors)
 		clear(p.lanes)

@@ -24,8 +24,7 @@ type incurableError struct{ err error }
 
 func (e incurableError) Error() string {
 	return e.err.Error() +
-		" (waiting does not cure that: `darkmap migrate` says what is missing or different in the schema, " +
-		"and mends it)"
+		" (retries do not fix this; `darkmap migrate` reports and repairs the schema)"
 }
 
 func (e incurableError) Unwrap() error { return e.err }

@@ -100,7 +100,7 @@ func benchBlock(b *testing.B) rows {
 		if _, _, err := block.decode(record(b, kafka.DefaultConfig(), "", collector, rec)); err != nil {
 			b.Fatal(err)
 		}
-		block.add(&origin{topic: "bench", appendedAt: uint32(time.Now().Unix())}, mark{})
+		block.add(&kafkaOffset{topic: "bench", appendedAt: uint32(time.Now().Unix())}, mark{})
 	}
 	return block
 }

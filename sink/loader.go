@@ -40,8 +40,8 @@ func NewLoader(s clickhouse.Server, dataset, topic string) (*Loader, error) {
 	}, nil
 }
 
-// maxLoaded is the size of a Loader's blocks in rows. It is larger than the stage's, which must not
-// wait for so many rows.
+// maxLoaded is the size of a Loader's blocks in rows. The blocks of the stage are smaller, because
+// the stage must not wait for so many rows.
 const maxLoaded = 250_000
 
 // Add decodes a record, adds its rows to the block, and inserts the block if it is full. It does
@@ -58,7 +58,7 @@ func (l *Loader) Add(ctx context.Context, rec *kgo.Record) error {
 		}
 	}
 	l.period = period
-	l.rows.add(&origin{
+	l.rows.add(&kafkaOffset{
 		topic: l.table.topic, partition: rec.Partition, offset: rec.Offset,
 		appendedAt: uint32(rec.Timestamp.Unix()),
 	}, mark{})

@@ -49,12 +49,12 @@ func (s *store) newest(ctx context.Context, collector string, from int64, h *his
 	return nil
 }
 
-// window fills w from the table and returns the number of rows it read: at most limit + 1, which
-// means that there are more. Rows of the window's source that repeat others mark the rows that are
-// taken.
+// window fills w from the table and returns the number of rows that it read, at most limit + 1.
+// limit + 1 means that the table has more. If rows of the window's source repeat others, it marks
+// those others as paired.
 func (s *store) window(ctx context.Context, w *window, key *changeKey, limit int) (int, error) {
 	fail := func(err error) (int, error) {
-		return 0, fmt.Errorf("reading what rows of %s %s may repeat: %w", w.collector, w.source.lane, err)
+		return 0, fmt.Errorf("reading earlier rows of %s %s: %w", w.collector, w.source.lane, err)
 	}
 	rows, err := s.conn.Query(s.consistent(ctx), s.sql(
 		`SELECT timestamp, toString(lane), epoch, sequence, idx, toString(peer_address), peer_asn,
@@ -90,7 +90,7 @@ func (s *store) window(ctx context.Context, w *window, key *changeKey, limit int
 			taken[repeats] = true
 			continue
 		}
-		w.offer(key.of(&c), candidate{
+		w.add(key.of(&c), candidate{
 			at: at.UnixMicro(), name: rowName(w.collector, bgp.Lane(lane), epoch, sequence, idx),
 			source: sourceOf(bgp.Lane(lane), epoch),
 		})
@@ -98,6 +98,6 @@ func (s *store) window(ctx context.Context, w *window, key *changeKey, limit int
 	if err := rows.Err(); err != nil {
 		return fail(err)
 	}
-	w.use(taken)
+	w.markPaired(taken)
 	return n, nil
 }

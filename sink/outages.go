@@ -16,7 +16,7 @@ import (
 
 // outageRows is a block of outage_events.
 type outageRows struct {
-	originColumns
+	kafkaOffsetColumns
 	position                           positionColumns
 	id, entityCode, entityName         proto.ColStr
 	headline, post, summary, json      proto.ColStr
@@ -47,7 +47,7 @@ type outageRows struct {
 
 func newOutageRows(dataset string) rows {
 	return &outageRows{
-		originColumns: originColumns{name: dataset}, decided: micros(), end: new(proto.ColDateTime).Nullable(),
+		kafkaOffsetColumns: kafkaOffsetColumns{name: dataset}, decided: micros(), end: new(proto.ColDateTime).Nullable(),
 		lost: new(proto.ColStr).Array(), origins: new(proto.ColUInt32).Array(),
 		upstreams: new(proto.ColUInt32).Array(),
 		countries: new(proto.ColStr).Array(), unexpected: newUnexpectedColumn(),
@@ -57,7 +57,7 @@ func newOutageRows(dataset string) rows {
 func (r *outageRows) count() int { return len(r.sequence) }
 
 func (r *outageRows) input() proto.Input {
-	return slices.Concat(r.originColumns.input(), r.position.input("position_"), proto.Input{
+	return slices.Concat(r.kafkaOffsetColumns.input(), r.position.input("position_"), proto.Input{
 		{Name: "id", Data: &r.id},
 		{Name: "sequence", Data: &r.sequence},
 		{Name: "event", Data: &r.event},
@@ -120,12 +120,12 @@ func (r *outageRows) decode(rec *kgo.Record) (bgp.Position, int, error) {
 	return r.pos, 1, nil
 }
 
-func (r *outageRows) add(o *origin, m mark) mark {
+func (r *outageRows) add(o *kafkaOffset, m mark) mark {
 	if !m.below(r.pos, 0) {
 		return m
 	}
 	rec, out := &r.rec, &r.outage
-	r.originColumns.add(o, 1)
+	r.kafkaOffsetColumns.add(o, 1)
 	r.position.add(r.pos, 1)
 	r.id.Append(rec.GetId())
 	r.sequence.Append(rec.GetSequence())

@@ -14,7 +14,7 @@ import (
 
 // panelRows is a block of panel: one row per peer, or one row without a peer if no peer is known.
 type panelRows struct {
-	originColumns
+	kafkaOffsetColumns
 	position                 positionColumns
 	timestamp                *proto.ColDateTime64
 	family, knowledge, table proto.ColInt8
@@ -31,13 +31,13 @@ type panelRows struct {
 }
 
 func newPanelRows(dataset string) rows {
-	return &panelRows{originColumns: originColumns{name: dataset}, timestamp: micros()}
+	return &panelRows{kafkaOffsetColumns: kafkaOffsetColumns{name: dataset}, timestamp: micros()}
 }
 
 func (r *panelRows) count() int { return len(r.idx) }
 
 func (r *panelRows) input() proto.Input {
-	return slices.Concat(r.originColumns.input(), r.position.input("position_"), proto.Input{
+	return slices.Concat(r.kafkaOffsetColumns.input(), r.position.input("position_"), proto.Input{
 		{Name: "timestamp", Data: r.timestamp},
 		{Name: "family", Data: &r.family},
 		{Name: "knowledge", Data: &r.knowledge},
@@ -83,7 +83,7 @@ func (r *panelRows) decode(rec *kgo.Record) (bgp.Position, int, error) {
 	return r.pos, max(len(r.peers), 1), nil
 }
 
-func (r *panelRows) add(o *origin, m mark) mark {
+func (r *panelRows) add(o *kafkaOffset, m mark) mark {
 	peers := r.rec.GetPeers()
 	if len(peers) == 0 {
 		peers, r.peers = []*pb.PanelPeer{nil}, append(r.peers, bgp.Peer{})
@@ -92,7 +92,7 @@ func (r *panelRows) add(o *origin, m mark) mark {
 		if !m.below(r.pos, uint32(i)) {
 			continue
 		}
-		r.originColumns.add(o, 1)
+		r.kafkaOffsetColumns.add(o, 1)
 		r.position.add(r.pos, 1)
 		r.timestamp.AppendRaw(proto.DateTime64(r.rec.GetTimeUs()))
 		r.family.Append(int8(r.rec.GetFamily()))

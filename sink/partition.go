@@ -36,34 +36,31 @@ type part struct {
 	cleared bool
 	// marks holds the highest row of each lane that occurred.
 	marks map[bgp.LaneKey]*mark
-	// past holds the earlier rows, for tables whose rows are compared.
-	past *past
+	// earlier holds the earlier rows, for tables whose rows are compared.
+	earlier *earlierRows
 	// held means that the next record waits until all earlier rows are inserted.
 	held bool
-	// open is being filled, sealed batches wait for the writer, and the writer has inserting. All
-	// are in order.
-	open      *batch
-	sealed    []*batch
-	inserting *batch
-	// done is the offset below which all records are inserted. committed is the offset committed to
-	// Kafka.
-	done, committed kgo.EpochOffset
+	// The batches, in the order of the records: first inserting, then sealed, then open.
+	open      *batch   // gets rows; nil: none is begun
+	sealed    []*batch // wait for the writer
+	inserting *batch   // the writer inserts it; nil: none
+	// The offsets.
+	done      kgo.EpochOffset // all records below it are inserted
+	committed kgo.EpochOffset // the last one committed to Kafka
 }
 
 // batch is a contiguous run of records of one part, with their rows.
 type batch struct {
 	part   *part
 	rows   rows
-	period int
+	period int // the table's own partition
 	// since is the time at which the first record was processed.
-	since time.Time
-	// first is the offset of the first record. appended is the time at which Kafka appended it.
-	first    int64
-	appended time.Time
-	next     kgo.EpochOffset
-	// lane and last are the lane and the mark of the last row.
-	lane bgp.LaneKey
-	last mark
+	since    time.Time
+	first    int64           // offset of the first record
+	appended time.Time       // time at which Kafka appended the first record
+	next     kgo.EpochOffset // offset after the last record
+	lane     bgp.LaneKey     // of the last row
+	last     mark            // of the last row
 	// finished is closed when the writer has released the batch.
 	finished chan struct{}
 }
@@ -71,7 +68,7 @@ type batch struct {
 func newPart(ctx context.Context, t *table, topic string, partition int32) *part {
 	p := &part{
 		table: t, kafkaTopic: topic, partition: partition, marks: map[bgp.LaneKey]*mark{},
-		past: newPast(),
+		earlier: newEarlierRows(),
 	}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	return p
@@ -100,7 +97,7 @@ func (p *part) acknowledge(next kgo.EpochOffset) {
 	if len(p.marks) > maxLanes {
 		clear(p.marks)
 	}
-	p.past.trim()
+	p.earlier.trim()
 }
 
 // uninserted reports whether rows of the part are not inserted yet.

@@ -15,7 +15,7 @@ import (
 
 // prefixRows is a block of prefix_states.
 type prefixRows struct {
-	originColumns
+	kafkaOffsetColumns
 	position                  positionColumns
 	begin                     proto.ColIPv6
 	length                    proto.ColUInt8
@@ -38,7 +38,7 @@ type prefixRows struct {
 func newPrefixRows(dataset string) rows {
 	array := func() *proto.ColArr[uint32] { return new(proto.ColUInt32).Array() }
 	return &prefixRows{
-		originColumns: originColumns{name: dataset}, origins: array(), originVoters: array(),
+		kafkaOffsetColumns: kafkaOffsetColumns{name: dataset}, origins: array(), originVoters: array(),
 		upstreams: array(), upstreamVoters: array(),
 	}
 }
@@ -46,7 +46,7 @@ func newPrefixRows(dataset string) rows {
 func (r *prefixRows) count() int { return len(r.family) }
 
 func (r *prefixRows) input() proto.Input {
-	return slices.Concat(r.originColumns.input(), r.position.input("position_"), proto.Input{
+	return slices.Concat(r.kafkaOffsetColumns.input(), r.position.input("position_"), proto.Input{
 		{Name: "begin", Data: &r.begin},
 		{Name: "length", Data: &r.length},
 		{Name: "prefix", Data: &r.prefix},
@@ -92,12 +92,12 @@ func (r *prefixRows) decode(rec *kgo.Record) (bgp.Position, int, error) {
 	return r.pos, 1, nil
 }
 
-func (r *prefixRows) add(o *origin, m mark) mark {
+func (r *prefixRows) add(o *kafkaOffset, m mark) mark {
 	if !m.below(r.pos, 0) {
 		return m
 	}
 	unit := float64(bgp.FamilyOf(r.of).UnitSpace())
-	r.originColumns.add(o, 1)
+	r.kafkaOffsetColumns.add(o, 1)
 	r.position.add(r.pos, 1)
 	r.begin.Append(r.of.Addr().As16())
 	r.length.Append(uint8(r.of.Bits()))

@@ -29,9 +29,9 @@ func NewRebuilder(dataset, topic string) (*Rebuilder, error) {
 func (b *Rebuilder) Table() string { return b.table.name }
 
 // Add adds those rows of a record that no earlier record had. Records must come in the order of the
-// partition. again means that the record has rows and earlier records had all of them. An error
+// partition. duplicate means that the record has rows and earlier records had all of them. An error
 // means that the record cannot be decoded; the stage skips such a record.
-func (b *Rebuilder) Add(rec *kgo.Record) (again bool, err error) {
+func (b *Rebuilder) Add(rec *kgo.Record) (duplicate bool, err error) {
 	pos, n, err := b.rows.decode(rec)
 	if err != nil || n == 0 {
 		return false, err
@@ -41,13 +41,13 @@ func (b *Rebuilder) Add(rec *kgo.Record) (again bool, err error) {
 		at = &mark{}
 		b.marks[laneOf(pos)] = at
 	}
-	after := b.rows.add(&origin{
+	after := b.rows.add(&kafkaOffset{
 		topic: b.table.topic, partition: rec.Partition, offset: rec.Offset,
 		appendedAt: uint32(rec.Timestamp.Unix()),
 	}, *at)
-	again = after == *at
+	duplicate = after == *at
 	*at = after
-	return again, nil
+	return duplicate, nil
 }
 
 // Count returns the number of rows.
@@ -56,8 +56,8 @@ func (b *Rebuilder) Count() int { return b.rows.count() }
 // Columns returns the rows. They are valid until the next call of Add or Reset.
 func (b *Rebuilder) Columns() proto.Input { return b.rows.input() }
 
-// Reset drops the rows. If there are many lanes, it also drops their positions; a repeated record
-// makes rows again then.
+// Reset drops the rows. If there are many lanes, it also drops their positions. A repeated record
+// then makes rows once more.
 func (b *Rebuilder) Reset() {
 	b.rows.reset()
 	if len(b.marks) > 16*maxLanes {

@@ -23,7 +23,7 @@ const (
 
 // routeRows is a block of route_change_log.
 type routeRows struct {
-	originColumns
+	kafkaOffsetColumns
 	position             positionColumns
 	timestamp, received  *proto.ColDateTime64
 	idx                  proto.ColUInt32
@@ -51,7 +51,7 @@ type routeRows struct {
 
 	// The state for comparing the decoded record with earlier rows. Stage.prepare sets it. past is
 	// nil if no row is compared. window is nil if no row of the record can repeat another.
-	past    *past
+	earlier *earlierRows
 	history *history
 	newest  *newest // of the record's peer
 	window  *window
@@ -63,7 +63,7 @@ type routeRows struct {
 
 func newRouteRows(dataset string) rows {
 	return &routeRows{
-		originColumns: originColumns{name: dataset}, timestamp: micros(), received: micros(),
+		kafkaOffsetColumns: kafkaOffsetColumns{name: dataset}, timestamp: micros(), received: micros(),
 		shares: map[string]uint64{},
 	}
 }
@@ -71,7 +71,7 @@ func newRouteRows(dataset string) rows {
 func (r *routeRows) count() int { return len(r.idx) }
 
 func (r *routeRows) input() proto.Input {
-	return slices.Concat(r.originColumns.input(), r.position.input(""), proto.Input{
+	return slices.Concat(r.kafkaOffsetColumns.input(), r.position.input(""), proto.Input{
 		{Name: "timestamp", Data: r.timestamp},
 		{Name: "received_at", Data: r.received},
 		{Name: "idx", Data: &r.idx},
@@ -93,7 +93,7 @@ func (r *routeRows) input() proto.Input {
 
 func (r *routeRows) reset() {
 	r.input().Reset()
-	r.past, r.history, r.newest, r.window, r.repeated = nil, nil, nil, nil, 0
+	r.earlier, r.history, r.newest, r.window, r.repeated = nil, nil, nil, nil, 0
 }
 
 func (r *routeRows) decode(rec *kgo.Record) (bgp.Position, int, error) {
@@ -159,7 +159,7 @@ func (r *routeRows) above(m mark) bool {
 	return m.below(r.pos, r.rec.GetChanges().GetFirstIndex()+uint32(len(r.prefixes))-1)
 }
 
-func (r *routeRows) add(o *origin, m mark) mark {
+func (r *routeRows) add(o *kafkaOffset, m mark) mark {
 	changes := r.rec.GetChanges()
 	first := changes.GetFirstIndex()
 	last := first + uint32(len(r.prefixes)) - 1
@@ -199,13 +199,13 @@ func (r *routeRows) add(o *origin, m mark) mark {
 // repeat. It records the routes that repeat no row.
 func (r *routeRows) compare(skip int) {
 	n := len(r.prefixes) - skip
-	if r.past == nil {
-		fill(&r.repeats, 0, n)
+	if r.earlier == nil {
+		appendN(&r.repeats, 0, n)
 		return
 	}
 	at := r.rec.GetTimestampUs()
-	if r.window == nil && !r.past.reached(r.pos.Collector, r.source, at) {
-		fill(&r.repeats, 0, n)
+	if r.window == nil && !r.earlier.near(r.pos.Collector, r.source, at) {
+		appendN(&r.repeats, 0, n)
 		r.history.note(r.newest, r.source, at)
 		return
 	}
@@ -213,10 +213,10 @@ func (r *routeRows) compare(skip int) {
 	fresh := false
 	r.change = change{peer: string(r.peerText), peerASN: uint32(r.peerKey.ASN), table: int8(r.peerKey.Table) + 1}
 	for i := skip; i < len(r.prefixes); i++ {
-		key := r.past.key.of(r.changeAt(i))
+		key := r.earlier.key.of(r.changeAt(i))
 		var repeats uint64
 		if r.window != nil {
-			repeats = r.window.take(key, at)
+			repeats = r.window.pair(key, at)
 		}
 		r.repeats = append(r.repeats, repeats)
 		if repeats != 0 {
@@ -225,7 +225,7 @@ func (r *routeRows) compare(skip int) {
 		}
 		fresh = true
 		idx := changes.GetFirstIndex() + uint32(i)
-		r.past.offer(r.pos.Collector, r.source, key, candidate{
+		r.earlier.add(r.pos.Collector, r.source, key, candidate{
 			at: at, name: rowName(r.pos.Collector, r.pos.Lane, r.pos.Epoch, r.pos.Sequence, idx), source: r.source,
 		})
 	}
@@ -256,19 +256,19 @@ func safiOf(route *pb.Route) int8 {
 }
 
 // addMessage appends the columns that all n routes of the record share.
-func (r *routeRows) addMessage(o *origin, n int) {
-	r.originColumns.add(o, n)
+func (r *routeRows) addMessage(o *kafkaOffset, n int) {
+	r.kafkaOffsetColumns.add(o, n)
 	r.position.add(r.pos, n)
-	fill(&r.timestamp.Data, proto.DateTime64(r.rec.GetTimestampUs()), n)
+	appendN(&r.timestamp.Data, proto.DateTime64(r.rec.GetTimestampUs()), n)
 	received := r.rec.GetReceivedAtUs()
 	if received == 0 {
 		received = int64(o.appendedAt) * 1e6
 	}
-	fill(&r.received.Data, proto.DateTime64(received), n)
+	appendN(&r.received.Data, proto.DateTime64(received), n)
 	r.peerText = r.peerKey.Address.AppendTo(r.peerText[:0])
 	r.peer.add(string(r.peerText), n)
-	fill(&r.peerASN, uint32(r.peerKey.ASN), n)
-	fill(&r.table, int8(r.peerKey.Table)+1, n)
+	appendN(&r.peerASN, uint32(r.peerKey.ASN), n)
+	appendN(&r.table, int8(r.peerKey.Table)+1, n)
 }
 
 func (r *routeRows) addPrefix(p netip.Prefix) {

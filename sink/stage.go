@@ -21,9 +21,10 @@ import (
 const (
 	// idleAfter is the time without records after which a batch ends even if it is not full.
 	idleAfter = 100 * time.Millisecond
-	// lookLimit bounds reading positions and writing dead letters.
+	// lookLimit bounds each of: reading windows, reading positions (with the kill and the refill
+	// after an assignment), writing a dead letter, and committing offsets.
 	lookLimit = 5 * time.Second
-	// retryAfter is the wait after reading positions or writing a dead letter failed.
+	// retryAfter is the wait after a record could not be processed.
 	retryAfter = 500 * time.Millisecond
 	// maxPoll bounds the records of one poll.
 	maxPoll = 10_000
@@ -49,16 +50,12 @@ type Stage struct {
 	mu      sync.Mutex
 	parts   map[string]map[int32]*part // by Kafka topic and partition; guarded by mu
 	writers map[string]*writer         // by Kafka topic; the map is fixed, mu guards the writers' states
-	// lastRecord is the time at which a record last arrived. wake interrupts the current wait.
-	// woken records a wake-up during which no wait was in progress. fatal is the error with which
-	// the stage must end. mu guards all of them.
-	lastRecord time.Time
-	wake       context.CancelFunc
-	woken      bool
-	fatal      error
-	// retryAt is the time from which records of any part may be processed again, after reading
-	// positions or writing a dead letter failed. mu guards it.
-	retryAt time.Time
+	// mu guards the following fields.
+	lastRecord time.Time          // arrival of the last record
+	wake       context.CancelFunc // interrupts the current wait; nil: the stage does not wait
+	woken      bool               // wakeUp was called while the stage did not wait: skip the next wait
+	fatal      error              // the error with which the stage must end
+	retryAt    time.Time          // no record of any part is processed before this time
 }
 
 // New checks the configuration. It does not connect.
@@ -389,7 +386,7 @@ func (s *Stage) drain(ctx context.Context) error {
 		if done || ctx.Err() != nil {
 			s.commit(ctx)
 			if !done {
-				err = fmt.Errorf("ending the sink: not all that was read was inserted within %v; it will be read again",
+				err = fmt.Errorf("ending the sink: records were not inserted within %v; they will be read again",
 					s.deps.Drain)
 			}
 			return err

@@ -15,8 +15,9 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// store reads the state of ClickHouse. It connects at the first use. It is safe for concurrent use
-// once open.
+// store reads from ClickHouse the highest positions, the newest rows and the windows. It also kills
+// inserts and repeats copies. open connects at its first call. Once open, a store is safe for
+// concurrent use.
 type store struct {
 	server  dmclickhouse.Server
 	dataset string

@@ -36,7 +36,7 @@ type rows interface {
 	decode(rec *kgo.Record) (pos bgp.Position, n int, err error)
 	// add appends the rows of the decoded record that are above m. It returns the mark of the last
 	// row, or m.
-	add(o *origin, m mark) mark
+	add(o *kafkaOffset, m mark) mark
 	// count returns the number of rows.
 	count() int
 	// input returns the columns; reset empties them.
@@ -75,8 +75,8 @@ func month(t time.Time) int { return t.Year()*12 + int(t.Month()) }
 const byPosition = ` WHERE dataset = ? AND position_collector = ? AND position_lane = ?
 			ORDER BY position_epoch DESC, position_sequence DESC LIMIT 1`
 
-// greatest and byPartition enclose the table's name. They query the highest position of a lane that
-// is spread over partitions.
+// greatest and byPartition are the parts of the query before and after the table's name. The query
+// reads the highest position of a lane that is spread over partitions.
 const (
 	greatest = `SELECT tupleElement(m, 1), tupleElement(m, 2), toUInt32(0)
 			FROM (SELECT max((position_epoch, position_sequence)) AS m FROM `

@@ -14,7 +14,7 @@ import (
 
 // visibilityRows is a block of visibility.
 type visibilityRows struct {
-	originColumns
+	kafkaOffsetColumns
 	position                           positionColumns
 	timestamp                          proto.ColDateTime
 	entityType, family                 proto.ColInt8
@@ -30,13 +30,13 @@ type visibilityRows struct {
 }
 
 func newVisibilityRows(dataset string) rows {
-	return &visibilityRows{originColumns: originColumns{name: dataset}}
+	return &visibilityRows{kafkaOffsetColumns: kafkaOffsetColumns{name: dataset}}
 }
 
 func (r *visibilityRows) count() int { return len(r.family) }
 
 func (r *visibilityRows) input() proto.Input {
-	return slices.Concat(r.originColumns.input(), r.position.input("position_"), proto.Input{
+	return slices.Concat(r.kafkaOffsetColumns.input(), r.position.input("position_"), proto.Input{
 		{Name: "timestamp", Data: &r.timestamp},
 		{Name: "entity_type", Data: &r.entityType},
 		{Name: "entity_code", Data: &r.code},
@@ -74,11 +74,11 @@ func checkEntity(e *pb.Entity) error {
 	return nil
 }
 
-func (r *visibilityRows) add(o *origin, m mark) mark {
+func (r *visibilityRows) add(o *kafkaOffset, m mark) mark {
 	if !m.below(r.pos, 0) {
 		return m
 	}
-	r.originColumns.add(o, 1)
+	r.kafkaOffsetColumns.add(o, 1)
 	r.position.add(r.pos, 1)
 	unit := float64(r.ofFamily.UnitSpace())
 	r.timestamp.Data = append(r.timestamp.Data, proto.DateTime(r.rec.GetWindowUs()/1e6))

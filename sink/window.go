@@ -20,8 +20,8 @@ const (
 	coarseTolerance = int64(time.Second / time.Microsecond)
 )
 
-// source is a writer of each message of a collector at most once: a lane, or an epoch of lane live.
-// It is comparable.
+// A source is a lane, or an epoch of lane live. It writes each message of a collector at most once.
+// The type is comparable.
 type source struct {
 	lane  bgp.Lane
 	epoch uint64 // only of lane live; otherwise 0
@@ -96,13 +96,13 @@ type candidate struct {
 	at     int64 // microseconds
 	name   uint64
 	source source
-	used   bool // a row of the window's source repeats it
+	paired bool // a row of the window's source repeats it
 }
 
-// near reports whether, by their times, rows of two sources may show the same message, and whether
-// the times are equal except for rounding. Between two streams, and between two archives, they must
-// be equal except for rounding. A whole second in an archive is the start of the second in which
-// the message arrived.
+// near compares the times of rows of two sources. is reports whether the rows may show the same
+// message. same reports whether the times are also equal except for rounding. Rows of two streams,
+// or of two archives, must have times that are equal except for rounding. A whole second in an
+// archive is the start of the second in which the message arrived.
 func near(s source, at int64, c *candidate) (is, same bool) {
 	apart := max(c.at-at, at-c.at)
 	if s.archived() == c.source.archived() {
@@ -121,15 +121,16 @@ func near(s source, at int64, c *candidate) (is, same bool) {
 	return apart <= fineTolerance, true
 }
 
-// window holds the rows of a collector that rows of one source from lo until before hi
-// (microseconds) may repeat: rows of the other sources that repeat no row themselves.
+// window is for the rows of one source of a collector with times from lo until before hi
+// (microseconds). It holds the rows that these may repeat: rows of the other sources that repeat no
+// row themselves.
 type window struct {
 	collector string
 	source    source
 	lo, hi    int64
 	rows      map[uint64][]candidate // by changeKey, in order of time
-	offered   int                    // rows added after the window was read
-	touched   uint64                 // the last use, in uses of the part's windows
+	added     int                    // rows added after the window was read
+	lastUse   uint64                 // value of earlierRows.uses at the last use
 }
 
 func newWindow(collector string, s source, lo, hi int64) *window {
@@ -145,8 +146,8 @@ func (w *window) reaches(at int64) bool {
 	return w.lo-coarseTolerance <= at && at < w.hi+coarseTolerance
 }
 
-// offer adds a row of another source.
-func (w *window) offer(key uint64, c candidate) {
+// add adds a row of another source.
+func (w *window) add(key uint64, c candidate) {
 	list := w.rows[key]
 	i, _ := slices.BinarySearchFunc(list, c, func(a, b candidate) int {
 		if a.at <= b.at {
@@ -157,15 +158,15 @@ func (w *window) offer(key uint64, c candidate) {
 	w.rows[key] = slices.Insert(list, i, c)
 }
 
-// take pairs a row of the window's source at time at with one row that it repeats, and returns the
-// name of that row, or 0. A row is taken once, as a peer may send the same message twice. Rows of a
-// source come in order of time, so taking the earliest free row gives the most pairs. A row of the
-// same time takes precedence over a row that is only near.
-func (w *window) take(key uint64, at int64) uint64 {
+// pair pairs a row of the window's source at time at with one row that it repeats, and returns the
+// name of that row, or 0. A row is paired once, as a peer may send the same message twice. Rows of
+// a source come in order of time, so the earliest row that is not paired gives the most pairs. A
+// row of the same time takes precedence over a row that is only near.
+func (w *window) pair(key uint64, at int64) uint64 {
 	list := w.rows[key]
 	best := -1
 	for i := range list {
-		if list[i].used {
+		if list[i].paired {
 			continue
 		}
 		is, same := near(w.source, at, &list[i])
@@ -179,18 +180,18 @@ func (w *window) take(key uint64, at int64) uint64 {
 	if best < 0 {
 		return 0
 	}
-	list[best].used = true
+	list[best].paired = true
 	return list[best].name
 }
 
-// use marks the rows that the window's source has already taken.
-func (w *window) use(taken map[uint64]bool) {
-	if len(taken) == 0 {
+// markPaired marks the rows, by their names, that rows of the window's source already repeat.
+func (w *window) markPaired(names map[uint64]bool) {
+	if len(names) == 0 {
 		return
 	}
 	for _, list := range w.rows {
 		for i := range list {
-			list[i].used = list[i].used || taken[list[i].name]
+			list[i].paired = list[i].paired || names[list[i].name]
 		}
 	}
 }

@@ -54,9 +54,9 @@ func TestTake(t *testing.T) {
 	live := source{bgp.LaneLive, 1}
 	w := newWindow("ris/rrc00", source{bgp.FillLane("1-1"), 0}, 0, 100*second)
 	for i, at := range []int64{7 * second, 5 * second, 5*second + 400_000, 5*second + 10_000} {
-		w.offer(1, candidate{at: at, name: uint64(10 + i), source: live})
+		w.add(1, candidate{at: at, name: uint64(10 + i), source: live})
 	}
-	w.use(map[uint64]bool{10: true})
+	w.markPaired(map[uint64]bool{10: true})
 	for i, tt := range []struct {
 		key  uint64
 		at   int64
@@ -66,12 +66,12 @@ func TestTake(t *testing.T) {
 		{1, 5*second + 403_000, 12}, // its own time, not the earliest one
 		{1, 5*second + 1, 11},       // the earliest of two that are equally near
 		{1, 5*second + 2, 13},
-		{1, 5*second + 3, 0},      // all are taken
-		{1, 7*second + 5_000, 0},  // taken before the window was read
+		{1, 5*second + 3, 0},      // all are paired
+		{1, 7*second + 5_000, 0},  // paired before the window was read
 		{1, 20*second + 5_000, 0}, // no row is near
 	} {
-		if got := w.take(tt.key, tt.at); got != tt.want {
-			t.Errorf("row %d at %d: took %d, want %d", i, tt.at, got, tt.want)
+		if got := w.pair(tt.key, tt.at); got != tt.want {
+			t.Errorf("row %d at %d: paired with %d, want %d", i, tt.at, got, tt.want)
 		}
 	}
 }
@@ -80,11 +80,11 @@ func TestTake(t *testing.T) {
 // stream fills it.
 func TestWindowEnds(t *testing.T) {
 	t.Parallel()
-	p := newPast()
+	p := newEarlierRows()
 	h := p.of("ris/rrc00")
 	live := source{bgp.LaneLive, 1}
 	if got := h.windowEnd(50); got != 50+startWidth {
-		t.Errorf("of an unknown history: %d", got)
+		t.Errorf("of a history that was not read: %d", got)
 	}
 	h.from = 0
 	h.note(h.peer(bgp.Peer{ASN: 64496}), live, 10*coarseTolerance)
@@ -96,12 +96,12 @@ func TestWindowEnds(t *testing.T) {
 	}
 	p.keep(newWindow("ris/rrc00", source{bgp.FillLane("1-1"), 0}, 0, coarseTolerance))
 	for i := range windowRows + 1 {
-		if !p.reached("ris/rrc00", live, 1) {
+		if !p.near("ris/rrc00", live, 1) {
 			t.Fatalf("forgotten after %d rows", i)
 		}
-		p.offer("ris/rrc00", live, uint64(i), candidate{at: 1, name: 1, source: live})
+		p.add("ris/rrc00", live, uint64(i), candidate{at: 1, name: 1, source: live})
 	}
-	if p.reached("ris/rrc00", live, 1) {
+	if p.near("ris/rrc00", live, 1) {
 		t.Error("a window collects rows without end")
 	}
 }
@@ -110,9 +110,9 @@ func TestWindowEnds(t *testing.T) {
 func TestNewest(t *testing.T) {
 	t.Parallel()
 	a, b, c := source{bgp.LaneLive, 1}, source{bgp.LaneLive, 2}, source{bgp.FillLane("1-1"), 0}
-	n := newest{at: none, secondAt: none}
+	n := newest{at: noRow, secondAt: noRow}
 	if n.others(a) >= 0 {
-		t.Error("a row where none was")
+		t.Error("a row before the first one")
 	}
 	all := map[source]int64{}
 	for i, row := range []struct {
@@ -122,7 +122,7 @@ func TestNewest(t *testing.T) {
 		n.note(row.s, row.at)
 		all[row.s] = max(all[row.s], row.at)
 		for _, s := range []source{a, b, c, {"live", 3}} {
-			want := int64(none)
+			want := int64(noRow)
 			for o, at := range all {
 				if o != s {
 					want = max(want, at)
@@ -138,7 +138,7 @@ func TestNewest(t *testing.T) {
 // TestPastIsBounded uses more peers and lanes than the limits.
 func TestPastIsBounded(t *testing.T) {
 	t.Parallel()
-	p := newPast()
+	p := newEarlierRows()
 	h := p.of("ris/rrc00")
 	for i := range 3 * maxPeers {
 		h.peer(bgp.Peer{ASN: bgp.ASN(i), Distinguisher: 7}).note(source{bgp.LaneLive, 1}, int64(i))
@@ -151,11 +151,11 @@ func TestPastIsBounded(t *testing.T) {
 	}
 	for i := range 3 * maxWindows {
 		w := newWindow("ris/rrc00", source{bgp.FillLane(strconv.Itoa(i)), 0}, 0, 1)
-		w.touched = uint64(i)
+		w.lastUse = uint64(i)
 		p.keep(w)
 	}
-	if len(p.windows) != maxWindows || p.windows[0].touched < 2*maxWindows {
-		t.Errorf("%d windows are kept, the first of use %d", len(p.windows), p.windows[0].touched)
+	if len(p.windows) != maxWindows || p.windows[0].lastUse < 2*maxWindows {
+		t.Errorf("%d windows are kept, the first of use %d", len(p.windows), p.windows[0].lastUse)
 	}
 	for i := range maxLanes + 1 {
 		p.source(bgp.Position{Lane: bgp.FillLane(strconv.Itoa(i))})

@@ -110,9 +110,9 @@ func (w *writer) try(ctx context.Context, b *batch, again bool) error {
 	return nil
 }
 
-// insertSettings makes each block one part of its own table. The copies that views fill have
-// partitions of event time, and a block of a replay may fall into many of those. A block has no
-// double rows, so ClickHouse need not look for them.
+// insertSettings returns the settings of inserts. With these settings a block is one data part. The
+// tables that views fill have partitions of event time, and a block of a replay may fall into many
+// of those. A block has no duplicate rows, so ClickHouse need not look for them.
 func insertSettings(s clickhouse.Server) map[string]string {
 	settings := map[string]string{
 		"async_insert": "0", "optimize_on_insert": "0",

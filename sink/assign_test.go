@@ -42,7 +42,7 @@ func TestReassignedIsNotPaused(t *testing.T) {
 	topic := k.Topic(schemas.TopicRoutes)
 	both, lost := map[string][]int32{topic: {0, 1}}, map[string][]int32{topic: {1}}
 	s.assigned(t.Context(), s.client, both)
-	for _, p := range s.parts[topic] {
+	for _, p := range s.partitions[topic] {
 		p.backlogBytes = maxBacklog + 1
 		s.pauseOrResume(p)
 	}
@@ -56,8 +56,8 @@ func TestReassignedIsNotPaused(t *testing.T) {
 	}
 }
 
-// TestSilentStore checks that a ClickHouse that does not answer costs one time-out for all parts,
-// not one for each.
+// TestSilentStore checks that a ClickHouse that does not answer costs one time-out for all
+// partitions, not one for each.
 func TestSilentStore(t *testing.T) {
 	t.Parallel()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // accepts no connection
@@ -105,7 +105,7 @@ func TestReadyAgain(t *testing.T) {
 	s.assigned(t.Context(), s.client, map[string][]int32{topic: {0, 1}})
 	fault := errors.New("a fault")
 	s.storeReady.Set(fault)
-	if _, err := s.lookUp(t.Context(), s.parts[topic][0], &kgo.Record{}, bgp.LaneKey{Collector: "c", Lane: bgp.LaneLive}); err != nil {
+	if _, err := s.lookUp(t.Context(), s.partitions[topic][0], &kgo.Record{}, bgp.LaneKey{Collector: "c", Lane: bgp.LaneLive}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Ready(); err != nil {

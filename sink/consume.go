@@ -23,11 +23,11 @@ func (s *Stage) assigned(ctx context.Context, cl *kgo.Client, added map[string][
 		if w == nil {
 			continue
 		}
-		if s.parts[topic] == nil {
-			s.parts[topic] = map[int32]*part{}
+		if s.partitions[topic] == nil {
+			s.partitions[topic] = map[int32]*partition{}
 		}
 		for _, n := range partitions {
-			s.parts[topic][n] = newPart(context.WithoutCancel(ctx), w.table, topic, n)
+			s.partitions[topic][n] = newPartition(context.WithoutCancel(ctx), w.table, topic, n)
 		}
 	}
 	cl.ResumeFetchPartitions(added) // the client keeps pauses of an earlier assignment
@@ -41,7 +41,7 @@ func (s *Stage) revoked(_ context.Context, _ *kgo.Client, lost map[string][]int3
 	s.mu.Lock()
 	for topic, partitions := range lost {
 		for _, n := range partitions {
-			p := s.parts[topic][n]
+			p := s.partitions[topic][n]
 			if p == nil {
 				continue
 			}
@@ -49,11 +49,11 @@ func (s *Stage) revoked(_ context.Context, _ *kgo.Client, lost map[string][]int3
 			if p.inserting != nil {
 				wait = append(wait, p.inserting)
 			}
-			delete(s.parts[topic], n)
+			delete(s.partitions[topic], n)
 		}
 	}
 	left := 0
-	for _, partitions := range s.parts {
+	for _, partitions := range s.partitions {
 		left += len(partitions)
 	}
 	s.mu.Unlock()
@@ -85,20 +85,20 @@ func commitOffsets(ctx context.Context, cl *kgo.Client, offsets map[string]map[i
 	return failed
 }
 
-// consume turns the backlog of the part into rows, until a batch is full. After a failure no part
-// processes records until retryAt. Otherwise mu would be held for the sum of the parts' time-outs.
-// The caller holds mu.
-func (s *Stage) consume(ctx context.Context, p *part, now time.Time) {
+// consume turns the backlog of the partition into rows, until a batch is full. After a failure no
+// partition processes records until retryAt. Otherwise mu would be held for the sum of the
+// partitions' time-outs. The caller holds mu.
+func (s *Stage) consume(ctx context.Context, p *partition, now time.Time) {
 	if len(p.backlog) == 0 || now.Before(s.retryAt) || p.blocked() {
 		return
 	}
-	p.held = false
+	p.waitsForInsert = false
 	n := 0
 	for n < len(p.backlog) && len(p.sealed) == 0 {
 		rec := p.backlog[n]
 		err := s.record(ctx, p, rec, now)
 		if errors.Is(err, errUninserted) {
-			p.held = true
+			p.waitsForInsert = true
 			if p.open.rows.count() > 0 {
 				p.seal()
 			}
@@ -106,10 +106,10 @@ func (s *Stage) consume(ctx context.Context, p *part, now time.Time) {
 		}
 		if err = explain(err); err != nil {
 			if ctx.Err() == nil {
-				s.complaints(err).Warn("a record cannot be processed yet, trying again", "partition", p.String(),
+				s.logFor(err).Warn("a record cannot be processed yet, trying again", "partition", p.String(),
 					"offset", rec.Offset, "err", err)
 			}
-			if s.hopeless(err) {
+			if s.endsStage(err) {
 				s.fatal = err
 			}
 			s.retryAt = time.Now().Add(retryAfter) // not from now: record may have waited since then
@@ -127,7 +127,7 @@ func (s *Stage) consume(ctx context.Context, p *part, now time.Time) {
 
 // record adds one record to the open batch. An error means that the record must wait: rows before
 // it are not inserted yet or could not be looked up, or its dead letter could not be written.
-func (s *Stage) record(ctx context.Context, p *part, rec *kgo.Record, now time.Time) error {
+func (s *Stage) record(ctx context.Context, p *partition, rec *kgo.Record, now time.Time) error {
 	period := p.table.period(rec.Timestamp.UTC())
 	if p.open != nil && p.open.period != period {
 		if p.open.rows.count() > 0 {
@@ -139,7 +139,7 @@ func (s *Stage) record(ctx context.Context, p *part, rec *kgo.Record, now time.T
 	w := s.writers[p.kafkaTopic]
 	if p.open == nil {
 		p.open = &batch{
-			part: p, rows: w.block(), period: period, since: now, first: rec.Offset,
+			partition: p, rows: w.block(), period: period, since: now, first: rec.Offset,
 			appended: rec.Timestamp, next: kgo.EpochOffset{Epoch: rec.LeaderEpoch, Offset: rec.Offset},
 			finished: make(chan struct{}),
 		}
@@ -164,7 +164,7 @@ func (s *Stage) record(ctx context.Context, p *part, rec *kgo.Record, now time.T
 
 // add appends those rows of a record that are not in the table yet.
 func (s *Stage) add(ctx context.Context, b *batch, rec *kgo.Record) error {
-	p := b.part
+	p := b.partition
 	pos, n, err := b.rows.decode(rec)
 	if err != nil {
 		return s.deadLetter(ctx, rec, err)
@@ -205,7 +205,7 @@ func (s *Stage) add(ctx context.Context, b *batch, rec *kgo.Record) error {
 }
 
 // lookUp reads the highest position of a lane and sets the readiness of ClickHouse by the outcome.
-func (s *Stage) lookUp(ctx context.Context, p *part, rec *kgo.Record, lane bgp.LaneKey) (mark, error) {
+func (s *Stage) lookUp(ctx context.Context, p *partition, rec *kgo.Record, lane bgp.LaneKey) (mark, error) {
 	m, err := s.highest(ctx, p, rec, lane)
 	err = explain(err)
 	if err == nil || ctx.Err() == nil {
@@ -214,10 +214,10 @@ func (s *Stage) lookUp(ctx context.Context, p *part, rec *kgo.Record, lane bgp.L
 	return m, err
 }
 
-// highest reads the highest position of a lane. Before the first read of the part, for rec, it
+// highest reads the highest position of a lane. Before the first read of the partition, for rec, it
 // kills inserts that a predecessor may have left running. It then repeats the copies of rows from
 // rec on that are in the table already, as the predecessor's copies may be incomplete.
-func (s *Stage) highest(ctx context.Context, p *part, rec *kgo.Record, lane bgp.LaneKey) (mark, error) {
+func (s *Stage) highest(ctx context.Context, p *partition, rec *kgo.Record, lane bgp.LaneKey) (mark, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	if err := s.store.open(ctx); err != nil {

@@ -8,10 +8,10 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// refill copies rows of the part once more into the tables that views fill: rows from offset from
-// on, appended at since or later. An insert that was cut short may be in the table but not in its
-// copies. A row that is copied twice is one row in the copy.
-func (s *store) refill(ctx context.Context, p *part, from int64, since time.Time) error {
+// refill copies rows of the partition once more into the tables that views fill: rows from offset
+// from on, appended at since or later. An insert that was cut short may be in the table but not in
+// its copies. A row that is copied twice is one row in the copy.
+func (s *store) refill(ctx context.Context, p *partition, from int64, since time.Time) error {
 	copyings, err := s.server.Copyings(ctx, s.conn)
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ func TestRefill(t *testing.T) {
 	}
 	for range 2 {
 		for _, table := range tables {
-			if err := st.refill(t.Context(), newPart(t.Context(), table, "topic", 0), 2, since); err != nil {
+			if err := st.refill(t.Context(), newPartition(t.Context(), table, "topic", 0), 2, since); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -34,7 +34,7 @@
 // of a fill decides as if it had not stopped.
 //
 // Rows are compared in windows. A window is a span of event time of one collector. It is read from
-// the table in one query of bounded length, after all earlier rows of the part were inserted. An
+// the table in one query of bounded length, when all earlier rows of the partition are stored. An
 // uninterrupted stream is never compared: the stage knows for each peer the two sources that reach
 // farthest, and a record needs a window only if it is not newer than the newest row of the other
 // source.

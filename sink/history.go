@@ -12,7 +12,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Bounds of the memory of a part for its route changes, and of one look-up in the table.
+// Bounds of the memory of a partition for its route changes, and of one look-up in the table.
 const (
 	// windowRows is the target maximum of rows in a window. If a window would have more, it is made
 	// shorter.
@@ -20,7 +20,7 @@ const (
 	// windowMost is the maximum of rows in a window of the shortest length. Further rows are not
 	// compared.
 	windowMost = 20 * windowRows
-	// maxWindows is the number of windows kept for a part. The least recently used window is
+	// maxWindows is the number of windows kept for a partition. The least recently used window is
 	// evicted first.
 	maxWindows = 4
 	// maxPeers is the number of peers of a collector with an entry of their own. Further peers
@@ -40,7 +40,7 @@ const (
 	historyMargin = int64(time.Minute / time.Microsecond)
 )
 
-// errUninserted means that rows of the part must be inserted before the table can be read.
+// errUninserted means that rows of the partition must be inserted before the table can be read.
 var errUninserted = errors.New("rows before this one are not in the table yet")
 
 // newest holds the times of a peer's newest rows in the two sources with the newest rows. These
@@ -76,7 +76,7 @@ func (n *newest) others(s source) int64 {
 	return n.at
 }
 
-// history holds the times of the rows of one collector, as far as a part knows them.
+// history holds the times of the rows of one collector, as far as a partition knows them.
 type history struct {
 	// from is the time (microseconds) from which on peers is complete. It is notRead before the
 	// table was read.
@@ -124,7 +124,8 @@ func (h *history) peer(p bgp.Peer) *newest {
 	return n
 }
 
-// earlierRows holds what a part of route changes knows of its earlier rows. Stage.mu guards it.
+// earlierRows holds what a partition of route changes knows of its earlier rows. Stage.mu guards
+// it.
 type earlierRows struct {
 	collectors map[string]*history
 	lanes      map[bgp.Lane]bgp.Lane // interned names
@@ -162,7 +163,7 @@ func (p *earlierRows) source(pos bgp.Position) source {
 
 // prepare finds the rows that the decoded record may repeat. It reads the table if another source
 // has rows of the same peer and time. An uninterrupted stream never has such rows.
-func (s *Stage) prepare(ctx context.Context, p *part, r *routeRows) error {
+func (s *Stage) prepare(ctx context.Context, p *partition, r *routeRows) error {
 	r.window = nil
 	r.earlier, r.source = p.earlier, p.earlier.source(r.pos)
 	if r.source.isFile() {
@@ -189,8 +190,8 @@ func (s *Stage) prepare(ctx context.Context, p *part, r *routeRows) error {
 }
 
 // window returns the window of a source that covers at. If none does, it reads one from the table.
-// The error is errUninserted if rows of the part are not inserted yet.
-func (s *Stage) window(ctx context.Context, p *part, h *history, collector string, src source,
+// The error is errUninserted if rows of the partition are not inserted yet.
+func (s *Stage) window(ctx context.Context, p *partition, h *history, collector string, src source,
 	at int64,
 ) (*window, error) {
 	p.earlier.uses++
@@ -286,8 +287,8 @@ func (p *earlierRows) add(collector string, src source, key uint64, c candidate)
 	p.windows = slices.DeleteFunc(p.windows, func(w *window) bool { return w.added > windowRows })
 }
 
-// trim drops all histories if there are too many. All rows of the part must be inserted when it is
-// called.
+// trim drops all histories if there are too many. All rows of the partition must be inserted when
+// it is called.
 func (p *earlierRows) trim() {
 	if len(p.collectors) > maxLanes || len(p.lanes) > maxLanes {
 		clear(p.collectors)

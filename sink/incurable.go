@@ -8,8 +8,8 @@ import (
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
-// complainEvery is the interval at which the stage repeats that ClickHouse rejects its inserts.
-const complainEvery = time.Minute
+// retryLogEvery is the interval at which the stage repeats that ClickHouse rejects its inserts.
+const retryLogEvery = time.Minute
 
 // explain adds advice to an error that retries do not fix. It returns other errors unchanged.
 func explain(err error) error {
@@ -29,17 +29,17 @@ func (e incurableError) Error() string {
 
 func (e incurableError) Unwrap() error { return e.err }
 
-// complaints returns the rate-limited log for err. Errors that an operator must fix have a log of
+// logFor returns the rate-limited log for err. Errors that an operator must fix have a log of
 // their own, so that temporary failures do not suppress them.
-func (s *Stage) complaints(err error) *telemetry.Limited {
+func (s *Stage) logFor(err error) *telemetry.Limited {
 	if _, ok := errors.AsType[incurableError](err); ok {
-		return s.incurable
+		return s.incurableLog
 	}
-	return s.complain
+	return s.retryLog
 }
 
-// hopeless reports whether the stage ends with err: retries do not fix it, and Persist is off, so
+// endsStage reports whether the stage ends with err: retries do not fix it, and Persist is off, so
 // the stage expects no fix while it runs.
-func (s *Stage) hopeless(err error) bool {
+func (s *Stage) endsStage(err error) bool {
 	return !s.deps.Persist && clickhouse.Hopeless(err)
 }

@@ -104,7 +104,7 @@ func TestHopelessIsCured(t *testing.T) {
 			for table, n := range want {
 				exact(t, conn, table, n)
 			}
-			if n := strings.Count(log.String(), "darkmap migrate"); n < 1 || n > 1+int(time.Since(began)/complainEvery) {
+			if n := strings.Count(log.String(), "darkmap migrate"); n < 1 || n > 1+int(time.Since(began)/retryLogEvery) {
 				t.Errorf("%d lines in %v, want one a minute:\n%s", n, time.Since(began), log.String())
 			}
 		})

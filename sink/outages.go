@@ -47,7 +47,8 @@ type outageRows struct {
 
 func newOutageRows(dataset string) rows {
 	return &outageRows{
-		kafkaOffsetColumns: kafkaOffsetColumns{name: dataset}, decided: micros(), end: new(proto.ColDateTime).Nullable(),
+		kafkaOffsetColumns: kafkaOffsetColumns{name: dataset}, decided: micros(),
+		end:  new(proto.ColDateTime).Nullable(),
 		lost: new(proto.ColStr).Array(), origins: new(proto.ColUInt32).Array(),
 		upstreams: new(proto.ColUInt32).Array(),
 		countries: new(proto.ColStr).Array(), unexpected: newUnexpectedColumn(),

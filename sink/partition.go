@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	// maxBacklog is the backlog of a part, in bytes, above which its partition is paused.
+	// maxBacklog is the backlog of a partition, in bytes, above which it is paused.
 	maxBacklog = 8 << 20
-	// maxLanes bounds the marks that a part keeps; lanes of fills and files are short-lived.
+	// maxLanes bounds the marks that a partition keeps; lanes of fills and files are short-lived.
 	maxLanes = 4096
 )
 
-// part is one Kafka partition that is assigned to this member. Stage.mu guards it.
-type part struct {
+// partition is one Kafka partition that is assigned to this member. Stage.mu guards it.
+type partition struct {
 	table      *table
 	kafkaTopic string
 	partition  int32
@@ -38,8 +38,8 @@ type part struct {
 	marks map[bgp.LaneKey]*mark
 	// earlier holds the earlier rows, for tables whose rows are compared.
 	earlier *earlierRows
-	// held means that the next record waits until all earlier rows are inserted.
-	held bool
+	// waitsForInsert means that the next record waits until all earlier rows are inserted.
+	waitsForInsert bool
 	// The batches, in the order of the records: first inserting, then sealed, then open.
 	open      *batch   // gets rows; nil: none is begun
 	sealed    []*batch // wait for the writer
@@ -49,11 +49,11 @@ type part struct {
 	committed kgo.EpochOffset // the last one committed to Kafka
 }
 
-// batch is a contiguous run of records of one part, with their rows.
+// batch is a contiguous run of records of one partition, with their rows.
 type batch struct {
-	part   *part
-	rows   rows
-	period int // the table's own partition
+	partition *partition
+	rows      rows
+	period    int // the table's own partition
 	// since is the time at which the first record was processed.
 	since    time.Time
 	first    int64           // offset of the first record
@@ -65,31 +65,31 @@ type batch struct {
 	finished chan struct{}
 }
 
-func newPart(ctx context.Context, t *table, topic string, partition int32) *part {
-	p := &part{
-		table: t, kafkaTopic: topic, partition: partition, marks: map[bgp.LaneKey]*mark{},
+func newPartition(ctx context.Context, t *table, topic string, n int32) *partition {
+	p := &partition{
+		table: t, kafkaTopic: topic, partition: n, marks: map[bgp.LaneKey]*mark{},
 		earlier: newEarlierRows(),
 	}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	return p
 }
 
-func (p *part) String() string { return fmt.Sprintf("%s/%d", p.kafkaTopic, p.partition) }
+func (p *partition) String() string { return fmt.Sprintf("%s/%d", p.kafkaTopic, p.partition) }
 
-// queryPrefix returns the common prefix of the query ids of all inserts of the part.
-func (p *part) queryPrefix() string {
+// queryPrefix returns the common prefix of the query ids of all inserts of the partition.
+func (p *partition) queryPrefix() string {
 	return fmt.Sprintf("%s/%s/%s/%d/", Name, p.table.name, p.kafkaTopic, p.partition)
 }
 
 // seal ends the open batch.
-func (p *part) seal() {
+func (p *partition) seal() {
 	if p.open != nil {
 		p.sealed, p.open = append(p.sealed, p.open), nil
 	}
 }
 
 // acknowledge records that all records before next are inserted.
-func (p *part) acknowledge(next kgo.EpochOffset) {
+func (p *partition) acknowledge(next kgo.EpochOffset) {
 	p.done = next
 	if p.open != nil || len(p.sealed) > 0 || p.inserting != nil {
 		return
@@ -100,13 +100,13 @@ func (p *part) acknowledge(next kgo.EpochOffset) {
 	p.earlier.trim()
 }
 
-// uninserted reports whether rows of the part are not inserted yet.
-func (p *part) uninserted() bool {
+// uninserted reports whether rows of the partition are not inserted yet.
+func (p *partition) uninserted() bool {
 	return p.open != nil && p.open.rows.count() > 0 || len(p.sealed) > 0 || p.inserting != nil
 }
 
 // blocked reports whether the next record still waits for earlier rows.
-func (p *part) blocked() bool { return p.held && p.uninserted() }
+func (p *partition) blocked() bool { return p.waitsForInsert && p.uninserted() }
 
 // laneOf returns the lane with its own copy of the names.
 func laneOf(p bgp.Position) bgp.LaneKey {

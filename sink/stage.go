@@ -38,24 +38,24 @@ type Stage struct {
 	settings map[string]string
 	// run makes the query ids of this process differ from those of others.
 	run string
-	// complain and incurable are rate-limited logs for repeated errors of ClickHouse: complain for
-	// temporary failures, incurable for errors that an operator must fix.
-	complain, incurable *telemetry.Limited
+	// retryLog and incurableLog are rate-limited logs for repeated errors of ClickHouse: retryLog for
+	// temporary failures, incurableLog for errors that an operator must fix.
+	retryLog, incurableLog *telemetry.Limited
 	// The readiness of each dependency: the reason why the stage is not ready.
 	kafkaReady, storeReady telemetry.Readiness
 
 	client *kgo.Client
 	store  *store
 
-	mu      sync.Mutex
-	parts   map[string]map[int32]*part // by Kafka topic and partition; guarded by mu
-	writers map[string]*writer         // by Kafka topic; the map is fixed, mu guards the writers' states
+	mu         sync.Mutex
+	partitions map[string]map[int32]*partition // by Kafka topic and partition; guarded by mu
+	writers    map[string]*writer              // by Kafka topic; the map is fixed, mu guards the writers' states
 	// mu guards the following fields.
 	lastRecord time.Time          // arrival of the last record
 	wake       context.CancelFunc // interrupts the current wait; nil: the stage does not wait
 	woken      bool               // wakeUp was called while the stage did not wait: skip the next wait
 	fatal      error              // the error with which the stage must end
-	retryAt    time.Time          // no record of any part is processed before this time
+	retryAt    time.Time          // no record of any partition is processed before this time
 }
 
 // New checks the configuration. It does not connect.
@@ -66,11 +66,11 @@ func New(cfg Config, d Deps) (*Stage, error) {
 	d.Drain = cmp.Or(d.Drain, kafka.DefaultDrain)
 	s := &Stage{
 		cfg: cfg, deps: d, metrics: newMetrics(d.Registerer), settings: insertSettings(d.ClickHouse),
-		run:       rand.Text()[:8],
-		complain:  telemetry.NewLimited(d.Log, complainEvery, 1),
-		incurable: telemetry.NewLimited(d.Log, complainEvery, 1),
-		store:     &store{server: d.ClickHouse, dataset: d.Dataset},
-		parts:     map[string]map[int32]*part{}, writers: map[string]*writer{},
+		run:          rand.Text()[:8],
+		retryLog:     telemetry.NewLimited(d.Log, retryLogEvery, 1),
+		incurableLog: telemetry.NewLimited(d.Log, retryLogEvery, 1),
+		store:        &store{server: d.ClickHouse, dataset: d.Dataset},
+		partitions:   map[string]map[int32]*partition{}, writers: map[string]*writer{},
 	}
 	for _, t := range tables {
 		s.writers[d.Kafka.Topic(t.topic)] = &writer{
@@ -118,7 +118,7 @@ func (s *Stage) Run(ctx context.Context) error {
 		err = s.drain(ctx)
 	}
 	s.mu.Lock()
-	for _, topic := range s.parts {
+	for _, topic := range s.partitions {
 		for _, p := range topic {
 			p.cancel()
 		}
@@ -212,7 +212,7 @@ func (s *Stage) poll(ctx context.Context) kgo.Fetches {
 func (s *Stage) dueIn(now time.Time) (time.Duration, bool) {
 	waiting := false
 	due := now.Add(time.Hour)
-	for _, topic := range s.parts {
+	for _, topic := range s.partitions {
 		for _, p := range topic {
 			if len(p.backlog) > 0 && len(p.sealed) == 0 && !p.blocked() {
 				waiting = true
@@ -250,7 +250,7 @@ func (s *Stage) step(ctx context.Context, fetches kgo.Fetches) error {
 	defer s.mu.Unlock()
 	now := time.Now()
 	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
-		p := s.parts[f.Topic][f.Partition]
+		p := s.partitions[f.Topic][f.Partition]
 		if p == nil || len(f.Records) == 0 {
 			return
 		}
@@ -260,7 +260,7 @@ func (s *Stage) step(ctx context.Context, fetches kgo.Fetches) error {
 			p.backlogBytes += len(r.Key) + len(r.Value)
 		}
 	})
-	for _, topic := range s.parts {
+	for _, topic := range s.partitions {
 		for _, p := range topic {
 			s.consume(ctx, p, now)
 			s.pauseOrResume(p)
@@ -270,8 +270,8 @@ func (s *Stage) step(ctx context.Context, fetches kgo.Fetches) error {
 	return s.fatal
 }
 
-// pauseOrResume bounds the backlog of the part. The caller holds mu.
-func (s *Stage) pauseOrResume(p *part) {
+// pauseOrResume bounds the backlog of the partition. The caller holds mu.
+func (s *Stage) pauseOrResume(p *partition) {
 	switch {
 	case !p.paused && p.backlogBytes > maxBacklog:
 		s.client.PauseFetchPartitions(map[string][]int32{p.kafkaTopic: {p.partition}})
@@ -287,8 +287,8 @@ func (s *Stage) pauseOrResume(p *part) {
 func (s *Stage) dispatch(now time.Time, drain bool) {
 	idle := now.Sub(s.lastRecord) >= idleAfter
 	for topic, w := range s.writers {
-		var next *part
-		for _, p := range s.parts[topic] {
+		var next *partition
+		for _, p := range s.partitions[topic] {
 			if p.open != nil && len(p.sealed) == 0 &&
 				(drain || idle || now.Sub(p.open.since) >= s.cfg.FlushInterval) && !w.busy {
 				p.seal()
@@ -308,7 +308,7 @@ func (s *Stage) dispatch(now time.Time, drain bool) {
 }
 
 // skipEmpty acknowledges batches without rows, such as batches of ticks. The caller holds mu.
-func (s *Stage) skipEmpty(w *writer, p *part) {
+func (s *Stage) skipEmpty(w *writer, p *partition) {
 	for p.inserting == nil && len(p.sealed) > 0 && p.sealed[0].rows.count() == 0 {
 		p.acknowledge(p.sealed[0].next)
 		w.release(p.sealed[0].rows)
@@ -320,16 +320,16 @@ func (s *Stage) skipEmpty(w *writer, p *part) {
 func (s *Stage) finish(w *writer, b *batch, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w.busy, b.part.inserting = false, nil
+	w.busy, b.partition.inserting = false, nil
 	switch {
 	case err == nil:
-		b.part.acknowledge(b.next)
+		b.partition.acknowledge(b.next)
 		s.metrics.rows[w.table.name].Add(float64(b.rows.count()))
 		if r, ok := b.rows.(*routeRows); ok {
 			s.metrics.repeats.Add(float64(r.repeated))
 		}
 		s.metrics.success.SetToCurrentTime()
-	case b.part.ctx.Err() == nil:
+	case b.partition.ctx.Err() == nil:
 		s.fatal = err
 	}
 	w.release(b.rows)
@@ -341,7 +341,7 @@ func (s *Stage) finish(w *writer, b *batch, err error) {
 func (s *Stage) commit(ctx context.Context) {
 	s.mu.Lock()
 	offsets := map[string]map[int32]kgo.EpochOffset{}
-	for topic, of := range s.parts {
+	for topic, of := range s.partitions {
 		for partition, p := range of {
 			if p.done != p.committed {
 				if offsets[topic] == nil {
@@ -365,7 +365,7 @@ func (s *Stage) commit(ctx context.Context) {
 	defer s.mu.Unlock()
 	for topic, of := range offsets {
 		for partition, at := range of {
-			if p := s.parts[topic][partition]; p != nil {
+			if p := s.partitions[topic][partition]; p != nil {
 				p.committed = at
 			}
 		}
@@ -401,7 +401,7 @@ func (s *Stage) drainStep(wake context.CancelFunc) (done bool, err error) {
 	defer s.mu.Unlock()
 	s.wake = wake
 	s.dispatch(time.Now(), true)
-	for _, topic := range s.parts {
+	for _, topic := range s.partitions {
 		for _, p := range topic {
 			if p.open != nil || len(p.sealed) > 0 || p.inserting != nil {
 				return s.fatal != nil, s.fatal

@@ -66,8 +66,8 @@ func (s *store) kill(ctx context.Context, prefix string) error {
 	return nil
 }
 
-// highest reads the highest position of a lane in the part's table.
-func (s *store) highest(ctx context.Context, p *part, lane bgp.LaneKey) (mark, error) {
+// highest reads the highest position of a lane in the partition's table.
+func (s *store) highest(ctx context.Context, p *partition, lane bgp.LaneKey) (mark, error) {
 	args := []any{s.dataset, lane.Collector, string(lane.Lane)}
 	if p.table.perPartition {
 		args = append(args, p.table.topic, p.partition)

@@ -48,7 +48,7 @@ func (w *writer) release(r rows) {
 // run inserts batches until jobs is closed.
 func (w *writer) run() {
 	for b := range w.jobs {
-		w.stage.finish(w, b, w.insert(b.part.ctx, b))
+		w.stage.finish(w, b, w.insert(b.partition.ctx, b))
 	}
 	_ = w.inserter.Close()
 }
@@ -68,12 +68,12 @@ func (w *writer) insert(ctx context.Context, b *batch) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err = explain(err); w.stage.hopeless(err) {
+		if err = explain(err); w.stage.endsStage(err) {
 			return err
 		}
 		w.stage.metrics.retries.Inc()
 		w.stage.storeReady.Set(err)
-		w.stage.complaints(err).Warn("inserting failed, trying again", "table", w.table.name, "rows",
+		w.stage.logFor(err).Warn("inserting failed, trying again", "table", w.table.name, "rows",
 			b.rows.count(), "err", err)
 		if err := wait.Wait(ctx); err != nil {
 			return err
@@ -85,21 +85,21 @@ func (w *writer) insert(ctx context.Context, b *batch) error {
 // error. A batch is inserted completely or not at all, so its last row decides.
 func (w *writer) try(ctx context.Context, b *batch, again bool) error {
 	if again {
-		if err := w.stage.store.kill(ctx, b.part.queryPrefix()); err != nil {
+		if err := w.stage.store.kill(ctx, b.partition.queryPrefix()); err != nil {
 			return err
 		}
-		m, err := w.stage.store.highest(ctx, b.part, b.lane)
+		m, err := w.stage.store.highest(ctx, b.partition, b.lane)
 		if err != nil {
 			return err
 		}
 		if m == b.last {
-			return w.stage.store.refill(ctx, b.part, b.first, b.appended)
+			return w.stage.store.refill(ctx, b.partition, b.first, b.appended)
 		}
 	}
 	w.queries++
 	err := w.inserter.Insert(ctx, clickhouse.Insert{
 		Table: w.table.name,
-		ID: b.part.queryPrefix() + strconv.FormatInt(b.first, 10) + "/" + w.stage.run + "." +
+		ID: b.partition.queryPrefix() + strconv.FormatInt(b.first, 10) + "/" + w.stage.run + "." +
 			strconv.Itoa(w.queries),
 		Settings: w.stage.settings,
 		Columns:  b.rows.input(),

@@ -58,7 +58,7 @@ func collectorSilent(t *testing.T, o rislivetest.Options, conn int) {
 		t.Errorf("%d gaps, want that of the start", len(g))
 	}
 	if r.srv.Accepted() < 3 {
-		t.Error("the connection was never made anew")
+		t.Error("the link never connected again")
 	}
 	if lines := strings.Join(r.logs.lines(), "\n"); !strings.Contains(lines, "it brings nothing of rrc01, the other connection does") {
 		t.Errorf("the log does not say why:\n%s", lines)

@@ -15,9 +15,9 @@ import (
 func TestYearQueries(t *testing.T) {
 	s, server, end := servedYear(t)
 	reader := server.AsReader()
-	sql := func(make func(n int) string) func(int) {
+	sql := func(text func(n int) string) func(int) {
 		return func(n int) {
-			if err := reader.Ask(t.Context(), make(n)+" SETTINGS use_query_condition_cache = 0"); err != nil {
+			if err := reader.Ask(t.Context(), text(n)+" SETTINGS use_query_condition_cache = 0"); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -27,10 +27,9 @@ func servedYear(t *testing.T) (s *served, server clickhouse.Server, end time.Tim
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	code, out, errs := darkmap(t, "", "datasets", "list", "--data-dir", dir)
-	if code != 0 || !strings.Contains(out, "year") {
+	if code, out, _ := darkmap(t, "", "datasets", "list", "--data-dir", dir); code != 0 || !strings.Contains(out, "year") {
 		began := time.Now()
-		code, _, errs = darkmap(t, "", "simulate", "--store", "--scale", *yearScale, "--data-dir", dir, "--dataset", "year")
+		code, _, errs := darkmap(t, "", "simulate", "--store", "--scale", *yearScale, "--data-dir", dir, "--dataset", "year")
 		if code != 0 {
 			t.Fatalf("exit %d: %s", code, errs)
 		}

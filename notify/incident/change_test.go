@@ -336,3 +336,20 @@ func TestRebuild(t *testing.T) {
 		t.Errorf("notices (-want +got):\n%s", diff)
 	}
 }
+
+// TestCountsLater checks that an update is sent when another event of the incident starts to count,
+// and not when its first record comes.
+func TestCountsLater(t *testing.T) {
+	t.Parallel()
+	s := newSim(t, []Route{{Name: "all", To: []string{"chat"}, Match: Match{MinMinutes: 10}, Updates: "all"}}, chat("chat"))
+	s.give(as)
+	s.run(20 * time.Minute)
+	s.give(an(bgp.EntityAS, "AS64497", in(kp), at(s.now)))
+	s.run(8 * time.Minute)
+	s.want("chat", "open AS64496")
+	s.run(4 * time.Minute)
+	s.want("chat", "open AS64496; update AS64496")
+	if m := s.last("chat"); len(m.Events) != 2 {
+		t.Errorf("got %d events, want 2", len(m.Events))
+	}
+}

@@ -151,11 +151,13 @@ func (s *standing) said(d *Delivery) Told {
 	return t
 }
 
-// hash returns the hash of the newest records of the incident.
+// hash returns the hash of the newest records of the events that have counted.
 func (d *Delivery) hash() string {
 	h := sha256.New()
 	for i := range d.Events {
-		fmt.Fprintln(h, d.Events[i].ID, d.Events[i].Sequence)
+		if ev := &d.Events[i]; ev.Counted {
+			fmt.Fprintln(h, ev.ID, ev.Sequence)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

@@ -65,6 +65,7 @@ func (d *Delivery) mark() mark {
 func (e *Engine) decideIncident(d *Delivery, now time.Time) {
 	p := d.place
 	r := p.route(d.Route)
+	d.removeShort(now)
 	s := d.standing(r, now)
 	if d.FoldedInto != "" {
 		s = standing{state: bgp.StateClosed, top: s.top, severity: s.severity}
@@ -88,6 +89,9 @@ func (e *Engine) decideIncident(d *Delivery, now time.Time) {
 		d.unwait()
 	case want == "":
 		d.unwait()
+		if len(d.Events) == 0 && r.Match.MinMinutes > 0 && d.Told.State == untold {
+			d.Dropped = fmt.Sprintf("it ended before it had lasted %d min", r.Match.MinMinutes)
+		}
 		e.missed(d, r, &s, now)
 		e.expire(d, now)
 	default:

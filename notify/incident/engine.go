@@ -277,11 +277,6 @@ func (e *Engine) drop(d *Delivery) {
 	delete(e.dirty, d)
 	if p := d.place; p != nil {
 		p.unlink(d)
-		for i := range d.Events {
-			if p.byEvent[d.Events[i].ID] == d {
-				delete(p.byEvent, d.Events[i].ID)
-			}
-		}
 		p.waiting -= len(d.Records)
 		e.leave(d)
 		if p.storm == d {

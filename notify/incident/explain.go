@@ -31,6 +31,9 @@ func (e *Engine) Explain(id string, o *bgp.Outage, now time.Time) []Verdict {
 	for _, name := range e.names {
 		p := e.places[name]
 		d := p.byEvent[id]
+		if d == nil {
+			d = e.all[name+"/"+id] // its outage was too short
+		}
 		told := false
 		taken := ""
 		for _, r := range p.routes {

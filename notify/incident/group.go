@@ -250,6 +250,20 @@ func (e *Engine) closeUnknown(p *place, r *route, in *incoming) {
 	e.touch(d)
 }
 
+// short reports whether the event ended before it counted.
+func (ev *Event) short() bool { return ev.over() && !ev.Counted }
+
+// removeShort removes the events that ended before they counted. If detect opens one of them again,
+// it is a new event for the target.
+func (d *Delivery) removeShort(now time.Time) {
+	n := len(d.Events)
+	d.Events = slices.DeleteFunc(d.Events, func(ev Event) bool { return ev.short() })
+	if gone := n - len(d.Events); gone > 0 {
+		d.EventsTotal -= gone
+		d.place.link(d, now)
+	}
+}
+
 // passing reports whether the event was superseded recently and its successor may still come.
 func (ev *Event) passing(now time.Time) bool {
 	return ev.Reason == bgp.EndSuperseded && ev.over() && now.Before(ev.Seen.Add(passing))

@@ -37,7 +37,8 @@ type place struct {
 // fleeting is state of a delivery that is not saved, because it can be computed again.
 type fleeting struct {
 	place *place
-	links []string
+	// ids and links are the keys of the delivery in place.byEvent and place.links.
+	ids, links []string
 	// wake is the time of the next decision; zero is never.
 	wake time.Time
 	// scheduled is the time of the delivery's newest entry in place.ready.
@@ -102,7 +103,7 @@ func linksOf(ev *Event) []string {
 }
 
 // link makes a delivery findable by its events, and by the links of events that have not ended or
-// were superseded recently.
+// were superseded recently. Events that the delivery no longer has are forgotten.
 func (p *place) link(d *Delivery, now time.Time) {
 	p.unlink(d)
 	if d.FoldedInto != "" || d.Subject != target.SubjectOutage {
@@ -112,6 +113,7 @@ func (p *place) link(d *Delivery, now time.Time) {
 	for i := range d.Events {
 		ev := &d.Events[i]
 		p.byEvent[ev.ID] = d
+		d.ids = append(d.ids, ev.ID)
 		if !ev.over() || ev.passing(now) {
 			for _, l := range linksOf(ev) {
 				names[l] = true
@@ -127,7 +129,14 @@ func (p *place) link(d *Delivery, now time.Time) {
 	}
 }
 
+// unlink makes a delivery unfindable.
 func (p *place) unlink(d *Delivery) {
+	for _, id := range d.ids {
+		if p.byEvent[id] == d {
+			delete(p.byEvent, id)
+		}
+	}
+	d.ids = nil
 	for _, l := range d.links {
 		if delete(p.links[l], d); len(p.links[l]) == 0 {
 			delete(p.links, l)

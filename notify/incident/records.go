@@ -85,7 +85,7 @@ func (e *Engine) recordOf(p *place, in *incoming) {
 			Events: []Event{{}}, EventsTotal: 1,
 		}
 		d.place = p
-		e.all[d.Key()], p.byEvent[in.ID] = d, d
+		e.all[d.Key()] = d
 		d.Events[0].Private = r.isPrivate(in.Outage)
 		if r.Match.MinMinutes > 0 {
 			d.Events[0].From = r.countsFrom(in.Start)
@@ -100,6 +100,9 @@ func (e *Engine) recordOf(p *place, in *incoming) {
 		e.queue(d, in)
 	}
 	d.Events[0], d.News = ev, in.ref.At
+	if len(d.ids) == 0 {
+		p.link(d, in.now)
+	}
 	e.change(d)
 	e.touch(d)
 }

@@ -41,13 +41,15 @@ type standing struct {
 	waits time.Time
 }
 
-// standing computes the state of an incident. It removes events that ended before they counted.
+// standing computes the state of an incident.
 func (d *Delivery) standing(r *route, now time.Time) standing {
-	d.Events = slices.DeleteFunc(d.Events, func(ev Event) bool { return ev.over() && !ev.Counted })
 	s := standing{retracted: true}
 	var counted []*Event
 	for i := range d.Events {
 		ev := &d.Events[i]
+		if ev.short() {
+			continue
+		}
 		if !ev.Counted && now.Before(ev.From) {
 			if s.waits.IsZero() || ev.From.Before(s.waits) {
 				s.waits = ev.From

@@ -121,7 +121,7 @@ func (e *Engine) notice(p *place, r *route, id string, n Notice, news, now time.
 		Began: now, News: news, Notice: &n,
 	}
 	d.place = p
-	if e.all[d.Key()] != nil {
+	if e.all[d.Key()] != nil || e.crowded(p, id) {
 		return
 	}
 	e.all[d.Key()] = d

@@ -17,15 +17,19 @@ const (
 	keep = 7 * 24 * time.Hour
 	// passing is how long a superseded event waits for its successor.
 	passing = 3 * time.Minute
-	// maxDeliveries bounds the deliveries in the engine. Above it deliveries that are over are
-	// dropped first.
+	// maxDeliveries is the number of deliveries above which sweep drops those that are over. At
+	// twice as many no target gets a new incident.
 	maxDeliveries = 200_000
-	// maxOpen bounds the open incidents of one target. begin refuses new ones at ten times as many
-	// events.
-	maxOpen = 20_000
+	// maxTracked is the number of events of a target at which it gets no others, except those that
+	// continue one of them.
+	maxTracked = 200_000
 	// maxSaid bounds the sentences that wait for the log.
 	maxSaid = 100
 )
+
+// bounds are the numbers of events of a target, and of deliveries of the engine, at which there is
+// no new incident.
+type bounds struct{ events, deliveries int }
 
 // Engine decides on messages. Its methods return deliveries to be written. The engine keeps
 // ownership of them; they are valid until its next call.
@@ -45,6 +49,7 @@ type Engine struct {
 	said     []string
 	unsaid   int
 	looked   time.Time // the last check of deliveries that are over
+	bounds   bounds
 }
 
 // New builds the engine from saved deliveries. An error names the keys of the configuration that
@@ -54,6 +59,7 @@ func New(cfg Config, targets []TargetInfo, saved []Delivery, now time.Time) (*En
 		cfg: cfg, places: map[string]*place{}, all: map[string]*Delivery{}, dirty: map[*Delivery]bool{},
 		changed:  map[string]*Delivery{},
 		silences: map[string]*Delivery{}, first: len(saved) == 0, looked: now, raws: newRaws(),
+		bounds: bounds{events: maxTracked, deliveries: 2 * maxDeliveries},
 	}
 	for _, t := range targets {
 		e.place(t.Name, &t)
@@ -289,6 +295,24 @@ func (e *Engine) drop(d *Delivery) {
 	e.change(d)
 }
 
+// full reports whether there is no room for a new event of a target. The log then names it.
+func (e *Engine) full(p *place, id string) bool {
+	if len(p.byEvent) < e.bounds.events {
+		return false
+	}
+	e.say("%s is not told of %s: notify holds %d events for the target already", p.info.Name, id, len(p.byEvent))
+	return true
+}
+
+// crowded reports whether there is no room for a new delivery. The log then names it.
+func (e *Engine) crowded(p *place, id string) bool {
+	if len(e.all) < e.bounds.deliveries {
+		return false
+	}
+	e.say("%s is not told of %s: notify holds %d incidents already", p.info.Name, id, len(e.all))
+	return true
+}
+
 // sweep drops deliveries that are over, the oldest first, if there are too many deliveries. It runs
 // at most once an hour.
 func (e *Engine) sweep(now time.Time) {
@@ -301,6 +325,9 @@ func (e *Engine) sweep(now time.Time) {
 	gone := first(over, len(e.all)-maxDeliveries*9/10)
 	for _, d := range gone {
 		e.drop(d)
+	}
+	if len(gone) == 0 {
+		return
 	}
 	e.say("%s that are over were forgotten early: notify holds at most %d",
 		bgp.Count(len(gone), "incident"), maxDeliveries)

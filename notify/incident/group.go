@@ -50,6 +50,9 @@ func (e *Engine) eventOf(p *place, in *incoming) {
 		e.closeUnknown(p, r, in)
 		return
 	}
+	if e.full(p, in.ID) {
+		return
+	}
 	ev := in.event()
 	ev.Private = r.isPrivate(in.Outage)
 	if r.Match.MinMinutes > 0 {
@@ -59,7 +62,9 @@ func (e *Engine) eventOf(p *place, in *incoming) {
 		e.add(linked[0], &ev, in)
 		return
 	}
-	e.begin(p, r, &ev, in)
+	if !e.crowded(p, in.ID) {
+		e.begin(p, r, &ev, in)
+	}
 }
 
 // takes returns the first route that matches; nil if none does. A public target takes nothing
@@ -127,9 +132,6 @@ func (e *Engine) begin(p *place, r *route, ev *Event, in *incoming) {
 	if old := e.all[d.Key()]; old != nil {
 		d = old
 		d.FoldedInto, d.Dropped = "", ""
-	} else if len(p.byEvent) >= maxOpen*10 {
-		e.say("%s is not told of %s: it has been told of too many", p.info.Name, ev.ID)
-		return
 	}
 	e.all[d.Key()] = d
 	e.add(d, ev, in)
@@ -230,7 +232,8 @@ func (e *Engine) fold(all []*Delivery, now time.Time) {
 // deliveries. The pager may know the outage from before.
 func (e *Engine) closeUnknown(p *place, r *route, in *incoming) {
 	if !p.info.Traits.Keyed || p.info.Traits.Style != target.Pager || in.State != bgp.StateClosed ||
-		in.Blip || !in.Start.Before(p.state.Switch.Began) {
+		in.Blip || !in.Start.Before(p.state.Switch.Began) || e.all[p.info.Name+"/"+in.ID] != nil ||
+		e.full(p, in.ID) || e.crowded(p, in.ID) {
 		return
 	}
 	ev := in.event()
@@ -241,9 +244,6 @@ func (e *Engine) closeUnknown(p *place, r *route, in *incoming) {
 		Adopted: true, Told: Told{State: bgp.StateOpen}, Events: []Event{ev}, EventsTotal: 1, News: in.ref.At,
 	}
 	d.place = p
-	if e.all[d.Key()] != nil {
-		return
-	}
 	e.all[d.Key()] = d
 	p.link(d, in.now)
 	e.change(d)

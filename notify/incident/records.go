@@ -79,6 +79,9 @@ func (e *Engine) recordOf(p *place, in *incoming) {
 		if in.over() && !in.Start.Before(p.state.Switch.Began) {
 			return // no record of it was sent
 		}
+		if e.full(p, in.ID) || e.crowded(p, in.ID) {
+			return
+		}
 		d = &Delivery{
 			Target: p.info.Name, Incident: in.ID, Route: r.Name, Dataset: in.Dataset,
 			Subject: target.SubjectOutage, Began: in.now, Opened: in.ref.At,

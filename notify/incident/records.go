@@ -176,12 +176,13 @@ func (e *Engine) decideRecords(d *Delivery, now time.Time) {
 }
 
 // holdRecords holds all records of an outage before the first is sent: until min_minutes have
-// passed, or during a silence or quiet hours. If the outage ends before, no record is sent.
+// passed, or during a silence or quiet hours. No record is sent of an outage that ended before
+// min_minutes, or in a silence. In quiet hours it is held as well, unless they drop it.
 func (e *Engine) holdRecords(d *Delivery, r *route, now time.Time) {
 	ev := &d.Events[0]
 	s := standing{active: []*Event{ev}}
 	switch sil, quiet := e.silenced(d, &s, now), r.quiet.until(now, ev.Severity); {
-	case now.Before(ev.From):
+	case now.Before(ev.From) || ev.endedBefore(ev.From, d.News):
 		d.Hold, d.Held, d.HeldUntil = HoldMinutes, fmt.Sprintf("it has to last %d min", r.Match.MinMinutes), ev.From
 	case sil != nil:
 		d.Hold, d.Held, d.HeldUntil = HoldSilence, "silenced: "+sil.words(), sil.Until
@@ -193,7 +194,6 @@ func (e *Engine) holdRecords(d *Delivery, r *route, now time.Time) {
 	case d.Dropped != "":
 		d.Hold, d.Held = HoldQuiet, d.Dropped
 	}
-	e.wakeAt(d, d.HeldUntil)
 	if d.Hold != NotHeld && (ev.over() && d.Hold != HoldQuiet || d.Dropped != "") {
 		d.place.waiting -= len(d.Records)
 		d.Records = nil
@@ -202,4 +202,14 @@ func (e *Engine) holdRecords(d *Delivery, r *route, now time.Time) {
 		}
 		d.Hold, d.Held, d.HeldUntil = NotHeld, "", time.Time{}
 	}
+	e.wakeAt(d, d.HeldUntil)
+}
+
+// endedBefore reports whether the event ended before at. A record without an end counts as one that
+// ended when it was published.
+func (ev *Event) endedBefore(at, published time.Time) bool {
+	if !ev.End.IsZero() {
+		published = ev.End
+	}
+	return ev.over() && published.Before(at)
 }

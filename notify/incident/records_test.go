@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"strings"
@@ -167,4 +168,53 @@ func TestSize(t *testing.T) {
 	s.run(10 * time.Minute)
 	s.want("chat", "open North Korea; close North Korea")
 	t.Logf("the largest delivery has %d octets", s.largest)
+}
+
+// TestRecordsTooShort checks that records of an outage that ended before min_minutes are not sent,
+// also when notify reads them later.
+func TestRecordsTooShort(t *testing.T) {
+	t.Parallel()
+	hook := []Route{{Name: "all", To: []string{"hook", "chat"}, Match: Match{MinMinutes: 10, States: []string{"suspected", "open", "closed"}}}}
+	s := newSim(t, hook, recordsTarget("hook"), chat("chat"))
+	var all []bgp.Outage
+	var times []time.Time
+	put := func(o bgp.Outage, s bgp.State, minute int) {
+		at := t0.Add(time.Duration(minute) * time.Minute)
+		if o.State = s; s == bgp.StateClosed || s == bgp.StateRetracted {
+			o.End, o.EndReason = &at, bgp.EndRecovered
+		}
+		all, times = append(all, o), append(times, at)
+	}
+	short, long, taken, again := an(bgp.EntityAS, "AS64497"), an(bgp.EntityAS, "AS64498"), an(bgp.EntityAS, "AS64499"), an(bgp.EntityAS, "AS64500")
+	put(short, bgp.StateOpen, 0)
+	put(long, bgp.StateOpen, 0)
+	put(again, bgp.StateOpen, 0)
+	put(taken, bgp.StateSuspected, 1)
+	put(short, bgp.StateClosed, 5)
+	put(again, bgp.StateClosed, 5)
+	put(taken, bgp.StateRetracted, 6)
+	put(again, bgp.StateOpen, 15)
+	put(long, bgp.StateClosed, 16)
+	put(again, bgp.StateClosed, 18)
+	s.now = t0.Add(20 * time.Minute) // notify was down
+	for i, o := range all {
+		s.seq[o.ID]++
+		o.Sequence = s.seq[o.ID]
+		raw, _ := json.Marshal(&o)
+		s.e.Record(&o, raw, RecordRef{Offset: int64(i), At: times[i]}, s.now)
+	}
+	s.run(time.Hour)
+	got := map[string]int{}
+	for _, m := range s.sent["hook"] {
+		got[m.Title]++
+	}
+	if got["AS64497"] != 0 || got["AS64498"] != 2 || got["AS64499"] != 0 || got["AS64500"] != 4 {
+		t.Errorf("got %v", got)
+	}
+	if got := s.told("chat"); strings.Contains(got, "AS64497") || strings.Contains(got, "AS64499") {
+		t.Errorf("the chat got %s", got)
+	}
+	if v := s.e.Explain(short.ID, &short, s.now); !strings.Contains(strings.Join(v[1].Lines, " "), "it has to last 10 min") {
+		t.Errorf("explain: got %+v", v)
+	}
 }

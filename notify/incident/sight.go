@@ -159,8 +159,9 @@ func (e *Engine) blindness(now time.Time) {
 			d.await(target.Open, now, now)
 			e.change(d)
 			e.touch(d)
-		case d != nil && strings.Join(d.Blind.Families, " ") != strings.Join(b.Families, " "):
-			d.Blind, d.News, d.active = b, now, true
+		case d != nil && (!d.Ended.IsZero() ||
+			strings.Join(d.Blind.Families, " ") != strings.Join(b.Families, " ")):
+			d.Blind, d.News, d.Ended, d.active = b, now, time.Time{}, true
 			want := target.Update
 			if d.Told.State != bgp.StateOpen {
 				want = target.Open
@@ -225,13 +226,16 @@ func (e *Engine) told(p *place) []*Delivery {
 	return out
 }
 
-// seesAgain closes the blind incident of a target.
+// seesAgain closes the blind incident of a target, once.
 func (e *Engine) seesAgain(p *place, now time.Time) {
 	d := p.blind
-	if d.Told.State != bgp.StateOpen && !d.Told.Maybe {
+	switch {
+	case !d.Ended.IsZero(): // the close waits
+		return
+	case d.Told.State != bgp.StateOpen && !d.Told.Maybe:
 		d.unwait()
 		p.blind, d.active, d.Dropped = nil, false, "verdicts were possible again before it was told"
-	} else if d.Waiting == nil || d.Waiting.Kind != target.Close {
+	default:
 		d.Ended, d.News, d.active = now, now, false
 		d.await(target.Close, now, now)
 	}

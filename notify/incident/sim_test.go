@@ -28,6 +28,7 @@ type sim struct {
 	// fail returns the answer to a message; nil is ok.
 	fail    func(*target.Message, string) error
 	repeats int
+	writes  int // deliveries written
 	largest int
 	seq     map[string]uint32
 	log     map[int64]bgp.Outage
@@ -94,6 +95,7 @@ func (s *sim) write(all ...*Delivery) {
 		if d == nil {
 			continue
 		}
+		s.writes++
 		if d.Tombstone {
 			delete(s.ledger, d.Key())
 			continue

@@ -114,12 +114,15 @@ func (e *Engine) recordOf(p *place, in *incoming) {
 // is given up.
 func (e *Engine) queue(d *Delivery, in *incoming) {
 	p := d.place
-	if len(d.Records) > 0 && (len(d.Records) >= maxOfOutage || p.waiting >= maxRecords) {
-		e.giveUp(d, fmt.Sprintf("more than %d records wait", maxRecords))
-	} else if p.waiting >= maxRecords {
+	tooMany := fmt.Sprintf("more than %d records of the target wait", maxRecords)
+	switch {
+	case len(d.Records) >= maxOfOutage:
+		e.giveUp(d, fmt.Sprintf("more than %d records of the outage wait", maxOfOutage))
+	case p.waiting >= maxRecords && len(d.Records) > 0:
+		e.giveUp(d, tooMany)
+	case p.waiting >= maxRecords:
 		d.RecordsParked++
-		e.say("%s is not told of record %d of %s: more than %d records wait", p.info.Name, in.Sequence, in.ID,
-			maxRecords)
+		e.say("%s is not told of record %d of %s: %s", p.info.Name, in.Sequence, in.ID, tooMany)
 		return
 	}
 	d.Records = append(d.Records, in.ref)

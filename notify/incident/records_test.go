@@ -65,8 +65,13 @@ func TestRecordsBound(t *testing.T) {
 		s.e.Record(&o, nil, RecordRef{Offset: int64(i)}, s.now)
 	}
 	s.write(s.e.Advance(s.now)...)
-	if st := s.e.Status(s.now)[0]; st.Waiting != maxOfOutage || st.Parked != 10 || len(s.e.Said()) != 10 {
+	said := s.e.Said()
+	if st := s.e.Status(s.now)[0]; st.Waiting != maxOfOutage || st.Parked != 10 || len(said) != 10 {
 		t.Errorf("got %+v", st)
+	}
+	const why = "more than 2000 records of the outage wait"
+	if parked := s.e.Parked(); !strings.HasSuffix(said[0], why) || !strings.HasSuffix(parked[0].Why, why) {
+		t.Errorf("got %q and %q, want %q", said[0], parked[0].Why, why)
 	}
 	if a := s.e.Ready(s.now)[0]; a.Fetch == nil || a.Fetch.Offset != 10 || a.Fetch.Sequence != 11 {
 		t.Errorf("got %+v", a.Fetch)

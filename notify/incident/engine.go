@@ -31,6 +31,12 @@ const (
 // no new incident.
 type bounds struct{ events, deliveries int }
 
+// newestSilence is the id of the newest silence: a prefix with its second, and a number.
+type newestSilence struct {
+	prefix string
+	number int
+}
+
 // Engine decides on messages. Its methods return deliveries to be written. The engine keeps
 // ownership of them; they are valid until its next call.
 type Engine struct {
@@ -42,6 +48,7 @@ type Engine struct {
 	changed  map[string]*Delivery // to be written
 	timers   timers               // when deliveries must be decided again
 	silences map[string]*Delivery
+	newest   newestSilence
 	sight    sight
 	raws     raws
 	burst    *burst // the burst of the newest record; nil before the first one

@@ -400,3 +400,31 @@ func TestCrash(t *testing.T) {
 		t.Error("another message has the id of the first")
 	}
 }
+
+// TestSilenceIDs checks that each silence of a second has an id of its own, also after one of them
+// was ended and after a restart.
+func TestSilenceIDs(t *testing.T) {
+	t.Parallel()
+	s := newSim(t, to("chat"), chat("chat"))
+	ids := map[string]bool{}
+	begin := func() string {
+		d := s.e.Silence(Silence{Until: s.now.Add(time.Hour)}, s.now)
+		s.write(d)
+		if ids[d.Silence.ID] {
+			t.Errorf("two silences have the id %s", d.Silence.ID)
+		}
+		ids[d.Silence.ID] = true
+		return d.Silence.ID
+	}
+	one := begin()
+	begin()
+	s.write(s.e.EndSilence(one, s.now))
+	begin()
+	s.restart()
+	last := begin()
+	s.write(s.e.EndSilence(last, s.now))
+	begin()
+	if n := len(s.e.Silences(s.now)); n != 4-1 || len(ids) != 5 {
+		t.Errorf("got %d silences and %d ids, want 3 and 5", n, len(ids))
+	}
+}

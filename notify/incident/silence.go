@@ -1,9 +1,9 @@
 package incident
 
 import (
-	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,7 +22,7 @@ func (e *Engine) Silence(s Silence, now time.Time) *Delivery {
 		s.From = now
 	}
 	if s.ID == "" {
-		s.ID = fmt.Sprintf("silence-%s-%d", now.UTC().Format("20060102T150405Z"), len(e.silences)+1)
+		s.ID = e.silenceID(now)
 	}
 	if !s.Until.After(now) || !s.Until.After(s.From) || len(e.silences) >= maxSilences &&
 		e.silences[s.ID] == nil {
@@ -34,6 +34,24 @@ func (e *Engine) Silence(s Silence, now time.Time) *Delivery {
 	e.change(d)
 	e.touchAll()
 	return d
+}
+
+// silenceID returns an id for a new silence: its time and its number within the second. The number
+// of a silence that was ended is not used again.
+func (e *Engine) silenceID(now time.Time) string {
+	prefix := "silence-" + now.UTC().Format("20060102T150405Z") + "-"
+	last := &e.newest
+	if last.prefix != prefix {
+		last.prefix, last.number = prefix, 0
+	}
+	for id := range e.silences {
+		if number, ok := strings.CutPrefix(id, prefix); ok {
+			n, _ := strconv.Atoi(number) // a foreign id counts as 0
+			last.number = max(last.number, n)
+		}
+	}
+	last.number++
+	return prefix + strconv.Itoa(last.number)
 }
 
 // EndSilence ends a silence. It returns nil if there is none with that id.

@@ -221,7 +221,7 @@ func TestExplain(t *testing.T) {
 		}
 		return out
 	}
-	if got := text(); !strings.Contains(got, "countries: types: it is about an as") || !strings.Contains(got, "all: held by group_wait: it waits for wider events, until 10:01 UTC") ||
+	if got := text(); !strings.Contains(got, "countries: types: it is of type as") || !strings.Contains(got, "all: held by group_wait: it waits for wider events, until 10:01 UTC") ||
 		!strings.Contains(got, "again: the target hears of it through the route all") {
 		t.Errorf("got %s", got)
 	}
@@ -331,7 +331,7 @@ func TestRebuild(t *testing.T) {
 	if diff := cmp.Diff(want, again); diff != "" {
 		t.Errorf("sent again (-want +got):\n%s", diff)
 	}
-	said := "chat: darkmap has lost its record of messages: 1 incident is open. Some of these may not have been told before. When they end, that is told.\n\nOpen:\n- " + early.Headline
+	said := "chat: darkmap has lost its record of messages: 1 incident is open. Some of these may not have been sent before. Their ends are sent.\n\nOpen:\n- " + early.Headline
 	if diff := cmp.Diff([]string{said}, notices); diff != "" {
 		t.Errorf("notices (-want +got):\n%s", diff)
 	}

@@ -81,10 +81,11 @@ func (e *Engine) digest(p *place, r *route, since, due, now time.Time) {
 		e.touch(d)
 	}
 	n.Exercise = n.Exercise && len(began)+len(ended)+len(lasting) > 0
-	n.Headline = fmt.Sprintf("Since %s: %s began, %s ended, %s from before last", stamp(since),
-		bgp.Count(len(began), "outage"), bgp.Count(len(ended), "outage"), bgp.Count(len(lasting), "outage"))
-	n.Summary = n.Headline + "." + list("Began and last", began) + list("Ended", ended) +
-		list("Last from before", lasting)
+	n.Headline = fmt.Sprintf("Since %s: %s began, %s ended, %s that began earlier %s on", stamp(since),
+		bgp.Count(len(began), "outage"), bgp.Count(len(ended), "outage"), bgp.Count(len(lasting), "outage"),
+		verb(len(lasting), "goes", "go"))
+	n.Summary = n.Headline + "." + list("Began and go on", began) + list("Ended", ended) +
+		list("Began earlier and go on", lasting)
 	e.notice(p, r, "digest-"+r.Name+"-"+due.UTC().Format("20060102T1504Z"), n, due, now)
 }
 
@@ -149,16 +150,10 @@ func (e *Engine) tellMissed(d *Delivery, r *route, s *standing, now time.Time) {
 	case now.Sub(d.Ended) > d.place.groupWait(r):
 		why = "notify did not run or could not send"
 	}
-	begin, end := d.start(), d.end()
-	layout := "15:04"
-	if begin.UTC().Format(time.DateOnly) != end.UTC().Format(time.DateOnly) {
-		layout = "2006-01-02 15:04"
-	}
-	text := fmt.Sprintf("%s was dark %s-%s UTC on %s", named(&o), begin.UTC().Format(layout),
-		end.UTC().Format(layout), end.UTC().Format("2 Jan 2006"))
+	text := named(&o) + " " + pastState(&o) + " " + period(d.start(), d.end())
 	if reason := d.reason(s.top); reason != bgp.EndRecovered {
-		text = fmt.Sprintf("%s was dark from %s on and %s at %s", named(&o), stamp(begin),
-			ending(o.Kind, reason), stamp(end))
+		text = fmt.Sprintf("%s %s from %s on and %s at %s", named(&o), pastState(&o), stamp(d.start()),
+			ending(o.Kind, reason), stamp(d.end()))
 	}
 	d.place.late = append(d.place.late, lateLine{d, exercise(d.Dataset) + text, why})
 }
@@ -187,7 +182,7 @@ func (e *Engine) lateNotices(now time.Time) {
 		}
 		for _, l := range all {
 			n := Notice{
-				Title: "Over before it was told", Late: true, Headline: l.text + ", told late",
+				Title: "Over before it was sent", Late: true, Headline: l.text + ", told late",
 				Summary: l.text + ", told late because " + l.why + ".",
 				Private: l.private(), Exercise: l.d.Dataset != live,
 			}
@@ -247,7 +242,7 @@ func (e *Engine) adoptAt(p *place, now time.Time) {
 	if p.info.Traits.Style != target.Chat || len(p.routes) == 0 {
 		return
 	}
-	n := p.listOpen("Alerts begin", " What began before is not told again; when it ends, that is told.",
+	n := p.listOpen("Alerts begin", " Outages that began before are not sent again. Their ends are sent.",
 		open, now)
 	e.notice(p, p.routes[0], "begin-"+now.UTC().Format("20060102T150405Z"), n, now, now)
 }

@@ -67,7 +67,7 @@ func TestGrowing(t *testing.T) {
 	s.run(10 * time.Minute)
 	s.want("chat", "open 192.0.2.0/26; update AS64496; update North Korea")
 	m := s.last("chat")
-	if m.Incident != all[0].ID || m.EventsTotal != 6 || len(m.Events) != 6 || m.Events[0].Entity.Code != "KP" || !strings.Contains(m.Summary, "Dark with it: 1 network, 4 prefixes.") {
+	if m.Incident != all[0].ID || m.EventsTotal != 6 || len(m.Events) != 6 || m.Events[0].Entity.Code != "KP" || !strings.Contains(m.Summary, "Also open: 1 network, 4 prefixes.") {
 		t.Errorf("got incident %s, %d events, %s", m.Incident, m.EventsTotal, m.Summary)
 	}
 	s.give(s.ended(kp, bgp.EndRecovered))

@@ -98,12 +98,12 @@ func (e *Engine) story(d *Delivery, id string, now time.Time) []string {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if id != d.Incident {
-		say("it is told in the incident of %s", d.Incident)
+		say("it is part of incident %s", d.Incident)
 	}
 	// The event may have had an incident of its own that was folded into this one.
 	for _, x := range e.all {
 		if x.Target == d.Target && x.Incident == id && x.FoldedInto != "" {
-			say("its own incident went into the one of %s", x.FoldedInto)
+			say("its own incident was merged into %s", x.FoldedInto)
 			for _, s := range x.Log {
 				say("message %d (%s) at %s: %s", s.Number, s.Kind, stamp(s.At), s.Answer)
 			}

@@ -27,7 +27,7 @@ func TestQuietHours(t *testing.T) {
 	s.want("chat", "open AS64498")
 	s.run(2 * time.Hour)
 	s.want("pager", "open AS64498; open AS64496")
-	s.want("chat", "open AS64498; open AS64496; notice Over before it was told")
+	s.want("chat", "open AS64498; open AS64496; notice Over before it was sent")
 	if m := s.sent["chat"][1]; !m.Late || !strings.Contains(m.Summary, "quiet hours") {
 		t.Errorf("got %q", m.Summary)
 	}
@@ -59,7 +59,7 @@ func TestDigest(t *testing.T) {
 	s.restart()
 	s.run(19 * time.Hour) // 07:00 UTC is 08:00 in Berlin
 	s.want("chat", "notice Digest of all")
-	if m := s.last("chat"); m.Incident != "" || !strings.Contains(m.Headline, "1 outage began, 1 outage ended, 0 outages from before last") || !strings.Contains(m.Summary, "- AS64497: routes back") {
+	if m := s.last("chat"); m.Incident != "" || !strings.Contains(m.Headline, "1 outage began, 1 outage ended, 0 outages that began earlier go on") || !strings.Contains(m.Summary, "- AS64497: routes back") {
 		t.Errorf("got %q %q", m.Headline, m.Summary)
 	}
 	s.give(s.ended(as, bgp.EndRecovered))
@@ -127,7 +127,7 @@ func TestLate(t *testing.T) {
 	dead = false
 	s.run(24 * time.Hour)
 	s.want("pager", "open AS64497")
-	s.want("chat", "open AS64497; notice Over before it was told")
+	s.want("chat", "open AS64497; notice Over before it was sent")
 	s.want("records", "open AS64496; close AS64496; open AS64497")
 	if m := s.last("pager"); !m.Late || !strings.HasPrefix(m.Headline, "Told late: ") || !strings.Contains(m.Summary, "status 500") {
 		t.Errorf("it is still dark: told late, got %v %q %q", m.Late, m.Headline, m.Summary)
@@ -153,7 +153,7 @@ func TestCatchUp(t *testing.T) {
 	put(over, t0.Add(40*time.Minute))
 	s.run(time.Hour)
 	s.want("pager", "open AS64496")
-	s.want("chat", "notice Over before it was told; open AS64496")
+	s.want("chat", "notice Over before it was sent; open AS64496")
 	if m := s.sent["chat"][0]; !strings.Contains(m.Headline, "was dark from 10:00 UTC, 2 Mar 2026 on and was lost from sight at 10:30 UTC") {
 		t.Errorf("got %q", m.Headline)
 	}
@@ -186,7 +186,7 @@ func TestStorm(t *testing.T) {
 	s.run(time.Hour)
 	s.want("chat", "open 1000 outages within 5 min; update 1000 outages within 5 min; close 1000 outages within 5 min")
 	s.want("pager", "open 1000 outages within 5 min; update 1000 outages within 5 min; close 1000 outages within 5 min")
-	if m := s.last("chat"); m.Subject != target.SubjectStorm || m.Headline != "1000 outages that began close together: all have ended, 990 of them are back." || m.Reason == bgp.EndRecovered {
+	if m := s.last("chat"); m.Subject != target.SubjectStorm || m.Headline != "1000 outages that began close together: all have ended, 990 of them recovered." || m.Reason == bgp.EndRecovered {
 		t.Errorf("got %q, %s", m.Headline, m.Reason)
 	}
 	s.give(an(bgp.EntityAS, "AS64496", at(s.now)))
@@ -334,7 +334,7 @@ func TestAnswers(t *testing.T) {
 	s.give(s.ended(as, bgp.EndRecovered))
 	s.give(an(bgp.EntityAS, "AS64497"))
 	s.run(time.Hour)
-	s.want("chat", "notice Over before it was told; open AS64497")
+	s.want("chat", "notice Over before it was sent; open AS64497")
 	answer = &target.Fault{Status: 410, Err: errors.New("gone"), Gone: true}
 	s.give(an(bgp.EntityAS, "AS64498"))
 	s.run(time.Hour)
@@ -348,7 +348,7 @@ func TestAnswers(t *testing.T) {
 	answer, s.targets[0].Revision = nil, "2"
 	s.restart()
 	s.run(time.Hour)
-	s.want("chat", "notice Over before it was told; open AS64497; open AS64498; open AS64499")
+	s.want("chat", "notice Over before it was sent; open AS64497; open AS64498; open AS64499")
 	s.want("ok", "open AS64496; close AS64496; open AS64497; open AS64498; open AS64499")
 }
 

@@ -90,11 +90,11 @@ func (r *route) mismatch(o *bgp.Outage) string {
 	case !r.takesDataset(o.Dataset):
 		return "datasets: the data are " + strconv.Quote(o.Dataset)
 	case !anyOf(m.Types, o.Entity.Type.String()):
-		return "types: it is about " + withArticle(o.Entity.Type.String())
+		return "types: it is of type " + o.Entity.Type.String()
 	case !anyOf(m.Families, o.Family):
 		return "families: it is of " + o.Family
 	case !anyOf(m.Kinds, string(o.Kind)):
-		return "kinds: it is " + withArticle(string(o.Kind))
+		return "kinds: it is of kind " + string(o.Kind)
 	case !anyOf(m.Severity, string(o.Severity)):
 		return "severity: it is " + string(o.Severity)
 	case o.Peak.LostPrefixes < m.MinPrefixes:
@@ -119,7 +119,7 @@ func (r *route) mismatch(o *bgp.Outage) string {
 func anyOf(list []string, s string) bool { return len(list) == 0 || slices.Contains(list, s) }
 
 func withArticle(noun string) string {
-	if strings.ContainsAny(noun[:min(1, len(noun))], "aeio") {
+	if strings.ContainsAny(noun[:min(1, len(noun))], "aeiou") {
 		return "an " + noun
 	}
 	return "a " + noun

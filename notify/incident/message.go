@@ -78,7 +78,7 @@ func (e *Engine) blindMessage(d *Delivery, m *target.Message) Told {
 		m.Headline = "darkmap sees again: verdicts are possible since " + stamp(d.Ended)
 		m.Summary = fmt.Sprintf(
 			"Verdicts are possible again since %s. From %s on there were none: %s. "+
-				"What began or ended in between is told with the next minutes.",
+				"Outages that began or ended in between are sent with the next minutes.",
 			stamp(d.Ended), stamp(d.Blind.Since), d.Blind.Reason)
 	}
 	m.Headline, m.Post, m.Summary = headlineSize.Cut(m.Headline), postSize.Cut(m.Summary),
@@ -136,7 +136,7 @@ func (e *Engine) incidentMessage(d *Delivery, m *target.Message, now time.Time) 
 			o := older.widest().outage()
 			into = named(&o)
 		}
-		d.pointer(m, into)
+		d.pointer(m, into, s.top.Kind)
 	}
 	d.events(m)
 	e.timely(d, m, &s, now)

@@ -65,7 +65,7 @@ func Rebuild(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord],
 	for p, all := range open {
 		if p.info.Traits.Style == target.Chat && len(p.routes) > 0 {
 			n := p.listOpen("darkmap has lost its record of messages",
-				" Some of these may not have been told before. When they end, that is told.", all, until)
+				" Some of these may not have been sent before. Their ends are sent.", all, until)
 			r.e.notice(p, p.routes[0], "lost-"+until.UTC().Format("20060102T150405Z"), n, until, until)
 		}
 	}

@@ -26,6 +26,15 @@ const caveat = "Seen in routes alone; service can differ."
 // stamp formats a time for a sentence.
 func stamp(t time.Time) string { return t.UTC().Format("15:04 UTC, 2 Jan 2006") }
 
+// period formats a time from begin to end.
+func period(begin, end time.Time) string {
+	begin, end = begin.UTC(), end.UTC()
+	if begin.Format(time.DateOnly) != end.Format(time.DateOnly) {
+		return "from " + stamp(begin) + " to " + stamp(end)
+	}
+	return begin.Format("15:04") + "-" + end.Format("15:04") + " UTC on " + end.Format("2 Jan 2006")
+}
+
 // verb returns the singular or plural form of a verb.
 func verb(n int, one, many string) string {
 	if n == 1 {
@@ -86,11 +95,46 @@ func count(events []*Event, except string) (text string, n int) {
 	return strings.Join(parts, ", "), n
 }
 
+// isLoss reports whether an event of a kind is a loss of routes that ends when they are back.
+func isLoss(k bgp.Kind) bool { return k == bgp.KindOutage || k == unnamed }
+
+// areLosses reports whether all events are such losses.
+func areLosses(events []*Event) bool {
+	return !slices.ContainsFunc(events, func(ev *Event) bool { return !isLoss(ev.Kind) })
+}
+
+// pastState describes the state of an entity in an event that is over.
+func pastState(o *bgp.Outage) string {
+	switch {
+	case isLoss(o.Kind) && o.Peak.LossPercent >= 10000:
+		return "was dark"
+	case o.Kind == bgp.KindIntermittent:
+		return "was flapping"
+	}
+	return "had " + withArticle(kindName(o.Kind))
+}
+
+// kindName returns the words for a kind.
+func kindName(k bgp.Kind) string {
+	switch k {
+	case bgp.KindPartial:
+		return "partial loss"
+	case bgp.KindIntermittent:
+		return "flapping"
+	case bgp.KindMoved:
+		return "change of origin"
+	case bgp.KindOrigin:
+		return "unexpected origin"
+	case bgp.KindOutage:
+	}
+	return "loss of routes"
+}
+
 // ending describes how an entity's event ended. Only the reason recovered counts as back.
 func ending(k bgp.Kind, r bgp.EndReason) string {
 	switch r {
 	case bgp.EndRecovered:
-		if k == bgp.KindOutage || k == unnamed {
+		if isLoss(k) {
 			return "is back"
 		}
 		return "is as usual again"
@@ -111,21 +155,21 @@ func ending(k bgp.Kind, r bgp.EndReason) string {
 	return "has ended"
 }
 
-// remainder lists the parts that are still dark although the widest entity is back: "Syria is back;
-// 3 networks, 41 prefixes are not".
+// remainder lists the parts whose events go on although that of the widest entity is over: "Syria is
+// back; 3 networks, 41 prefixes are not".
 func (d *Delivery) remainder(s *standing, top *bgp.Outage) string {
 	if !s.rest {
 		return d.halfBack(s, top)
 	}
 	text, n := count(s.active, "")
 	reason := d.reason(s.top)
-	if reason == bgp.EndRecovered && top.Kind == bgp.KindOutage {
+	if reason == bgp.EndRecovered && isLoss(top.Kind) && areLosses(s.active) {
 		return named(top) + " is back; " + text + " " + verb(n, "is not", "are not")
 	}
 	return named(top) + " " + ending(top.Kind, reason) + "; " + text + " " + verb(n, "goes on", "go on")
 }
 
-// halfBack describes that the widest entity is still dark in one family and is back in the other.
+// halfBack describes that the widest entity's event goes on in one family and is over in the other.
 // It is empty if that is not so, or if the target knows it.
 func (d *Delivery) halfBack(s *standing, top *bgp.Outage) string {
 	if len(s.active) == 0 {
@@ -143,7 +187,7 @@ func (d *Delivery) halfBack(s *standing, top *bgp.Outage) string {
 		return ""
 	}
 	rest := "goes on"
-	if over.Reason == bgp.EndRecovered && over.Kind == bgp.KindOutage {
+	if over.Reason == bgp.EndRecovered && isLoss(over.Kind) && isLoss(s.top.Kind) {
 		rest = "is not"
 	}
 	return fmt.Sprintf("%s: %s %s; %s %s", named(top), familyTitle(over.Family),
@@ -185,11 +229,15 @@ func (d *Delivery) words(m *target.Message, s *standing, top *bgp.Outage) {
 			m.Summary += " Routes of " + strings.Join(strings.Fields(s.families), " and ") + " are concerned."
 		}
 		if text, n := count(s.active, s.top.entity()); n > 0 {
-			m.Summary += " Dark with it: " + text + "."
+			m.Summary += " Also open: " + text + "."
 		}
 		if top.Now != top.Peak && top.Peak.LossPercent > 0 {
-			m.Summary += fmt.Sprintf(" Now %s %% of it is lost (%s), at worst %s %% (%s).",
-				top.Now.LossPercent, bgp.Count(top.Now.LostPrefixes, "prefix"),
+			what := "is lost"
+			if top.Kind == bgp.KindMoved {
+				what = "has moved"
+			}
+			m.Summary += fmt.Sprintf(" Now %s %% of it %s (%s), at worst %s %% (%s).",
+				top.Now.LossPercent, what, bgp.Count(top.Now.LostPrefixes, "prefix"),
 				top.Peak.LossPercent, bgp.Count(top.Peak.LostPrefixes, "prefix"))
 		}
 	case m.End.Sub(s.top.End) >= time.Minute && !s.top.End.IsZero():
@@ -201,7 +249,7 @@ func (d *Delivery) words(m *target.Message, s *standing, top *bgp.Outage) {
 // plainState returns the fact of a headline that detect did not write.
 func plainState(s *standing, top *bgp.Outage) string {
 	if len(s.active) > 0 {
-		return "routes lost since " + stamp(top.Start)
+		return kindName(top.Kind) + " since " + stamp(top.Start)
 	}
 	return ending(top.Kind, top.EndReason)
 }
@@ -231,13 +279,17 @@ func fit(s string) string {
 }
 
 // pointer sets the texts of the last message of an incident that was folded into an older one.
-func (d *Delivery) pointer(m *target.Message, into string) {
+func (d *Delivery) pointer(m *target.Message, into string, kind bgp.Kind) {
 	m.Reason = bgp.EndSuperseded
+	lasts := m.Title + " goes on"
+	if isLoss(kind) {
+		lasts = m.Title + " is not back"
+	}
 	m.Headline = headlineSize.Cut(
 		exercise(d.Dataset) + m.Title + ": told together with " + into + " from now on")
 	m.Post = fit(
-		exercise(d.Dataset) + m.Title + " is not back. It is told together with " + into + " from now on.")
-	m.Summary = m.Title + " is not back. It turned out to be a part of the incident of " + into + " (" +
+		exercise(d.Dataset) + lasts + ". It is told together with " + into + " from now on.")
+	m.Summary = lasts + ". It turned out to be a part of the incident of " + into + " (" +
 		d.FoldedInto + "), which was told before, and is told there from now on."
 }
 
@@ -288,9 +340,9 @@ func (g *gale) words(m *target.Message, within time.Duration) {
 	}
 	switch {
 	case m.Kind == target.Close && g.recovered == n:
-		m.Headline = bgp.Count(n, "outage") + " that began close together: all are back."
+		m.Headline = bgp.Count(n, "outage") + " that began close together: all have recovered."
 	case m.Kind == target.Close:
-		m.Headline = fmt.Sprintf("%s that began close together: all have ended, %d of them are back.",
+		m.Headline = fmt.Sprintf("%s that began close together: all have ended, %d of them recovered.",
 			bgp.Count(n, "outage"), g.recovered)
 	default:
 		m.Headline = fmt.Sprintf("%s began close together; %d %s.", bgp.Count(n, "outage"), len(g.active),

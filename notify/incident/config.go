@@ -80,8 +80,9 @@ type QuietHours struct {
 	To string `yaml:"to" want:"a time of day such as 07:00, another than from"`
 	// The IANA time zone. Empty: UTC.
 	TimeZone string `yaml:"time_zone" want:"a time zone of the IANA database such as Europe/Berlin"`
-	// What becomes of what begins in them: hold tells it after them, if it is still dark; drop does
-	// not tell it. Empty: hold.
+	// What to do with incidents that begin in them. hold: those that are open at the end of the quiet
+	// hours are sent then; chats get one line about each that is over; targets of records get all
+	// records. drop: they are not sent. Empty: hold.
 	Do string `yaml:"do" oneof:"drop hold"`
 	// Severities that are told nevertheless.
 	Except []string `yaml:"except" oneof:"minor moderate major total"`

@@ -154,7 +154,7 @@ func (e *Engine) gate(d *Delivery, r *route, s *standing, want target.Kind, now 
 	// The wait runs from the oldest news. A later change does not extend it.
 	if d.Waiting != nil && d.Waiting.Kind == want {
 		since = d.Waiting.Since
-		if d.Hold == NotHeld && d.Due.Before(due) && d.Attempts == 0 {
+		if d.Due.Before(due) && d.Attempts == 0 {
 			due = d.Due
 		}
 	}
@@ -267,7 +267,8 @@ func (e *Engine) missed(d *Delivery, r *route, s *standing, now time.Time) {
 	}
 }
 
-// maxAge returns the age from which news counts as late.
+// maxAge returns the age from which news counts as late. Targets of records get no record that is
+// older.
 func (p *place) maxAge() time.Duration {
 	if a := p.info.Traits.MaxAge; a > 0 {
 		return a

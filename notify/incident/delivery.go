@@ -29,9 +29,9 @@ type Delivery struct {
 	Subject  target.Subject `json:"subject,omitempty"`
 	// Began is the time at which the engine made the delivery.
 	Began time.Time `json:"began"`
-	// First is the sequence of the record that started the delivery. The ids of its messages derive
-	// from it, so that they stay the same when a lost ledger is rebuilt. If it is 0, they derive
-	// from Began.
+	// First is the sequence of the record that started a delivery of incidents. The ids of its
+	// messages derive from it, so that they stay the same when a lost ledger is rebuilt. If it is 0,
+	// they derive from Began. It is 0 at targets of records, whose ids derive from each record.
 	First uint32 `json:"first,omitempty"`
 	// Events are the newest states of the incident's events, at most maxEvents. EventsTotal counts
 	// all events that the incident ever had.
@@ -71,8 +71,9 @@ type Delivery struct {
 	FoldedInto string `json:"folded_into,omitempty"`
 	// Storm is the incident id of the storm that includes this incident.
 	Storm string `json:"storm,omitempty"`
-	// Adopted means that the incident was open when the engine started, and that a notice to the
-	// target named it or the target may know it from before.
+	// Adopted means that the incident was open when the engine started for the first time, so that a
+	// notice named it or the target may know it from before, or that the incident began before the
+	// target's first delivery and the target gets its close alone.
 	Adopted bool `json:"adopted,omitempty"`
 	// Records are the waiting records, oldest first, of a target that takes records. RecordsParked
 	// counts those that were given up.
@@ -140,7 +141,9 @@ type Event struct {
 	Watch []string `json:"watch,omitempty"`
 	// Lost is the number of prefixes lost now.
 	Lost int `json:"lost,omitempty"`
-	// Private means that the route matched the event through a watch list that is not public.
+	// Private means that the event must not reach public targets: it is of a watch list that is not
+	// public, it is of kind origin and no public list has it, or the route matched it only through
+	// lists that are not public.
 	Private bool `json:"private,omitempty"`
 	// From is the time from which the event counts: min_minutes after its start.
 	From time.Time `json:"from,omitzero"`

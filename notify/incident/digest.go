@@ -109,7 +109,7 @@ func (e *Engine) ofRoute(p *place, name string) []*Delivery {
 			out = append(out, d)
 		}
 	}
-	slices.SortFunc(out, older)
+	slices.SortFunc(out, compareAge)
 	return out
 }
 

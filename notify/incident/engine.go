@@ -213,9 +213,9 @@ func (e *Engine) Record(o *bgp.Outage, raw []byte, ref RecordRef, now time.Time)
 	for _, name := range e.names {
 		p := e.places[name]
 		if p.records() {
-			e.recordOf(p, &in)
+			e.applyToRecords(p, &in)
 		} else {
-			e.eventOf(p, &in)
+			e.applyToIncidents(p, &in)
 		}
 	}
 }
@@ -254,7 +254,7 @@ func (e *Engine) settle(now time.Time) {
 				}
 				return -1
 			}
-			return older(a, b)
+			return compareAge(a, b)
 		})
 		for _, d := range all {
 			if e.dirty[d] {

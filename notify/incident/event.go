@@ -14,7 +14,7 @@ const (
 	// maxEvents bounds the events of an incident, maxBodies those that keep their record.
 	maxEvents, maxBodies = 500, 100
 	// maxBody bounds a record in an incident, in octets.
-	maxBody = 5 << 9
+	maxBody = 2560
 	// maxParents bounds the parents of an event.
 	maxParents = 4
 	// maxLog bounds the answers that are kept.
@@ -24,7 +24,8 @@ const (
 // codeSize bounds names and ids in records. detect keeps to this bound.
 var codeSize = plaintext.Size{Graphemes: 100, Octets: 200}
 
-// ranks orders entity types by size. A watch list is no wider than an AS.
+// ranks orders entity types by their place in a title. detect ranks a watch list above all but the
+// world. Here it comes after the AS, so that the incident of an AS keeps the AS as its title.
 var ranks = map[bgp.EntityType]int{
 	bgp.EntityPrefix: 1, bgp.EntityWatch: 2, bgp.EntityAS: 3,
 	bgp.EntityRegion: 4, bgp.EntityCountry: 5, bgp.EntityWorld: 6,
@@ -36,8 +37,8 @@ var severities = map[bgp.Severity]int{
 	bgp.SeverityMajor: 3, bgp.SeverityTotal: 4,
 }
 
-// eventOf returns the event of a record for an incident. All incidents share body.
-func eventOf(o *bgp.Outage, body json.RawMessage, at time.Time) Event {
+// newEvent returns the event of a record for an incident. All incidents share body.
+func newEvent(o *bgp.Outage, body json.RawMessage, at time.Time) Event {
 	ev := Event{
 		ID: o.ID, Type: o.Entity.Type, Code: codeSize.Cut(o.Entity.Code), Family: o.Family, Kind: o.Kind,
 		State: o.State, Severity: o.Severity, Sequence: o.Sequence,
@@ -131,8 +132,8 @@ func shortHosts(all []bgp.WatchMember, n int) []bgp.WatchMember {
 // first returns the first n elements of a list.
 func first[T any](all []T, n int) []T { return all[:min(n, len(all))] }
 
-// wider orders events for a message: by width of the entity, then by severity, start and id.
-func wider(a, b *Event) int {
+// compareWidth orders events for a message: by width of the entity, then by severity, start and id.
+func compareWidth(a, b *Event) int {
 	if c := ranks[b.Type] - ranks[a.Type]; c != 0 {
 		return c
 	}
@@ -161,7 +162,7 @@ func (d *Delivery) bound() {
 			}
 			return -1
 		}
-		return wider(&a, &b)
+		return compareWidth(&a, &b)
 	})
 	d.Events = first(d.Events, maxEvents)
 	for i := range d.Events[maxBodies:] {

@@ -44,8 +44,8 @@ func (e *Engine) Explain(id string, o *bgp.Outage, now time.Time) []Verdict {
 				v.Incident, v.Lines = d.Incident, e.story(d, id, now)
 			case o != nil && p.refuses(o) != "":
 				v.Why = p.refuses(o)
-			case o != nil && r.unfit(o) != "":
-				v.Why = r.unfit(o)
+			case o != nil && r.rejects(o) != "":
+				v.Why = r.rejects(o)
 			case o != nil && p.hides(r, o):
 				v.Why = "anybody can read the target, and the outage is told for a private watch list"
 			case d != nil:
@@ -54,7 +54,7 @@ func (e *Engine) Explain(id string, o *bgp.Outage, now time.Time) []Verdict {
 				v.Why = "the target would hear of it through the route " + taken
 			case o != nil:
 				v.Matched, taken = true, r.Name
-				v.Lines = []string{"nothing was told: " + p.untold(o)}
+				v.Lines = []string{"nothing was told: " + p.whyNotSent(o)}
 			default:
 				v.Why = why
 			}
@@ -71,8 +71,8 @@ func (e *Engine) Explain(id string, o *bgp.Outage, now time.Time) []Verdict {
 	return out
 }
 
-// unfit returns the result of mismatch, and also checks the state.
-func (r *route) unfit(o *bgp.Outage) string {
+// rejects returns the result of mismatch, and also checks the state.
+func (r *route) rejects(o *bgp.Outage) string {
 	if why := r.mismatch(o); why != "" {
 		return why
 	}
@@ -82,8 +82,8 @@ func (r *route) unfit(o *bgp.Outage) string {
 	return ""
 }
 
-// untold returns the reason why an outage that a route matches was not sent to the target.
-func (p *place) untold(o *bgp.Outage) string {
+// whyNotSent returns the reason why an outage that a route matches was not sent to the target.
+func (p *place) whyNotSent(o *bgp.Outage) string {
 	switch {
 	case o.Start.Before(p.state.Switch.Began):
 		return "it began before the alerts of this target, at " + stamp(p.state.Switch.Began)

@@ -23,14 +23,14 @@ func (in *incoming) event() Event {
 	if in.body == nil {
 		in.body = shorten(in.Outage)
 	}
-	return eventOf(in.Outage, in.body, in.now)
+	return newEvent(in.Outage, in.body, in.now)
 }
 
 // over reports whether the outage has ended.
 func (in *incoming) over() bool { return in.State == bgp.StateClosed || in.State == bgp.StateRetracted }
 
-// eventOf processes a record for a target that takes incidents.
-func (e *Engine) eventOf(p *place, in *incoming) {
+// applyToIncidents processes a record for a target that takes incidents.
+func (e *Engine) applyToIncidents(p *place, in *incoming) {
 	if d := p.byEvent[in.ID]; d != nil {
 		e.update(d, in)
 		return
@@ -118,7 +118,7 @@ func (p *place) before(o *bgp.Outage) *Delivery {
 	if len(found) == 0 {
 		return nil
 	}
-	return slices.MinFunc(found, older)
+	return slices.MinFunc(found, compareAge)
 }
 
 // begin makes a delivery with its first event.
@@ -216,7 +216,7 @@ func (e *Engine) fold(all []*Delivery, now time.Time) {
 			e.drop(d)
 			continue
 		}
-		slices.SortFunc(d.Events, func(a, b Event) int { return wider(&a, &b) })
+		slices.SortFunc(d.Events, func(a, b Event) int { return compareWidth(&a, &b) })
 		// The last message needs one event for its text.
 		d.FoldedInto, d.Events = into.Incident, slices.Clone(first(d.Events, 1))
 		e.change(d)

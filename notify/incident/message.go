@@ -87,7 +87,7 @@ func (e *Engine) blindMessage(d *Delivery, m *target.Message) Told {
 }
 
 func (e *Engine) stormMessage(d *Delivery, m *target.Message) Told {
-	g := d.place.gale(d)
+	g := d.place.stormState(d)
 	m.Severity, m.Private, m.EventsTotal = g.severity, g.private, len(g.members)
 	var events []*Event
 	for _, member := range first(g.members, maxBodies) {

@@ -156,12 +156,12 @@ func (p *place) linked(ev *Event, routeName, dataset string) []*Delivery {
 			}
 		}
 	}
-	return slices.SortedFunc(maps.Keys(found), older)
+	return slices.SortedFunc(maps.Keys(found), compareAge)
 }
 
-// older orders deliveries for folding: the first takes the events of the others. Deliveries that
+// compareAge orders deliveries for folding: the first takes the events of the others. Deliveries that
 // the target knows come first, then older ones.
-func older(a, b *Delivery) int {
+func compareAge(a, b *Delivery) int {
 	if a.knows() != b.knows() {
 		if a.knows() {
 			return -1

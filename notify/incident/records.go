@@ -65,8 +65,8 @@ func (r *raws) remove(at position) {
 // cost estimates the memory of a record, including its decoded form.
 func cost(raw []byte) int { return 2 * len(raw) }
 
-// recordOf processes a record for a target that takes each record.
-func (e *Engine) recordOf(p *place, in *incoming) {
+// applyToRecords processes a record for a target that takes each record.
+func (e *Engine) applyToRecords(p *place, in *incoming) {
 	d := p.byEvent[in.ID]
 	if d != nil && in.Sequence <= d.Events[0].Sequence {
 		return
@@ -94,7 +94,7 @@ func (e *Engine) recordOf(p *place, in *incoming) {
 			d.Events[0].From = r.countsFrom(in.Start)
 		}
 	}
-	ev := eventOf(in.Outage, nil, in.now)
+	ev := newEvent(in.Outage, nil, in.now)
 	if old := &d.Events[0]; old.over() && !ev.over() {
 		d.Dropped = ""
 	}

@@ -210,7 +210,7 @@ func (e *Engine) blindOf(p *place, now time.Time) *Blindness {
 	return &b
 }
 
-// told returns the open incidents that a target knows, in the order of older.
+// told returns the open incidents that a target knows, in the order of compareAge.
 func (e *Engine) told(p *place) []*Delivery {
 	found := map[*Delivery]bool{}
 	for _, d := range p.byEvent {
@@ -222,7 +222,7 @@ func (e *Engine) told(p *place) []*Delivery {
 	for d := range found {
 		out = append(out, d)
 	}
-	slices.SortFunc(out, older)
+	slices.SortFunc(out, compareAge)
 	return out
 }
 

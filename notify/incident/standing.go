@@ -63,7 +63,7 @@ func (d *Delivery) standing(r *route, now time.Time) standing {
 	if len(counted) == 0 {
 		return s
 	}
-	slices.SortFunc(counted, wider)
+	slices.SortFunc(counted, compareWidth)
 	s.top = d.top(counted)
 	s.state = bgp.StateClosed
 	for _, ev := range counted {

@@ -100,8 +100,8 @@ func (e *Engine) leave(d *Delivery) {
 	d.Storm = ""
 }
 
-// gale is the state of a storm.
-type gale struct {
+// stormState is the state of a storm.
+type stormState struct {
 	members, active []*Delivery // the widest first
 	recovered       int
 	severity        bgp.Severity
@@ -112,22 +112,22 @@ type gale struct {
 func (d *Delivery) widest() *Event {
 	var out *Event
 	for i := range d.Events {
-		if ev := &d.Events[i]; out == nil || wider(ev, out) < 0 {
+		if ev := &d.Events[i]; out == nil || compareWidth(ev, out) < 0 {
 			out = ev
 		}
 	}
 	return out
 }
 
-func (p *place) gale(storm *Delivery) gale {
-	var g gale
+func (p *place) stormState(storm *Delivery) stormState {
+	var g stormState
 	for d := range p.members[storm.Incident] {
 		if len(d.Events) > 0 {
 			g.members = append(g.members, d)
 		}
 	}
 	slices.SortFunc(g.members, func(a, b *Delivery) int {
-		return cmp.Or(wider(a.widest(), b.widest()), older(a, b))
+		return cmp.Or(compareWidth(a.widest(), b.widest()), compareAge(a, b))
 	})
 	for _, d := range g.members {
 		for i := range d.Events {
@@ -150,7 +150,7 @@ func (p *place) gale(storm *Delivery) gale {
 // and closes it with its last member.
 func (e *Engine) decideStorm(d *Delivery, now time.Time) {
 	p := d.place
-	g := p.gale(d)
+	g := p.stormState(d)
 	d.active = len(g.active) > 0
 	told := d.Told.State == bgp.StateOpen
 	for _, m := range g.members {
@@ -183,10 +183,10 @@ func (e *Engine) decideStorm(d *Delivery, now time.Time) {
 	}
 }
 
-func (g *gale) hash() string { return fmt.Sprintf("%d of %d", len(g.active), len(g.members)) }
+func (g *stormState) hash() string { return fmt.Sprintf("%d of %d", len(g.active), len(g.members)) }
 
 // said returns the Told after a message about the storm.
-func (g *gale) said(d *Delivery) Told {
+func (g *stormState) said(d *Delivery) Told {
 	t := d.Told
 	t.State, t.Maybe, t.Hash, t.Severity = bgp.StateOpen, false, g.hash(), g.severity
 	if len(g.active) > 0 {

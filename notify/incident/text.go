@@ -326,7 +326,7 @@ func unmeasured(m *target.Message, since time.Time) {
 }
 
 // words sets the texts of a storm.
-func (g *gale) words(m *target.Message, within time.Duration) {
+func (g *stormState) words(m *target.Message, within time.Duration) {
 	n := len(g.members)
 	m.Title = bgp.Count(n, "outage") + " within " + bgp.DurationText(within)
 	var names []string
@@ -356,7 +356,7 @@ func (g *gale) words(m *target.Message, within time.Duration) {
 
 // widestBodies returns the newest records of the incident's events, the widest first.
 func widestBodies(events []*Event, n int) []bgp.Outage {
-	slices.SortFunc(events, wider)
+	slices.SortFunc(events, compareWidth)
 	out := make([]bgp.Outage, 0, min(n, len(events)))
 	for _, ev := range first(events, n) {
 		out = append(out, ev.outage())

@@ -18,6 +18,8 @@ func (e *Engine) decide(d *Delivery, now time.Time) {
 	}
 	before := d.mark()
 	switch {
+	case p.records() && d.Subject == target.SubjectOutage && len(d.Events) == 0:
+		e.expire(d, now) // from when the target took incidents
 	case p.records() && d.Subject == target.SubjectOutage:
 		e.decideRecords(d, now)
 	case d.Subject == target.SubjectStorm:

@@ -88,6 +88,9 @@ func (e *Engine) applyToRecords(p *place, in *incoming) {
 			Events: []Event{{}}, EventsTotal: 1,
 		}
 		d.place = p
+		if old := e.all[d.Key()]; old != nil { // from when the target took incidents
+			e.drop(old)
+		}
 		e.all[d.Key()] = d
 		d.Events[0].Private = r.isPrivate(in.Outage)
 		if r.Match.MinMinutes > 0 {

@@ -95,3 +95,20 @@ func consistent(t testing.TB, s *sim) {
 		t.Errorf("the engine finds %d events, its incidents have %d", len(got), len(want))
 	}
 }
+
+// TestChangedStyle checks that a target that takes records from now on can have incidents without
+// an event, which it got when it was a chat.
+func TestChangedStyle(t *testing.T) {
+	t.Parallel()
+	s := newSim(t, []Route{{Name: "all", To: []string{"x"}, Match: Match{MinMinutes: 10}}}, chat("x"))
+	s.give(as)
+	s.run(6 * time.Minute)
+	s.give(s.ended(as, bgp.EndRecovered))
+	s.targets = []TargetInfo{recordsTarget("x")}
+	s.restart()
+	s.run(14 * time.Minute)
+	s.give(as)
+	s.run(time.Hour)
+	s.want("x", "open AS64496")
+	s.run(8 * 24 * time.Hour)
+}

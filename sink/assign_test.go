@@ -105,7 +105,16 @@ func TestReadyAgain(t *testing.T) {
 	s.assigned(t.Context(), s.client, map[string][]int32{topic: {0, 1}})
 	fault := errors.New("a fault")
 	s.storeReady.Set(fault)
-	if _, err := s.lookUp(t.Context(), s.partitions[topic][0], &kgo.Record{}, bgp.LaneKey{Collector: "c", Lane: bgp.LaneLive}); err != nil {
+	p := s.partitions[topic][0]
+	lookUp := func() error {
+		_, err := s.lookUp(t.Context(), p, &kgo.Record{}, bgp.LaneKey{Collector: "c", Lane: bgp.LaneLive})
+		return err
+	}
+	if err := lookUp(); !errors.Is(err, errIncomplete) {
+		t.Fatalf("the first look-up: got %v, want %v", err, errIncomplete)
+	}
+	<-p.completed
+	if err := lookUp(); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Ready(); err != nil {

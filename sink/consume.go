@@ -14,6 +14,9 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
+// errIncomplete means that a record waits until the copies of earlier rows are complete.
+var errIncomplete = errors.New("the copies of earlier rows are not complete yet")
+
 // assigned takes partitions. kgo calls it while no records of a poll are in use.
 func (s *Stage) assigned(ctx context.Context, cl *kgo.Client, added map[string][]int32) {
 	s.mu.Lock()
@@ -37,7 +40,7 @@ func (s *Stage) assigned(ctx context.Context, cl *kgo.Client, added map[string][
 // revoked gives partitions up. It drops records that are not acknowledged; the next owner reads
 // them again.
 func (s *Stage) revoked(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
-	var wait []*batch
+	var wait []<-chan struct{}
 	s.mu.Lock()
 	for topic, partitions := range lost {
 		for _, n := range partitions {
@@ -47,7 +50,10 @@ func (s *Stage) revoked(_ context.Context, _ *kgo.Client, lost map[string][]int3
 			}
 			p.cancel()
 			if p.inserting != nil {
-				wait = append(wait, p.inserting)
+				wait = append(wait, p.inserting.finished)
+			}
+			if p.completed != nil {
+				wait = append(wait, p.completed)
 			}
 			delete(s.partitions[topic], n)
 		}
@@ -57,8 +63,8 @@ func (s *Stage) revoked(_ context.Context, _ *kgo.Client, lost map[string][]int3
 		left += len(partitions)
 	}
 	s.mu.Unlock()
-	for _, b := range wait {
-		<-b.finished // returns soon: its context has ended
+	for _, ended := range wait {
+		<-ended // returns soon: its context has ended
 	}
 	if left == 0 {
 		// No insert waits for ClickHouse.
@@ -97,6 +103,9 @@ func (s *Stage) consume(ctx context.Context, p *partition, now time.Time) {
 	for n < len(p.backlog) && len(p.sealed) == 0 {
 		rec := p.backlog[n]
 		err := s.record(ctx, p, rec, now)
+		if errors.Is(err, errIncomplete) {
+			break // complete wakes the stage
+		}
 		if errors.Is(err, errUninserted) {
 			p.waitsForInsert = true
 			if p.open.rows.count() > 0 {
@@ -207,6 +216,9 @@ func (s *Stage) add(ctx context.Context, b *batch, rec *kgo.Record) error {
 // lookUp reads the highest position of a lane and sets the readiness of ClickHouse by the outcome.
 func (s *Stage) lookUp(ctx context.Context, p *partition, rec *kgo.Record, lane bgp.LaneKey) (mark, error) {
 	m, err := s.highest(ctx, p, rec, lane)
+	if errors.Is(err, errIncomplete) {
+		return m, err
+	}
 	err = explain(err)
 	if err == nil || ctx.Err() == nil {
 		s.storeReady.Set(err)
@@ -215,8 +227,9 @@ func (s *Stage) lookUp(ctx context.Context, p *partition, rec *kgo.Record, lane 
 }
 
 // highest reads the highest position of a lane. Before the first read of the partition, for rec, it
-// kills inserts that a predecessor may have left running. It then repeats the copies of rows from
-// rec on that are in the table already, as the predecessor's copies may be incomplete.
+// kills inserts that a predecessor may have left running. It then begins to repeat the copies of
+// rows from rec on that are in the table already, as the predecessor's copies may be incomplete.
+// Until that is done the error is errIncomplete.
 func (s *Stage) highest(ctx context.Context, p *partition, rec *kgo.Record, lane bgp.LaneKey) (mark, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
@@ -227,10 +240,10 @@ func (s *Stage) highest(ctx context.Context, p *partition, rec *kgo.Record, lane
 		if err := s.store.kill(ctx, p.queryPrefix()); err != nil {
 			return mark{}, err
 		}
-		if err := s.store.refill(ctx, p, rec.Offset, rec.Timestamp); err != nil {
-			return mark{}, err
-		}
-		p.cleared = true
+		p.completed = make(chan struct{})
+		r := s.store.refill(p, rec.Offset, rec.Timestamp)
+		s.refills.Go(func() { s.complete(p, r) }) // ends when all is copied, or with p.ctx
+		return mark{}, errIncomplete
 	}
 	return s.store.highest(ctx, p, lane)
 }

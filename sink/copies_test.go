@@ -1,10 +1,18 @@
 package sink
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/clickhousetest"
+	"github.com/darkmap/darkmap/internal/codec"
+	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/schemas"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
 // TestRefill checks an insert that was cut short: it is in a table but not in its copies. Rows from
@@ -12,7 +20,7 @@ import (
 func TestRefill(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
-	st := &store{server: s, dataset: "d"}
+	st := &store{server: s, dataset: "d", pieceLimit: pieceLimit}
 	if err := st.open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +41,7 @@ func TestRefill(t *testing.T) {
 	}
 	for range 2 {
 		for _, table := range tables {
-			if err := st.refill(t.Context(), newPartition(t.Context(), table, "topic", 0), 2, since); err != nil {
+			if err := st.refill(newPartition(t.Context(), table, "topic", 0), 2, since).all(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -50,4 +58,81 @@ func TestRefill(t *testing.T) {
 			t.Errorf("%s: got %d, want %d", sql, got, want)
 		}
 	}
+}
+
+// TestRefillInPieces checks a sink whose committed offsets are gone: it starts at the first record,
+// and the rows of the whole table are copied again, which takes much longer than one piece may
+// take. Other partitions must not wait, and the partition's records must be stored in the end.
+func TestRefillInPieces(t *testing.T) {
+	t.Parallel()
+	const limit, rows = 500 * time.Millisecond, 100
+	server := clickhousetest.Server(t)
+	k := kafkatest.New(t, 1)
+	s := idleStage(t, k, server)
+	s.store.pieceLimit = limit
+	if err := s.store.open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer s.store.close() //nolint:errcheck // a test's connection
+	for _, sql := range []string{
+		`INSERT INTO {db}.feeds (dataset, timestamp, position_collector, position_lane, position_sequence, topic, offset, appended_at)
+			SELECT 'test', now64(6), 'c', 'live', number + 1, 'bgp.feeds.v1', number, now() - 60 * (100 - number) FROM numbers(100)`,
+		`CREATE TABLE {db}.slow_copy (offset Int64, slept UInt8) ENGINE = MergeTree ORDER BY offset`,
+		`CREATE MATERIALIZED VIEW {db}.slow_view TO {db}.slow_copy AS SELECT offset, sleepEachRow(0.02) AS slept FROM {db}.feeds`,
+	} {
+		if err := s.store.conn.Exec(t.Context(), s.store.sql(sql)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	feeds, routes := k.Topic(schemas.TopicFeeds), k.Topic(schemas.TopicRoutes)
+	s.assigned(t.Context(), s.client, map[string][]int32{feeds: {0}, routes: {0}})
+	p, other := s.partitions[feeds][0], s.partitions[routes][0]
+	since := time.Now().Add(-2 * time.Hour)
+
+	whole := s.store.refill(p, 0, since)
+	if err := whole.list(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	limited, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	if err := whole.piece(limited, time.Time{}, true); err == nil {
+		t.Fatalf("all rows were copied within %v: the test shows nothing", limit)
+	}
+
+	pos := bgp.Position{Collector: "c", Lane: bgp.LaneLive, Sequence: 1}
+	old := record(t, k, schemas.TopicFeeds, "c", &pb.FeedRecord{Position: codec.Position(pos), Collector: "c", TimestampUs: 1})
+	old.Timestamp = since
+	change := record(t, k, schemas.TopicRoutes, "c", routeRecord(pos, 0, 1))
+	change.Timestamp = time.Now()
+	polled := kgo.Fetches{{Topics: []kgo.FetchTopic{
+		{Topic: feeds, Partitions: []kgo.FetchPartition{{Records: []*kgo.Record{old}}}},
+		{Topic: routes, Partitions: []kgo.FetchPartition{{Records: []*kgo.Record{change}}}},
+	}}}
+	waits := func(p *partition) bool {
+		began := time.Now()
+		if err := s.step(t.Context(), polled); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > lookLimit {
+			t.Errorf("a step took %v", took)
+		}
+		polled = nil
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(p.backlog) > 0
+	}
+	for waits(other) {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if !waits(p) {
+		t.Error("the record of the partition that is copied did not wait")
+	}
+	<-p.completed
+	if waits(p) {
+		t.Error("the record still waits after all rows were copied")
+	}
+	if got := one[uint64](t, s.store.conn, s.store.sql("SELECT uniqExact(offset) FROM {db}.slow_copy")); got != rows {
+		t.Errorf("copied: got %d rows, want %d", got, rows)
+	}
+	<-other.completed
 }

@@ -14,12 +14,15 @@
 // It is one block of one insert and therefore stored completely or not at all. It is acknowledged
 // before the next batch of that table is sent. Offsets are committed after that. After an
 // assignment, and after an insert of unknown outcome, the stage kills inserts that may still run
-// for the Kafka partition, by their query id sink/<table>/<topic>/<partition>/<n>. It then reads
-// the highest position in the table for each lane that occurs, and drops rows that are not above
-// it. Views fill other tables with each insert. The rows of an insert that was cut short may be
-// missing in the tables that views fill, so they are copied there again (refill). Positions decide,
-// not offsets: a dataset that is replayed from new topics adds nothing. Records that cannot be
-// decoded go to the dead-letter topic.
+// for the Kafka partition, by the common prefix of their query ids, which are
+// sink/<table>/<topic>/<partition>/<first offset>/<run>.<n>. It then reads the highest position in
+// the table for each lane that occurs, and drops rows that are not above it. Views fill other
+// tables with each insert. An insert that was cut short may be in the table but not in those, so
+// its rows are copied there again (refill). After an assignment these are all rows from the first
+// record on: few after a restart, all of the table if the group's offsets are gone. They are copied
+// in pieces. Records of the partition wait for it, other partitions do not. Positions decide, not
+// offsets: a dataset that is replayed from new topics adds nothing. Records that cannot be decoded
+// go to the dead-letter topic.
 //
 // How a message is shown once. The log can hold a message several times: a fill repeats messages of
 // the live stream near its gap, a new owner repeats messages that its predecessor still wrote, and
@@ -36,15 +39,15 @@
 // Rows are compared in windows. A window is a span of event time of one collector. It is read from
 // the table in one query of bounded length, when all earlier rows of the partition are stored. An
 // uninterrupted stream is never compared: the stage knows for each peer the two sources that reach
-// farthest, and a record needs a window only if it is not newer than the newest row of the other
-// source.
+// farthest, and a record needs no window if it is more than a second (coarseTolerance) newer than
+// the newest row of the other source.
 //
-// Goroutines: Run polls, decodes and commits; one writer per table inserts. A mutex (Stage.mu)
-// guards all partitions and the states of the writers between these goroutines and the client's
-// rebalance callbacks. It is not held while waiting for ClickHouse or Kafka, with these exceptions,
-// each of at most lookLimit: reading windows; reading positions, with the kill and the refill after
-// an assignment; and producing a dead letter. An operation that exceeds its limit is retried. All
-// goroutines end with Run.
+// Goroutines: Run polls, decodes and commits; one writer per table inserts; one per Kafka partition
+// refills after an assignment, one piece of one partition at a time. A mutex (Stage.mu) guards all
+// partitions and the states of the writers between these goroutines and the client's rebalance
+// callbacks. It is not held while waiting for ClickHouse or Kafka, with two exceptions of
+// short limits: reading positions and windows, and producing a dead letter. An operation that
+// exceeds its limit is retried. All goroutines end with Run.
 //
 // Memory is bounded per Kafka partition: while a full batch waits for the table's writer, the
 // partition is paused. So there are at most one inserting, one waiting and one open batch, and one

@@ -32,8 +32,11 @@ type partition struct {
 	backlogBytes int
 	paused       bool
 	// cleared means that inserts left behind by a predecessor were killed and incomplete copies
-	// were completed.
+	// were completed. Until then the next record waits.
 	cleared bool
+	// completed is closed when the goroutine that completes copies has ended. It is nil if none was
+	// started.
+	completed chan struct{}
 	// marks holds the highest row of each lane that occurred.
 	marks map[bgp.LaneKey]*mark
 	// earlier holds the earlier rows, for tables whose rows are compared.
@@ -105,8 +108,10 @@ func (p *partition) uninserted() bool {
 	return p.open != nil && p.open.rows.count() > 0 || len(p.sealed) > 0 || p.inserting != nil
 }
 
-// blocked reports whether the next record still waits for earlier rows.
-func (p *partition) blocked() bool { return p.waitsForInsert && p.uninserted() }
+// blocked reports whether the next record still waits for earlier rows, or for their copies.
+func (p *partition) blocked() bool {
+	return p.waitsForInsert && p.uninserted() || p.completed != nil && !p.cleared
+}
 
 // laneOf returns the lane with its own copy of the names.
 func laneOf(p bgp.Position) bgp.LaneKey {

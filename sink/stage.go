@@ -41,6 +41,12 @@ type Stage struct {
 	// retryLog and incurableLog are rate-limited logs for repeated errors of ClickHouse: retryLog for
 	// temporary failures, incurableLog for errors that an operator must fix.
 	retryLog, incurableLog *telemetry.Limited
+	// copying is the rate-limited log of refills that take long.
+	copying *telemetry.Limited
+	// pieces has capacity 1: the partition that has put a value copies a piece. refills counts the
+	// goroutines that complete copies.
+	pieces  chan struct{}
+	refills sync.WaitGroup
 	// The readiness of each dependency: the reason why the stage is not ready.
 	kafkaReady, storeReady telemetry.Readiness
 
@@ -69,7 +75,9 @@ func New(cfg Config, d Deps) (*Stage, error) {
 		run:          rand.Text()[:8],
 		retryLog:     telemetry.NewLimited(d.Log, retryLogEvery, 1),
 		incurableLog: telemetry.NewLimited(d.Log, retryLogEvery, 1),
-		store:        &store{server: d.ClickHouse, dataset: d.Dataset},
+		copying:      telemetry.NewLimited(d.Log, retryLogEvery, 1),
+		pieces:       make(chan struct{}, 1),
+		store:        &store{server: d.ClickHouse, dataset: d.Dataset, pieceLimit: pieceLimit},
 		partitions:   map[string]map[int32]*partition{}, writers: map[string]*writer{},
 	}
 	for _, t := range tables {
@@ -124,6 +132,7 @@ func (s *Stage) Run(ctx context.Context) error {
 		}
 	}
 	s.mu.Unlock()
+	s.refills.Wait()
 	for _, w := range s.writers {
 		close(w.jobs)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -22,6 +23,8 @@ type store struct {
 	server  dmclickhouse.Server
 	dataset string
 	conn    driver.Conn
+	// pieceLimit bounds a piece of a refill.
+	pieceLimit time.Duration
 }
 
 func (s *store) open(ctx context.Context) error {

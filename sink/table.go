@@ -44,8 +44,9 @@ type rows interface {
 	reset()
 }
 
-// mark is the highest row of a lane that is inserted or being inserted. As a record may be split
-// (RouteRecord.part), several records share a position, so the index within the message counts too.
+// mark is the highest row of a lane that is inserted or being inserted. As enrich may split a
+// message into several records (RouteRecord.part), which share a position, the index within the
+// message counts too.
 // The zero mark is below every row.
 type mark struct {
 	set             bool

@@ -93,7 +93,7 @@ func (w *writer) try(ctx context.Context, b *batch, again bool) error {
 			return err
 		}
 		if m == b.last {
-			return w.stage.store.refill(ctx, b.partition, b.first, b.appended)
+			return w.stage.store.refill(b.partition, b.first, b.appended).all(ctx)
 		}
 	}
 	w.queries++

@@ -155,13 +155,14 @@ func (p *Panel) decide(now int64, size func(slot int) int) bool {
 		p.knowledge = bgp.TablesComplete
 	}
 	p.in, p.out = in, out
+	before := make([]bool, len(p.sessions))
 	for slot, s := range p.sessions {
 		if s != nil {
-			s.member = chosen[slot]
+			before[slot], s.member = s.member, chosen[slot]
 			s.spoken.settle(&p.cfg, size(slot))
 		}
 	}
-	p.thin(size)
+	p.thin(before, size)
 	return true
 }
 
@@ -204,9 +205,9 @@ func (p *Panel) candidates(now int64, size func(slot int) int, in, out int, comp
 	return chosen
 }
 
-// thin leaves every ASN at most maxPerASN feeds: first those that were chosen before, then the
-// larger ones, then those with the lower key.
-func (p *Panel) thin(size func(slot int) int) {
+// thin leaves every ASN at most maxPerASN feeds: first those that were members before, then the
+// larger ones, then those with the lower key. So a larger feed that comes up replaces none.
+func (p *Panel) thin(before []bool, size func(slot int) int) {
 	byVoter := make(map[bgp.PeerKey][]int)
 	for slot, s := range p.sessions {
 		if s == nil {
@@ -221,7 +222,7 @@ func (p *Panel) thin(size func(slot int) int) {
 	for _, slots := range byVoter { // Each ASN is independent, so their order does not matter.
 		slices.SortFunc(slots, func(a, b int) int {
 			x, y := p.sessions[a], p.sessions[b]
-			return cmp.Or(compareBool(x.extra, y.extra), cmp.Compare(size(b), size(a)), x.Key.Compare(y.Key))
+			return cmp.Or(compareBool(before[b], before[a]), cmp.Compare(size(b), size(a)), x.Key.Compare(y.Key))
 		})
 		for i, slot := range slots {
 			p.sessions[slot].extra = i >= maxPerASN

@@ -507,3 +507,39 @@ func TestStruck(t *testing.T) {
 		t.Errorf("a minute later: %v", c.Struck())
 	}
 }
+
+// TestThirdFeed checks that the votes of an AS stay with the feeds that have them when a larger one
+// comes up. When one of them goes, the largest of the others votes.
+func TestThirdFeed(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(DefaultConfig(), 30)
+	const as = bgp.ASN(200)
+	for _, size := range []int{900, 910} {
+		c.join(as, size).Complete = true
+	}
+	c.close(900)
+	voting := func() (out []int) {
+		for _, p := range c.Statuses(c.now) {
+			if p.Votes && p.Session.Key.ASN == as {
+				out = append(out, c.sizes[p.Slot])
+			}
+		}
+		return out
+	}
+	if got := voting(); len(got) != 2 {
+		t.Fatalf("voting: got %v, want both", got)
+	}
+	for _, size := range []int{950, 980} {
+		c.join(as, size).Complete = true
+	}
+	for range 3 {
+		if _, changed := c.close(900); changed {
+			t.Errorf("other feeds vote: %v", voting())
+		}
+	}
+	c.Session(30).PeerDown()
+	c.close(900)
+	if got := voting(); len(got) != 2 || got[0]+got[1] != 910+980 {
+		t.Errorf("after a feed ended: got %v, want 910 and 980", got)
+	}
+}

@@ -190,8 +190,8 @@ func (s *Session) GapTabled() {
 // GapUnknown records that missing messages did not come, or not all of them. The table is not
 // known.
 func (s *Session) GapUnknown() {
-	if !s.Awaiting {
-		s.transferUntil = 0
+	if !s.Awaiting || s.inGap && s.transferUntil == s.before.transferUntil {
+		s.transferUntil = 0 // the gap lacks a part of the table that was being sent
 	}
 	s.Awaiting, s.Complete, s.inGap, s.lapse = false, false, false, lapse{}
 }

@@ -64,9 +64,16 @@ func (v *Voters) Count(b []uint64) int {
 	return n
 }
 
-// Equal reports whether the same slots vote.
+// Equal reports whether the same slots vote. It ignores for how many slots there is room.
 func (v *Voters) Equal(o *Voters) bool {
-	return slices.Equal(v.Mask, o.Mask) && slices.Equal(v.Leaders, o.Leaders)
+	return equalBits(v.Mask, o.Mask) && equalBits(v.Leaders, o.Leaders)
+}
+
+// equalBits reports whether two bitsets have the same bits, of whatever lengths they are.
+func equalBits(a, b []uint64) bool {
+	n := min(len(a), len(b))
+	set := func(w uint64) bool { return w != 0 }
+	return slices.Equal(a[:n], b[:n]) && !slices.ContainsFunc(a[n:], set) && !slices.ContainsFunc(b[n:], set)
 }
 
 // newVoters builds the voters from the slots that vote.

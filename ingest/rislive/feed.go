@@ -132,6 +132,14 @@ func (f *feed) suspend(now time.Duration, why string) {
 	f.stream.Suspend()
 }
 
+// addUnwritten records that a buffered frame is not written: its message is missing, unless it has
+// no id.
+func (f *feed) addUnwritten(h *bufferedFrame, now time.Duration, why string) {
+	if h.hasID {
+		f.addMissing(h.stamp, now, why)
+	}
+}
+
 // addMissing records that a message with that timestamp is missing, and suspends the feed. It does
 // neither if the message lies in the last gap.
 func (f *feed) addMissing(stamp int64, now time.Duration, why string) {

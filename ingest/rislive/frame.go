@@ -176,7 +176,7 @@ func (m *merger) evict(n int) {
 		if h.evict(&m.pools[n]) {
 			continue
 		}
-		most.addMissing(h.oldest().v.stamp, m.now(), "more is missing than can be remembered")
+		most.addUnwritten(&h.oldest().v, m.now(), "more is missing than can be remembered")
 		h.drop(&m.pools[n])
 		m.countSkipped(skipExpired)
 	}

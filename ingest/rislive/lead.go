@@ -34,9 +34,7 @@ func (m *merger) setLeader(ctx context.Context, n int, why string) error {
 func (m *merger) discard(f *feed, n int, why string) {
 	h := &f.sides[n].buffer
 	for e := h.oldest(); e != nil; e = h.oldest() {
-		if e.v.hasID {
-			f.addMissing(e.v.stamp, m.now(), why)
-		}
+		f.addUnwritten(&e.v, m.now(), why)
 		h.drop(&m.pools[n])
 	}
 }

@@ -254,6 +254,22 @@ func TestMerge(t *testing.T) {
 				w.second()
 			}
 		}, map[string]int{"rrc00": 0, "rrc01": 12}}, // one for each time that the memory is full
+		{"a message without an id is evicted, and the leader is cut", func(w *world) {
+			w.m.cfg.HoldBytes = entryBytes + 1
+			both(w, 20, "rrc00")
+			w.bring(strings.Replace(w.says("rrc00", peer1), `"id"`, `"no id"`, 1), 1)
+			w.sent = w.sent[:len(w.sent)-1]
+			w.lose(0)
+			both(w, 20, "rrc00")
+		}, map[string]int{"rrc00": 0}},
+		{"a message without an id and its hash are evicted, and the leader is cut", func(w *world) {
+			w.m.cfg.HoldBytes = 1
+			both(w, 20, "rrc00")
+			w.bring(strings.Replace(w.says("rrc00", peer1), `"id"`, `"no id"`, 1), 1)
+			w.sent = w.sent[:len(w.sent)-1]
+			w.lose(0)
+			both(w, 20, "rrc00")
+		}, map[string]int{"rrc00": 0}},
 		{"a new connection brings what was said before", func(w *world) {
 			both(w, 20, "rrc00")
 			var said []string

@@ -130,9 +130,7 @@ func (m *merger) expire(ctx context.Context, f *feed, now time.Duration) error {
 	for n := range f.sides {
 		s, c := &f.sides[n], m.links[n]
 		for e := s.buffer.oldest(); e != nil && e.at < m.forgotten; e = s.buffer.oldest() {
-			if e.v.hasID {
-				f.addMissing(e.v.stamp, now, "the leading connection left out a message that the other brought")
-			}
+			f.addUnwritten(&e.v, now, "the leading connection left out a message that the other brought")
 			s.buffer.drop(&m.pools[n])
 			m.countSkipped(skipExpired)
 		}

@@ -9,10 +9,11 @@ import (
 )
 
 // writeBuffered writes a frame that link n has buffered. A frame whose data were evicted is
-// missing. mu is held.
+// missing, unless its message has no id. mu is held.
 func (m *merger) writeBuffered(ctx context.Context, f *feed, n int, h bufferedFrame) error {
 	if h.data == nil {
-		return m.addMissing(ctx, f, h.stamp)
+		f.addUnwritten(&h, m.now(), leftOut)
+		return m.resume(ctx, f)
 	}
 	if err := m.dec.Decode(h.data, &m.msg); err != nil {
 		return m.undecodable(ctx, m.links[n], h.data, err)
@@ -45,10 +46,13 @@ func (m *merger) writeMessage(ctx context.Context, f *feed, n int, frame []byte,
 	return m.dropEnded(f, err)
 }
 
+// leftOut is the reason of a gap for a message that is too late to be written.
+const leftOut = "the connection that led left out a message"
+
 // addMissing records that the leader left out a message with that timestamp, microseconds, and that
 // it is too late to write it. mu is held.
 func (m *merger) addMissing(ctx context.Context, f *feed, stamp int64) error {
-	f.addMissing(stamp, m.now(), "the connection that led left out a message")
+	f.addMissing(stamp, m.now(), leftOut)
 	return m.resume(ctx, f)
 }
 

@@ -110,9 +110,9 @@ func (m *merger) replaceIncomplete(ctx context.Context, now time.Duration) error
 	if most == overdueNone {
 		return nil
 	}
-	why := fmt.Sprintf("it brings nothing of %s, the other connection does", host)
+	why := fmt.Sprintf("the connection that led brings nothing of %s, the other one does", host)
 	if most == overdueSome {
-		why = fmt.Sprintf("it left out a message of %s that the other connection brought", host)
+		why = fmt.Sprintf("the connection that led left out a message of %s that the other one brought", host)
 	}
 	m.log.Info("the other connection to RIS Live leads from now on", "address", lead.origin, "why", why)
 	err := m.setLeader(ctx, other.n, why)
@@ -144,7 +144,7 @@ func (m *merger) expire(ctx context.Context, f *feed, now time.Duration) error {
 		}
 		if last > 0 && c != nil && n != m.lead && s.subscribedSince(last-m.cfg.SwitchAfter) && s.frameAt < last {
 			s.restartOverlap(now)
-			c.drop(fmt.Sprintf("it brings nothing of %s, the other connection does", f.host))
+			c.drop(fmt.Sprintf("the connection brings nothing of %s, the other one does", f.host))
 		}
 	}
 	return m.resume(ctx, f)

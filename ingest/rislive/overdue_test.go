@@ -60,7 +60,7 @@ func collectorSilent(t *testing.T, o rislivetest.Options, conn int) {
 	if r.srv.Accepted() < 3 {
 		t.Error("the link never connected again")
 	}
-	if lines := strings.Join(r.logs.lines(), "\n"); !strings.Contains(lines, "it brings nothing of rrc01, the other connection does") {
+	if lines := strings.Join(r.logs.lines(), "\n"); !strings.Contains(lines, "brings nothing of rrc01, the other one does") {
 		t.Errorf("the log does not say why:\n%s", lines)
 	}
 }

@@ -157,3 +157,42 @@ func TestPrefixBurst(t *testing.T) {
 		}
 	}
 }
+
+// TestPrefixFirstChange: a prefix whose origin or state changes between the first verdict and its
+// first record has held the new one since the change, not since the first verdict.
+func TestPrefixFirstChange(t *testing.T) {
+	t.Parallel()
+	const at = 10 * minute
+	w := newWorld(t)
+	w.tables()
+	for i := range w.networks { // turns are spread over the hour, so many come after the change
+		n := w.networks[i]
+		n.origin = 64999
+		w.back(dawn+at, n)
+	}
+	f := w.run(dawn + 65*minute)
+	late := 0
+	for prefix, all := range prefixesSaid(t, f) {
+		var said int64
+		if _, err := fmt.Sscanf(all[0], "%d ", &said); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{" since 10,", " from AS64999 "}
+		switch {
+		case said*minute < at:
+			want = []string{" since 0,", ", at least"}
+		case strings.HasSuffix(all[0], ", at least"):
+			t.Errorf("%s: got %q, want no record of both times", prefix, all)
+		default:
+			late++
+		}
+		for _, x := range want {
+			if !strings.Contains(all[0], x) {
+				t.Errorf("%s: got %q, want %q in the first", prefix, all, x)
+			}
+		}
+	}
+	if late == 0 {
+		t.Error("all prefixes had their first record before the change")
+	}
+}

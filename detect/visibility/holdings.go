@@ -45,7 +45,7 @@ const (
 	StandingLost
 	// StandingGone: it had one of the standings above and has none of them any more.
 	StandingGone
-	// owed: it was there at the first verdict, and its first record has not been published yet.
+	// owed: it was there at the first verdict, and nothing has been published of it yet.
 	owed
 )
 
@@ -81,18 +81,30 @@ type HeldPlace struct {
 	Space           uint64
 }
 
-// said is the last published state of a row. The zero value: none was published.
+// said is the last published state of a row. The zero value: none was published. If the standing is
+// owed, it is the state at the first verdict.
 type said struct {
 	origins originID
-	// when packs three values: since (minutes since 1970) in 28 bits, then atLeast, then the
-	// standing in 3 bits.
+	// when packs four values: since (minutes since 1970) in 26 bits, then the standing at the first
+	// verdict in 2 bits if the standing is owed, then atLeast, then the standing in 3 bits. The
+	// states of earlier versions have no standing at the first verdict (NoStanding).
 	when uint32
 }
 
-const atLeastBit = 1 << 28
+const (
+	sinceBits  = 26 // until the year 2097
+	atLeastBit = 1 << 28
+)
+
+// owes returns the state of a row at the first verdict: new, visible or partly.
+func owes(at Standing, since int64, origins originID) said {
+	x := saidOf(owed, since, true, origins)
+	x.when |= uint32(at) << sinceBits
+	return x
+}
 
 func saidOf(at Standing, since int64, atLeast bool, origins originID) said {
-	x := said{origins: origins, when: uint32(at)<<29 | uint32(since)&(atLeastBit-1)}
+	x := said{origins: origins, when: uint32(at)<<29 | uint32(since)&(1<<sinceBits-1)}
 	if atLeast {
 		x.when |= atLeastBit
 	}
@@ -100,8 +112,20 @@ func saidOf(at Standing, since int64, atLeast bool, origins originID) said {
 }
 
 func (x said) standing() Standing { return Standing(x.when >> 29) }
-func (x said) since() int64       { return int64(x.when & (atLeastBit - 1)) }
+func (x said) since() int64       { return int64(x.when & (1<<sinceBits - 1)) }
 func (x said) atLeast() bool      { return x.when&atLeastBit != 0 }
+
+// is reports whether the state is this one. The origins of a lost or gone prefix do not matter.
+func (x said) is(at Standing, origins originID) bool {
+	was := x.standing()
+	if was == owed {
+		was = Standing(x.when >> sinceBits & 3)
+		if was == NoStanding { // not known
+			return at == StandingNew || at == StandingVisible || at == StandingPartly
+		}
+	}
+	return at == was && (origins == x.origins || at == StandingLost || at == StandingGone)
+}
 
 // wait is a change that has not been published yet.
 type wait struct {
@@ -166,11 +190,10 @@ func (s *State) noteHolding(c *change, first bool) {
 	is, was := standingOf(c.flags, s.prefixes[c.row].since != 0), h.said[c.row]
 	switch at := was.standing(); {
 	case first && at == NoStanding && is != NoStanding && is != StandingLost:
-		h.said[c.row] = saidOf(owed, s.now/60-1, true, 0)
+		h.said[c.row] = owes(is, s.now/60-1, c.heldBy())
 		h.turns[c.row] = turnOf(s.rib.Key(c.row))
-	case at == owed && is != StandingLost && is != NoStanding:
 	case is == NoStanding && (at == NoStanding || at == StandingGone):
-	case is != at || is != StandingLost && was.origins != c.heldBy():
+	case !was.is(is, c.heldBy()):
 		h.differ = append(h.differ, c.row)
 	}
 }
@@ -233,8 +256,7 @@ func (s *State) sayChanges(minute int64) []Holding {
 	for r, w := range h.waits { // entries are independent: their order has no effect
 		at, origins, ok := s.standsNow(r)
 		was := h.said[r]
-		if !ok || at == was.standing() &&
-			(origins == was.origins || at == StandingLost || at == StandingGone) {
+		if !ok || was.is(at, origins) {
 			delete(h.waits, r)
 			continue
 		}
@@ -323,15 +345,14 @@ func (s *State) sayTurn(r rib.Row, minute int64) (Holding, bool) {
 	switch {
 	case !ok:
 		return Holding{}, false
-	case was.standing() == owed:
-		if at == StandingGone { // gone before its first record
-			h.forget(r)
-			return Holding{}, false
-		}
+	case at == StandingGone && was.standing() == owed: // gone before its first record
+		h.forget(r)
+		return Holding{}, false
+	case was.standing() == owed && was.is(at, origins):
 		h.said[r] = saidOf(at, was.since(), true, origins)
 		delete(h.waits, r)
 		return s.holding(r, false), true
-	case at == was.standing() && (origins == was.origins || at == StandingLost):
+	case was.is(at, origins):
 		return s.holding(r, true), true
 	}
 	w, waits := h.waits[r]

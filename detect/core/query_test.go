@@ -117,8 +117,20 @@ func TestAnswerBounds(t *testing.T) {
 	w := newWorld(t)
 	w.tables()
 	w.gone(dawn+30*60, w.in("KP")...)
+	parted := w.networks[5]
+	parted.origin, parted.upstream = 64999, 64401
+	for i := range 16 {
+		w.announce(i%w.collectors, i/w.collectors, dawn+30*60, parted)
+	}
 	f := w.run(dawn + 40*60)
-	q := query.Question{Kind: query.KindCountry, Code: "KP"}
+	q, _ := query.Parse(parted.prefix)
+	if p := f.detector.Answer(q, 2).Families[0].Prefix; len(p.Upstreams) != 2 || len(p.Origins) != 2 {
+		t.Fatalf("got upstreams %v and origins %v, want two of each", p.Upstreams, p.Origins)
+	}
+	if p := f.detector.Answer(q, 1).Families[0].Prefix; len(p.Peers) != 1 || len(p.Upstreams) != 1 || len(p.Origins) != 1 || !p.Cut {
+		t.Errorf("with one place in each list: %d peers, upstreams %v, origins %v, cut %v", len(p.Peers), p.Upstreams, p.Origins, p.Cut)
+	}
+	q = query.Question{Kind: query.KindCountry, Code: "KP"}
 	if e := f.detector.Answer(q, 2).Families[0].Entity; len(e.LostPrefixes) != 2 || e.LostPrefixesTotal != 4 || !e.Cut {
 		t.Errorf("%d of %d lost prefixes, cut %v", len(e.LostPrefixes), e.LostPrefixesTotal, e.Cut)
 	}

@@ -50,8 +50,12 @@ func (s *State) Describe(k rib.Key, limit int) (out query.Prefix, ok bool) {
 	slices.Sort(out.Places)
 	s.describeHolders(&out, r)
 	s.describePeers(&out, r)
-	out.Cut = trim(&out.Peers, limit) || trim(&out.Upstreams, limit) ||
-		trim(&out.LastUpstreams, limit) || trim(&out.Origins, limit) || trim(&out.LastOrigins, limit)
+	out.Cut = trim(&out.Peers, limit)
+	for _, list := range []*[]query.Heard{
+		&out.Upstreams, &out.LastUpstreams, &out.Origins, &out.LastOrigins,
+	} {
+		out.Cut = trim(list, limit) || out.Cut // each list is trimmed
+	}
 	return out, true
 }
 

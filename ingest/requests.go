@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -16,15 +17,10 @@ import (
 // followRequests follows bgp.feeds until ctx ends. It answers detect's requests for tables, and
 // records the epochs seen.
 func (r *running) followRequests(ctx context.Context) error {
-	since := r.caughtUp
+	at := &feedsRead{since: r.caughtUp, newest: map[int32]*kgo.Record{}}
 	var wait retry.Backoff
 	for {
-		handle := func(rec *kgo.Record) error {
-			wait.Reset()
-			since = rec.Timestamp
-			return r.handleFeed(ctx, rec)
-		}
-		err := kafka.TailSince(ctx, r.d.Kafka, r.d.Log, []string{schemas.TopicFeeds}, since, handle)
+		err := r.followFeeds(ctx, at, &wait)
 		if err == nil || ctx.Err() != nil {
 			return nil
 		}
@@ -32,6 +28,47 @@ func (r *running) followRequests(ctx context.Context) error {
 		if wait.Wait(ctx) != nil {
 			return nil
 		}
+	}
+}
+
+// followFeeds goes on where at says, until ctx ends or reading fails.
+func (r *running) followFeeds(ctx context.Context, at *feedsRead, wait *retry.Backoff) error {
+	topics := []string{schemas.TopicFeeds}
+	return kafka.TailSince(ctx, r.d.Kafka, r.d.Log, topics, at.since, func(rec *kgo.Record) error {
+		wait.Reset()
+		if at.handled(rec) {
+			return nil
+		}
+		if err := r.handleFeed(ctx, rec); err != nil {
+			return err
+		}
+		at.note(rec)
+		return nil
+	})
+}
+
+// rereadSpan is the time before the newest record from which records are read again after a
+// failure. Partitions are not read in one order, so one may have older records that were not read.
+const rereadSpan = time.Minute
+
+// feedsRead is how far bgp.feeds was read. A record that is read again is not handled again,
+// because a request for tables would begin a second gap.
+type feedsRead struct {
+	since  time.Time             // from when records are read after a failure
+	newest map[int32]*kgo.Record // the newest record of each partition that was handled
+}
+
+// handled reports whether a record was handled. Offsets of a topic that was made anew begin at 0,
+// but at a later time.
+func (f *feedsRead) handled(rec *kgo.Record) bool {
+	last := f.newest[rec.Partition]
+	return last != nil && rec.Offset <= last.Offset && !rec.Timestamp.After(last.Timestamp)
+}
+
+func (f *feedsRead) note(rec *kgo.Record) {
+	f.newest[rec.Partition] = &kgo.Record{Offset: rec.Offset, Timestamp: rec.Timestamp}
+	if t := rec.Timestamp.Add(-rereadSpan); t.After(f.since) {
+		f.since = t
 	}
 }
 

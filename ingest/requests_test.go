@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -9,6 +10,8 @@ import (
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
 	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/internal/retry"
+	"github.com/darkmap/darkmap/internal/waittest"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -69,5 +72,47 @@ func TestRequestedBefore(t *testing.T) {
 		if err != nil || s.TablesRequested() != want {
 			t.Errorf("%s: tables requested %v, %v; want %v", name, s.TablesRequested(), err, want)
 		}
+	}
+}
+
+// TestRequestsReadAgain checks that a request that was the last record begins no second gap when
+// reading begins again, and that the next one begins one.
+func TestRequestsReadAgain(t *testing.T) {
+	t.Parallel()
+	const first, second = "ris/rrc00", "ris/rrc01"
+	k := kafkatest.New(t, 2)
+	set := streamtest.New(t, stream.DefaultConfig(), nil)
+	for _, c := range []string{first, second} {
+		if _, err := set.Open(t.Context(), c, stream.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := &running{set: set.Set, d: LiveDeps{Log: kafkatest.Log(), Kafka: k, Now: time.Now}}
+	at := &feedsRead{since: time.Now().Add(-time.Hour), newest: map[int32]*kgo.Record{}}
+	gaps := func(collector string) (n int) {
+		for _, rec := range set.Updates.Updates(t) {
+			if rec.GetGapBegin() != nil && rec.GetPosition().GetCollector() == collector {
+				n++
+			}
+		}
+		return n
+	}
+	for _, c := range []string{first, second} { // in one partition, read over two connections
+		b, err := (&pb.FeedRecord{Collector: c, Event: pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED}).MarshalVT()
+		if err != nil {
+			t.Fatal(err)
+		}
+		kafkatest.Produce(t, k, schemas.TopicFeeds, first, b)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- r.followFeeds(ctx, at, &retry.Backoff{}) }() // ends with ctx
+		waittest.Until(t, time.Minute, "a gap of "+c, func() bool { return gaps(c) > 0 })
+		stop()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a, b := gaps(first), gaps(second); a != 1 || b != 1 {
+		t.Errorf("gaps: got %d and %d, want one of each request", a, b)
 	}
 }

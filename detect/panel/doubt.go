@@ -3,8 +3,8 @@ package panel
 import "github.com/darkmap/darkmap/internal/bgp"
 
 const (
-	// A member that holds less than 1/lostShare of a full feed has lost nearly all of its table. It
-	// loses its vote at once.
+	// A member that holds less than 1/lostShare of a full feed has lost two thirds of its table or
+	// more. It loses its vote at once.
 	lostShare = 3
 	// A member whose table is below a full feed's loses its vote after shrunkSeconds. The delay
 	// covers an outage that reaches some voters before others.

@@ -58,8 +58,8 @@ func (g Gate) Shut() bool { return g.Since != 0 }
 // 0 is the window that ends.
 type leavers [rememberWindows]int
 
-// all returns the number of leavers of the last windows.
-func (l leavers) all() (n int) {
+// total returns the number of leavers of the last windows.
+func (l leavers) total() (n int) {
 	for _, x := range l {
 		n += x
 	}
@@ -118,7 +118,7 @@ func (p *Panel) CloseGate(now int64, spread func() bool) (g Gate, changed bool) 
 	}
 	was, n := x.since, p.voters.N
 	p.left = nil
-	lately := p.leavers.all() // Losses that leavers cause show up to a window later.
+	lately := p.leavers.total() // Losses that leavers cause show up to a window later.
 	if x.since == 0 {
 		x.shut(now, n, lately, spread)
 	} else {
@@ -137,15 +137,18 @@ func (p *Panel) CloseGate(now int64, spread func() bool) (g Gate, changed bool) 
 		x.voters = append(x.voters, n)
 		x.voters = x.voters[max(0, len(x.voters)-gateWindows):]
 	}
-	g = p.GateNow()
-	usual, ok := x.median()
-	g.Leaving = ok && x.many(lately, usual)
-	return g, x.since != was
+	return p.GateNow(), x.since != was
 }
 
 // GateNow returns the state of the gate as of the last window.
 func (p *Panel) GateNow() Gate {
-	return Gate{Since: p.gate.since, Voters: p.voters.N, Usual: p.gate.usual, Leavers: p.leavers.all()}
+	x := &p.gate
+	usual, ok := x.median()
+	lately := p.leavers.total()
+	return Gate{
+		Since: x.since, Voters: p.voters.N, Usual: x.usual, Leavers: lately,
+		Leaving: p.cfg.Gate && ok && x.many(lately, usual),
+	}
 }
 
 // rememberVoters adds to before the slots that vote, or that left in the last windows.
@@ -215,7 +218,9 @@ func (x *gate) shut(now int64, n, left int, spread func() bool) {
 }
 
 // hold counts a window of a gate that is shut, and opens the gate when it is due. The number of
-// voters at that time becomes the usual one.
+// voters at that time becomes the usual one. unquiet reports whether many left in the last two
+// windows and losses are spread. It can be true only just after the gate shut: later windows are
+// not judged while the gate is shut, so no losses begin in them.
 func (x *gate) hold(now int64, n, left int, unquiet func() bool) {
 	x.calm++
 	if left > 0 || unquiet() {

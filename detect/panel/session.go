@@ -131,7 +131,7 @@ type burst struct {
 // Bounds of a burst.
 const (
 	burstBegins  = 256 // first announcements in a window before anything is counted
-	burstWindows = 600 // seconds that a burst may take
+	burstSeconds = 600 // time that a burst may take
 )
 
 // PeerUp begins a session at t, and the peer sends its table from now on. An open gap does not
@@ -270,7 +270,7 @@ func (s *Session) close(cfg *Config, now int64, size int) {
 			s.transferUntil = b.since + cfg.TransferSeconds()
 		}
 		*b = burst{}
-	case b.ended || b.window < burstBegins || now-b.since >= burstWindows:
+	case b.ended || b.window < burstBegins || now-b.since >= burstSeconds:
 		*b = burst{}
 	default:
 		b.window = 0

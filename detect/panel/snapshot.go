@@ -108,7 +108,7 @@ func (x *rowSet) code(c *snapshot.Coder, rows int) {
 	snapshot.NumberMap(c, &x.few, rows, snapshot.Nothing)
 	snapshot.Words(c, &x.many, bitsOf(rows))
 	if x.few != nil && x.many != nil {
-		c.Fail("a set of rows that is there twice")
+		c.Fail("a set of rows is stored as a list and as a bitset")
 	}
 }
 

@@ -34,5 +34,6 @@
 // A prefix costs 50 octets here, a prefix whose hourly samples differ 24 more, a prefix in the
 // trie 24 to 48 more, a prefix with a trough some 250 more, and each hour in which it changed 5
 // more. No result depends on the order in which collectors are interleaved within a window, on map
-// order or on floats. A State is for one goroutine.
+// order or on floats. Beyond the bounds maxYoung, maxOriginSets, maxPlaces, maxWatchSets and
+// maxExpected this does not hold: those that come first have room. A State is for one goroutine.
 package visibility

@@ -60,7 +60,7 @@ func (s *State) code(c *snapshot.Coder) {
 	snapshot.Bool(c, &s.first)
 	snapshot.Bool(c, &s.placing)
 	if s.began < 0 || s.began > s.hour {
-		c.Fail("the hour %d, with samples since %d", s.hour, s.began)
+		c.Fail("samples begin at %d, which is not between 1970 and the hour %d", s.began, s.hour)
 	}
 }
 
@@ -133,7 +133,7 @@ func (s *State) readEntity(c *snapshot.Coder, k outage.Key) uint32 {
 		return i
 	}
 	if k.Family != s.family || k.Type == bgp.EntityWorld {
-		c.Fail("an entity of type %d and family %d", k.Type, k.Family)
+		c.Fail("an entity has type %d and family %d, which do not fit", k.Type, k.Family)
 	}
 	i := s.addEntity(k)
 	if k.Type == bgp.EntityAS {

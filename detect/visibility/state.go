@@ -50,7 +50,9 @@ type prefix struct {
 	usual uint8 // median of the samples
 	flags uint8
 	share uint16 // v/b in 1/1000, at the last judgement
-	since uint32 // minutes since 1970 since when it is lost or partial; 0: it is neither
+	// since is the end of the first window in which it is lost or partial, in minutes since 1970;
+	// 0: it is neither. Records say when that window began, a minute earlier.
+	since uint32
 	node  uint32 // its node in the trie; 0: it is not in the trie
 	belonging
 	staged  placeID  // its place from the end of the window on

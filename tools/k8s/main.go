@@ -1,4 +1,4 @@
-// Command k8s renders deploy/chart into deploy/k8s. Its tests hold the rules for deployed objects.
+// Command k8s renders deploy/chart into deploy/k8s, and packs both for a release. Its tests hold the rules for deployed objects.
 // It has a go.mod of its own: neither helm nor kustomize is linked into darkmap.
 package main
 
@@ -10,15 +10,29 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 )
 
 func main() {
 	root := flag.String("root", "../..", "folder of the repository")
 	build := flag.String("build", "",
 		"print this overlay, or the chart with its values, instead of writing files: single, cluster, chart")
+	out := flag.String("release", "", "write the chart's package and the overlays of a release into this folder")
+	var e edition
+	flag.StringVar(&e.version, "version", "", "the release's version, without v")
+	flag.StringVar(&e.repository, "repository", "darkmap", "the repository of the release's image")
+	flag.StringVar(&e.digest, "digest", "", "the digest of the release's image")
+	date := flag.Int64("date", 0, "the date of the release, in seconds since 1970")
 	flag.Parse()
 	log.SetOutput(io.Discard) // helm logs each symbolic link
-	if err := run(*root, *build); err != nil {
+	e.date = time.Unix(*date, 0)
+	var err error
+	if *out != "" {
+		err = e.write(filepath.Join(*root, "deploy/k8s"), filepath.Join(*root, "deploy/chart"), *out)
+	} else {
+		err = run(*root, *build)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "k8s:", err)
 		os.Exit(1)
 	}

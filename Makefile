@@ -32,7 +32,7 @@ TEST    := $(GO) test -vet=off -shuffle=on -tags $(TAGS) -timeout 40m
 TESTRACE := $(if $(RACE),CGO_ENABLED=1 )$(TEST) $(RACE)
 # These packages and their tests start no goroutine and hold no lock. The race detector would make
 # them 5 to 10 times slower and find nothing. TestRaceless refuses other packages.
-RACELESS := . deploy/grafana deploy/image deploy/prometheus deploy/strimzi deploy/systemd detect/clock detect/core detect/outage detect/panel detect/rib detect/snapshot detect/visibility detect/watchlist enrich/geo/source \
+RACELESS := . deploy/grafana deploy/image deploy/prometheus deploy/release deploy/strimzi deploy/systemd detect/clock detect/core detect/outage detect/panel detect/rib detect/snapshot detect/visibility detect/watchlist enrich/geo/source \
   eval/simulate eval/simulate/year ingest/tablechunk ingest/updatefile internal/atomfeed internal/atomicfile internal/bgp internal/codec internal/config \
   internal/mrt internal/nearest internal/plaintext internal/query internal/terminal internal/timespan notify/incident notify/target notify/target/text \
   schemas serve/worldmap/geometry serve/worldmap/make
@@ -71,7 +71,7 @@ deps-data: build
 .PHONY: deps-modules
 deps-modules:
 	$(GO) mod download
-	@for t in buf protobuf golangci-lint alertmanager web k8s; do (cd tools/$$t && $(GO) mod download) || exit 1; done
+	@for t in buf protobuf golangci-lint alertmanager web k8s pin sbom; do (cd tools/$$t && $(GO) mod download) || exit 1; done
 	@sed '/^#/d; s/ .*//' tools/k8s/crds.txt | xargs $(GO) mod download
 
 .PHONY: deps-clients
@@ -103,18 +103,44 @@ cross: ## Build for linux/arm64 and darwin/arm64
 	GOOS=darwin GOARCH=arm64 $(GO) build -tags $(TAGS) -o /dev/null ./cmd/darkmap
 	$(GO) build -o /dev/null ./cmd/darkmap
 
-# The image of the stages is for linux and GOARCH. It has no embedded engine, so the program is static.
-# The date of the image is that of the commit.
-IMAGE := darkmap:$(VERSION)
+# The programs of the image have no embedded engine, so they are static. The date of the image is that
+# of the commit. IMAGEDIR.oci.tar is the image as an archive, IMAGEDIR.oci.tar.digest its digest.
+REPOSITORY ?= darkmap
+IMAGE    := $(REPOSITORY):$(shell deploy/release/version '$(VERSION)')
+IMAGEDIR := bin/image
 .PHONY: image
-image: ## Build the image of the stages into buildah's or docker's store, from bin/image
-	@mkdir -p bin/image/var/lib/darkmap bin/image/var/cache/darkmap
-	GOOS=linux $(GO) build -ldflags '$(LDFLAGS)' -o bin/image/darkmap ./cmd/darkmap
-	@cp deploy/image/Dockerfile deploy/image/passwd deploy/image/group bin/image/
-	@if command -v buildah >/dev/null; then \
-	  buildah bud --isolation chroot --timestamp $$(git log -1 --format=%ct) --platform linux/$$($(GO) env GOARCH) -t '$(IMAGE)' bin/image; \
-	elif docker info >/dev/null 2>&1; then docker build -t '$(IMAGE)' bin/image; \
-	else echo "there is neither buildah nor docker: bin/image has what either needs"; fi
+image release: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+image: ## Build the image of the stages for amd64 and arm64 into buildah's store, and as bin/image.oci.tar
+	@rm -rf $(IMAGEDIR) && install -d -m 755 $(IMAGEDIR)/var/lib/darkmap $(IMAGEDIR)/var/cache/darkmap
+	@for arch in amd64 arm64; do \
+	  GOOS=linux GOARCH=$$arch $(GO) build -buildvcs=false -ldflags '$(LDFLAGS)' -o $(IMAGEDIR)/$$arch/darkmap ./cmd/darkmap && \
+	  chmod 755 $(IMAGEDIR)/$$arch/darkmap || exit 1; done
+	@install -m 644 deploy/image/Dockerfile deploy/image/passwd deploy/image/group $(IMAGEDIR)/
+	@if command -v buildah >/dev/null; then deploy/image/build $(IMAGEDIR) '$(IMAGE)' $(IMAGEDIR).oci.tar; \
+	elif docker info >/dev/null 2>&1; then docker build --build-arg TARGETARCH=$$($(GO) env GOARCH) -t '$(IMAGE)' $(IMAGEDIR); \
+	else echo "there is neither buildah nor docker: $(IMAGEDIR) has what either needs"; fi
+
+# Images of others that are deployed, and the files that name them.
+PINNED := deploy/k8s/overlays/single/kafka.yaml deploy/k8s/overlays/single/clickhouse.yaml deploy/clickhouse/altinity.yaml deploy/compose/compose.yaml
+.PHONY: pin
+pin: ## Ask the registries for the digests of the images of others, and write them into deploy
+	@$(GO) -C tools/pin build -o $(CURDIR)/bin/pin . && bin/pin $(PINNED)
+
+# docs/release.md describes the files. REPOSITORY is the name under which the image is going to be
+# pushed. TRIAL=1 makes the files although something is missing.
+.PHONY: release
+release: export VERSION := $(VERSION)
+release: export REPOSITORY := $(REPOSITORY)
+release: ## Make all files of a release in dist: REPOSITORY, TRIAL=1
+	@for p in buildah dpkg-deb; do command -v $$p >/dev/null || { echo "there is no $$p: apt-get install buildah dpkg"; exit 1; }; done
+	@deploy/release/check '$(VERSION)'
+	$(MAKE) image
+	GOOS=linux GOARCH=amd64 $(GO) build -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/release/darkmap ./cmd/darkmap
+	@deploy/release/release
+
+.PHONY: release-test
+release-test: ## Install the files in dist into an empty Debian, and start them there (root, network)
+	TEST_INTEGRATION=1 $(GO) test -vet=off -v -count=1 -timeout 20m -run '^TestInstall' ./deploy/release -release-dist $(CURDIR)/dist
 
 .PHONY: fmt
 fmt: ## Format
@@ -158,6 +184,7 @@ gen: ## Generate code, the AsyncAPI document, docs of outages, keys and metrics,
 .PHONY: manifests
 manifests: ## Render deploy/k8s from the chart, and check all that is deployed on Kubernetes
 	cd tools/k8s && $(GO) run . && $(GO) test -vet=off ./...
+	cd tools/pin && $(GO) test -vet=off ./...
 
 .PHONY: map
 map: ## Draw the world map again, from Natural Earth
@@ -210,4 +237,4 @@ ci: ## Run all checks that a change has to pass
 
 .PHONY: clean
 clean: ## Remove built files
-	rm -rf bin coverage.out
+	rm -rf bin dist coverage.out

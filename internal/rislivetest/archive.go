@@ -69,7 +69,8 @@ func (a *archives) host(host string) error {
 		if err != nil {
 			return err
 		}
-		return a.write(host, "rib", a.played(nextDump), a.played(nextDump), b)
+		_, err = a.write(host, "rib", a.played(nextDump), a.played(nextDump), b)
+		return err
 	}
 	if err := dump(); err != nil {
 		return err
@@ -77,7 +78,7 @@ func (a *archives) host(host string) error {
 	from, to := time.Duration(0), length
 	var b []byte
 	flush := func() error {
-		err := a.write(host, "updates", a.played(from), a.played(to), b)
+		_, err := a.write(host, "updates", a.played(from), a.played(to), b)
 		from, to, b = to, to+length, nil
 		return err
 	}
@@ -107,26 +108,26 @@ func (a *archives) host(host string) error {
 	return flush()
 }
 
-// write writes one file and its line in the index.
-func (a *archives) write(host, kind string, from, to time.Time, records []byte) error {
+// write writes one file and its line in the index, and returns the file's path.
+func (a *archives) write(host, kind string, from, to time.Time, records []byte) (string, error) {
 	name := map[string]string{"rib": "bview", "updates": "updates"}[kind] +
 		from.Format(".20060102.150405") + fmt.Sprintf(".%03d.gz", from.Nanosecond()/1e6)
 	path := filepath.Join(a.dir, host, from.Format("2006.01"), name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return fmt.Errorf("writing an archive: %w", err)
+		return "", fmt.Errorf("writing an archive: %w", err)
 	}
 	f, err := os.Create(path) //nolint:gosec // the test's own folder
 	if err != nil {
-		return fmt.Errorf("writing an archive: %w", err)
+		return "", fmt.Errorf("writing an archive: %w", err)
 	}
 	z := gzip.NewWriter(f)
 	_, err = z.Write(records)
 	if err := errors.Join(err, z.Close(), f.Close()); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+		return "", fmt.Errorf("writing %s: %w", path, err)
 	}
 	fmt.Fprintf(&a.index, "ris/%s\t%s\t%s\t%s\t%s\n", host, kind, from.Format(time.RFC3339Nano),
 		to.Format(time.RFC3339Nano), path)
-	return nil
+	return path, nil
 }
 
 // appendMRT appends the record of an event: a message or a change of state, as BGP4MP_ET.

@@ -24,8 +24,7 @@ func (s *Server) Flood(ctx context.Context, sched *Schedule, n, subscribers int)
 	ids := make([]int, len(frames))
 	for i := range frames {
 		frames[i] = r.render(&sched.Events[i], time.Now()).withRaw
-		at := bytes.Index(frames[i], []byte(`"id":"`)) + len(`"id":"`)
-		ids[i] = at + bytes.IndexByte(frames[i][at:], '"') - idDigits
+		ids[i] = idAt(frames[i])
 	}
 	conns := s.Conns()
 	for i := 0; i < n; {

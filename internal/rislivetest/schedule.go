@@ -229,10 +229,29 @@ func (s *Schedule) Then(o *Schedule) *Schedule {
 	return &out
 }
 
-// Beside returns the schedule with the events of another one added at their times.
+// Beside returns the schedule with the events of another one added at their times, and with the
+// tables of its hosts.
 func (s *Schedule) Beside(o *Schedule) *Schedule {
 	out := *s
 	out.Events, out.Length = slices.Concat(s.Events, o.Events), max(s.Length, o.Length)
+	out.tables = maps.Clone(s.tables)
+	if out.tables == nil {
+		out.tables = map[string]table{}
+	}
+	maps.Copy(out.tables, o.tables)
 	out.sort()
+	return &out
+}
+
+// Renamed returns the schedule with other names of its hosts.
+func (s *Schedule) Renamed(name func(host string) string) *Schedule {
+	out := *s
+	out.Events, out.tables = slices.Clone(s.Events), map[string]table{}
+	for i := range out.Events {
+		out.Events[i].Host = name(out.Events[i].Host)
+	}
+	for host, t := range s.tables {
+		out.tables[name(host)] = t
+	}
 	return &out
 }

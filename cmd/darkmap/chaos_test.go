@@ -1,14 +1,9 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -18,6 +13,7 @@ import (
 
 	"github.com/darkmap/darkmap/detect"
 	"github.com/darkmap/darkmap/enrich"
+	"github.com/darkmap/darkmap/ingest"
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 	"github.com/darkmap/darkmap/internal/kafka"
@@ -89,55 +85,21 @@ type found struct {
 	rows map[string]map[string]uint64
 }
 
-// chaos is one run: brokers, an engine, and the processes of all stages.
+// chaos is one run.
 type chaos struct {
-	t       *testing.T
-	cluster *kafkatest.ApacheCluster
-	cfg     kafka.Config
-	engine  *clickhouse.Engine
-	store   clickhouse.Server
-	flags   []string // of every process
-	ingest  *chaosProcess
-	stages  []*chaosProcess
+	*apart
+	ingest *stageProcess
+	stages []*stageProcess
 }
 
 func newChaos(t *testing.T, cluster *kafkatest.ApacheCluster, files []string) *chaos {
 	t.Helper()
-	c := &chaos{t: t, cluster: cluster, cfg: cluster.Config.WithDataset(chaosDataset)}
-	c.engine, c.store = clickhousetest.Configured(t)
-	dir := t.TempDir()
-	password := filepath.Join(dir, "password")
-	if err := os.WriteFile(password, []byte(c.store.Password+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, set := range []string{
-		"kafka.brokers=[" + strings.Join(c.cfg.Brokers, ",") + "]", "clickhouse.addresses=[" + strings.Join(c.store.Addresses, ",") + "]",
-		"clickhouse.http_address=" + c.store.HTTPAddress, "clickhouse.user=" + c.store.User, "clickhouse.database=" + c.store.Database,
-		"clickhouse.password.file=" + password,
-	} {
-		c.flags = append(c.flags, "--set", set)
-	}
-	c.flags = append(c.flags, files[:2]...)
-	c.once("topics", "apply", "--dataset", chaosDataset)
-	c.once("migrate")
-	stage := func(name, instance string, args ...string) *chaosProcess {
-		own := filepath.Join(dir, name+instance)
-		all := slices.Concat([]string{
-			name, "--dataset", chaosDataset, "--instance", instance, "--admin-addr", "127.0.0.1:0", "--data-dir", own,
-		}, c.flags, args)
-		return &chaosProcess{t: t, name: name + "/" + instance, args: all, log: own + ".log"}
-	}
-	c.ingest = stage("ingest", "a", files[2:]...)
+	c := &chaos{apart: newApart(t, cluster, chaosDataset, files[:2])}
+	c.ingest = c.stage(ingest.Name, "a", files[2:]...)
 	for _, name := range []string{enrich.Name, detect.Name, sink.Name} {
-		c.stages = append(c.stages, stage(name, "a"), stage(name, "b"))
+		c.stages = append(c.stages, c.stage(name, "a"), c.stage(name, "b"))
 	}
 	return c
-}
-
-// once runs a command to its end.
-func (c *chaos) once(args ...string) {
-	c.t.Helper()
-	process(c.t, 0, slices.Concat(args, c.flags)...)
 }
 
 // run starts all processes, makes the faults that random draws until all of them are made, waits until
@@ -145,7 +107,7 @@ func (c *chaos) once(args ...string) {
 func (c *chaos) run(random *rand.Rand) found {
 	c.t.Helper()
 	begin := time.Now()
-	all := append([]*chaosProcess{c.ingest}, c.stages...)
+	all := append([]*stageProcess{c.ingest}, c.stages...)
 	for _, p := range all {
 		p.start()
 		defer p.kill()
@@ -158,9 +120,10 @@ func (c *chaos) run(random *rand.Rand) found {
 	}
 	c.ingest.ended()
 	// Each stage has read all, and then the one behind it.
-	c.drain(kafka.Reading{Stage: enrich.Name, Topics: []string{schemas.TopicUpdates}})
-	c.drain(kafka.Reading{Stage: detect.Name, Topics: []string{schemas.TopicRoutes}})
-	c.drain(kafka.Reading{Stage: sink.Name, Topics: sink.Topics()})
+	const drainLimit = 5 * time.Minute
+	c.drain(drainLimit, kafka.Reading{Stage: enrich.Name, Topics: []string{schemas.TopicUpdates}})
+	c.drain(drainLimit, kafka.Reading{Stage: detect.Name, Topics: []string{schemas.TopicRoutes}})
+	c.drain(drainLimit, kafka.Reading{Stage: sink.Name, Topics: sink.Topics()})
 	for _, p := range c.stages {
 		p.term()
 	}
@@ -168,22 +131,6 @@ func (c *chaos) run(random *rand.Rand) found {
 	waittest.Until(c.t, time.Minute, "the engine runs", func() bool { return c.engine.Ready() == nil })
 	c.once("sink", "verify", "--dataset", chaosDataset)
 	return c.results()
-}
-
-// drain waits until a stage has read everything. Brokers that have just come back may not answer yet.
-func (c *chaos) drain(r kafka.Reading) {
-	c.t.Helper()
-	adm, err := kafka.NewAdmin(c.cfg, kafkatest.Log())
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer adm.Close()
-	waittest.Until(c.t, 5*time.Minute, r.Stage+" has read everything", func() bool {
-		ctx, cancel := context.WithTimeout(c.t.Context(), 10*time.Second)
-		defer cancel()
-		ok, err := kafka.Drained(ctx, adm, c.cfg, kafkatest.Log(), r)
-		return err == nil && ok
-	})
 }
 
 // results reads the topics of detect and the views.

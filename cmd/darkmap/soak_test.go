@@ -158,19 +158,29 @@ func most(all []usage) (m usage) {
 }
 
 // usage requests the metrics. It returns zero while the process starts.
-func (o *observatory) usage() (u usage) {
+func (o *observatory) usage() usage {
 	o.t.Helper()
-	for line := range strings.Lines(o.get("/metrics")) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		n, _ := strconv.ParseFloat(value, 64) // comments have no numbers, and no names below
-		switch name {
-		case "go_goroutines":
-			u.goroutines = int64(n)
-		case "process_open_fds":
-			u.files = int64(n)
-		case "process_resident_memory_bytes":
-			u.bytes = int64(n)
+	m := metricSums(o.get("/metrics"))
+	return usage{int64(m["go_goroutines"]), int64(m["process_open_fds"]), int64(m["process_resident_memory_bytes"])}
+}
+
+// metricSums reads metrics in Prometheus' text format. It sums each over its labels.
+func metricSums(text string) map[string]float64 {
+	sums := map[string]float64{}
+	for line := range strings.Lines(text) {
+		name, value, _ := cutLast(strings.TrimSpace(line), " ")
+		name, _, _ = strings.Cut(name, "{")
+		if n, err := strconv.ParseFloat(value, 64); err == nil && !strings.HasPrefix(name, "#") {
+			sums[name] += n
 		}
 	}
-	return u
+	return sums
+}
+
+// cutLast is strings.Cut around the last separator.
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
 }

@@ -4,23 +4,25 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// chaosProcess is a stage that can be killed and started again. Its methods are for one goroutine.
-type chaosProcess struct {
+// stageProcess is a stage that can be killed and started again. Its methods are for one goroutine.
+type stageProcess struct {
 	t    *testing.T
 	name string
 	args []string
-	log  string // the file of its standard error
+	env  []string // added to the test's own
+	log  string   // the file of its standard error
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
 	err  error         // how, once done is closed
 }
 
-func (p *chaosProcess) start() {
+func (p *stageProcess) start() {
 	p.t.Helper()
 	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -28,7 +30,7 @@ func (p *chaosProcess) start() {
 	}
 	defer out.Close() //nolint:errcheck // the process has its own
 	cmd := exec.Command(os.Args[0], p.args...)
-	cmd.Env = append(os.Environ(), asDarkmap+"=1")
+	cmd.Env = slices.Concat(os.Environ(), p.env, []string{asDarkmap + "=1"})
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		p.t.Fatal(err)
@@ -42,7 +44,7 @@ func (p *chaosProcess) start() {
 }
 
 // running reports whether it has not ended.
-func (p *chaosProcess) running() bool {
+func (p *stageProcess) running() bool {
 	select {
 	case <-p.done:
 		return false
@@ -51,16 +53,16 @@ func (p *chaosProcess) running() bool {
 	}
 }
 
-func (p *chaosProcess) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) } // it may have ended
+func (p *stageProcess) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) } // it may have ended
 
 // kill ends it with SIGKILL.
-func (p *chaosProcess) kill() {
+func (p *stageProcess) kill() {
 	p.signal(syscall.SIGKILL)
 	<-p.done
 }
 
 // term asks it to end. It has to do so by itself, without a fault.
-func (p *chaosProcess) term() {
+func (p *stageProcess) term() {
 	p.t.Helper()
 	p.signal(syscall.SIGTERM)
 	ctx, cancel := context.WithTimeout(p.t.Context(), 60*time.Second)
@@ -75,7 +77,7 @@ func (p *chaosProcess) term() {
 }
 
 // ended checks that it has ended without a fault.
-func (p *chaosProcess) ended() {
+func (p *stageProcess) ended() {
 	p.t.Helper()
 	if p.err != nil {
 		p.t.Errorf("%s: %v: %s", p.name, p.err, p.said())
@@ -83,7 +85,7 @@ func (p *chaosProcess) ended() {
 }
 
 // said is the end of its log.
-func (p *chaosProcess) said() string {
+func (p *stageProcess) said() string {
 	text, err := os.ReadFile(p.log)
 	if err != nil {
 		return err.Error()

@@ -222,6 +222,29 @@ chaos: build ## Kill stages, brokers and ClickHouse at random, and compare the r
 	TEST_INTEGRATION=1 $(GO) test -vet=off -tags $(TAGS) -v -timeout 3h -run '^TestChaos$$' ./cmd/darkmap \
 	  -chaos-faults $(FAULTS) -chaos-seed $(SEED) -chaos-scenario $(SCENARIO)
 
+# Stages as processes of their own, real brokers and an engine: docs/performance.md has the variables.
+# RECORDS route changes are played from FILES, or SECONDS of a live feed are measured, with RATE route
+# changes a second from FILES.
+RECORDS    ?= 50000
+SECONDS    ?= 0
+RATE       ?= 0
+FILES      ?=
+STAGES     ?= all
+REPLICAS   ?= 1
+PARTITIONS ?= 4
+COPIES     ?= 1
+PROCS      ?= 0
+WARM       ?= 120
+IDLE       ?= 5
+PROFILE    ?=
+.PHONY: bench-pipeline
+bench-pipeline: ## Measure the stages: RECORDS or SECONDS, RATE, FILES, STAGES, REPLICAS, BROKERS, PARTITIONS
+	TEST_INTEGRATION=1 $(GO) test -vet=off -tags $(TAGS) -v -timeout 30h -run '^TestBenchPipeline$$' ./cmd/darkmap \
+	  -bench-records $(RECORDS) -bench-seconds $(SECONDS) -bench-rate $(RATE) -bench-dir '$(CURDIR)' -bench-files '$(FILES)' \
+	  -bench-scenario $(SCENARIO) -bench-stages $(STAGES) -bench-replicas $(REPLICAS) -bench-brokers $(BROKERS) -bench-heap $(HEAP) \
+	  -bench-partitions $(PARTITIONS) -bench-copies $(COPIES) -bench-procs $(PROCS) -bench-warm $(WARM) -bench-idle $(IDLE) \
+	  -bench-profile '$(PROFILE)'
+
 .PHONY: breaking
 breaking: ## Compare the schemas with the newest released ones
 	@tag=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null) || { echo "no release yet: nothing to compare with"; exit 0; }; \

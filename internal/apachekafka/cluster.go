@@ -221,6 +221,14 @@ func (c *Cluster) launch(ctx context.Context, i int) error {
 // LogFile returns the log file of broker i, from 0.
 func (c *Cluster) LogFile(i int) string { return c.path(i, "log") }
 
+// PID returns the process of broker i, from 0, or 0 if it does not run.
+func (c *Cluster) PID(i int) int {
+	if cmd := c.brokers[i]; cmd != nil {
+		return cmd.Process.Pid
+	}
+	return 0
+}
+
 // Kill ends broker i, from 0, with SIGKILL, if it runs.
 func (c *Cluster) Kill(i int) {
 	if cmd := c.brokers[i]; cmd != nil {

@@ -113,7 +113,8 @@ func (r *refill) list(ctx context.Context) error {
 func (r *refill) piece(ctx context.Context, to time.Time, last bool) error {
 	rows := fmt.Sprintf(
 		"dataset = %s AND topic = %s AND partition = %d AND offset >= %d AND appended_at >= toDateTime(%d, 'UTC')",
-		clickhouse.QuoteText(r.store.dataset), clickhouse.QuoteText(r.partition.table.topic), r.partition.partition, r.offset,
+		clickhouse.QuoteText(r.store.dataset), clickhouse.QuoteText(r.partition.table.topic),
+		r.partition.partition, r.offset,
 		r.from.Unix())
 	if !last {
 		rows += fmt.Sprintf(" AND appended_at < toDateTime(%d, 'UTC')", to.Unix())
@@ -154,7 +155,8 @@ func (s *Stage) complete(p *partition, r *refill) {
 			}
 		case done:
 			if told {
-				s.deps.Log.Info("copied again all rows that views may lack", "table", p.table.name, "partition", p.String())
+				s.deps.Log.Info("copied again all rows that views may miss",
+					"table", p.table.name, "partition", p.String())
 			}
 			s.storeReady.Set(nil)
 			s.mu.Lock()
@@ -166,7 +168,8 @@ func (s *Stage) complete(p *partition, r *refill) {
 			wait.Reset()
 			told = true
 			s.copying.Info("copying rows again that views may lack; new rows of the partition wait for it",
-				"table", p.table.name, "partition", p.String(), "appended_from", began.UTC(), "appended_until", r.until.UTC(),
+				"table", p.table.name, "partition", p.String(),
+				"appended_from", began.UTC(), "appended_until", r.until.UTC(),
 				"copied_until", r.from.UTC())
 		}
 	}

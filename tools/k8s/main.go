@@ -1,4 +1,5 @@
-// Command k8s renders deploy/chart into deploy/k8s, and packs both for a release. Its tests hold the rules for deployed objects.
+// Command k8s renders deploy/chart into deploy/k8s, and packs both for a release. Its tests hold the
+// rules for deployed objects.
 // It has a go.mod of its own: neither helm nor kustomize is linked into darkmap.
 package main
 

@@ -121,7 +121,7 @@ func TestBrokerFaults(t *testing.T) {
 		{"refused", "400 Bad Request", 1, func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadRequest) }},
 		{"away", "503 Service Unavailable", 2, func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) }},
 		{"not JSON", "not the Broker's", 1, func(w http.ResponseWriter) { fmt.Fprint(w, "<html>") }},
-		{"an error", "says: \"no\"", 1, func(w http.ResponseWriter) { fmt.Fprint(w, `{"error":"no","data":[]}`) }},
+		{"an error", "reports an error: \"no\"", 1, func(w http.ResponseWriter) { fmt.Fprint(w, `{"error":"no","data":[]}`) }},
 		{"too large", "larger than allowed", 1, func(w http.ResponseWriter) { _, _ = w.Write(make([]byte, pageBytes+1)) }},
 		{"a redirect", "redirection is not followed", 1, func(w http.ResponseWriter) {
 			w.Header().Set("Location", "http://other.example/")

@@ -7,40 +7,40 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// LeastVoters is the smallest number of voters that a configuration may require: one vote in two
-// proves nothing. The tag of MinVoters has the same number.
+// LeastVoters is the smallest number of voters that a configuration may require. With two voters a
+// single vote is half of all. The tag of MinVoters has the same number.
 const LeastVoters = 3
 
 // Config is the section detect.panel: who votes.
 type Config struct {
-	// Inputs are the voters (bgp.PeerKey.Voter) that the peers of each collector in the files of a
-	// replay can be; nil elsewhere. With them a verdict needs no more voters and collectors than
-	// there are (Config.Need).
+	// In a replay, Inputs lists the voters (bgp.PeerKey.Voter) of each collector's files; elsewhere
+	// it is nil. With it, a verdict needs fewer voters and collectors if the files have few
+	// (Config.Need).
 	Inputs map[string][]bgp.PeerKey `yaml:"-"`
 	// With fewer voting ASNs no verdict is given.
 	MinVoters int `yaml:"min_voters" min:"3" result:"yes"`
 	// With voters on fewer collectors no verdict is given.
 	MinCollectors int `yaml:"min_collectors" min:"1" result:"yes"`
-	// A peer is a full feed when its table has this part, in thousandths, of the 95th percentile of
-	// all tables.
+	// A peer is a full feed when its table has at least this share, in thousandths, of the
+	// 95th-percentile table size.
 	FullFeedInPermille int `yaml:"full_feed_in_permille" min:"1" max:"1000" result:"yes"`
-	// A full feed stays one until its table has less than this part.
+	// A full feed stays one until its table has less than this share, in thousandths.
 	FullFeedOutPermille int `yaml:"full_feed_out_permille" min:"1" max:"1000" result:"yes"`
-	// The IPv4 prefixes that a full feed has at least.
+	// The least number of IPv4 prefixes of a full feed.
 	FloorIPv4 config.CountOrOff `yaml:"floor_ipv4" min:"1" result:"yes"`
-	// The IPv6 prefixes that a full feed has at least.
+	// The least number of IPv6 prefixes of a full feed.
 	FloorIPv6 config.CountOrOff `yaml:"floor_ipv6" min:"1" result:"yes"`
-	// How long a peer that came up does not vote unless it sends End-of-RIB.
+	// A peer that came up votes after End-of-RIB, or after this time if its table no longer grows.
 	TransferTimeout time.Duration `yaml:"transfer_timeout" min:"1s" step:"1s" result:"yes"`
-	// A peer that sends no message for longer does not vote. Only where sources deliver KEEPALIVEs
-	// is silence a sign.
+	// A peer that sends nothing for longer than this does not vote. Use it only where sources
+	// deliver KEEPALIVEs; elsewhere silence is no sign.
 	SilentTimeout config.DurationOrOff `yaml:"silent_timeout" min:"1s" step:"1s" result:"yes"`
 	// The time between two decisions on who votes; they fall on its multiples.
 	DecideInterval time.Duration `yaml:"decide_interval" min:"1m" step:"1m" result:"yes"`
-	// The distinct prefixes that a transfer without a state message has at least, of a peer whose
-	// table is known.
+	// The least number of distinct prefixes by which a table without a state message is recognised,
+	// if the peer's table is known.
 	TransferPrefixes int `yaml:"transfer_prefixes" min:"1" result:"yes"`
-	// The same of a peer whose table is not known.
+	// The same if the peer's table is not known.
 	LearnedTransferPrefixes int `yaml:"learned_transfer_prefixes" min:"1" result:"yes"`
 	// Nothing is decided for some minutes after many voters are lost at once, so that the loss of
 	// one's own feeds opens no outage.

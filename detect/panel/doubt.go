@@ -6,8 +6,9 @@ const (
 	// A member that holds less than 1/lostShare of a full feed has lost two thirds of its table or
 	// more. It loses its vote at once.
 	lostShare = 3
-	// A member whose table is below a full feed's loses its vote after shrunkSeconds. The delay
-	// covers an outage that reaches some voters before others.
+	// A member that is no longer a full feed, but holds more than that, loses its vote after
+	// shrunkSeconds. An outage reaches some voters earlier than others. Within this time it reaches
+	// the others too, and doubt sees that most voters have lost their full feeds.
 	shrunkSeconds = 300
 )
 

@@ -8,31 +8,33 @@ import (
 
 // These constants are those of docs/detection.md, The panel gate.
 const (
-	// A session that votes is remembered as a voter for rememberWindows windows after it leaves.
+	// A session counts as a recent voter for rememberWindows windows after its last vote.
 	rememberWindows = 3
-	// M is the median number of voters in the last gateWindows windows in which the gate was open.
-	// It needs at least gateLeast of them.
+	// M is the lower median of the numbers of voters in the last gateWindows windows with verdicts
+	// and an open gate. It needs at least gateLeast of them.
 	gateWindows, gateLeast = 60, 10
-	// The gate shuts below gateVotersPermille of M, in thousandths. It also shuts if at least
-	// gateLeavers voters, and at least gateLeaverPermille of M, have left and losses begin.
+	// The gate shuts if a voter has left and fewer than gateVotersPermille of M vote. It also shuts
+	// if at least gateLeavers voters, and at least gateLeaverPermille of M, have left and losses
+	// begin. Both parts of M are in thousandths.
 	gateVotersPermille, gateLeaverPermille, gateLeavers = 850, 30, 2
-	// The gate opens after gateCalm windows in a row without a new leaver, and after gateSeconds in
-	// any case.
+	// The gate opens after gateCalm calm windows (hold) in a row, and after gateSeconds in any
+	// case.
 	gateCalm    = 5
 	gateSeconds = 15 * 60
 )
 
-// gate decides when too many own feeds were lost for the losses of the others to mean anything. The
-// zero value is an open gate.
+// gate decides when so many of darkmap's own feeds were lost that losses at the other feeds prove
+// nothing. The zero value is an open gate.
 type gate struct {
 	// voters are the numbers of voters in the last gateWindows windows with verdicts in which the
 	// gate was open.
 	voters []int
 	// since is the beginning of the window with which the gate shut; 0 while it is open.
 	since int64
-	calm  int // windows in a row without a new leaver, while the gate is shut
-	// The following fields serve Left. before has the slots that voted in one of the last windows
-	// before the gate shut, or since; shutAt is the time when it shut, and usual is M at that time.
+	calm  int // calm windows (hold) in a row, while the gate is shut
+	// The following fields serve Left. before has the slots that voted while the gate was shut, or
+	// in one of the last windows before. shutAt is the time when the gate shut, and usual is M at
+	// that time.
 	before []uint64
 	shutAt int64
 	usual  int
@@ -43,8 +45,9 @@ type Gate struct {
 	// Since is the beginning of the first window without decisions, Unix seconds; 0 while the gate
 	// is open.
 	Since int64
-	// Voters is the number of voters now, Usual the usual number when the gate shut. Leavers is the
-	// number of ASNs that voted in the last windows and do not vote now.
+	// Voters is the number of voters now. Usual is M when the gate shut; 0 while it is open and
+	// judged. Leavers is the number of ASNs that voted in the last windows and do not vote now
+	// because their feeds are away.
 	Voters, Usual, Leavers int
 	// Leaving reports whether so many voters left that the gate shuts as soon as losses are spread.
 	Leaving bool
@@ -75,7 +78,7 @@ func (s *Session) left(cfg *Config, now int64) bool {
 	case Down, Silent, Transferring, TableIncomplete:
 		return true
 	case "":
-		return !s.Complete // the messages that a gap missed did not come
+		return !s.Complete // the gap was not answered
 	default:
 		return false
 	}
@@ -108,9 +111,10 @@ func (p *Panel) countLeavers(now int64) (out leavers) {
 	return out
 }
 
-// CloseGate closes the gate's window that ends at now. Call it after Close, and before its voters
-// decide anything. spread reports whether losses in so many prefixes or countries began in the last
-// two windows that the leavers may be the reason. changed reports whether the gate shut or opened.
+// CloseGate shuts or opens the gate at the end of the window that ends at now. Call it after Close,
+// and before the voters of Close decide anything. spread reports whether, in the last two windows,
+// losses began in so many prefixes or countries that the leavers may be the reason. changed reports
+// whether the gate shut or opened.
 func (p *Panel) CloseGate(now int64, spread func() bool) (g Gate, changed bool) {
 	x := &p.gate
 	if !p.cfg.Gate {
@@ -118,7 +122,7 @@ func (p *Panel) CloseGate(now int64, spread func() bool) (g Gate, changed bool) 
 	}
 	was, n := x.since, p.voters.N
 	p.left = nil
-	lately := p.leavers.total() // Losses that leavers cause show up to a window later.
+	lately := p.leavers.total() // Losses that leavers cause are seen at most one window later.
 	if x.since == 0 {
 		x.shut(now, n, lately, spread)
 	} else {
@@ -151,7 +155,8 @@ func (p *Panel) GateNow() Gate {
 	}
 }
 
-// rememberVoters adds to before the slots that vote, or that left in the last windows.
+// rememberVoters adds to before the slots that vote, or that voted in one of the last
+// rememberWindows windows.
 func (p *Panel) rememberVoters() {
 	x := &p.gate
 	x.before = append(x.before, make([]uint64, max(0, bitsOf(len(p.sessions))-len(x.before)))...)
@@ -165,9 +170,9 @@ func (p *Panel) rememberVoters() {
 // Left are the voters that left while the gate was shut, or shortly before, and are not back.
 type Left struct {
 	*Voters
-	// Since is the time when the gate had shut, Unix seconds.
+	// Since is the time when the gate shut, Unix seconds.
 	Since int64
-	// Usual is the usual number of voters before.
+	// Usual is M at that time.
 	Usual int
 	// Held are the slots whose routes are still known. Heard are the slots whose sessions ended:
 	// they held the routes that they had announced. The routes of the other slots of Mask are not
@@ -204,7 +209,8 @@ func (x *gate) many(leavers, usual int) bool {
 	return leavers >= gateLeavers && leavers*1000 >= usual*gateLeaverPermille
 }
 
-// shut shuts an open gate if the n voters are few, or if many left and losses begin.
+// shut shuts an open gate if some of the voters left and the n that vote are few, or if many left
+// and losses begin. left is the number of leavers.
 func (x *gate) shut(now int64, n, left int, spread func() bool) {
 	usual, ok := x.median()
 	if !ok || left == 0 {
@@ -218,9 +224,10 @@ func (x *gate) shut(now int64, n, left int, spread func() bool) {
 }
 
 // hold counts a window of a gate that is shut, and opens the gate when it is due. The number of
-// voters at that time becomes the usual one. unquiet reports whether many left in the last two
-// windows and losses are spread. It can be true only just after the gate shut: later windows are
-// not judged while the gate is shut, so no losses begin in them.
+// voters at that time becomes the usual one. left is the number of voters that left in the window.
+// unquiet reports whether many left in the last two windows and losses are spread. A window is calm
+// if none left and it is not unquiet. unquiet can be true only just after the gate shut: later
+// windows are not judged while the gate is shut, so no losses begin in them.
 func (x *gate) hold(now int64, n, left int, unquiet func() bool) {
 	x.calm++
 	if left > 0 || unquiet() {

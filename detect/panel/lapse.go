@@ -13,7 +13,8 @@ type Known uint8
 // Values of Known.
 const (
 	NoTable Known = iota
-	// PartOfTable is a part of a table that is being sent, beside the table of the session before.
+	// PartOfTable is a part of the table that a session was sending when it ended. The whole table
+	// of the session before it is still known.
 	PartOfTable
 	WholeTable
 )

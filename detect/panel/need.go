@@ -10,8 +10,8 @@ import (
 // Need is the number of voters and collectors that a verdict needs.
 type Need struct{ Voters, Collectors int }
 
-// Need returns the voters and collectors that a verdict needs, if peers of asns ASNs on that many
-// collectors can vote at best. If there are fewer ASNs than twice MinVoters, a third of them has to
+// Need returns the voters and collectors that a verdict needs, if at most this many ASNs and
+// collectors can have voters. If there are fewer ASNs than twice MinVoters, a third of them has to
 // vote, because many may have no whole table. The result is at least LeastVoters and never more
 // than the configuration requires.
 func (c *Config) Need(asns, collectors int) Need {
@@ -22,9 +22,10 @@ func (c *Config) Need(asns, collectors int) Need {
 	return n
 }
 
-// needOf returns the voters and collectors that a verdict needs at present. Normally they are
-// configured. With the inputs of a replay, only collectors count that have voters, or whose tables
-// are on their way.
+// needOf returns the voters and collectors that a verdict needs at present: those of the
+// configuration, or, in a replay, those of Need. Need then counts the collectors with an unmasked
+// session that votes, that would vote (wouldVote), or whose table is on its way, and the ASNs in
+// the files of these collectors.
 func (p *Panel) needOf(votes func(slot int) bool) Need {
 	if p.cfg.Inputs == nil {
 		return Need{p.cfg.MinVoters, p.cfg.MinCollectors}
@@ -47,13 +48,14 @@ func (p *Panel) needOf(votes func(slot int) bool) Need {
 // coming reports whether a session's table is on its way.
 func (s *Session) coming() bool { return s.Up && (s.Awaiting || s.transferUntil != 0) }
 
-// wouldVote reports whether a slot was chosen while too few slots have whole tables for a panel.
+// wouldVote reports whether the last decision chose a slot, but too few slots have whole tables for
+// a panel.
 func (p *Panel) wouldVote(slot int) bool {
 	return p.knowledge == bgp.TablesUndecided && p.chosen.Votes(slot)
 }
 
-// Lack returns the reason why no verdict is possible, and the number of voters that a verdict could
-// rest on.
+// Lack returns the reason why no verdict is possible, or VerdictPossible, with the numbers of
+// voters and collectors that a verdict could rest on and that it needs.
 func (p *Panel) Lack() (bgp.NoVerdict, bgp.Votes) {
 	v := bgp.Votes{
 		Voters: p.voters.N, Collectors: p.voters.Collectors,
@@ -87,8 +89,8 @@ type ReasonCount struct {
 	Peers  int    `json:"peers"`
 }
 
-// Reasons counts the sessions at now by the reason why they do not vote: the voters first, then by
-// reason.
+// Reasons counts the sessions at now by the reason why they do not vote, sorted by reason. The
+// sessions that vote come first, because their reason is empty.
 func (p *Panel) Reasons(now int64) []ReasonCount {
 	n := map[Reason]int{}
 	for _, s := range p.Statuses(now) {

@@ -18,7 +18,9 @@ type Panel struct {
 	knowledge bgp.TableKnowledge
 	voters    *Voters
 	need      Need
-	chosen    *Voters // voters by the last decision; it counts while there is no panel
+	// chosen are the candidates of the last decision that began without a panel from tables. They
+	// count while the knowledge is undecided (wouldVote).
+	chosen *Voters
 	// in is the number of prefixes from which a table is a full feed, out the number below which it
 	// no longer is one, both as of the last decision.
 	in, out int
@@ -60,7 +62,7 @@ func (p *Panel) Session(slot int) *Session {
 	return p.sessions[slot]
 }
 
-// Knowledge returns how much the present voters know of their tables.
+// Knowledge returns how much is known of the voters' tables.
 func (p *Panel) Knowledge() bgp.TableKnowledge { return p.knowledge }
 
 // Voters returns the voters as of the last Close.
@@ -73,7 +75,9 @@ func (p *Panel) Verdicts() bool {
 }
 
 // Close closes the window that ends at now. size returns the number of prefixes that a slot holds.
-// decided reports whether the panel was chosen again, changed whether other slots vote than before.
+// decided reports whether the panel was chosen again, or whether doubt changed a vote. It is false
+// if no verdict is possible, except in a panel from tables. changed reports whether other slots
+// vote than before.
 func (p *Panel) Close(now int64, size func(slot int) int) (decided, changed bool) {
 	for slot, s := range p.sessions {
 		if s == nil {
@@ -121,8 +125,9 @@ func (p *Panel) votes(slot int, now int64) bool {
 	return p.knowledge == bgp.TablesLearned
 }
 
-// decide chooses the members, if there are tables to choose from. Otherwise all sessions learn. It
-// reports whether there is a panel.
+// decide chooses the members if there are enough tables to choose from. If there are too few and
+// more may come, it decides nothing. Otherwise all peers vote by updates alone. It reports whether
+// there is a panel.
 func (p *Panel) decide(now int64, size func(slot int) int) bool {
 	sizes, live, whole, awaiting := []int(nil), map[bgp.PeerKey]bool{}, map[bgp.PeerKey]bool{}, false
 	for slot, s := range p.sessions {
@@ -179,11 +184,15 @@ func (p *Panel) limits(sizes []int) (in, out int) {
 	return scale(p.cfg.FullFeedInPermille), scale(p.cfg.FullFeedOutPermille)
 }
 
-// candidates returns, by slot, which sessions have a full feed. A member that sends its table again
-// stays a member, because its present size means nothing. A member that waits for the end of a gap
-// stays one, too. A member that had a full feed in this session also stays one, however much it
-// withdrew: doubt decides whether it votes. A session that is older than all knowledge about it
-// counts as whole if its size proves that, beside tables that are known as whole.
+// candidates returns, by slot, the sessions that have a full feed:
+//
+//   - A member that sends its table again, is masked, or waits for the end of a gap stays one. Its
+//     present size means nothing.
+//   - A session with a whole table has a full feed if it holds at least in prefixes. A member stays
+//     one if it holds at least out, or would hold them if it had withdrawn none: doubt decides
+//     whether it votes.
+//   - A session may be older than all knowledge about it. If other tables are known as whole, its
+//     size can prove that its table is whole. candidates then sets Complete.
 func (p *Panel) candidates(now int64, size func(slot int) int, in, out int, compared bool) []bool {
 	chosen := make([]bool, len(p.sessions))
 	for slot, s := range p.sessions {

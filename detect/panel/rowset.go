@@ -1,7 +1,7 @@
 package panel
 
-// fewRows is the number of rows up to which a rowSet keeps them one by one. Live feeds name some
-// thousands in ten minutes; a table has a million.
+// fewRows is the number of rows up to which a rowSet keeps them one by one. Live feeds announce
+// some thousands in ten minutes; a table has a million.
 const fewRows = 1 << 14
 
 // rowSet is a set of rows of the rib. The zero value is empty.

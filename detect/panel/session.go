@@ -37,8 +37,8 @@ type Session struct {
 	Masked bool
 	// Ended means that the session is masked because the files of the collector have ended.
 	Ended bool
-	// Awaiting means that the table is not known, and the answer to the gap, or any table of the
-	// peer, has not come.
+	// Awaiting means that the session does not vote until its gap is answered, or any table of the
+	// peer comes.
 	Awaiting bool
 	// Complete means that the whole table is known.
 	Complete bool
@@ -50,13 +50,13 @@ type Session struct {
 
 	transferUntil int64 // 0: none
 	member        bool  // chosen at the last decision
-	// shrunk is the time since when a member's withdrawals left it without a full feed; 0: they did
-	// not.
+	// shrunk is the time since when a member is no full feed because it withdrew prefixes; 0: it
+	// did not.
 	shrunk int64
 	lost   bool // it does not vote because it shrank (doubt)
 	extra  bool // the ASN has maxPerASN other feeds that are preferred
-	// voted is rememberWindows if the session voted when the last window closed, and one less for
-	// each window since its last vote.
+	// voted is a countdown. It is rememberWindows after a window in which the session voted, and
+	// one less after each further window, down to 0.
 	voted   uint
 	burst   burst
 	spoken  spoken
@@ -73,9 +73,10 @@ type knowledge struct {
 	transferUntil      int64
 }
 
-// spoken counts the announcements and withdrawals of a session since it came up. A withdrawal proves
-// that the peer held the prefix before, except for a peer that habitually withdraws prefixes that it
-// never announced: some routers withdraw each prefix that they do not pass on.
+// spoken counts the announcements and withdrawals of a session since it came up. A withdrawal
+// proves that the peer held the prefix before. This does not hold for a peer that habitually
+// withdraws prefixes that it never announced: some routers withdraw each prefix that they do not
+// pass on.
 type spoken struct {
 	announced int // announcements
 	// unheard counts withdrawals of prefixes that the session never announced, each prefix once.
@@ -100,9 +101,10 @@ func (x *spoken) settle(cfg *Config, size int) {
 // if it had withdrawn none.
 func (s *Session) withdrewFrom(size, full int) bool { return size+s.spoken.gone >= full }
 
-// A session only withdraws if it withdrew at least unheardLeast prefixes that it never announced,
-// and more than unheardTimes as many as it announced or held at most. Sound peers of eight captures
-// stay below 0.38 as many.
+// These are the bounds of OnlyWithdraws for a session that has announced or held a prefix. It
+// withdrew at least unheardLeast prefixes that it never announced. They are also more than
+// unheardTimes the number of its announcements, and of the prefixes that it held at most. In eight
+// captures the sound peers stay below 0.38 times.
 const (
 	unheardLeast = 50
 	unheardTimes = 2
@@ -134,15 +136,15 @@ const (
 	burstSeconds = 600 // time that a burst may take
 )
 
-// PeerUp begins a session at t, and the peer sends its table from now on. An open gap does not
-// concern the new session.
+// PeerUp begins a session at t. The peer sends its table from now on. PeerUp closes an open gap,
+// because the gap does not concern the new session.
 func (s *Session) PeerUp(t, transferSeconds int64) {
 	s.Up, s.Awaiting, s.Complete, s.inGap = true, false, false, false
 	s.transferUntil = t + transferSeconds
 	s.burst, s.spoken = burst{}, spoken{}
 }
 
-// PeerDown ends the session. An open gap does not concern it any more.
+// PeerDown ends the session and closes an open gap.
 func (s *Session) PeerDown() {
 	s.Up, s.Awaiting, s.Complete, s.inGap, s.transferUntil = false, false, false, false, 0
 	s.burst = burst{}
@@ -277,8 +279,8 @@ func (s *Session) close(cfg *Config, now int64, size int) {
 	}
 }
 
-// reason returns the reason why the session does not vote at now, masks first. It does not consider
-// the size of the table.
+// reason returns the first reason, in the order of the cases, why the session does not vote at now,
+// or "". It considers neither the choice of members nor the size of the table (Statuses).
 func (s *Session) reason(cfg *Config, now int64) Reason {
 	switch {
 	case s.Masked:

@@ -1,7 +1,7 @@
 package panel
 
-// strike finds the sessions that voted when the window before closed and do not vote any more
-// because of their own messages.
+// strike finds the sessions that voted in the previous window and do not vote any more because of
+// their own messages. It also counts voted down.
 func (p *Panel) strike(now int64) {
 	p.struck = p.struck[:0]
 	for slot, s := range p.sessions {

@@ -7,8 +7,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Voters holds the slots that vote, and groups them by ASN. The zero value has no voters. It does
-// not change once it is made.
+// Voters holds the slots that vote, and groups them by ASN. The zero value has no voters. Only
+// codeVoters changes it after it is made.
 type Voters struct {
 	// N is the number of ASNs that vote, Collectors the number of their collectors.
 	N, Collectors int

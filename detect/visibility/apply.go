@@ -80,12 +80,12 @@ func (s *State) set(c *change, whole bool) {
 
 // standing is the state of a prefix relative to the prefixes above it.
 type standing struct {
-	region     bool // the prefix is visible, or a prefix above it by the same origin is
-	above      bool // the region of the nearest prefix above it is visible
+	region     bool // its own range is visible: it is, or a prefix above it by the same origin is
+	above      bool // the own range of the nearest prefix above it is visible
 	knownAbove bool // a prefix above it is counted
 }
 
-// regionSeen reports whether the region of a prefix in the trie is visible.
+// regionSeen reports whether the own range of a prefix in the trie is visible.
 func (s *State) regionSeen(p *prefix) bool {
 	if p.flags&wide != 0 {
 		return true
@@ -93,9 +93,9 @@ func (s *State) regionSeen(p *prefix) bool {
 	return s.under(p, wide)
 }
 
-// coveredWhen returns the flag that a prefix needs to cover p. For a known prefix that is not
-// counted, because fewer than half of the voters usually see it, this is seen. For others it is
-// wide.
+// coveredWhen returns the flag that a prefix needs to cover p. This is seen if p is known but not
+// counted, because fewer than half of the voters usually hold it or because it is left out.
+// Otherwise it is wide.
 func (p *prefix) coveredWhen() uint8 {
 	if p.flags&(known|counted) == known {
 		return seen
@@ -114,10 +114,11 @@ func (s *State) above(p *prefix) iter.Seq2[rib.Row, *prefix] {
 	}
 }
 
-// underOwn reports whether a visible prefix above p is originated by one of its usual origins.
+// underOwn reports whether a prefix above p has the flag of coveredWhen, and one of the usual
+// origins of p originates it now.
 func (s *State) underOwn(p *prefix) bool { return s.under(p, p.coveredWhen()) }
 
-// under is underOwn for prefixes that have a flag.
+// under is underOwn with the given flag instead.
 func (s *State) under(p *prefix, flag uint8) bool {
 	for _, a := range s.above(p) {
 		if a.flags&flag != 0 && s.origins.meet(a.origins, p.usually) {
@@ -174,7 +175,7 @@ func (s *State) contribute(r rib.Row, sign int64) {
 	s.contributeStrangers(r, p, sign)
 }
 
-// visible returns how often the space of a prefix counts as visible: 1 or 0 for its own region,
+// visible returns how often the space of a prefix counts as visible: 1 or 0 for its own range,
 // minus 1 if the prefix above it has counted the space.
 func (st standing) visible() (n int64) {
 	if st.region {
@@ -246,8 +247,8 @@ func (s *State) knownUnder(p *prefix, a bgp.ASN) bool {
 	return false
 }
 
-// movedFrom reports whether a, a usual origin of a known prefix, does not originate it now while
-// other ASes do. These may have been usual origins beside a before.
+// movedFrom reports whether other ASes originate a known and visible prefix now, and a, one of its
+// usual origins, does not. The other ASes may be usual origins too.
 func (s *State) movedFrom(p *prefix, a bgp.ASN) bool {
 	return p.flags&(known|seen) == known|seen && p.origins != 0 &&
 		s.origins.has(p.usually, a) && !s.origins.has(p.origins, a)
@@ -261,9 +262,9 @@ func (s *State) movedPrefix(p *prefix) bool {
 		!s.origins.meet(p.origins, p.usually) && !s.underOwn(p)
 }
 
-// prefixSample returns the sample of a known prefix as an entity. A prefix that is lost while
-// routes of the same origin carry its addresses is still lost. Covered then shows that no space is
-// lost with it.
+// prefixSample returns the sample of a prefix as an entity. It is empty if the prefix is not known.
+// A lost prefix stays lost even if other routes of its usual origins carry its addresses. Covered
+// then shows that no space is lost.
 func (s *State) prefixSample(r rib.Row) outage.Sample {
 	p := &s.prefixes[r]
 	k := s.rib.Key(r)

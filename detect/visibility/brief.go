@@ -5,8 +5,9 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// briefs keeps the lost prefixes that came back within a window and were lost again at its end. A
-// prefix counts if at least half of its usual voters announced it.
+// briefs keeps the lost prefixes that at least half of their usual voters announced within the
+// window and that were lost again at its end. Prefixes whose addresses other routes carry (covered)
+// are left out.
 type briefs struct {
 	announced []event          // of the open window, for prefixes that were lost when it began
 	rows      map[rib.Row]bool // of the window that closed last
@@ -83,8 +84,9 @@ func (s *State) addBrief(r rib.Row, p *prefix) {
 	}
 }
 
-// sharesAbove reports whether a prefix q above another one has already counted for the entity of
-// its share sh.
+// sharesAbove reports whether a brief and counted prefix q above another one has already added the
+// space of the other one's share sh. For an AS it has if the AS is a usual origin of q, and for a
+// watch list if q is in it. For the world, a country or a region it always has.
 func (s *State) sharesAbove(sh share, q *prefix) bool {
 	switch {
 	case sh.asn != 0:

@@ -6,15 +6,15 @@ import (
 	"github.com/darkmap/darkmap/detect/rib"
 )
 
-// covered reports whether visible routes of the usual origins carry every address of a prefix
-// whose own routes are lost. These are one route above it, or more-specific routes that fill it
-// together.
+// covered reports whether visible routes of the usual origins carry every address of a prefix whose
+// own routes are lost. Either one route above the prefix does, or more-specific routes do that fill
+// it together.
 func (s *State) covered(r rib.Row, p *prefix) bool {
 	return s.underOwn(p) || s.carried(p) == s.rib.Key(r).Space(s.family)
 }
 
-// carried returns the part of a prefix's space that visible more-specific prefixes of its usual
-// origins carry.
+// carried returns how much of a prefix's space its usual origins carry with visible more-specific
+// prefixes, in units of bgp.Space.
 func (s *State) carried(p *prefix) (space uint64) {
 	for r := range s.carriers(p, p.usually) {
 		space += s.rib.Key(r).Space(s.family)

@@ -2,13 +2,16 @@ package visibility
 
 import "github.com/darkmap/darkmap/detect/rib"
 
-// dayID holds the hourly samples of a prefix over a day, in 1/250. There are two forms. In the
-// first, bits 24 to 31 are a share, and bits 0 to 23 mark the hours whose sample is that share. In
-// the second, bits 24 to 31 are variousDay, and the other bits are the number of a day in which
-// the samples differ. The zero value has no sample.
+// dayID holds the hourly samples of a prefix over a day, in 1/wholeShare. The zero value has no
+// sample. There are two forms:
+//
+//   - Equal samples: bits 24 to 31 are the share, and bits 0 to 23 mark the hours that have it as
+//     their sample.
+//   - Samples that differ: bits 24 to 31 are variousDay, and the other bits are an index of
+//     days.various.
 type dayID uint32
 
-// variousDay is a value that no share has.
+// variousDay marks the second form. It is greater than every share.
 const variousDay = wholeShare + 1
 
 const hoursMask = 1<<dayHours - 1

@@ -14,11 +14,11 @@ import (
 // are integers and may be below zero while a window is being counted.
 type entity struct {
 	key         outage.Key
-	space       int64 // visible
-	known       int64
-	prefixes    int32
-	knownCount  int32
-	moved       int32
+	space       int64  // visible space
+	known       int64  // space of the counted prefixes
+	prefixes    int32  // counted prefixes that are visible, or below a visible one of their origin
+	knownCount  int32  // counted prefixes
+	moved       int32  // of an AS: counted prefixes that it originates no more and other ASes do
 	brief       uint64 // lost space that was announced for a part of the window
 	minute      uint8  // minute of the hour at which Hourly returns it, changed or not
 	touched     bool

@@ -40,8 +40,8 @@ func (s *State) Spread(since int64, began func(code string) bool) bool {
 
 // rebase corrects the usual visibility of a row after the gate was shut. It subtracts the voters
 // that left and held, or may have held, the prefix. If the row is then neither lost nor partial,
-// the share that the present voters hold becomes usual. A loss that began more than two minutes
-// before the gate shut is not corrected.
+// the share that the present voters hold becomes usual. A loss is not corrected if its first window
+// ended two minutes or more before the gate shut.
 func (s *State) rebase(c *change, t tally) {
 	p, left, n := &s.prefixes[c.row], s.left, s.voters.N
 	if left == nil || c.flags&known == 0 || p.since != 0 && int64(p.since)*60 <= left.Since-120 {

@@ -10,17 +10,17 @@ import (
 
 const (
 	// A change is published when it has lasted for settleMinutes. The loss or the return of a
-	// prefix is published at once, but at least settleMinutes after the start of its last
-	// published state. So a prefix that flaps has at most one record in five minutes.
+	// prefix is published at once, but at least settleMinutes after the start of its last published
+	// state. So a prefix that flaps has at most one record in five minutes besides the daily one.
 	settleMinutes = 5
-	// maxChanges bounds the changes that are published in a window. The rest follow in the next
-	// windows, the oldest changes first.
+	// maxChanges is the greatest number of changes that are published in a window. The others wait
+	// for the next windows. The oldest changes go first.
 	maxChanges = 20_000
-	// dayTurns is the number of turns in a day. A prefix is published in the minute of the day
-	// that the hash of its key gives.
+	// dayTurns is the number of turns in a day, one a minute. The hash of a prefix's key gives the
+	// minute in which the prefix is published once a day.
 	dayTurns = 24 * 60
-	// maxTurns bounds the turns that are taken in a window. If all prefixes are due, as when the
-	// first verdict is possible, it takes an hour.
+	// maxTurns bounds the turns that are taken in a window. After the first verdict the turns of a
+	// whole day may be due; they then take an hour.
 	maxTurns = 25
 	// noTurn is the turn of a row that is not published.
 	noTurn = ^uint16(0)
@@ -53,8 +53,9 @@ const (
 type Holding struct {
 	Key      rib.Key
 	Standing Standing
-	// Since is the beginning of the minute since which standing and origins are these, Unix
-	// seconds. AtLeast: Since is the first minute that was decided, and they were the same then.
+	// Since is the beginning of the minute in which the prefix got this standing and these origins,
+	// Unix seconds. AtLeast: it may have had them before, because Since is the first minute that
+	// was decided.
 	Since   int64
 	AtLeast bool
 	// Origins are sorted by number; Upstreams by voters, most first.

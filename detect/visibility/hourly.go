@@ -69,7 +69,7 @@ func (s *State) early() map[rib.Row]int {
 	return out
 }
 
-// sampleOf returns the share of n voters that held is, as a rounded sample.
+// sampleOf returns the sample of a row that held of n voters hold: held/n in 1/wholeShare, rounded.
 func sampleOf(held, n int) uint8 { return uint8((held*wholeShare + n/2) / n) }
 
 // sampleHour judges a row, takes a sample of it, and updates its usual visibility and origins.
@@ -118,7 +118,7 @@ func (s *State) settle(p *prefix, c *change) {
 	enough := p.usual > 0 && int(p.usual)*n+n >= wholeShare*leastKnown(n)
 	switch {
 	case enough && c.flags&known == 0:
-		// It was half seen for half a day. The next judgement decides whether it is seen now.
+		// Enough voters usually hold it. The next judgement decides whether it is visible now.
 		c.flags |= known | seen
 		p.share = 1000
 		if c.origins == 0 {
@@ -184,7 +184,8 @@ func (s *State) median(p *prefix) uint8 {
 	return v[(n-1)/2]
 }
 
-// tidy forgets rows that no peer has held for a day.
+// tidy forgets rows that no voter held in the last day and no peer holds now, if no more records of
+// them are due.
 func (s *State) tidy() {
 	s.each(func(r rib.Row) {
 		p := &s.prefixes[r]

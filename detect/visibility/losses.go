@@ -102,7 +102,7 @@ func shrink[T any](e []T) []T {
 	return e[:0]
 }
 
-// follow processes the log of the window that was judged.
+// follow processes the log of the window that ends. It is also called while the gate is shut.
 func (s *State) follow(dirty []rib.Row) {
 	l := &s.loss
 	if l.overflow {

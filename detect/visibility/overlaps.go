@@ -15,7 +15,7 @@ import (
 type overlaps struct {
 	s     *State
 	key   outage.Key
-	of    uint32  // number of the entity; not used for a prefix
+	of    uint32  // number of the entity; 0, the world, for a prefix: carriedIn takes whole rows
 	asn   bgp.ASN // of an AS: its number
 	moved bool
 

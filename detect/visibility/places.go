@@ -137,8 +137,9 @@ func addShare(set []share, entity uint32, space uint64) []share {
 	return append(set, share{entity: entity, space: space})
 }
 
-// Belongs returns the usual origins of a prefix, and the countries in which an AS or a prefix has
-// lost something. It implements outage.View.
+// Belongs returns the usual origins of a prefix and all its countries, or the countries of the lost
+// and moved prefixes of an AS. The country with most of their space comes first. It implements
+// outage.View.
 func (s *State) Belongs(k outage.Key) (origins []bgp.ASN, countries []string) {
 	if k.Type != bgp.EntityAS && k.Type != bgp.EntityPrefix {
 		return nil, nil

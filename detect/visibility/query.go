@@ -274,8 +274,8 @@ func (s *State) briefOf(r rib.Row) (query.Brief, bool) {
 	return out, true
 }
 
-// Within lists up to limit more-specific prefixes of k that are known or seen, in order. It counts
-// up to most of them. cut: there are more.
+// Within lists up to limit more-specific prefixes of k that are known or seen, in order. total
+// counts them, up to most. cut reports whether there are more than most.
 func (s *State) Within(k rib.Key, limit, most int) (list []query.Brief, total int, cut bool) {
 	cut = !s.trie.walkUntil(s.trie.at(k), func(row uint32) bool {
 		if s.rib.Key(rib.Row(row)) == k {

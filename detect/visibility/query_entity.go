@@ -14,7 +14,7 @@ import (
 // takes a few milliseconds at most.
 const maxLooked = 1 << 17
 
-// Entity returns the present sample of an AS, a country or a region. ok is false if no part of it
+// Entity returns the present sample of an entity that is not a prefix. ok is false if no part of it
 // was ever seen.
 func (s *State) Entity(k outage.Key) (outage.Sample, bool) {
 	i, ok := s.byKey[k]

@@ -11,7 +11,7 @@ import (
 )
 
 // maxWithinMember bounds the known prefixes within a listed one that an answer examines. maxAmiss
-// bounds the prefixes that it names because they are not visible.
+// bounds the prefixes that an answer names because they are not visible.
 const (
 	maxWithinMember = 10_000
 	maxAmiss        = 10
@@ -21,10 +21,11 @@ const (
 type Judged struct {
 	State query.State
 	Why   string
-	// Routes depend on the known prefixes within the listed one. If there are any, Routes are the
-	// prefix's own route, if it has one, and the routes that are not visible, or otherwise the
-	// first route. If there are none, it is the longest route that covers the prefix. More is the
-	// number of known prefixes that are left out.
+	// Routes depend on the known prefixes within the listed one. If there are any, Routes are those
+	// that are not visible (at most maxAmiss), and the listed one itself if it is known. If all are
+	// visible and the listed one is not known, Routes is the first of them. If there are none,
+	// Routes is the longest route that covers the prefix. More is the number of known prefixes that
+	// Routes leaves out; with more than maxWithinMember known prefixes it is a lower bound.
 	Routes []rib.Key
 	More   int
 	// Covered: the route covers the prefix.
@@ -116,7 +117,8 @@ func (s *State) JudgedBy(p netip.Prefix) Judged {
 	return Judged{State: query.NeverSeen, Why: "no peer was heard to announce it, or a route that covers it"}
 }
 
-// judgedWithin judges a prefix by the known prefixes within it. ok is false if there are none.
+// judgedWithin judges a prefix by the first maxWithinMember known prefixes within it. ok is false
+// if there are none.
 func (s *State) judgedWithin(k rib.Key) (j Judged, ok bool) {
 	looked, some := 0, rib.Key(0)
 	s.trie.walkUntil(s.trie.at(k), func(row uint32) bool {

@@ -21,7 +21,9 @@ const (
 // that minute. It distinguishes a return of the routes from a change of the panel, because only a
 // voter of that minute can prove a return.
 type trough struct {
-	seen, voted []uint64 // slots that held it (a move: from a usual origin), slots of the voters
+	// seen has the slots that held the prefix; for a move, those that held it from a usual origin.
+	// voted has the slots of the voters.
+	seen, voted []uint64
 	// For a loss: the voters that held the prefix, all voters, and the voters that had ever heard
 	// it. For a move: the voters that held it from a usual origin, and the voters that held it.
 	held, of, heard int
@@ -129,8 +131,8 @@ func (s *State) own(dst []uint64, r rib.Row, origins originID) []uint64 {
 	return dst
 }
 
-// sweepTroughs forgets troughs that no event needs any more: those of proven returns, and those of
-// prefixes that were only partial and have recovered.
+// sweepTroughs forgets troughs that no event needs any more: those of proven returns, those of
+// prefixes that were only partial and have recovered, and old ones (old).
 func (s *State) sweepTroughs() {
 	for r, x := range s.troughs.losses { // entries are independent: their order has no effect
 		if !s.troughs.due(x) {
@@ -172,8 +174,8 @@ func (t *troughs) forget(r rib.Row) {
 	delete(t.moves, r)
 }
 
-// comeback returns two sets of voters of the worst minute that still vote: all of them, and those
-// that are in now and did not hold the prefix in that minute.
+// comeback returns two sets of voters. common are the voters of the worst minute that still vote.
+// regained are those of them that did not hold the prefix in that minute and have a slot in now.
 func (s *State) comeback(x *trough, now []uint64) (common, regained [maxWords]uint64) {
 	var b, then [maxWords]uint64
 	copy(b[:], x.voted)
@@ -200,7 +202,7 @@ func (s *State) lossProven(r rib.Row, x *trough, permille int) bool {
 	if n < panel.LeastVoters {
 		return false
 	}
-	// missing is the missing number of voters, times 1000 x wholeShare.
+	// missing is the number of voters that were missing, in 1/(1000 x wholeShare) of a voter.
 	missing := permille*int(x.usual)*x.of - x.held*1000*wholeShare
 	if !x.learned && back*x.of*1000*wholeShare >= n*missing {
 		return true

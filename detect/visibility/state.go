@@ -13,7 +13,7 @@ const (
 	wholeShare  = 250
 	absentShare = 255
 	dayHours    = 24
-	// A prefix is not known if fewer voters than this usually see it: it is a leak, a test or an
+	// A prefix is not known if fewer voters than this usually hold it: it is a leak, a test or an
 	// internal prefix.
 	leastHolders = 3
 	// While a smaller part of the usual voters than this (in 1/1000) hold a prefix, its usual
@@ -49,7 +49,10 @@ type prefix struct {
 	day   dayID // its samples
 	usual uint8 // median of the samples
 	flags uint8
-	share uint16 // v/b in 1/1000, at the last judgement
+	// share is the part of the usual voters that held the prefix at the last judgement, in 1/1000.
+	// With tables it is v/b or, if the prefix is not lost, the greater of v/b and held/(held+gone).
+	// With updates alone it is held/(held+gone).
+	share uint16
 	// since is the end of the first window in which it is lost or partial, in minutes since 1970;
 	// 0: it is neither. Records say when that window began, a minute earlier.
 	since uint32
@@ -111,7 +114,7 @@ type State struct {
 
 	young map[rib.Row]youth // prefixes that may belong to a new network
 	// expected are prefixes that were known before the state began and may be lost. They become
-	// known as soon as they are seen.
+	// known as soon as half of the voters hold them.
 	expected map[rib.Key]struct{}
 	moved    map[rib.Row]int64 // time since when the origins differ from the usual ones
 	open     map[rib.Row]outage.Sample
@@ -166,14 +169,15 @@ func (s *State) forget(p *prefix) {
 type Window struct {
 	// End is the end of the window in Unix seconds, exclusive.
 	End int64
-	// Voters vote from now on. Changed: they differ from those of the last window.
+	// Voters vote from now on. Changed: they differ from those of the last window, or slots were
+	// emptied.
 	Voters    *panel.Voters
 	Changed   bool
 	Knowledge bgp.TableKnowledge
-	// Verdicts is false while there are too few voters. The state then does not change.
+	// Verdicts is false while there are too few voters. No prefix or entity is judged then.
 	Verdicts bool
-	// Gated: the panel gate is shut. The state then does not change, except for the times of
-	// withdrawals.
+	// Gated: the panel gate is shut. No prefix or entity is judged then, but the times of
+	// withdrawals are noted.
 	Gated bool
 	// Left are the voters that left while the gate was shut. It is set in the first window after
 	// that and nil in others.

@@ -72,9 +72,12 @@ func (s *State) Guarded(k outage.Key) bool {
 	return ok && len(s.strangers.guarded[key]) > 0
 }
 
-// closeStrangers checks prefixes for which a list names origins. It checks those that changed in
-// the window. With all it checks every one of them, because the voters changed. If the lists
-// changed, or with anew, it first searches the whole table for such prefixes.
+// closeStrangers checks prefixes for which a list names origins:
+//
+//   - usually those that changed in the window
+//   - with all, because the voters changed: every one
+//   - with anew, or if the lists changed: every one, after a search of the whole table for such
+//     prefixes
 func (s *State) closeStrangers(dirty []rib.Row, anew, all bool) {
 	x := &s.strangers
 	if len(x.guarded) == 0 && len(x.rows) == 0 {
@@ -211,8 +214,8 @@ func (s *State) votersOf(slots []uint64) (voters, collectors int) {
 	return s.voters.Count(slots), len(seen)
 }
 
-// Unexpected lists the listed prefixes that enough voters hold from an origin that no list names.
-// It implements outage.View.
+// Unexpected lists the listed prefixes that enough voters hold, whole or in part, from an origin
+// that the list does not name. It implements outage.View.
 func (s *State) Unexpected() []outage.Unexpected {
 	x := &s.strangers
 	if len(x.found) == 0 {

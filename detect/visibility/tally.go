@@ -115,7 +115,7 @@ func (o *asCount) add(a bgp.ASN, voters int) {
 	o.votes = append(o.votes, HeardFrom{a, voters})
 }
 
-// keep drops the ASes that fewer than holders/part voters see.
+// keep drops the ASes that have fewer than holders/part voters.
 func (o *asCount) keep(holders, part int) {
 	o.votes = slices.DeleteFunc(o.votes, func(v HeardFrom) bool { return v.Voters*part < holders })
 }

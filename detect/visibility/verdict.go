@@ -36,14 +36,14 @@ func (s *State) propose(c change) {
 	}
 }
 
-// leastKnown returns the number of voters that must usually see a prefix so that it is known.
+// leastKnown returns how many of n voters must usually hold a prefix so that it is known.
 func leastKnown(n int) int { return min(leastHolders, half(n)) }
 
-// half returns how many of n voters must usually see a prefix so that it counts in larger
+// half returns how many of n voters must usually hold a prefix so that it counts in larger
 // entities.
 func half(n int) int { return (n + 1) / 2 }
 
-// widen sets whether larger entities count a row that was judged as visible.
+// widen sets or clears the flag wide of a row that was judged, which held of n voters hold.
 func widen(c *change, held, n int) {
 	c.flags &^= wide
 	if c.flags&counted != 0 && c.flags&seen != 0 || c.flags&counted == 0 && held >= half(n) {

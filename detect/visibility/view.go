@@ -137,9 +137,9 @@ func byVoters(count map[bgp.ASN]int) []bgp.ASN {
 	return out
 }
 
-// withdrawals returns the times at which present voters lost a row, and these voters. The time of
-// a voter is that of its last session. lapsed: most of the losses were ends of sessions. via are
-// the upstreams through which the row was still heard.
+// withdrawals returns the times at which present voters lost a row, and these voters. Of several
+// peers of a voter the latest time counts. lapsed: most of the losses were ends of sessions. via
+// are the upstreams through which the row was still heard.
 func (s *State) withdrawals(r rib.Row) (times []int64, by []bgp.ASN, lapsed bool, via []bgp.ASN) {
 	x := s.loss.rows[r]
 	if x == nil {

@@ -22,8 +22,8 @@ const maxWatchSets = 1 << 20
 type member struct{ list, member int32 }
 
 // watch holds the members of the watch lists in the family and the prefixes that belong to the
-// lists. Whether a prefix belongs to a list is decided when it becomes known, when its usual
-// origin or place changes, and when the list changes.
+// lists. Whether a prefix belongs to a list is decided when it becomes known or seen or is so no
+// more, when its usual origin or place changes, and when the list changes.
 type watch struct {
 	lists    []*watchlist.List // sorted by name
 	entities []uint32          // the entity of each list
@@ -177,7 +177,8 @@ func (s *State) compile(lists []*watchlist.List) {
 }
 
 // addPoint adds a point for a member. With via, or if p is longer than the longest prefix that is
-// judged, only routes around it decide; otherwise also routes within it.
+// judged, only the route that covers the point decides. Otherwise the known prefixes within it
+// decide or, if there are none, the route that covers it.
 func (s *State) addPoint(p netip.Prefix, m member, via bool) {
 	w := &s.watch
 	if bgp.FamilyOf(p) != s.family {

@@ -27,9 +27,10 @@ type youth struct {
 	entity uint32
 }
 
-// adopt makes prefixes known after half an hour if their country or region had no known prefix
-// before. Half of the voters must hold them, and there must be at least two of them. The
-// visibility since they came becomes usual. Elsewhere a prefix becomes known after half a day.
+// adopt makes prefixes known after half an hour if their country or region had no known prefix when
+// they came. Half of the voters must hold them. At least leastYoung of them must be due, or one if
+// the country or region has a known prefix by now. Their present visibility becomes usual.
+// Elsewhere a prefix becomes known after half a day. adopt also makes the expected prefixes known.
 func (s *State) adopt() {
 	if s.knowledge != bgp.TablesComplete {
 		return
@@ -68,7 +69,7 @@ func (s *State) adopt() {
 }
 
 // Expect names prefixes that were known before the state began and may be lost. They become known
-// as soon as they are seen again, and not only after half a day.
+// as soon as half of the voters hold them again, and not only after half a day.
 func (s *State) Expect(codes []string) {
 	for _, code := range codes {
 		if k, ok := keyOf(code); ok && len(s.expected) < maxExpected {

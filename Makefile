@@ -33,7 +33,7 @@ TESTRACE := $(if $(RACE),CGO_ENABLED=1 )$(TEST) $(RACE)
 # These packages and their tests start no goroutine and hold no lock. The race detector would make
 # them 5 to 10 times slower and find nothing. TestRaceless refuses other packages.
 RACELESS := . deploy/grafana deploy/image deploy/prometheus deploy/release deploy/strimzi deploy/systemd detect/clock detect/core detect/outage detect/panel detect/rib detect/snapshot detect/visibility detect/watchlist enrich/geo/source \
-  eval/simulate eval/simulate/year ingest/tablechunk ingest/updatefile internal/atomfeed internal/atomicfile internal/bgp internal/codec internal/config \
+  eval/simulate eval/simulate/year ingest/tablechunk ingest/updatefile internal/atomfeed internal/atomicfile internal/bgp internal/bgp/wire internal/codec internal/config \
   internal/mrt internal/nearest internal/plaintext internal/query internal/terminal internal/timespan notify/incident notify/target notify/target/text \
   schemas serve/worldmap/geometry serve/worldmap/make
 

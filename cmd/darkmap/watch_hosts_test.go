@@ -149,8 +149,10 @@ func TestHostsEndToEnd(t *testing.T) {
 		return ""
 	}
 	asOf := target.Clock(*opened.Watch[0].Host.ResolvedAt)
-	// An incident keeps a record in 2,560 octets, so the name server is only counted.
-	const two = ": 198.51.100.2 lost, 203.0.113.2 visible and announced abroad (NL), and 1 more"
+	// An incident keeps a record in 2,560 octets. With texts about a day of two digits that is too
+	// little for the last name server, which is then only counted.
+	const two = ": 198.51.100.2 lost, 203.0.113.2 visible and announced abroad (NL)"
+	last := []string{", and 1 more", ", name server 203.0.113.53 visible and announced abroad (NL)"}
 	dark := "dark.example.net: addresses as of " + asOf + "%s: 198.51.100.1 lost, name server 198.51.100.53 lost; two.example.net: addresses as of " + asOf + two
 	for what, x := range map[string]struct {
 		o     *bgp.Outage
@@ -158,8 +160,9 @@ func TestHostsEndToEnd(t *testing.T) {
 	}{
 		"when it goes dark": {opened, ""}, "when it does not resolve any more": {updated, ", does not resolve since (the name servers of the zone gave no answer (SERVFAIL))"},
 	} {
-		if got, want := told(x.o), fmt.Sprintf(dark, x.since); got != want {
-			t.Errorf("%s: got\n%s, want\n%s", what, got, want)
+		got, want := told(x.o), fmt.Sprintf(dark, x.since)
+		if rest, ok := strings.CutPrefix(got, want); !ok || !slices.Contains(last, rest) {
+			t.Errorf("%s: got\n%s, want\n%s and one of %q", what, got, want, last)
 		}
 	}
 	for _, r := range records {

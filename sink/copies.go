@@ -19,10 +19,12 @@ const (
 	listLimit = time.Minute
 	// firstPiece is the append time that the first piece of a refill spans, leastPiece the least.
 	firstPiece, leastPiece = time.Minute, time.Second
+	// mostLimit bounds the time that a piece of leastPiece gets.
+	mostLimit = 10 * time.Minute
 )
 
-// refill copies rows of a partition once more into the tables that views fill. An insert that was cut
-// short may be in the table but not in its copies. A row that is copied twice is one row in the
+// refill copies rows of a partition once more into the tables that views fill. An insert that was
+// cut short may be in the table but not in its copies. A row that is copied twice is one row in the
 // copy. Rows are copied in pieces of append time, oldest first, because the tables' partitions are
 // days or months of it. A piece that takes longer than its limit is split, so that every attempt
 // makes progress, however many rows there are. It is not safe for concurrent use.
@@ -82,6 +84,8 @@ func (r *refill) next(ctx context.Context) (done bool, err error) {
 		return false, err
 	case r.width > leastPiece:
 		r.width /= 2
+	case exceptionCode(err) == memoryLimitExceeded || r.limit > mostLimit/2:
+		return false, err // it cannot be split, and more time does not help
 	default:
 		r.limit *= 2 // a piece that cannot be split gets more time
 	}
@@ -114,8 +118,7 @@ func (r *refill) piece(ctx context.Context, to time.Time, last bool) error {
 	rows := fmt.Sprintf(
 		"dataset = %s AND topic = %s AND partition = %d AND offset >= %d AND appended_at >= toDateTime(%d, 'UTC')",
 		clickhouse.QuoteText(r.store.dataset), clickhouse.QuoteText(r.partition.table.topic),
-		r.partition.partition, r.offset,
-		r.from.Unix())
+		r.partition.partition, r.offset, r.from.Unix())
 	if !last {
 		rows += fmt.Sprintf(" AND appended_at < toDateTime(%d, 'UTC')", to.Unix())
 	}
@@ -127,20 +130,27 @@ func (r *refill) piece(ctx context.Context, to time.Time, last bool) error {
 	return nil
 }
 
+// Codes of ClickHouse's exceptions.
+const timeoutExceeded, memoryLimitExceeded = 159, 241
+
+// exceptionCode returns the code of ClickHouse's exception in err, or 0.
+func exceptionCode(err error) int32 {
+	if e, ok := errors.AsType[*driver.Exception](err); ok {
+		return e.Code
+	}
+	return 0
+}
+
 // tooMuch reports whether a piece failed because it was too large: its time was up, or ClickHouse
 // had no memory for it.
 func tooMuch(limited context.Context, err error) bool {
-	const timeoutExceeded, memoryLimitExceeded = 159, 241
-	if limited.Err() != nil {
-		return true
-	}
-	e, ok := errors.AsType[*driver.Exception](err)
-	return ok && (e.Code == timeoutExceeded || e.Code == memoryLimitExceeded)
+	code := exceptionCode(err)
+	return limited.Err() != nil || code == timeoutExceeded || code == memoryLimitExceeded
 }
 
-// complete runs the refill of a partition that was assigned, and then lets its records be processed. It
-// ends when the partition's context ends. Only one partition at a time copies a piece, so that the refills of
-// many partitions leave ClickHouse to the inserts.
+// complete runs the refill of a partition that was assigned, and then lets its records be
+// processed. It ends when the partition's context ends. Only one partition at a time copies a
+// piece, so that the refills of many partitions leave ClickHouse to the inserts.
 func (s *Stage) complete(p *partition, r *refill) {
 	defer close(p.completed)
 	var wait retry.Backoff

@@ -27,7 +27,7 @@ func servedYear(t *testing.T) (s *served, server clickhouse.Server, end time.Tim
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	if code, out, _ := darkmap(t, "", "datasets", "list", "--data-dir", dir); code != 0 || !strings.Contains(out, "year") {
+	if code, out, _ := darkmap(t, "", "datasets", "list", "--data-dir", dir); code != 0 || !strings.Contains("\n"+out, "\nyear ") {
 		began := time.Now()
 		code, _, errs := darkmap(t, "", "simulate", "--store", "--scale", *yearScale, "--data-dir", dir, "--dataset", "year")
 		if code != 0 {

@@ -15,6 +15,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/bmp"
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
 	"github.com/darkmap/darkmap/ingest/watch"
+	"github.com/darkmap/darkmap/internal/datatest"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
 	"github.com/darkmap/darkmap/internal/waittest"
@@ -30,17 +31,6 @@ func routersOnly(addr string) ingest.Config {
 	cfg.BMP.Routers = []bmp.Router{{Address: "127.0.0.1", Name: "lab"}}
 	cfg.Stream.TickInterval, cfg.Stream.StatusInterval = 20*time.Millisecond, 50*time.Millisecond
 	return cfg
-}
-
-// freePort returns an unused port of loopback.
-func freePort(t *testing.T) string {
-	t.Helper()
-	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close() //nolint:errcheck // nothing was accepted
-	return ln.Addr().String()
 }
 
 // start runs a Live until stop.
@@ -81,7 +71,7 @@ func updates(t *testing.T, k kafka.Config) []*pb.UpdateRecord {
 func TestLiveRouter(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.New(t, 3)
-	cfg := routersOnly(freePort(t))
+	cfg := routersOnly(datatest.FreeAddress(t))
 	for range 2 {
 		l, stop := start(t, cfg, k)
 		waittest.Until(t, 20*time.Second, "all but the router", func() bool {
@@ -141,7 +131,7 @@ func TestLiveClockBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	kafkatest.Produce(t, k, schemas.TopicFeeds, "bmp/other", value)
-	cfg := routersOnly(freePort(t))
+	cfg := routersOnly(datatest.FreeAddress(t))
 	cfg.FillLimit = 0
 	l, stop := start(t, cfg, k)
 	waittest.Until(t, 20*time.Second, "all but the router", func() bool { return strings.HasPrefix(fmt.Sprint(l.Ready()), "bmp: no router has connected yet") })
@@ -184,7 +174,7 @@ func TestLiveWatchLists(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := ingest.NewLive(routersOnly(freePort(t)), ingest.LiveDeps{Log: kafkatest.Log(), Kafka: k, Instance: fmt.Sprint(i), Version: "test", Now: time.Now, Watch: r})
+		l, err := ingest.NewLive(routersOnly(datatest.FreeAddress(t)), ingest.LiveDeps{Log: kafkatest.Log(), Kafka: k, Instance: fmt.Sprint(i), Version: "test", Now: time.Now, Watch: r})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,8 +214,8 @@ func TestLiveWatchLists(t *testing.T) {
 func TestLiveWaitsForKafka(t *testing.T) {
 	t.Parallel()
 	k := kafka.DefaultConfig()
-	k.Brokers = []string{freePort(t)}
-	l, stop := start(t, routersOnly(freePort(t)), k)
+	k.Brokers = []string{datatest.FreeAddress(t)}
+	l, stop := start(t, routersOnly(datatest.FreeAddress(t)), k)
 	waittest.Until(t, 20*time.Second, "a reason", func() bool { return strings.Contains(l.Ready().Error(), "waiting for Kafka") })
 	stop()
 }

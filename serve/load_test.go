@@ -17,6 +17,7 @@ import (
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/clickhousetest"
+	"github.com/darkmap/darkmap/internal/datatest"
 )
 
 var load = flag.Duration("load", 0, "for how long TestLoad loads a server; 0: it is skipped")
@@ -68,7 +69,7 @@ func TestLoad(t *testing.T) {
 		sc.decide(minute)
 	}
 	next()
-	listen := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	listen := datatest.FreeAddress(t)
 	url := "http://" + listen
 	var said bytes.Buffer
 	process := sc.process(listen, &server, &said)

@@ -22,6 +22,7 @@ import (
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/datatest"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/serve"
 )
@@ -200,7 +201,7 @@ func TestKill(t *testing.T) {
 		}
 	}
 	minutes(0, 0)
-	listen := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	listen := datatest.FreeAddress(t)
 	url := "http://" + listen
 	server := sc.process(listen, nil, nil)
 	kill := func() {

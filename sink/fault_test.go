@@ -58,17 +58,6 @@ func (p *proxy) pass(client, server net.Conn) {
 	}
 }
 
-// freeAddress returns an address of loopback on which no process listens.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close() //nolint:errcheck // a test's listener
-	return l.Addr().String()
-}
-
 // TestOutcomeUnknown loses answers. The sink must find out whether an insert arrived, and every row
 // must be stored once.
 func TestOutcomeUnknown(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/clickhousetest"
+	"github.com/darkmap/darkmap/internal/datatest"
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
@@ -21,7 +22,7 @@ import (
 // the first of a pair changes. It reports rows for a second of CPU of both processes, and the
 // median of the pairs' ratios, HTTP to native.
 func BenchmarkInsert(b *testing.B) {
-	addr := freeAddress(b)
+	addr := datatest.FreeAddress(b)
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		b.Fatal(err)

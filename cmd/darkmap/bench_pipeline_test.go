@@ -18,6 +18,7 @@ import (
 	"github.com/darkmap/darkmap/enrich"
 	"github.com/darkmap/darkmap/ingest"
 	"github.com/darkmap/darkmap/internal/apachekafka"
+	"github.com/darkmap/darkmap/internal/datatest"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
 	"github.com/darkmap/darkmap/schemas"
@@ -174,7 +175,7 @@ func (b *bench) begin(stage string, args ...string) (all []*running) {
 		n = *benchReplicas
 	}
 	for i := range n {
-		admin := freeAddress(b.t)
+		admin := datatest.FreeAddress(b.t)
 		p := b.stage(stage, fmt.Sprint(i), append([]string{"--admin-addr", admin, "--pprof"}, args...)...)
 		if *benchProcs > 0 {
 			p.env = append(p.env, fmt.Sprintf("GOMAXPROCS=%d", *benchProcs))

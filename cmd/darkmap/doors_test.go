@@ -94,18 +94,7 @@ func door(t *testing.T) []string {
 	if err := os.WriteFile(secret, []byte("the door's password\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return []string{"clickhouse.door.listen=" + freeAddress(t), "clickhouse.door.user=grafana", "clickhouse.door.password={file: " + secret + "}"}
-}
-
-// freeAddress returns an address on loopback without a listener.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close() //nolint:errcheck // nothing was accepted
-	return ln.Addr().String()
+	return []string{"clickhouse.door.listen=" + datatest.FreeAddress(t), "clickhouse.door.user=grafana", "clickhouse.door.password={file: " + secret + "}"}
 }
 
 // TestStrangerDuringRuns does the same while a demo, a replay and a statement run. Their results do

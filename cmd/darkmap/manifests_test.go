@@ -14,6 +14,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/darkmap/darkmap/internal/datatest"
 	"github.com/darkmap/darkmap/internal/kafkatest"
 )
 
@@ -144,7 +145,7 @@ func TestDeployedStagesStart(t *testing.T) {
 	for _, stage := range []string{"ingest", "enrich", "detect", "notify"} {
 		t.Run(stage, func(t *testing.T) {
 			t.Parallel()
-			admin := freeAddress(t)
+			admin := datatest.FreeAddress(t)
 			args := slices.Concat(adapted(t, stage, admin), common, more[stage])
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()

@@ -25,6 +25,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/datadir"
+	"github.com/darkmap/darkmap/internal/datatest"
 	"github.com/darkmap/darkmap/internal/feedlog"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
@@ -63,7 +64,7 @@ func (l locked) Write(b []byte) (int, error) {
 // started.
 func newObservatory(t *testing.T, sets ...string) *observatory {
 	t.Helper()
-	o := &observatory{t: t, dir: t.TempDir(), admin: freeAddress(t)}
+	o := &observatory{t: t, dir: t.TempDir(), admin: datatest.FreeAddress(t)}
 	o.args = slices.Concat([]string{"up", "--no-store", "--data-dir", o.dir, "--admin-addr", o.admin, "--pprof"}, offline(t))
 	for _, s := range append([]string{"ingest.routeviews.enabled=false", "ingest.archive.cache=" + t.TempDir(), "ingest.stream.status_interval=500ms", "serve.listen=127.0.0.1:0"}, sets...) {
 		o.args = append(o.args, "--set", s)

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -128,12 +127,7 @@ func (i installed) check(t *testing.T) {
 // checkPage starts `up` and reads the first page and the API.
 func (i installed) checkPage(t *testing.T) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := listener.Addr().String()
-	listener.Close() //nolint:errcheck // only its port is needed
+	addr := datatest.FreeAddress(t)
 	var log strings.Builder
 	up := i.command(t, append([]string{"up", "--set=serve.listen=" + addr}, folders...)...)
 	up.Stdout, up.Stderr = &log, &log

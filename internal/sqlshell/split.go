@@ -3,6 +3,7 @@ package sqlshell
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Statement is one statement of a text.
@@ -19,7 +20,7 @@ func Split(text string) (statements []Statement, open bool) {
 	begin, code := 0, false
 	end := func(i int, vertical bool) {
 		if code {
-			statements = append(statements, Statement{strings.TrimSpace(text[begin:i]), vertical})
+			statements = append(statements, Statement{strings.TrimFunc(text[begin:i], blank), vertical})
 		}
 	}
 	for i := 0; i < len(text); {
@@ -71,6 +72,9 @@ func token(s string) (length int, kind tokenKind) {
 			return until(s, len(q.begin), q.end), tokenQuoted
 		}
 	}
+	if r, n := utf8.DecodeRuneInString(s); blank(r) {
+		return n, tokenBlank
+	}
 	switch c := s[0]; {
 	case c == ';':
 		return 1, tokenEnd
@@ -83,12 +87,20 @@ func token(s string) (length int, kind tokenKind) {
 			return n, tokenQuoted
 		}
 		return 1, tokenCode
-	case strings.IndexByte(" \t\n\r\f\v", c) >= 0:
-		return 1, tokenBlank
 	case inWord(c):
 		return word(s), tokenWord
 	}
 	return 1, tokenCode
+}
+
+// blank reports whether r separates tokens. ClickHouse's lexer accepts the white space of Unicode and
+// characters without width, as texts copied from documents contain them.
+func blank(r rune) bool {
+	switch r {
+	case '\u180e', '\u200b', '\u200c', '\u200d', '\u2060', '\ufeff':
+		return true
+	}
+	return unicode.IsSpace(r)
 }
 
 // inWord reports whether c can begin a name.

@@ -30,6 +30,7 @@ func TestSplit(t *testing.T) {
 		{"SELECT 1 // ; x\n;# ; y\nSELECT 2#! ;\n;", []string{"SELECT 1 // ; x", "# ; y\nSELECT 2#! ;"}, false},
 		{"SELECT ‘a;b’, “c;d”; SELECT 2;", []string{"SELECT ‘a;b’, “c;d”", "SELECT 2"}, false},
 		{"SELECT '\\\\'; SELECT 2;", []string{`SELECT '\\'`, "SELECT 2"}, false},
+		{"\ufeffSELECT\u00a01\u2000;\u200b;", []string{"SELECT\u00a01"}, false},
 		{"SELECT 4 / 2; SELECT 3 - 1;", []string{"SELECT 4 / 2", "SELECT 3 - 1"}, false},
 	} {
 		statements, open := Split(tt.text)
@@ -49,7 +50,7 @@ func TestSplit(t *testing.T) {
 
 // FuzzSplit checks that any text is split without a panic, and that no part of a statement is lost.
 func FuzzSplit(f *testing.F) {
-	for _, text := range []string{"SELECT 1; SELECT $a$;$a$", "/* /* */ ;", "'\\", "‘;", "$", "a$", `\G`} {
+	for _, text := range []string{"SELECT 1; SELECT $a$;$a$", "/* /* */ ;", "'\\", "‘;", "$", "a$", `\G`, "\u2000", "\ufeff1"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

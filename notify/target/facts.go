@@ -133,7 +133,7 @@ func (m *Message) why() string {
 	}
 	switch m.Reason {
 	case bgp.EndRecovered:
-		return "The routes are back"
+		return m.recovered()
 	case bgp.EndSuperseded:
 		return "Another event goes on from this one. The routes are not back as usual"
 	case bgp.EndNewNormal:
@@ -147,6 +147,24 @@ func (m *Message) why() string {
 	case bgp.EndLostSight, bgp.NotEnded:
 	}
 	return "The view changed and not the routes. Whether the routes are back is not known"
+}
+
+// recovered says what is as usual again, by the kind of the widest event.
+func (m *Message) recovered() string {
+	if len(m.Events) > 0 {
+		switch m.Events[0].Kind {
+		case bgp.KindPartial:
+			return "As many networks as usual have the route again"
+		case bgp.KindIntermittent:
+			return "The routes have stopped coming and going"
+		case bgp.KindMoved:
+			return "The usual origins announce the prefixes again"
+		case bgp.KindOrigin:
+			return "The unexpected announcement is gone"
+		case bgp.KindOutage:
+		}
+	}
+	return "The routes are back"
 }
 
 // lost formats one loss of an outage. It is empty if the loss is not to be shown.

@@ -1,6 +1,7 @@
 package target_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,17 @@ func TestBack(t *testing.T) {
 		recovered := reason == bgp.EndRecovered
 		if m.Back() != recovered || strings.Contains(find(m, "Ended"), "The routes are back") != recovered {
 			t.Errorf("%s: got %v and %q", reason, m.Back(), find(m, "Ended"))
+		}
+	}
+	for kind, want := range map[bgp.Kind]string{
+		bgp.KindPartial: "As many networks as usual", bgp.KindIntermittent: "stopped coming and going",
+		bgp.KindMoved: "usual origins", bgp.KindOrigin: "unexpected announcement is gone",
+	} {
+		m := targettest.Day(bgp.EndRecovered)[2]
+		m.Events = slices.Clone(m.Events)
+		m.Events[0].Kind = kind
+		if got := find(m, "Ended"); !strings.Contains(got, want) || strings.Contains(got, "The routes are back") {
+			t.Errorf("%s: got %q, want %q", kind, got, want)
 		}
 	}
 	if m := targettest.Day(bgp.NotEnded)[2]; m.Back() || !strings.Contains(find(m, "Ended"), "taken back") {

@@ -201,7 +201,7 @@ type Position struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The collector: ris/rrc00, routeviews/route-views2, bmp/192.0.2.1, file/local. Empty on a clock.
 	Collector string `protobuf:"bytes,1,opt,name=collector,proto3" json:"collector,omitempty"`
-	// The lane: live, rv/<topic>, fill/<gap>, table/<id>, follow, file/<hash of the inputs>, watch, clock/<instance>, out.
+	// The lane: live, rv/<topic>, fill/<gap>, table/<id>, follow, file/<hash of the inputs>, watch, clock/<writer>, lost/<topic>/<partition>, feed, out.
 	Lane string `protobuf:"bytes,2,opt,name=lane,proto3" json:"lane,omitempty"`
 	// The fencing epoch of the lane's writer (bgp.Position). Lane live: Unix milliseconds x 1024 + a number drawn per process. Lanes
 	// rv/: when the topic was first followed, Unix milliseconds. Lane follow: the beginning of the file, Unix seconds. 0 elsewhere.

@@ -188,6 +188,11 @@ manifests: ## Render deploy/k8s from the chart, and check all that is deployed o
 	cd tools/k8s && $(GO) run . && $(GO) test -vet=off ./...
 	cd tools/pin && $(GO) test -vet=off ./...
 
+# The first run builds Kubernetes, in 14 minutes on two cores. ci has no time for that.
+.PHONY: k8s-test
+k8s-test: ## Apply, upgrade and drain deploy/k8s on a Kubernetes control plane, with kwok for nodes
+	dir=$$(tools/controlplane/build) && cd tools/controlplane && CONTROLPLANE="$$dir" $(GO) test -vet=off -v -count=1 -timeout 60m .
+
 .PHONY: map
 map: ## Draw the world map again, from Natural Earth
 	cd serve/worldmap && $(GO) run ./make

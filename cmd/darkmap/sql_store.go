@@ -129,6 +129,10 @@ func (s *sqlStore) once(
 		)
 	}
 	answer, err := l.server.HTTP(ctx, q)
+	if s.session.write && proto.Error(clickhouse.Code(err)) == proto.ErrUnknownDatabase {
+		q.Database = "" // between DROP DATABASE and RESTORE there is none; nothing was run yet
+		answer, err = l.server.HTTP(ctx, q)
+	}
 	if err == nil {
 		if screen, ok := out.(*sqlshell.Screen); ok {
 			screen.Before = stop

@@ -184,7 +184,8 @@ func TestDefaultUserIsClosed(t *testing.T) {
 	}
 }
 
-// TestFilesAreClosed: neither user reads or writes files except through tables.
+// TestFilesAreClosed: neither user reads or writes files except through tables. Backups are written
+// to their folder only, by the writer.
 func TestFilesAreClosed(t *testing.T) {
 	t.Parallel()
 	for _, n := range networks {
@@ -212,12 +213,23 @@ func TestFilesAreClosed(t *testing.T) {
 					"SELECT * FROM remote('127.0.0.1', system.one)", "SELECT * FROM s3('http://bucket.s3.amazonaws.com/x', 'TSV', 'a String')",
 					"SELECT * FROM executable('cat', 'TSV', 'a String')", "SELECT * FROM sqlite('" + secret + "', 'x')",
 					"SELECT * FROM mysql('127.0.0.1:1', 'a', 'b', 'c', 'd')", "CREATE DATABASE other", "SYSTEM STOP LISTEN HTTP", "SYSTEM SHUTDOWN",
+					"BACKUP DATABASE darkmap TO File('" + secret + ".tsv')", "BACKUP DATABASE darkmap TO File('../../secret.tsv')",
+					"BACKUP DATABASE darkmap TO Disk('default', 'backup')", "BACKUP DATABASE darkmap TO S3('http://127.0.0.1:1/x', 'a', 'b')",
 				} {
 					if got, err := answer(t, server, sql); err == nil {
 						t.Errorf("%s: %s: got %q, want a refusal", server.User, sql, got)
 					}
 				}
 				throughObjects(t, server, secret)
+			}
+			if _, err := answer(t, s.AsReader(), "BACKUP DATABASE darkmap TO File('reader')"); err == nil {
+				t.Error("the reader made a backup")
+			}
+			if _, err := answer(t, s, "BACKUP DATABASE darkmap TO File('writer')"); err != nil {
+				t.Error(err)
+			}
+			if _, err := os.Stat(filepath.Join(dir, "backups", "writer")); err != nil {
+				t.Error(err)
 			}
 			if _, err := os.Stat(secret + ".tsv"); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("a file was written (%v)", err)

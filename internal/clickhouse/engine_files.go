@@ -25,6 +25,7 @@ var engineXML = template.Must(template.New("engine.xml").Parse(`<clickhouse>
   <users_config>{{.Users}}</users_config>
   <tmp_path>{{.Temp}}</tmp_path>
   <user_files_path>{{.Files}}</user_files_path>
+  <backups><allowed_path>{{.Backups}}</allowed_path></backups>
   <max_server_memory_usage>{{.Memory}}</max_server_memory_usage>
   <mark_cache_size>67108864</mark_cache_size>
   <index_mark_cache_size>16777216</index_mark_cache_size>
@@ -169,10 +170,14 @@ var usersXML = template.Must(template.New("users.xml").Parse(`<clickhouse>
 // confDir returns the folder of the configuration while a server starts.
 func confDir(dir string) string { return filepath.Join(dir, "conf") }
 
+// backupsDir returns the folder of BACKUP ... TO File and RESTORE ... FROM File.
+func backupsDir(dir string) string { return filepath.Join(dir, "backups") }
+
 // serverDirs returns the only folders below the engine's folder that the server may write to.
 func serverDirs(dir string) []string {
 	return []string{
 		dataDir(dir), filepath.Join(dir, "tmp"), filepath.Join(dir, "user_files"), filepath.Join(dir, "log"),
+		backupsDir(dir),
 	}
 }
 
@@ -197,12 +202,13 @@ func writeConfiguration(cfg EngineConfig, s Server) error {
 	}
 	conf := confDir(cfg.Dir)
 	err := writeXML(filepath.Join(conf, "engine.xml"), engineXML, map[string]any{
-		"Log":    escape(filepath.Join(cfg.Dir, "log", "engine.log")),
-		"Users":  escape(filepath.Join(conf, "users.xml")),
-		"Temp":   escape(filepath.Join(cfg.Dir, "tmp") + "/"),
-		"Files":  escape(filepath.Join(cfg.Dir, "user_files") + "/"),
-		"Memory": cfg.MemoryBytes,
-		"Header": keyHeader, "Key": s.Key, "Writer": s.User, "Reader": s.Reader.User,
+		"Log":     escape(filepath.Join(cfg.Dir, "log", "engine.log")),
+		"Users":   escape(filepath.Join(conf, "users.xml")),
+		"Temp":    escape(filepath.Join(cfg.Dir, "tmp") + "/"),
+		"Files":   escape(filepath.Join(cfg.Dir, "user_files") + "/"),
+		"Backups": escape(backupsDir(cfg.Dir) + "/"),
+		"Memory":  cfg.MemoryBytes,
+		"Header":  keyHeader, "Key": s.Key, "Writer": s.User, "Reader": s.Reader.User,
 	})
 	if err != nil {
 		return err

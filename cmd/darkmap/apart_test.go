@@ -74,8 +74,9 @@ func (a *apart) stage(name, instance string, args ...string) *stageProcess {
 
 // drain waits until a stage has read everything. Brokers that have just come back may not answer
 // yet.
-func (a *apart) drain(limit time.Duration, r kafka.Reading) {
+func (a *apart) drain(r kafka.Reading) {
 	a.t.Helper()
+	const limit = 5 * time.Minute
 	adm, err := kafka.NewAdmin(a.cfg, kafkatest.Log())
 	if err != nil {
 		a.t.Fatal(err)

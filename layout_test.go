@@ -47,7 +47,7 @@ var rules = []struct {
 	{"internal/", []string{"schemas", "internal/"}},
 	{"ingest", []string{"schemas", "internal/", "ingest"}},
 	{"enrich", []string{"schemas", "internal/", "enrich"}},
-	{"detect/checkpoint", []string{"schemas", "internal/"}},
+	{"detect/checkpoint", []string{"schemas", "internal/", "detect/snapshot"}},
 	{"detect/core", append([]string{"detect/clock", "detect/rib", "detect/panel", "detect/visibility", "detect/outage", "detect/watchlist"}, pure...)},
 	{"detect/visibility", append([]string{"detect/rib", "detect/panel", "detect/outage", "detect/watchlist"}, pure...)},
 	{"detect/clock", pure},

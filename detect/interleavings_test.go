@@ -3,6 +3,7 @@ package detect_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/darkmap/darkmap/detect"
+	"github.com/darkmap/darkmap/detect/checkpoint"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
 	"github.com/darkmap/darkmap/schemas"
@@ -229,6 +231,22 @@ func TestInterleaving08OtherSettings(t *testing.T) {
 	l.run(t, 20)
 	l.restored(t, false)
 	l.run(t, 40)
+	l.same(t)
+}
+
+// TestNewerFormat: checkpoints of a newer version are refused with their reason. The state is built
+// from the log, and the result is the same.
+func TestNewerFormat(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, 4, 60)
+	l.run(t, 40)
+	rewrite(t, l.cfg, 2, false, func(m *checkpoint.Manifest) { m.Format++ })
+	all, err := checkpoint.Store{Kafka: l.cfg, Log: kafkatest.Log(), Detector: detect.Name}.Report(t.Context(), false)
+	if err != nil || len(all) != 2 || !strings.Contains(all[0].Fault, "of another format: 2, and this version reads 1") {
+		t.Errorf("got %+v, %v", all, err)
+	}
+	l.run(t, 60)
+	l.restored(t, false)
 	l.same(t)
 }
 

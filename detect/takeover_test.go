@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/darkmap/darkmap/detect"
+	"github.com/darkmap/darkmap/detect/checkpoint"
 	"github.com/darkmap/darkmap/detect/core"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/codec"
@@ -272,6 +273,16 @@ func newestOf(t *testing.T, cfg kafka.Config) string {
 // spoil damages the newest n checkpoints. If n is their number, it damages all.
 func spoil(t *testing.T, cfg kafka.Config, n int) {
 	t.Helper()
+	rewrite(t, cfg, n, true, func(m *checkpoint.Manifest) {
+		m.Sum = slices.Clone(m.Sum)
+		m.Sum[0] ^= 1
+	})
+}
+
+// rewrite changes the manifests of the newest n checkpoints. If n is their number and remove is set,
+// it removes all.
+func rewrite(t *testing.T, cfg kafka.Config, n int, remove bool, change func(*checkpoint.Manifest)) {
+	t.Helper()
 	all := checkpoints(t, cfg).Manifests
 	if len(all) < 2 {
 		t.Fatalf("%d checkpoints were written, want 2", len(all))
@@ -282,13 +293,12 @@ func spoil(t *testing.T, cfg kafka.Config, n int) {
 	}
 	defer cl.Close()
 	for _, m := range all[:n] {
-		m.Sum = slices.Clone(m.Sum)
-		m.Sum[0] ^= 1
+		change(&m)
 		rec, err := m.Record(cfg.Topic(schemas.TopicCheckpoints), detect.Name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n == len(all) { // removed
+		if remove && n == len(all) {
 			rec.Value = nil
 		}
 		if err := cl.ProduceSync(t.Context(), rec).FirstErr(); err != nil {

@@ -71,9 +71,21 @@ func newStage(cfg kafka.Config, instance, receiver string, reg prometheus.Regist
 	return newStageOf(cfg, instance, receiver, reg, places, 1000, "0")
 }
 
+// newStageAt makes a stage like newStage whose clock is now.
+func newStageAt(cfg kafka.Config, instance, receiver string, now func() time.Time) (*notify.Stage, error) {
+	c, d := stageOf(cfg, instance, receiver, nil, places, 1000, "0")
+	d.Now = now
+	return notify.New(c, d)
+}
+
 // newStageOf makes a stage with targets at a receiver. More incidents than moreThan are a storm.
 // New incidents wait for groupWait.
 func newStageOf(cfg kafka.Config, instance, receiver string, reg prometheus.Registerer, places map[string]target.Traits, moreThan int, groupWait string) (*notify.Stage, error) {
+	return notify.New(stageOf(cfg, instance, receiver, reg, places, moreThan, groupWait))
+}
+
+// stageOf returns the configuration and the dependencies of newStageOf.
+func stageOf(cfg kafka.Config, instance, receiver string, reg prometheus.Registerer, places map[string]target.Traits, moreThan int, groupWait string) (notify.Config, notify.Deps) {
 	c := notify.DefaultConfig()
 	c.Storm.MoreThan = moreThan
 	c.Routes = []incident.Route{{Name: "all", To: slices.Sorted(maps.Keys(places)), GroupWait: groupWait}}
@@ -83,7 +95,7 @@ func newStageOf(cfg kafka.Config, instance, receiver string, reg prometheus.Regi
 		c.Targets[name] = &notify.Target{Atom: &atom.Config{File: "never-opened", ID: "tag:example.net,2026:x", Entries: 1}} // the names have to be there
 		d.Targets[name] = &notify.Place{Target: &poster{url: receiver + "/" + name, traits: traits}, Info: incident.TargetInfo{Name: name, Traits: traits}}
 	}
-	return notify.New(c, d)
+	return c, d
 }
 
 // poster is a target that posts messages to the receiver.
@@ -211,6 +223,7 @@ type world struct {
 	seq map[string]uint32
 	at  map[string]time.Time
 	out *kafka.Producer // to bgp.outages
+	now func() time.Time
 }
 
 func newWorld(t *testing.T, cfg kafka.Config) *world {
@@ -220,7 +233,7 @@ func newWorld(t *testing.T, cfg kafka.Config) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(out.Close)
-	return &world{t, cfg, map[string]uint32{}, map[string]time.Time{}, out}
+	return &world{t, cfg, map[string]uint32{}, map[string]time.Time{}, out, time.Now}
 }
 
 // say writes the next record of an AS's outage.
@@ -237,7 +250,7 @@ func (w *world) say(asn int, state bgp.State) string {
 func (w *world) produce(asn int, state bgp.State) string {
 	w.t.Helper()
 	id := fmt.Sprintf("as-AS%d-ipv4-20261130T0000Z", asn)
-	now := time.Now().UTC().Truncate(time.Second)
+	now := w.now().UTC().Truncate(time.Second)
 	w.seq[id]++
 	if w.at[id].IsZero() {
 		w.at[id] = now.Add(-time.Minute)

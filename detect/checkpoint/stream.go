@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/darkmap/darkmap/detect/snapshot"
 )
 
 const (
@@ -53,7 +55,11 @@ func decode(r io.Reader, states []State) error {
 	}
 	defer z.Close()
 	for _, s := range states {
-		if err := s.Restore(z); err != nil {
+		err := s.Restore(z)
+		switch {
+		case errors.Is(err, snapshot.ErrFormat):
+			return fmt.Errorf("%w: %w", ErrFormat, err)
+		case err != nil:
 			return fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
 	}

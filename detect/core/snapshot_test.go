@@ -217,8 +217,15 @@ func TestSnapshotOfOpen(t *testing.T) {
 	if fam.engine.Open() == 0 || len(f.detector.watch.Lists()) == 0 || f.detector.collectors[collectorName(1)].gap == nil || f.detector.collectors[collectorName(2)].check == nil {
 		t.Fatal("not everything is open")
 	}
+	goOnAlike(t, f, restored(t, f.detector))
+}
+
+// goOnAlike gives the feed of openEverything and another detector the same further records. Both
+// publish the same.
+func goOnAlike(t *testing.T, f *feed, other *Detector) {
+	t.Helper()
 	g := newFeed(t, small())
-	g.undisturbed, g.detector, g.window = true, restored(t, f.detector), f.window
+	g.undisturbed, g.detector, g.window = true, other, f.window
 	for _, x := range []*feed{f, g} {
 		x.outs = nil
 		x.apply(record(collectorName(1), x.window, &pb.GapEnd{Id: "g", Complete: true}))

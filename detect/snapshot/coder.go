@@ -25,6 +25,10 @@ const (
 // ErrInvalid marks a snapshot that is damaged or ends too early, or octets that are no snapshot.
 var ErrInvalid = errors.New("the snapshot is damaged")
 
+// ErrFormat marks a snapshot of another format: another version of darkmap wrote it. It wraps
+// ErrInvalid.
+var ErrFormat = fmt.Errorf("the snapshot has another format: %w", ErrInvalid)
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Coder writes a snapshot or reads one. After an error it does nothing, and all values that it
@@ -68,7 +72,8 @@ func NewReader(r io.Reader, kind string, format uint64) *Coder {
 		c.Fail("it is a snapshot of %.40q", k)
 	}
 	if Uint(c, &f); c.err == nil && f != format {
-		c.Fail("it has format %d, and this version of darkmap reads format %d", f, format)
+		c.fail(fmt.Errorf("it has format %d, and this version of darkmap reads format %d: %w",
+			f, format, ErrFormat))
 	}
 	return c
 }

@@ -68,6 +68,7 @@ func TestDrill(t *testing.T) {
 	d.compare("the roll", want)
 	d.restore()
 	d.compare("the restore", want)
+	d.others()
 }
 
 // yesterday cuts a scenario to the time around its first loss and moves it to yesterday, because
@@ -234,6 +235,23 @@ func (d *drill) end() {
 		if m.running() {
 			m.term()
 		}
+	}
+}
+
+// others ends serve and an ingest of live sources, which have no input in Kafka, with SIGTERM.
+func (d *drill) others() {
+	d.t.Helper()
+	live := d.stage(ingest.Name, "live", "--set", "ingest.rislive.enabled=false", "--set", "ingest.routeviews.enabled=false",
+		"--set", "ingest.archives=false", "--set", "ingest.bmp.listen=127.0.0.1:0",
+		"--set", "ingest.bmp.routers=[{address: 127.0.0.1, name: r}]", "--admin-addr", datatest.FreeAddress(d.t))
+	pages := d.stage(serveName, "pages", "--listen", "127.0.0.1:0", "--admin-addr", datatest.FreeAddress(d.t))
+	at := slices.Index(pages.args, "--instance") // serve is no member of a group
+	pages.args = slices.Delete(pages.args, at, at+2)
+	for _, p := range []*stageProcess{live, pages} {
+		p.start()
+		d.t.Cleanup(p.kill)
+		d.ready(&member{stageProcess: p, admin: p.args[slices.Index(p.args, "--admin-addr")+1]})
+		p.term()
 	}
 }
 

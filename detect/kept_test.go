@@ -10,6 +10,7 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/darkmap/darkmap/detect"
 	"github.com/darkmap/darkmap/detect/checkpoint"
@@ -31,6 +32,7 @@ type kept struct {
 
 // keptEvents holds the events in the lives of a kept, for a test.
 type keptEvents struct {
+	registry                     prometheus.Registerer // of the stage's metrics; nil: they are not registered
 	snapshots, restores, applied atomic.Int64
 	// snapshot is called for each snapshot.
 	snapshot func()
@@ -111,7 +113,7 @@ func keptStage(cfg kafka.Config, instance, settings string, poll int, of counter
 	c.PollMaxRecords, c.BufferMaxBytes = poll, 64<<10
 	ev.now.CompareAndSwap(0, minute0)
 	return detect.New(c, detect.Deps{
-		Kafka: cfg, Log: kafkatest.Log(), Instance: instance, Settings: settings,
+		Kafka: cfg, Log: kafkatest.Log(), Instance: instance, Settings: settings, Registerer: ev.registry,
 		Now: func() time.Time { return time.Unix(ev.now.Load(), 0) },
 		NewDetector: func() (detect.Detector, error) {
 			d := &kept{counter: of, lost: map[string]int{}, events: ev}

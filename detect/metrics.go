@@ -28,7 +28,7 @@ type metrics struct {
 	dropped                       [drops]prometheus.Counter
 	batch                         prometheus.Histogram
 	window, buffered              prometheus.Gauge
-	success                       prometheus.Gauge
+	success, active               prometheus.Gauge
 	refusedPeers, refusedPrefixes prometheus.Gauge
 	gateShut                      [len(bgp.Families)]prometheus.Gauge
 
@@ -47,6 +47,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 		windows: f.NewCounter(prometheus.CounterOpts{
 			Name: "darkmap_detect_windows_closed_total", Help: "One-minute windows closed and published.",
+		}),
+		active: f.NewGauge(prometheus.GaugeOpts{
+			Name: "darkmap_detect_active",
+			Help: "Whether this process decides about outages (1), or is on standby or starting (0).",
 		}),
 		rebuilds: f.NewCounter(prometheus.CounterOpts{
 			Name: "darkmap_detect_rebuilds_total", Help: "Times the state was built again from bgp.routes.",

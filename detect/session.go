@@ -102,6 +102,7 @@ func (s *Stage) session(ctx context.Context, wait *retry.Backoff) error {
 	}
 	x.s = gs
 	defer gs.CloseAllowingRebalance()
+	defer x.m.active.Set(0)
 	defer x.tellVerdicts()
 	defer x.endCheckpoints()
 	for {
@@ -169,6 +170,7 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 	}
 	x.unready(errors.New("rebuilding the state"))
 	x.publisher = p
+	x.m.active.Set(1)
 	x.ended = time.Now()
 	// The callbacks replace these maps; they do not write to them.
 	x.next, x.committed, x.ends, x.high = map[int32]int64{}, x.a.committed, x.a.log.ends, map[int32]int64{}

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/darkmap/darkmap/detect"
@@ -24,16 +25,20 @@ func TestInterleaving11StandbyTakesOver(t *testing.T) {
 		_, cfg := kafkatest.Virtual(t, 2)
 		f := feed{minutes: 30, perMinute: 20, seq: make([]uint64, collectors)}
 		f.produce(t, cfg, 10)
-		stop := start(t, newKept(t, cfg, "a", counter{}, &keptEvents{}))
+		first, second := prometheus.NewRegistry(), prometheus.NewRegistry()
+		stop := start(t, newKept(t, cfg, "a", counter{}, &keptEvents{registry: first}))
 		kafkatest.WaitDrained(t, cfg, reading)
-		standby, err := keptStage(cfg, "1", "a", 40, counter{}, &keptEvents{})
+		standby, err := keptStage(cfg, "1", "a", 40, counter{}, &keptEvents{registry: second})
 		if err != nil {
 			t.Fatal(err)
 		}
 		stopStandby := start(t, standby)
 		defer stopStandby()
 		time.Sleep(20 * time.Second) // it stands by, and both have sent heartbeats
-		stop()                       // a static member leaves without a message
+		if a, b := active(t, first), active(t, second); a != 1 || b != 0 {
+			t.Errorf("darkmap_detect_active is %v and %v on standby, want 1 and 0", a, b)
+		}
+		stop() // a static member leaves without a message
 		dead := openTransaction(t, cfg)
 		defer dead.Close()
 		died := time.Now()
@@ -46,6 +51,9 @@ func TestInterleaving11StandbyTakesOver(t *testing.T) {
 		if took := time.Since(died); took > 10*time.Second {
 			t.Errorf("the takeover took %v, want at most 10s", took)
 		}
+		if a, b := active(t, first), active(t, second); a != 0 || b != 1 {
+			t.Errorf("darkmap_detect_active is %v and %v after the takeover, want 0 and 1", a, b)
+		}
 		for _, rec := range kafkatest.Read(t, cfg, schemas.TopicOutages) {
 			o := &pb.OutageRecord{}
 			if err := o.UnmarshalVT(rec.Value); err != nil {
@@ -56,6 +64,22 @@ func TestInterleaving11StandbyTakesOver(t *testing.T) {
 			}
 		}
 	})
+}
+
+// active returns the value of darkmap_detect_active.
+func active(t *testing.T, from prometheus.Gatherer) float64 {
+	t.Helper()
+	all, err := from.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range all {
+		if family.GetName() == "darkmap_detect_active" {
+			return family.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatal("there is no darkmap_detect_active")
+	return 0
 }
 
 // openTransaction begins a transaction of the stage, as the active member does, and writes a record in it.

@@ -30,10 +30,12 @@ func TestRefill(t *testing.T) {
 		`INSERT INTO {db}.route_change_log (dataset, timestamp, sequence, repeats, prefix, topic, partition, offset, appended_at)
 			SELECT if(number = 9, 'other', 'd'), now64(6) - 86400 * 60 * number, number, number = 8, '198.51.100.0/24', 'bgp.routes.v1', number = 7, number, now() FROM numbers(10) SETTINGS max_partitions_per_insert_block = 0`,
 		`INSERT INTO {db}.visibility (dataset, timestamp, entity_code, space, topic, offset, appended_at) SELECT 'd', now() - 3600 * number, 'KP', 4, 'bgp.visibility.v1', number, now() FROM numbers(5)`,
+		`INSERT INTO {db}.prefix_states (dataset, begin, length, timestamp, origins, places, topic, offset, appended_at)
+			SELECT 'd', '198.51.100.0', 24, now() - 3600 * number, [64500, 64501], [('KP', 'KP-01', 1), ('CN', '', 2), ('KP', '', 4)], 'bgp.prefixes.v1', number, now() FROM numbers(5)`,
 		`INSERT INTO {db}.outage_events (dataset, id, sequence, topic, offset, appended_at) SELECT 'd', toString(intDiv(number, 2)), number, 'bgp.outages.v1', number, now() FROM numbers(8)`,
 		`INSERT INTO {db}.panel (dataset, timestamp, idx, position_sequence, topic, offset, appended_at) SELECT 'd', now64(6) - number, number % 2, number, 'bgp.panel.v1', number, now() FROM numbers(8)`,
 		`INSERT INTO {db}.feeds (dataset, timestamp, collector, event, position_sequence, topic, offset, appended_at) SELECT 'd', now64(6) - number, toString(number % 3), if(number = 4, 'up', 'status'), number, 'bgp.feeds.v1', number, now() FROM numbers(8)`,
-		`TRUNCATE TABLE {db}.prefix_changes`, `TRUNCATE TABLE {db}.visibility_hours`, `TRUNCATE TABLE {db}.outage_newest`, `TRUNCATE TABLE {db}.panel_verdicts`, `TRUNCATE TABLE {db}.feed_newest`,
+		`TRUNCATE TABLE {db}.prefix_changes`, `TRUNCATE TABLE {db}.visibility_hours`, `TRUNCATE TABLE {db}.prefix_origins`, `TRUNCATE TABLE {db}.prefix_countries`, `TRUNCATE TABLE {db}.outage_newest`, `TRUNCATE TABLE {db}.panel_verdicts`, `TRUNCATE TABLE {db}.feed_newest`,
 	} {
 		if err := st.conn.Exec(t.Context(), st.sql(sql)); err != nil {
 			t.Fatal(err)
@@ -47,12 +49,14 @@ func TestRefill(t *testing.T) {
 		}
 	}
 	for sql, want := range map[string]uint64{
-		"SELECT count() FROM {db}.prefix_changes FINAL":            5, // 2 to 6
-		"SELECT count() FROM {db}.visibility_hours FINAL":          3,
-		"SELECT count() FROM {db}.route_change_log":                10,
-		"SELECT sum(sequence) FROM {db}.outages":                   3 + 5 + 7,
-		"SELECT count() FROM {db}.panel_history":                   3,
-		"SELECT min(messages + 1) * count() FROM {db}.feed_status": 3,
+		"SELECT count() FROM {db}.prefix_changes FINAL":                       5, // 2 to 6
+		"SELECT count() FROM {db}.visibility_hours FINAL":                     3,
+		"SELECT toUInt64(sum(origin - 64499)) FROM {db}.prefix_origins FINAL": 3 * (1 + 2),
+		"SELECT toUInt64(sum(space)) FROM {db}.prefix_countries FINAL":        3 * (5 + 2),
+		"SELECT count() FROM {db}.route_change_log":                           10,
+		"SELECT sum(sequence) FROM {db}.outages":                              3 + 5 + 7,
+		"SELECT count() FROM {db}.panel_history":                              3,
+		"SELECT min(messages + 1) * count() FROM {db}.feed_status":            3,
 	} {
 		if got := one[uint64](t, st.conn, st.sql(sql)); got != want {
 			t.Errorf("%s: got %d, want %d", sql, got, want)

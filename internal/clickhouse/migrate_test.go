@@ -42,8 +42,8 @@ func TestMigrate(t *testing.T) {
 		"feed_newest", "feed_newest_filled", "feed_status", "feeds", "lookup_ases", "lookup_countries", "lookup_prefixes", "lookup_regions",
 		"lookup_snapshots", "open_outages", "origin_prefixes_at", "outage_events", "outage_history", "outage_newest", "outage_newest_filled",
 		"outage_withdrawal_curve", "outage_withdrawals", "outages", "panel", "panel_history", "panel_peers", "panel_verdicts", "panel_verdicts_filled",
-		"prefix_changes", "prefix_changes_filled", "prefix_history", "prefix_holders", "prefix_holders_at", "prefix_info", "prefix_minutes",
-		"prefix_states", "prefixes_containing", "prefixes_within", "region_info", "route_change_log", "route_changes", "schema_lock", "schema_migrations",
+		"prefix_changes", "prefix_changes_filled", "prefix_countries", "prefix_countries_filled", "prefix_history", "prefix_holders", "prefix_holders_at",
+		"prefix_info", "prefix_minutes", "prefix_origins", "prefix_origins_filled", "prefix_states", "prefixes_containing", "prefixes_within", "region_info", "route_change_log", "route_changes", "schema_lock", "schema_migrations",
 		"schema_progress", "visibility", "visibility_hours", "visibility_hours_filled", "world_at",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -68,7 +68,7 @@ func (c RetentionConfig) each(f func(key, value string, tables ...string)) {
 	f("route_changes", c.RouteChanges, "route_change_log", "prefix_changes")
 	f("visibility", c.Visibility, "visibility")
 	f("visibility_hours", c.VisibilityHours, "visibility_hours")
-	f("prefixes", c.Prefixes, "prefix_states")
+	f("prefixes", c.Prefixes, "prefix_states", "prefix_origins", "prefix_countries")
 	f("outages", c.Outages, "outage_events", "outage_newest")
 	f("panel", c.Panel, "panel", "panel_verdicts")
 	f("feeds", c.Feeds, "feeds", "feed_newest")

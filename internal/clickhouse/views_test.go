@@ -47,6 +47,10 @@ var viewRows = []string{
 		('203.0.113.0', 24, '203.0.113.0/24', 'ipv4', 200, 'gone', 200, false, [64501], 1),
 		('2001:db8::', 32, '2001:db8::/32', 'ipv6', 40, 'visible', 1, true, [64500], 65536),
 		('2001:db8::', 32, '2001:db8::/32', 'ipv6', 9000, 'visible', 8999, true, [64500], 65536)]) AS x)`,
+	// A prefix that moved to another country at 10:00.
+	`INSERT INTO darkmap.prefix_states (dataset, begin, length, prefix, family, timestamp, state, origins, places, space, position_sequence, appended_at)
+	SELECT 'places', '203.0.113.0', 24, '203.0.113.0/24', 'ipv4', toDateTime('2026-11-30 00:10:00', 'UTC') + 35400 * number, 'visible', [64501],
+		[(if(number = 0, 'KP', 'CN'), '', 0.5), (if(number = 0, 'KP', 'CN'), 'X', 0.5)], 1, number, now() FROM numbers(2)`,
 	`INSERT INTO darkmap.lookup_ases VALUES ('s', 64500, 'TRANSIT', 'Transit', 'DE'), ('s', 64501, 'NORTH', 'North', 'KP'), ('old', 64501, 'SOUTH', '', '')`,
 	`INSERT INTO darkmap.lookup_prefixes VALUES ('s', '198.51.0.0/16', 64501, 'KP'), ('s', '2001:db8::/32', 64500, 'DE')`,
 	`INSERT INTO darkmap.lookup_snapshots VALUES ('ases', 's', now64(3), 2), ('prefixes', 's', now64(3), 2)`,
@@ -85,6 +89,9 @@ var viewAnswers = map[string]string{
 	"SELECT prefix, state FROM origin_prefixes_at(dataset = 'd', origin = 64501, at = '2026-11-30 01:10:00') ORDER BY prefix":                                                                                "198.51.0.0/16|lost 203.0.113.0/24|visible",
 	"SELECT origin, origin_name, prefixes, visible_prefixes, space, visible_space FROM country_networks_at(dataset = 'd', country = 'KP', at = '2026-11-30 01:10:00') WHERE family = 'ipv4' ORDER BY origin": "64501|NORTH|2|1|257|1 64502||1|1|1|1",
 	"SELECT origin, origin_name, prefixes, visible_prefixes, space, visible_space FROM country_networks_at(dataset = 'd', country = 'KP', at = '2026-11-30 12:10:00') ORDER BY origin":                       "64500|TRANSIT|1|1|65536|65536 64501|NORTH|2|2|256|256",
+	"SELECT country, origin, prefixes, space FROM country_networks_at(dataset = 'places', country = 'KP', at = '2026-11-30 01:10:00')":                                                                       "KP|64501|1|1",
+	"SELECT country, origin, prefixes, space FROM country_networks_at(dataset = 'places', country = 'KP', at = '2026-11-30 12:10:00')":                                                                       "",
+	"SELECT country, origin, prefixes, space FROM country_networks_at(dataset = 'places', country = 'CN', at = '2026-11-30 12:10:00')":                                                                       "CN|64501|1|1",
 	"SELECT timestamp, seconds, voters FROM outage_withdrawal_curve WHERE id = 'prefix-x' ORDER BY seconds":                                                                                                  "2026-11-30_10:05:03|0|1 2026-11-30_10:05:07|4|3",
 	"SELECT prefix, upstream, upstream_name, voters, first_at, first_asn, first_name, half_at, last_at, last_asn FROM outage_withdrawals WHERE dataset = 'd' AND id = 'prefix-x'": "198.51.100.0/24|64500|TRANSIT|3|" +
 		"2026-11-30_10:05:03|64501|NORTH|2026-11-30_10:05:07|2026-11-30_10:05:12|64499",

@@ -175,3 +175,94 @@ FROM (
 )
 GROUP BY family, origin
 COMMENT 'The networks of a country at a time: each AS that originated prefixes there, from the last record of each prefix in the 26 hours before. Parameters: dataset, country (KP), at (UTC). Columns: family; origin, the AS number; origin_name, its name today; prefixes, lost ones included; visible_prefixes; space, the part of the country that the prefixes cover, each address counted once, /24s or /48s; visible_space, the same of visible prefixes.';
+
+-- An AS has few rows, so the row that holds at the beginning can be months old. In visibility each day is a piece of its own, so the search for
+-- this row, and the way from it to the beginning, read a granule for each day. In visibility_hours they read some for each month.
+CREATE OR REPLACE VIEW {{database}}.entity_minutes {{cluster}}
+AS WITH
+    {step:UInt32} % 3600 = 0 AND toUnixTimestamp({from:DateTime('UTC')}) % 3600 = 0 AS by_hour,
+    (
+        SELECT max(timestamp) FROM {{database}}.visibility
+        WHERE NOT by_hour AND dataset = {dataset:String} AND entity_type = {entity_type:String} AND entity_code = {entity_code:String} AND family = {family:String}
+            AND timestamp <= {from:DateTime('UTC')} AND timestamp > {from:DateTime('UTC')} - INTERVAL 1 DAY
+    ) AS recent_row,
+    (
+        SELECT max(hour) FROM {{database}}.visibility_hours
+        WHERE by_hour AND dataset = {dataset:String} AND entity_type = {entity_type:String} AND entity_code = {entity_code:String} AND family = {family:String}
+            AND hour < {from:DateTime('UTC')} AND hour >= {from:DateTime('UTC')} - INTERVAL 1 DAY
+    ) AS recent_hour,
+    (
+        SELECT max(hour) FROM {{database}}.visibility_hours
+        WHERE recent_row = 0 AND recent_hour = 0 AND dataset = {dataset:String} AND entity_type = {entity_type:String} AND entity_code = {entity_code:String} AND family = {family:String}
+            AND hour <= toStartOfHour({from:DateTime('UTC')} - INTERVAL 1 DAY)
+    ) AS older_hour
+SELECT
+    {dataset:String} AS dataset, {entity_type:String} AS entity_type, {entity_code:String} AS entity_code, {family:String} AS family, minute, state.1 AS space, state.2 AS prefixes,
+    state.3 AS baseline_space, state.4 AS baseline_prefixes, state.5 AS usual_space, state.6 AS usual_prefixes,
+    if(usual_space > 0, greatest(0, round(100 * (1 - space / usual_space), 2)), 0) AS loss_percent, state.7 AS voters, row_at
+FROM (
+    SELECT {from:DateTime('UTC')} + toIntervalSecond(number * {step:UInt32}) AS minute, 1 AS one
+    FROM numbers(intDiv(toUInt32({to:DateTime('UTC')}) - toUInt32({from:DateTime('UTC')}) + {step:UInt32} - 1, {step:UInt32}))
+) AS steps
+ASOF JOIN (
+    SELECT row_at, 1 AS one, argMax(found_state, position) AS state
+    FROM (
+        SELECT timestamp AS row_at, (position_epoch, position_sequence) AS position, (space, prefixes, baseline_space, baseline_prefixes, usual_space, usual_prefixes, voters) AS found_state
+        FROM {{database}}.visibility
+        WHERE NOT by_hour AND dataset = {dataset:String} AND entity_type = {entity_type:String} AND entity_code = {entity_code:String} AND family = {family:String}
+            AND timestamp < {to:DateTime('UTC')} AND timestamp >= if(recent_row = 0, {from:DateTime('UTC')}, recent_row)
+        UNION ALL
+        SELECT
+            x.timestamp AS row_at, (x.position_epoch, x.position_sequence) AS position,
+            (x.space, x.prefixes, x.baseline_space, x.baseline_prefixes, x.usual_space, x.usual_prefixes, x.voters) AS found_state
+        FROM (
+            SELECT arrayJoin([last, at_begin]) AS x
+            FROM {{database}}.visibility_hours
+            WHERE by_hour AND dataset = {dataset:String} AND entity_type = {entity_type:String} AND entity_code = {entity_code:String} AND family = {family:String}
+                AND hour < {to:DateTime('UTC')} AND hour >= if(recent_hour = 0, {from:DateTime('UTC')}, recent_hour)
+        )
+        WHERE x.timestamp > 0
+        UNION ALL
+        SELECT
+            last.timestamp AS row_at, (last.position_epoch, last.position_sequence) AS position,
+            (last.space, last.prefixes, last.baseline_space, last.baseline_prefixes, last.usual_space, last.usual_prefixes, last.voters) AS found_state
+        FROM {{database}}.visibility_hours
+        WHERE older_hour > 0 AND dataset = {dataset:String} AND entity_type = {entity_type:String} AND entity_code = {entity_code:String} AND family = {family:String}
+            AND hour = older_hour
+    )
+    GROUP BY row_at
+) AS found ON steps.one = found.one AND steps.minute >= found.row_at
+COMMENT 'The visibility of an entity at each time step, from its last row at or before the step. Steps before its first row are left out. Steps of whole hours that begin on the hour are read from visibility_hours, which is quick for years; so is the row before from, if it is older than a day. Parameters: dataset, entity_type (country), entity_code (KP), family (ipv4, ipv6), from and to (UTC), step (seconds). Columns as those of entity_history; minute is the step, row_at the minute of the row that is used.';
+
+-- Copies of a row are equal, so the index by_prefix finds all of them. In its exact mode, FINAL also reads all rows between the first and the
+-- last row that the index finds.
+CREATE OR REPLACE VIEW {{database}}.prefix_history {{cluster}}
+(
+    dataset LowCardinality(String) COMMENT 'live, demo, or the name of a replay',
+    prefix String COMMENT 'prefix as text, host bits 0: 198.51.100.0/24',
+    begin IPv6 COMMENT 'first address of the prefix; for IPv4 with ::ffff: before it',
+    length UInt8 COMMENT 'length of the prefix as written, bits',
+    timestamp DateTime64(6, 'UTC') COMMENT 'the collector''s time, microseconds',
+    type Enum8('announce' = 1, 'withdraw' = 2) COMMENT 'the change: an announcement or a withdrawal',
+    collector LowCardinality(String) COMMENT 'ris/rrc00, routeviews/route-views2, bmp/192.0.2.1, file/local',
+    peer_address LowCardinality(String) COMMENT 'the collector''s neighbour, as text: 192.0.2.1, 2001:db8::1',
+    peer_asn UInt32 COMMENT 'AS number of the peer',
+    peer_name String COMMENT 'name of the peer''s AS today; empty where unknown',
+    `table` Enum8('pre' = 1, 'post' = 2, 'loc' = 3, 'out' = 4) COMMENT 'table of the peer that the session shows (RFC 7854, 8671, 9069)',
+    path_id UInt32 COMMENT 'path identifier (RFC 7911); 0 without ADD-PATH',
+    safi Enum8('unicast' = 1, 'multicast' = 2) COMMENT 'subsequent address family (SAFI); verdicts ignore multicast routes',
+    as_path String COMMENT 'AS path, nearest AS first, in the form of bgpdump: 64496 64497 {64498,64499}; empty for a withdrawal; as_path_asns has the numbers',
+    origin_as UInt32 COMMENT 'last AS of the path; 0 for a withdrawal or where the path gives none',
+    origin_name String COMMENT 'name of the origin AS today; empty where unknown',
+    lane LowCardinality(String) COMMENT 'part of the collector''s stream, in which epoch and sequence count: live, rv/<topic>, fill/<gap>, follow, file/<hash of the inputs>',
+    epoch UInt64 COMMENT 'in lane live: Unix milliseconds x 1024 + a random number per process; 0 in other lanes',
+    sequence UInt64 COMMENT 'number of the record within lane and epoch, from 1',
+    idx UInt32 COMMENT 'number of the route within its message, withdrawals first, from 0',
+    appended_at DateTime('UTC') COMMENT 'when Kafka took the record, seconds; partitions and time to live count from here'
+)
+AS SELECT
+    dataset, prefix, begin, length, timestamp, type, collector, peer_address, peer_asn, dictGet('{{database}}.as_info', 'name', peer_asn) AS peer_name, `table`, path_id,
+    safi, as_path, origin_as, dictGet('{{database}}.as_info', 'name', origin_as) AS origin_name, lane, epoch, sequence, idx, appended_at
+FROM {{database}}.prefix_changes FINAL
+SETTINGS optimize_move_to_prewhere_if_final = 1, use_skip_indexes_if_final_exact_mode = 0
+COMMENT 'The announcements and withdrawals of a prefix by peers, each once. Quick where dataset and prefix, or dataset and begin, are given. Routes of RIB snapshots have no rows.';

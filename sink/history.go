@@ -43,8 +43,8 @@ const (
 // errUninserted means that rows of the partition must be inserted before the table can be read.
 var errUninserted = errors.New("rows before this one are not in the table yet")
 
-// newest holds the times of a peer's newest rows in the two sources with the newest rows. These
-// suffice to find, for any source, the newest row of all other sources.
+// newest holds the times of a peer's newest rows in the two sources with the newest rows. If a
+// source is the first, the newest row of all others is that of the second, else that of the first.
 type newest struct {
 	first, second source
 	at, secondAt  int64 // microseconds, or noRow

@@ -21,8 +21,8 @@ import (
 const (
 	// idleAfter is the time without records after which a batch ends even if it is not full.
 	idleAfter = 100 * time.Millisecond
-	// lookLimit bounds each of: reading windows, reading positions (with the kill and the refill
-	// after an assignment), writing a dead letter, and committing offsets.
+	// lookLimit bounds each of: reading windows, reading positions (with the kill after an
+	// assignment), writing a dead letter, and committing offsets.
 	lookLimit = 5 * time.Second
 	// retryAfter is the wait after a record could not be processed.
 	retryAfter = 500 * time.Millisecond

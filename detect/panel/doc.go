@@ -4,8 +4,9 @@
 // table, or is masked, and how large its table is. The Panel chooses members from the full feeds at
 // each multiple of decide_interval (a quarter hour) of event time, and when all members are down.
 // While there is no panel from tables and no verdict is possible, it tries in each window. Between
-// these times the members stay, and whether a member votes depends on its session (Reason). A Voter
-// is an ASN. It holds a prefix if any of its voting sessions holds it.
+// these times the members stay, and whether a member votes depends on its session (Reason). Each
+// ASN with a voting session is one voter (Voters). It holds a prefix if any of its voting sessions
+// holds it.
 //
 // If no tables exist (updates alone), a session votes once it has announced a prefix (witness), and
 // the panel's knowledge is learned.

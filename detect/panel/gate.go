@@ -45,9 +45,9 @@ type Gate struct {
 	// Since is the beginning of the first window without decisions, Unix seconds; 0 while the gate
 	// is open.
 	Since int64
-	// Voters is the number of voters now. Usual is M when the gate shut; 0 while it is open and
-	// judged. Leavers is the number of ASNs that voted in the last windows and do not vote now
-	// because their feeds are away.
+	// Voters is the number of voters now. Usual is M at the time when the gate shut. It is 0 again
+	// once losses were judged after the gate opened. Leavers is the number of ASNs that voted in
+	// the last windows and do not vote now because their feeds are away.
 	Voters, Usual, Leavers int
 	// Leaving reports whether so many voters left that the gate shuts as soon as losses are spread.
 	Leaving bool
@@ -112,9 +112,9 @@ func (p *Panel) countLeavers(now int64) (out leavers) {
 }
 
 // CloseGate shuts or opens the gate at the end of the window that ends at now. Call it after Close,
-// and before the voters of Close decide anything. spread reports whether, in the last two windows,
-// losses began in so many prefixes or countries that the leavers may be the reason. changed reports
-// whether the gate shut or opened.
+// and before the voters of Close decide anything. spread reports whether, in the two windows before
+// this one, losses began in so many prefixes or countries that the leavers may be the reason.
+// changed reports whether the gate shut or opened.
 func (p *Panel) CloseGate(now int64, spread func() bool) (g Gate, changed bool) {
 	x := &p.gate
 	if !p.cfg.Gate {

@@ -10,10 +10,10 @@ import (
 // Need is the number of voters and collectors that a verdict needs.
 type Need struct{ Voters, Collectors int }
 
-// Need returns the voters and collectors that a verdict needs, if at most this many ASNs and
-// collectors can have voters. If there are fewer ASNs than twice MinVoters, a third of them has to
-// vote, because many may have no whole table. The result is at least LeastVoters and never more
-// than the configuration requires.
+// Need returns the voters and collectors that a verdict needs, if at most this many ASNs can vote,
+// on at most this many collectors. If there are fewer ASNs than twice MinVoters, a third of them
+// has to vote, because many may have no whole table. The result is at least LeastVoters and never
+// more than the configuration requires.
 func (c *Config) Need(asns, collectors int) Need {
 	n := Need{c.MinVoters, max(1, min(c.MinCollectors, collectors))}
 	if asns < 2*c.MinVoters {
@@ -23,9 +23,9 @@ func (c *Config) Need(asns, collectors int) Need {
 }
 
 // needOf returns the voters and collectors that a verdict needs at present: those of the
-// configuration, or, in a replay, those of Need. Need then counts the collectors with an unmasked
-// session that votes, that would vote (wouldVote), or whose table is on its way, and the ASNs in
-// the files of these collectors.
+// configuration, or, in a replay, those of Need. For a replay needOf counts the collectors with an
+// unmasked session that votes, that would vote (wouldVote), or whose table is on its way. It also
+// counts the ASNs in the files of these collectors.
 func (p *Panel) needOf(votes func(slot int) bool) Need {
 	if p.cfg.Inputs == nil {
 		return Need{p.cfg.MinVoters, p.cfg.MinCollectors}

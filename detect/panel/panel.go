@@ -18,8 +18,8 @@ type Panel struct {
 	knowledge bgp.TableKnowledge
 	voters    *Voters
 	need      Need
-	// chosen are the candidates of the last decision that began without a panel from tables. They
-	// count while the knowledge is undecided (wouldVote).
+	// chosen holds the candidates of the last decision that began without a panel from tables.
+	// wouldVote uses them while it is not known whether tables come.
 	chosen *Voters
 	// in is the number of prefixes from which a table is a full feed, out the number below which it
 	// no longer is one, both as of the last decision.
@@ -75,9 +75,9 @@ func (p *Panel) Verdicts() bool {
 }
 
 // Close closes the window that ends at now. size returns the number of prefixes that a slot holds.
-// decided reports whether the panel was chosen again, or whether doubt changed a vote. It is false
-// if no verdict is possible, except in a panel from tables. changed reports whether other slots
-// vote than before.
+// decided reports whether the panel was chosen again, or whether a session began or ended to doubt
+// its table. It is false if no verdict is possible, except in a panel from tables. changed reports
+// whether the set of voting slots changed.
 func (p *Panel) Close(now int64, size func(slot int) int) (decided, changed bool) {
 	for slot, s := range p.sessions {
 		if s == nil {
@@ -188,12 +188,13 @@ func (p *Panel) limits(sizes []int) (in, out int) {
 //
 //   - A member that sends its table again, is masked, or waits for the end of a gap stays one. Its
 //     present size means nothing.
-//   - A session with a whole table has a full feed if it holds at least in prefixes. A member stays
-//     one if it holds at least out, or would hold them if it had withdrawn none: doubt decides
-//     whether it votes.
-//   - A session may be older than all knowledge about it. If other tables are known as whole, its
-//     size can prove that its table is whole. candidates then sets Complete.
-func (p *Panel) candidates(now int64, size func(slot int) int, in, out int, compared bool) []bool {
+//   - A session with a whole table has a full feed if it holds at least minIn prefixes. A member
+//     stays one if it holds at least minOut, or would hold them if it had withdrawn none: doubt
+//     decides whether it votes.
+//   - A session may have begun before the first record about it. Then no record says that its table
+//     is whole. If other tables are known as whole, its size can prove that its table is whole.
+//     candidates then sets Complete.
+func (p *Panel) candidates(now int64, size func(slot int) int, minIn, minOut int, compared bool) []bool {
 	chosen := make([]bool, len(p.sessions))
 	for slot, s := range p.sessions {
 		if s == nil || !s.Up {
@@ -205,9 +206,9 @@ func (p *Panel) candidates(now int64, size func(slot int) int, in, out int, comp
 			chosen[slot] = true
 		case s.Awaiting || s.transferUntil != 0:
 		case s.Complete:
-			chosen[slot] = n >= in || s.member && (n >= out || s.withdrewFrom(n, out))
+			chosen[slot] = n >= minIn || s.member && (n >= minOut || s.withdrewFrom(n, minOut))
 		case compared && p.knowledge == bgp.TablesComplete &&
-			now-s.Since >= p.cfg.TransferSeconds() && n >= in:
+			now-s.Since >= p.cfg.TransferSeconds() && n >= minIn:
 			s.Complete, chosen[slot] = true, true
 		}
 	}

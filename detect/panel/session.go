@@ -37,8 +37,8 @@ type Session struct {
 	Masked bool
 	// Ended means that the session is masked because the files of the collector have ended.
 	Ended bool
-	// Awaiting means that the session does not vote until its gap is answered, or any table of the
-	// peer comes.
+	// Awaiting means that the session does not vote until its gap is answered, or another whole
+	// table of the peer comes.
 	Awaiting bool
 	// Complete means that the whole table is known.
 	Complete bool
@@ -102,9 +102,9 @@ func (x *spoken) settle(cfg *Config, size int) {
 func (s *Session) withdrewFrom(size, full int) bool { return size+s.spoken.gone >= full }
 
 // These are the bounds of OnlyWithdraws for a session that has announced or held a prefix. It
-// withdrew at least unheardLeast prefixes that it never announced. They are also more than
-// unheardTimes the number of its announcements, and of the prefixes that it held at most. In eight
-// captures the sound peers stay below 0.38 times.
+// withdrew at least unheardLeast prefixes that it never announced. These withdrawals are also more
+// than unheardTimes the greater of two numbers: its announcements, and the most prefixes that it
+// held. In eight captures the sound peers stay below 0.38 times.
 const (
 	unheardLeast = 50
 	unheardTimes = 2

@@ -1,7 +1,7 @@
 package panel
 
 // strike finds the sessions that voted in the previous window and do not vote any more because of
-// their own messages. It also counts voted down.
+// their own messages. It also decrements Session.voted.
 func (p *Panel) strike(now int64) {
 	p.struck = p.struck[:0]
 	for slot, s := range p.sessions {

@@ -78,8 +78,8 @@ func (s *State) set(c *change, whole bool) {
 	}
 }
 
-// standing is the state of a prefix relative to the prefixes above it.
-type standing struct {
+// coverage is what the prefixes above a prefix tell about its own range.
+type coverage struct {
 	region     bool // its own range is visible: it is, or a prefix above it by the same origin is
 	above      bool // the own range of the nearest prefix above it is visible
 	knownAbove bool // a prefix above it is counted
@@ -93,9 +93,9 @@ func (s *State) regionSeen(p *prefix) bool {
 	return s.under(p, wide)
 }
 
-// coveredWhen returns the flag that a prefix needs to cover p. This is seen if p is known but not
-// counted, because fewer than half of the voters usually hold it or because it is left out.
-// Otherwise it is wide.
+// coveredWhen returns the flag that a prefix needs to cover p. It is the flag seen if p is known
+// but not counted, because fewer than half of the voters usually hold it or because it is left out.
+// Otherwise it is the flag wide.
 func (p *prefix) coveredWhen() uint8 {
 	if p.flags&(known|counted) == known {
 		return seen
@@ -128,9 +128,9 @@ func (s *State) under(p *prefix, flag uint8) bool {
 	return false
 }
 
-// stand returns the standing of p.
-func (s *State) stand(p *prefix) standing {
-	st := standing{region: s.regionSeen(p)}
+// coverageOf returns the coverage of p.
+func (s *State) coverageOf(p *prefix) coverage {
+	st := coverage{region: s.regionSeen(p)}
 	nearest := true
 	for _, a := range s.above(p) {
 		if nearest {
@@ -150,7 +150,7 @@ func (s *State) contribute(r rib.Row, sign int64) {
 	if p.node == 0 {
 		return
 	}
-	inAll := s.stand(p)
+	inAll := s.coverageOf(p)
 	for _, sh := range s.sharesOf(r) {
 		if sh.asn != 0 {
 			s.contributeOrigin(p, sh, sign)
@@ -158,7 +158,7 @@ func (s *State) contribute(r rib.Row, sign int64) {
 		}
 		st, e := inAll, s.touch(sh.entity)
 		if e.key.Type == bgp.EntityWatch {
-			st = s.listedStanding(p, sh.entity)
+			st = s.listedCoverage(p, sh.entity)
 		}
 		e.space += sign * st.visible() * int64(sh.space)
 		if p.flags&counted == 0 {
@@ -177,7 +177,7 @@ func (s *State) contribute(r rib.Row, sign int64) {
 
 // visible returns how often the space of a prefix counts as visible: 1 or 0 for its own range,
 // minus 1 if the prefix above it has counted the space.
-func (st standing) visible() (n int64) {
+func (st coverage) visible() (n int64) {
 	if st.region {
 		n++
 	}

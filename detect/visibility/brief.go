@@ -85,8 +85,8 @@ func (s *State) addBrief(r rib.Row, p *prefix) {
 }
 
 // sharesAbove reports whether a brief and counted prefix q above another one has already added the
-// space of the other one's share sh. For an AS it has if the AS is a usual origin of q, and for a
-// watch list if q is in it. For the world, a country or a region it always has.
+// space of the other one's share sh. For an AS, q has if the AS is a usual origin of q. For a watch
+// list, q has if it is in the list. For the world, a country or a region, q always has.
 func (s *State) sharesAbove(sh share, q *prefix) bool {
 	switch {
 	case sh.asn != 0:

@@ -1,12 +1,12 @@
 // Package visibility counts, window by window, the part of every entity that the voters of the
 // panel still see (docs/detection.md, A prefix and Space).
 //
-// A State belongs to one family. It reads a rib.Table. When a window closes, it judges the rows
-// that changed, or all rows if the voters changed or a new hour began. For each prefix it keeps the
-// usual visibility (the median of 24 hourly samples of one byte), the usual origins, and the place.
-// Prefixes that are known, or seen by half of the voters, are in a radix trie. The own range of a
-// prefix is its addresses without those of the prefixes below it in the trie. Visible space is then
-// counted in whole addresses:
+// A State belongs to one family. It reads a rib.Table. A row is the number of a prefix there. When
+// a window closes, it judges the rows that changed, or all rows if the voters changed or a new hour
+// began. For each prefix it keeps the usual visibility (the median of 24 hourly samples of one
+// byte), the usual origins, and the place. Prefixes that are known, or seen by half of the voters,
+// are in a radix trie. The own range of a prefix is its addresses without those of the prefixes
+// below it in the trie. Visible space is then counted in whole addresses:
 //
 //   - The visible space of a country, a region and the world is the sum of the visible own ranges.
 //     An own range is visible if its prefix is visible, or a prefix above it by the same origin.
@@ -23,10 +23,10 @@
 //     separately, with the space of these members.
 //
 // Only entities that are touched are counted again. For prefixes that are losing routes the State
-// keeps the times and voters of withdrawals, moves and losses. With them it answers outage.View.
+// keeps the times and voters of withdrawals, moves and losses. With them it implements outage.View.
 //
-// For a prefix that is lost, partial or moved, a trough keeps the voters and the holders of its
-// worst minute. These two distinguish a return of the routes from a change of the panel
+// For a prefix that is lost, partly visible or moved, a trough keeps the voters and the holders of
+// its worst minute. These two distinguish a return of the routes from a change of the panel
 // (docs/detection.md, Why an event ended).
 //
 // Holdings returns the origins and observers of the prefixes: of those that changed, and of each

@@ -11,7 +11,7 @@ import (
 const (
 	// A change is published when it has lasted for settleMinutes. The loss or the return of a
 	// prefix is published at once, but at least settleMinutes after the start of its last published
-	// state. So a prefix that flaps has at most one record in five minutes besides the daily one.
+	// state. So a prefix that flaps has few records.
 	settleMinutes = 5
 	// maxChanges is the greatest number of changes that are published in a window. The others wait
 	// for the next windows. The oldest changes go first.

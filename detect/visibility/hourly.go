@@ -6,9 +6,9 @@ import (
 )
 
 // begin sets the usual state of a row from the first whole tables. Usual holders are the voters
-// that hold it and those, early in number, that withdrew it in the minute of the tables. since is
-// the minute since 1970 from which on updates alone had shown the row as lost, or 0. Such a row
-// stays lost, and its usual holders include all voters that have withdrawn it.
+// that hold it. The early voters that withdrew it in the minute of the tables are usual holders,
+// too. since is the minute (since 1970) in which updates alone began to show the row as lost, or 0.
+// Such a row stays lost, and its usual holders include all voters that have withdrawn it.
 func (s *State) begin(r rib.Row, early int, since uint32) {
 	p := &s.prefixes[r]
 	t := s.count(r)

@@ -43,7 +43,7 @@ type entry struct {
 	at     uint32 // Unix seconds
 }
 
-// event is one entry of a window's log.
+// event is a withdrawal or an announcement that was noted in the window.
 type event struct {
 	row      rib.Row
 	slot     uint16

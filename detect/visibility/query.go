@@ -242,7 +242,7 @@ func (s *State) withdrawnAt(r rib.Row) map[int]entry {
 	return out
 }
 
-// Brief describes a prefix in short. ok is false if no peer holds it and it is not known.
+// Brief returns the main facts of a prefix. ok is false if no peer holds it and it is not known.
 func (s *State) Brief(k rib.Key) (query.Brief, bool) {
 	r, ok := s.rib.Row(k)
 	if !ok {

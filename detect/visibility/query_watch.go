@@ -21,11 +21,11 @@ const (
 type Judged struct {
 	State query.State
 	Why   string
-	// Routes depend on the known prefixes within the listed one. If there are any, Routes are those
-	// that are not visible (at most maxAmiss), and the listed one itself if it is known. If all are
-	// visible and the listed one is not known, Routes is the first of them. If there are none,
-	// Routes is the longest route that covers the prefix. More is the number of known prefixes that
-	// Routes leaves out; with more than maxWithinMember known prefixes it is a lower bound.
+	// Routes are chosen from the known prefixes within the listed one. Some are not visible: these
+	// (at most maxAmiss), and the listed one itself if it is known. All are visible: the listed one
+	// if it is known, else the first. There are none: the longest route that covers the prefix.
+	// More is the number of known prefixes that Routes leaves out; with more than maxWithinMember
+	// known prefixes it is a lower bound.
 	Routes []rib.Key
 	More   int
 	// Covered: the route covers the prefix.

@@ -30,7 +30,8 @@ const (
 const (
 	// known: usually visible. In a learned panel: enough voters have sent updates of it.
 	known uint8 = 1 << iota
-	// lost: fewer than half of its usual voters hold it.
+	// lost: fewer than half of the voters that usually hold it hold it now, and more of them lost
+	// it than hold it.
 	lost
 	// seen: visible now. A known prefix is lost or seen. Another prefix is seen when half of the
 	// voters hold it.
@@ -53,8 +54,8 @@ type prefix struct {
 	// With tables it is v/b or, if the prefix is not lost, the greater of v/b and held/(held+gone).
 	// With updates alone it is held/(held+gone).
 	share uint16
-	// since is the end of the first window in which it is lost or partial, in minutes since 1970;
-	// 0: it is neither. Records say when that window began, a minute earlier.
+	// since is the end of the first window in which it is lost or partly visible, in minutes since
+	// 1970; 0: it is neither. Records say when that window began, a minute earlier.
 	since uint32
 	node  uint32 // its node in the trie; 0: it is not in the trie
 	belonging
@@ -240,7 +241,7 @@ func (s *State) Close(w Window) []outage.Sample {
 	s.placing = w.End%3600 < 60
 	s.apply()
 	s.closeBriefs()
-	s.adopt()
+	s.learnYoung()
 	s.rejudge()
 	s.follow(dirty)
 	if hourly {

@@ -43,7 +43,8 @@ func leastKnown(n int) int { return min(leastHolders, half(n)) }
 // entities.
 func half(n int) int { return (n + 1) / 2 }
 
-// widen sets or clears the flag wide of a row that was judged, which held of n voters hold.
+// widen sets or clears the flag wide of a judged row. held is the number of voters that hold it, n
+// the number of all voters.
 func widen(c *change, held, n int) {
 	c.flags &^= wide
 	if c.flags&counted != 0 && c.flags&seen != 0 || c.flags&counted == 0 && held >= half(n) {

@@ -433,9 +433,9 @@ func (s *State) inList(p *prefix, entity uint32) bool {
 		func(sh share) bool { return sh.entity == entity && !sh.covering })
 }
 
-// listedStanding returns the standing of a prefix of a list relative to the prefixes above it that
+// listedCoverage returns the coverage of a prefix of a list relative to the prefixes above it that
 // are in the list.
-func (s *State) listedStanding(p *prefix, entity uint32) (st standing) {
+func (s *State) listedCoverage(p *prefix, entity uint32) (st coverage) {
 	st.region = s.regionSeen(p)
 	nearest := true
 	for _, q := range s.above(p) {

@@ -27,11 +27,12 @@ type youth struct {
 	entity uint32
 }
 
-// adopt makes prefixes known after half an hour if their country or region had no known prefix when
-// they came. Half of the voters must hold them. At least leastYoung of them must be due, or one if
-// the country or region has a known prefix by now. Their present visibility becomes usual.
-// Elsewhere a prefix becomes known after half a day. adopt also makes the expected prefixes known.
-func (s *State) adopt() {
+// learnYoung makes prefixes known after half an hour if their country or region had no known prefix
+// when they came. Half of the voters must hold them. At least leastYoung of them must be due, or
+// one if the country or region has a known prefix by now. Their present visibility becomes usual.
+// Elsewhere a prefix becomes known after half a day. learnYoung also makes the expected prefixes
+// known.
+func (s *State) learnYoung() {
 	if s.knowledge != bgp.TablesComplete {
 		return
 	}

@@ -22,8 +22,8 @@ func (s *skew) observe(lateness, drift time.Duration) {
 }
 
 // adjust applies the sum of the steps by which ingest's clock was set since the start. After a step
-// forward all messages seem that much later. If the machine slept instead, the next punctual
-// message corrects the estimate. The next message also shows a step back.
+// forward all messages seem that much later. If the machine slept and the clock was not set, the
+// next punctual message corrects the estimate. After a step back, the next message does so.
 func (s *skew) adjust(clockSteps time.Duration) {
 	s.ahead += max(0, clockSteps-s.clockSteps)
 	s.clockSteps = clockSteps

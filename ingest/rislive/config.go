@@ -19,7 +19,8 @@ type Config struct {
 	Collectors []string `yaml:"collectors" min:"1" want:"a collector of RIS such as rrc00"`
 	// The number of connections. With 1 every lost connection may be a gap.
 	Connections int `yaml:"connections" min:"1" max:"2"`
-	// Whether permessage-deflate (RFC 7692) is asked for: a fifth of the traffic for more work.
+	// Whether permessage-deflate (RFC 7692) is requested. It reduces the traffic to a fifth, and
+	// costs CPU time.
 	Compression bool `yaml:"compression"`
 	// The largest message, octets, unpacked.
 	ReadLimit int64 `yaml:"read_limit" min:"4096" max:"1048576"`
@@ -29,8 +30,8 @@ type Config struct {
 	HoldBytes int64 `yaml:"hold_bytes" min:"1048576"`
 	// How far the leading connection may be behind the other one.
 	SwitchAfter time.Duration `yaml:"switch_after" min:"1ms"`
-	// How long a connection may bring no message, or leave a ping without an answer, before a
-	// new one replaces it.
+	// How long a connection may bring no message, or leave a ping without an answer. Then a new
+	// connection replaces it.
 	SilentTimeout time.Duration `yaml:"silent_timeout" min:"1ms"`
 	// How late messages may be before a new connection replaces the old one. At least switch_after.
 	LagLimit time.Duration `yaml:"lag_limit" min:"1ms"`

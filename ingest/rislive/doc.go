@@ -1,5 +1,5 @@
 // Package rislive follows RIPE NCC's RIS Live (wss://ris-live.ripe.net) over two WebSocket
-// connections.
+// connections. A link keeps one connection, and connects again when it breaks.
 //
 // In: ris_message frames of the collectors that Client.Own names. Both connections subscribe to
 // each collector, with includeRaw. Out: the messages, on one stream.Stream a collector.
@@ -16,8 +16,8 @@
 // connection is left, a gap begins.
 //
 // Two connections overlap for a collector if both brought one of its messages. For a quiet
-// collector a message of any collector is enough, if the leader has nothing overdue: no buffered
-// message of the quiet one is older than the leader's lag (merger.overlapping).
+// collector a message of any collector is enough, if no buffered message of the quiet one is much
+// older than the leader's lag (merger.overlapping).
 //
 // A message is overdue if one connection brought it more than twice SwitchAfter ago and the other
 // one has not (docs/adr/0016-what-a-connection-owes.md). The follower replaces a leader that has a
@@ -68,7 +68,7 @@
 //	buffered frames              HoldBytes a link                         128 MiB by default
 //	hashes of written messages   maxAwaited a collector and connection    some 60 octets each
 //	keys of the latest frames    maxRecent a collector and link           128 KiB
-//	the same, link new or away   maxRecent a collector and link           300 KiB more
+//	earlier keys, link away      maxRecent a collector and link           300 KiB more
 //	peers                        stream.MaxPeers a collector              some hundred octets each
 //
 // The service brings some 5 MB a second. So the default HoldBytes holds the messages of a silent

@@ -60,9 +60,9 @@ type feed struct {
 	// to until, and before resumed (if not 0).
 	//
 	// since and until are the gap's begin and its end by ingest's clock plus gapOverlap. through is
-	// that of the latest message known to be missing in the gap, or since if none is. resumed is
-	// that of the earliest message after the gap that is not older than through: with it the source
-	// has gone on after the missing messages.
+	// the timestamp of the latest message known to be missing in the gap, or since if none is.
+	// resumed is the timestamp of the earliest message after the gap that is not older than
+	// through. From that message on the source has gone on after the missing messages.
 	gap                            *stream.Gap
 	since, until, through, resumed int64
 }
@@ -154,8 +154,8 @@ func (f *feed) addMissing(stamp int64, now time.Duration, why string) {
 }
 
 // inGap reports whether a missing message lies in the last gap. If so, it reports the message to
-// the gap, and the gap's answer brings it. That also holds if older messages come after the gap: a
-// connection that stood still may go on at an earlier time.
+// the gap, and the gap's answer brings it. A connection that stood still may bring messages from
+// before the gap's end after it. They lie in the gap, too.
 func (f *feed) inGap(stamp int64) bool {
 	if f.gap == nil || stamp < f.since || stamp > f.until || f.resumed != 0 && stamp >= f.resumed {
 		return false
@@ -215,8 +215,8 @@ const (
 
 // write writes a message that a connection brought to the stream. It skips the message if another
 // connection brought a later one of the same peer, which was written: the older message would undo
-// it. overtaken means that the message is the older one of two with the same timestamp. The error
-// is the stream's.
+// it. overtaken means that a later message of the link may have been written already. Then a
+// message with an equal timestamp is late, too. The error is the stream's.
 func (f *feed) write(
 	ctx context.Context, m *wire.RISLiveMessage, from *connection, overtaken bool,
 ) (skipReason, error) {

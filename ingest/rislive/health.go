@@ -34,8 +34,8 @@ func (m *merger) checkHealth(ctx context.Context) error {
 			m.dropUseless(c, now)
 		}
 	}
-	// After a standstill forgotten catches up slowly: messages that seem missing may still wait in
-	// a socket.
+	// After a standstill m.forgotten rises slowly: messages that seem missing may still wait in a
+	// socket.
 	m.forgotten = min(now-m.cfg.Hold, m.forgotten+4*m.cfg.period())
 	for _, f := range m.feeds {
 		if err := m.expire(ctx, f, now); err != nil {

@@ -43,7 +43,7 @@ func (m *merger) discard(f *feed, n int, why string) {
 // collector without a missing message. late is the leader's lag. They do if a message of the
 // collector came on both connections. For a quiet collector it is enough if a message of any
 // collector came on both more than SwitchAfter after the subscription, and no buffered message of
-// the quiet one is older than the lag. mu is held.
+// the quiet one is older than the lag and two periods. mu is held.
 func (m *merger) overlapping(f *feed, c *connection, late time.Duration) bool {
 	s := &f.sides[c.n]
 	if s.overlaps {

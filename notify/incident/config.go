@@ -35,10 +35,10 @@ type Route struct {
 	Digest string `yaml:"digest" want:"daily HH:MM ZONE or weekly mon HH:MM ZONE"`
 	// The text of messages, as a template of Go's text/template. Empty: darkmap's own.
 	Template string `yaml:"template" want:"a template of text/template that runs"`
-	// Which changes of an open incident are told: none, severity (also a wider entity and what is
-	// still dark) or all. Empty: severity.
+	// Which changes of an open incident make a message. none: no change. severity: another
+	// severity, kind or wider entity, and parts that are back. all: every change. Empty: severity.
 	Updates string `yaml:"updates" oneof:"none severity all"`
-	// How long a new incident waits for wider events, 0 too. Empty: as the target has it.
+	// How long a new incident waits for wider events. 0 is possible. Empty: as the target has it.
 	GroupWait string `yaml:"group_wait" want:"a duration such as 60s, or 0, at most 1h"`
 }
 
@@ -80,9 +80,9 @@ type QuietHours struct {
 	To string `yaml:"to" want:"a time of day such as 07:00, another than from"`
 	// The IANA time zone. Empty: UTC.
 	TimeZone string `yaml:"time_zone" want:"a time zone of the IANA database such as Europe/Berlin"`
-	// What to do with incidents that begin in them. hold: those that are open at the end of the quiet
-	// hours are sent then; chats get one line about each that is over; targets of records get all
-	// records. drop: they are not sent. Empty: hold.
+	// What to do with incidents that begin in them. hold: those that are open at the end of the
+	// quiet hours are sent then; chats get one line about each that is over; targets that take
+	// records (webhook, CloudEvents, topic) get all of them. drop: they are not sent. Empty: hold.
 	Do string `yaml:"do" oneof:"drop hold"`
 	// Severities that are told nevertheless.
 	Except []string `yaml:"except" oneof:"minor moderate major total"`

@@ -19,7 +19,7 @@ func (e *Engine) decide(d *Delivery, now time.Time) {
 	before := d.mark()
 	switch {
 	case p.records() && d.Subject == target.SubjectOutage && len(d.Events) == 0:
-		e.expire(d, now) // from when the target took incidents
+		e.expire(d, now) // made when the target took incidents
 	case p.records() && d.Subject == target.SubjectOutage:
 		e.decideRecords(d, now)
 	case d.Subject == target.SubjectStorm:
@@ -97,7 +97,7 @@ func (e *Engine) decideIncident(d *Delivery, now time.Time) {
 		e.missed(d, r, &s, now)
 		e.expire(d, now)
 	default:
-		e.gate(d, r, &s, want, now)
+		e.holdOrSchedule(d, r, &s, want, now)
 	}
 }
 
@@ -134,8 +134,8 @@ func (d *Delivery) passesUntil(now time.Time) time.Time {
 	return out
 }
 
-// gate holds a message back or schedules it.
-func (e *Engine) gate(d *Delivery, r *route, s *standing, want target.Kind, now time.Time) {
+// holdOrSchedule holds a message back or schedules it.
+func (e *Engine) holdOrSchedule(d *Delivery, r *route, s *standing, want target.Kind, now time.Time) {
 	p := d.place
 	since := d.News
 	due := now

@@ -30,8 +30,9 @@ type Delivery struct {
 	// Began is the time at which the engine made the delivery.
 	Began time.Time `json:"began"`
 	// First is the sequence of the record that started a delivery of incidents. The ids of its
-	// messages derive from it, so that they stay the same when a lost ledger is rebuilt. If it is 0,
-	// they derive from Began. It is 0 at targets of records, whose ids derive from each record.
+	// messages derive from it, so that they stay the same when the deliveries of a lost
+	// bgp.notify.v1 are made again. If it is 0, they derive from Began. It is 0 at targets of
+	// records, whose ids derive from each record.
 	First uint32 `json:"first,omitempty"`
 	// Events are the newest states of the incident's events, at most maxEvents. EventsTotal counts
 	// all events that the incident ever had.
@@ -51,10 +52,11 @@ type Delivery struct {
 	Handle    target.Handle `json:"handle,omitempty"`
 	// Parked is the reason why the waiting message was given up; empty if it was not.
 	Parked string `json:"parked,omitempty"`
-	// ParkedNews identifies the parked news. Later news is tried again.
+	// ParkedNews is the News of the message that was given up. A message with later news is sent.
 	ParkedNews time.Time `json:"parked_news,omitzero"`
-	// Opened is the time of the record with which the first event counted, Ended that of the record
-	// with which the last event ended. News is the time of the newest record.
+	// Opened is the time of the record with which the first event met min_minutes (Event.From),
+	// Ended that of the record with which the last event ended. News is the time of the newest
+	// record.
 	Opened time.Time `json:"opened,omitzero"`
 	Ended  time.Time `json:"ended,omitzero"`
 	News   time.Time `json:"news,omitzero"`
@@ -71,9 +73,9 @@ type Delivery struct {
 	FoldedInto string `json:"folded_into,omitempty"`
 	// Storm is the incident id of the storm that includes this incident.
 	Storm string `json:"storm,omitempty"`
-	// Adopted means that the incident was open when the engine started for the first time, so that a
-	// notice named it or the target may know it from before, or that the incident began before the
-	// target's first delivery and the target gets its close alone.
+	// Adopted means one of two things. The incident was open at the first start of the engine: a
+	// notice named it, or the target may know it from before. Or it began before the target's first
+	// delivery: the target gets only the close.
 	Adopted bool `json:"adopted,omitempty"`
 	// Records are the waiting records, oldest first, of a target that takes records. RecordsParked
 	// counts those that were given up.

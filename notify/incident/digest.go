@@ -198,7 +198,8 @@ func (l *lateLine) private() bool {
 
 // Adopt makes one notice to each chat about the outages that are open at a first run. Older outages
 // are not sent. When an adopted incident ends, the close is sent to targets that got the notice and
-// to keyed targets, which may know the incident from before.
+// to keyed targets (target.Traits), which may know the incident from
+// before.
 func (e *Engine) Adopt(open []*bgp.Outage, now time.Time) []*Delivery {
 	open = slices.DeleteFunc(slices.Clone(open), func(o *bgp.Outage) bool { return o.State != bgp.StateOpen })
 	slices.SortFunc(open, func(a, b *bgp.Outage) int {

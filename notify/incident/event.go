@@ -24,8 +24,8 @@ const (
 // codeSize bounds names and ids in records. detect keeps to this bound.
 var codeSize = plaintext.Size{Graphemes: 100, Octets: 200}
 
-// ranks orders entity types by their place in a title. detect ranks a watch list above all but the
-// world. Here it comes after the AS, so that the incident of an AS keeps the AS as its title.
+// ranks orders entity types by their place in a title. detect ranks a watch list above all others.
+// Here it comes after the AS, so that the incident of an AS keeps the AS as its title.
 var ranks = map[bgp.EntityType]int{
 	bgp.EntityPrefix: 1, bgp.EntityWatch: 2, bgp.EntityAS: 3,
 	bgp.EntityRegion: 4, bgp.EntityCountry: 5, bgp.EntityWorld: 6,

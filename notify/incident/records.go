@@ -157,7 +157,7 @@ func (e *Engine) decideRecords(d *Delivery, now time.Time) {
 	r := p.route(d.Route)
 	d.active = !ev.over()
 	d.Hold, d.Held, d.HeldUntil = NotHeld, "", time.Time{}
-	// A record that was tried before ends with its last retry instead.
+	// A record older than max_age is given up. If it was tried already, its retries go on.
 	for len(d.Records) > 0 && d.Attempts == 0 && now.Sub(d.Records[0].At) > p.maxAge() && p.sending != d.Key() {
 		e.giveUp(d, "it is older than max_age, "+bgp.DurationText(p.maxAge()))
 	}

@@ -95,7 +95,7 @@ func count(events []*Event, except string) (text string, n int) {
 	return strings.Join(parts, ", "), n
 }
 
-// isLoss reports whether an event of a kind is a loss of routes that ends when they are back.
+// isLoss reports whether events of kind k are losses of routes that end when the routes are back.
 func isLoss(k bgp.Kind) bool { return k == bgp.KindOutage || k == unnamed }
 
 // areLosses reports whether all events are such losses.

@@ -62,8 +62,7 @@ type TableReport struct {
 	Extra        uint64 `json:"rows_too_many"`
 	DoubledFinal Fault  `json:"doubled_with_final"`
 	Different    Fault  `json:"different"`
-	// Strange holds rows that name records of the log as their origin although these records do not
-	// make them.
+	// Strange holds rows whose offset names a record of the topic that does not make them.
 	Strange Fault `json:"strange"`
 }
 

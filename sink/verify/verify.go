@@ -1,4 +1,4 @@
-// Package verify checks that the tables of the store equal the log.
+// Package verify checks that the tables of the store have exactly the rows of the topics' records.
 //
 // It reads the topics of the sink, one partition after the other, up to the sink's committed
 // offsets. It makes the rows again with the sink's own code (sink.Rebuilder), and sends them to

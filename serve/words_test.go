@@ -132,6 +132,9 @@ func TestWords(t *testing.T) {
 	sc.panel(minute, bgp.NoVerdictTables)
 	sc.decide(minute)
 	s.wants("detect builds its state again", false, "It cannot be decided what is dark", "of others the whole table is not known")
+	fresh := startSite(t, cfg)
+	fresh.wants("a start while detect builds its state again", false, "It cannot be decided what is dark", "of others the whole table is not known")
+	fresh.stop()
 	sc.panel(minute, bgp.NoVerdictDegraded)
 	s.wants("many own feeds are lost", false, "It cannot be decided what is dark", "IPv4: degraded, no outage opens or ends for some minutes: many of darkmap's own feeds were lost")
 	sc.panel(minute, bgp.VerdictPossible)
@@ -146,6 +149,7 @@ func TestWords(t *testing.T) {
 		t.Errorf("the detector answers: %s", text)
 	}
 	away.Store(true)
+	now.ahead.Add(int64(10 * time.Second)) // a page is kept for as long
 	if status, _, text := s.shown(page); status != http.StatusOK || !strings.Contains(text, "The detector did not answer.") {
 		t.Errorf("the detector is away: got %d %s", status, text)
 	}
@@ -159,6 +163,9 @@ func TestWords(t *testing.T) {
 			t.Errorf("the store is away: %s answers %d, want %d: %s", path, status, want, text)
 		}
 	}
+	fresh = startSite(t, cfg)
+	fresh.wants("a start without the store", false, "1 country is dark", "the store does not answer: the past cannot be shown")
+	fresh.stop()
 	back := fiji
 	end := minute.Add(time.Minute)
 	back.Sequence, back.State, back.Event, back.EndReason, back.End = 2, bgp.StateClosed, bgp.EventClosed, bgp.EndRecovered, &end
@@ -177,7 +184,7 @@ func TestWords(t *testing.T) {
 			t.Errorf("Kafka is away: %s answers %d: %s", path, status, text)
 		}
 	}
-	fresh := startSite(t, cfg)
+	fresh = startSite(t, cfg)
 	fresh.wants("a start without Kafka", false, "It is not known yet what is dark", "Kafka does not answer", "No decided minute is known yet")
 	fresh.stop()
 	sc.begin()

@@ -32,16 +32,22 @@ func answer[T any](
 	key := fmt.Sprintf("%s|%t|%s|%s", sc.Dataset, sc.Private, sc.Window, question)
 	if kept, ok := s.cache.get(key); ok {
 		s.metrics.questions.WithLabelValues(resultCached).Inc()
-		return kept.(T), nil
+		return answered[T](kept)
 	}
 	mine := false
 	// The function ends within askWithin, without ctx: others may wait for its answer after the
 	// first caller has gone.
 	done := s.flights.DoChan(key, func() (any, error) {
+		if kept, ok := s.cache.get(key); ok { // an earlier flight has just ended
+			return answered[T](kept)
+		}
 		mine = true
 		flight, cancel := context.WithTimeout(context.WithoutCancel(ctx), askWithin)
 		defer cancel()
 		got, octets, err := ask(flight, s, f)
+		if errors.Is(err, ErrNotFound) {
+			s.cache.put(key, ErrNotFound, octets)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -60,6 +66,14 @@ func answer[T any](
 		}
 		return r.Val.(T), nil
 	}
+}
+
+// answered returns a kept answer. ErrNotFound is kept as an answer too.
+func answered[T any](kept any) (got T, err error) {
+	if err, ok := kept.(error); ok {
+		return got, err
+	}
+	return kept.(T), nil
 }
 
 // ask waits for a slot, connects to the store and calls f.

@@ -18,8 +18,9 @@ import (
 const (
 	// MaxQueries bounds the questions that run at a time.
 	MaxQueries = 4
-	// QueueFor is the time that a question waits for a slot.
-	QueueFor = time.Second
+	// QueueFor is the time that a question waits for a slot. When a new minute comes, all questions
+	// are asked at the same time, and the last ones wait for the others.
+	QueueFor = 2 * time.Second
 	// askWithin bounds a question, from its start to its last row.
 	askWithin = 8 * time.Second
 )

@@ -350,8 +350,9 @@ func testSeed(t *testing.T, s *Store) {
 	}
 }
 
-// testShared checks that many equal questions at the same time cost one statement, that another
-// window costs another one, and that logged-in viewers share no answers with others.
+// testShared checks that many equal questions in a window cost one statement, also if there is no
+// answer, that another window costs another one, and that logged-in viewers share no answers with
+// others.
 func testShared(t *testing.T, s *Store, reg *prometheus.Registry) {
 	t.Helper()
 	asked := func() float64 {
@@ -370,14 +371,18 @@ func testShared(t *testing.T, s *Store, reg *prometheus.Registry) {
 			if err != nil || sc.Private != strings.Contains(codes(got.Entries), "secret") {
 				t.Errorf("got %q, %v", codes(got.Entries), err)
 			}
+			sc.Private = false
+			if _, err := s.Outage(t.Context(), sc, "country-XX-ipv4-20261201T0000Z"); !errors.Is(err, ErrNotFound) {
+				t.Errorf("an unknown outage: got %v", err)
+			}
 		})
 	}
 	all.Wait()
 	if _, err := s.Outages(t.Context(), Scope{Dataset: "test", Window: "next"}, OutagesQuery{Limit: 7}); err != nil {
 		t.Fatal(err)
 	}
-	if got := asked() - before; got != 3 {
-		t.Errorf("got %v statements, want 3", got)
+	if got := asked() - before; got != 4 {
+		t.Errorf("got %v statements, want 4", got)
 	}
 	if all, err := reg.Gather(); err != nil || len(all) != 2 {
 		t.Errorf("got %d metrics, %v", len(all), err)

@@ -89,9 +89,9 @@ func (s *site) outagePage(a *asked) (*content, error) {
 		if !ok {
 			return nil, err
 		}
-		d.Outage, c.Lacks = e.Outage, true
+		d.Outage = e.Outage
 		if !errors.Is(err, history.ErrNotFound) { // else the store does not have it yet
-			d.Problem = reason(err)
+			d.Problem, c.Lacks = reason(err), true
 		}
 	}
 	o := d.Outage

@@ -52,7 +52,7 @@ type Snapshot struct {
 	Problems []string
 
 	*state
-	standing standing
+	public func() *Snapshot
 }
 
 // StaleAfter is the time without a decided minute after which a snapshot is stale.
@@ -140,8 +140,8 @@ func (s *Snapshot) Changes(id string) ([]*Window, bool) {
 }
 
 // Public returns the snapshot without private data: watch lists that are not public, and the
-// operator's own routers.
-func (s *Snapshot) Public() *Snapshot { return s.state.public().snapshot(s.standing.public()) }
+// operator's own routers. It is made once, on demand.
+func (s *Snapshot) Public() *Snapshot { return s.public() }
 
 // publicValue reports whether anybody may see a value.
 func publicValue(v Value, lists map[string]bool) bool {

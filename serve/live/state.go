@@ -138,7 +138,8 @@ func (s *state) snapshot(st standing) *Snapshot {
 	out := &Snapshot{
 		Dataset: st.dataset, Minute: s.minute, LearnedAt: st.learnedAt, Made: st.now, Past: st.past,
 		Families: st.families, Open: s.open, Suspected: s.suspected,
-		Closed: s.closed, Feeds: st.feeds, PrivateFeeds: st.privateFeeds, state: s, standing: st,
+		Closed: s.closed, Feeds: st.feeds, PrivateFeeds: st.privateFeeds, state: s,
+		public: sync.OnceValue(func() *Snapshot { return s.public().snapshot(st.public()) }),
 	}
 	out.Stale, out.Problems = st.problems(s.minute)
 	return out

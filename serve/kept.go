@@ -24,29 +24,40 @@ const (
 
 // keptHeaders lists the headers that are kept with an answer. The others come from the request or
 // the server.
-var keptHeaders = []string{"Content-Type", "Content-Disposition", "Link"}
+var keptHeaders = []string{"Content-Type", "Content-Disposition", "Link", "Location", "Retry-After"}
 
 // keeper keeps whole answers by their ETags. It evicts the least recently used ones first. An
-// answer is made and compressed once, however many clients ask for it at the same time. A keeper is
-// safe for concurrent use.
+// answer is made and compressed once, however many clients ask for it at the same time. This holds
+// for incomplete answers and those of clients' errors too, which are not kept. A keeper is safe for
+// concurrent use.
 type keeper struct {
 	mu      sync.Mutex
 	order   *list.List               // of *keptAnswer, the most recently used first
 	byTag   map[string]*list.Element // by ETag
-	flights map[string]chan struct{} // by ETag; closed when the answer was made
+	flights map[string]*flight       // by ETag
 	octets  int
 }
 
-// keptAnswer is an answer with status 200.
+// flight is an answer in the making.
+type flight struct {
+	done chan struct{} // closed when the answer was made
+	// answer is set before done is closed. It is nil if the waiting requests must make the answer
+	// themselves.
+	answer *keptAnswer
+}
+
+// keptAnswer is a whole answer.
 type keptAnswer struct {
 	tag    string
+	status int
 	header http.Header
 	body   []byte
 	zipped func() []byte // returns the compressed body; compresses it once
+	keep   bool          // caches may keep it
 }
 
 func newKeeper() *keeper {
-	return &keeper{order: list.New(), byTag: map[string]*list.Element{}, flights: map[string]chan struct{}{}}
+	return &keeper{order: list.New(), byTag: map[string]*list.Element{}, flights: map[string]*flight{}}
 }
 
 // wrap lets Fresh answer the requests of a handler with kept answers. It keeps the handler's
@@ -57,7 +68,7 @@ func (k *keeper) wrap(h http.Handler) http.Handler {
 			h.ServeHTTP(w, r)
 			return
 		}
-		rec := &recorder{ResponseWriter: w, keeper: k}
+		rec := &recorder{ResponseWriter: w, keeper: k, r: r}
 		defer rec.end() // also after a panic
 		h.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), recorderKey{}, rec)))
 		rec.whole = true
@@ -74,29 +85,35 @@ func (k *keeper) get(ctx context.Context, tag string) *keptAnswer {
 			k.mu.Unlock()
 			return e.Value.(*keptAnswer)
 		}
-		flight, ok := k.flights[tag]
+		f, ok := k.flights[tag]
 		if !ok {
-			k.flights[tag] = make(chan struct{})
+			k.flights[tag] = &flight{done: make(chan struct{})}
 		}
 		k.mu.Unlock()
 		if !ok {
 			return nil
 		}
 		select {
-		case <-flight:
+		case <-f.done:
+			if f.answer != nil {
+				return f.answer
+			}
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
-// made ends the making of the answer with a tag. answer is nil if it must not be kept.
+// made ends the making of the answer with a tag, and gives it to the requests that wait for it. If
+// answer is nil, one of them makes it again.
 func (k *keeper) made(tag string, answer *keptAnswer) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	close(k.flights[tag])
+	f := k.flights[tag]
+	f.answer = answer
+	close(f.done)
 	delete(k.flights, tag)
-	if answer == nil || k.byTag[tag] != nil {
+	if answer == nil || !answer.keep || k.byTag[tag] != nil {
 		return
 	}
 	k.byTag[tag] = k.order.PushFront(answer)
@@ -107,16 +124,39 @@ func (k *keeper) made(tag string, answer *keptAnswer) {
 	}
 }
 
+// write sends the answer to the client of a request. The headers of w are those of the client's own
+// request.
+func (a *keptAnswer) write(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	maps.Copy(h, a.header)
+	if !a.keep {
+		h.Del("ETag")
+		h.Set("Cache-Control", "no-store")
+	}
+	body := a.body
+	if len(body) >= leastZipped && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		body = a.zipped()
+		h.Set("Content-Encoding", "gzip")
+		if a.keep {
+			h.Set("ETag", `"`+a.tag+gzipSuffix+`"`)
+		}
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.Write(body) // the client may be gone
+}
+
 type recorderKey struct{}
 
-// recorder writes an answer and records it.
+// recorder holds an answer back until it is whole if it has an ETag from Fresh. It passes other
+// answers on.
 type recorder struct {
 	http.ResponseWriter
 	keeper *keeper
-	tag    string // of the answer that this request makes; empty if the answer must not be kept
-	header http.Header
+	r      *http.Request
+	tag    string // of the answer that this request makes; empty if Fresh was not called
+	status int    // 0 before WriteHeader
 	body   []byte
-	begun  bool
+	passed bool // the answer is too large: it was passed on and is not kept
 	whole  bool // the handler has returned
 }
 
@@ -133,64 +173,67 @@ func (c *recorder) answer(w http.ResponseWriter, r *http.Request, tag string) bo
 		}
 		return false
 	}
-	h := w.Header()
-	maps.Copy(h, kept.header)
-	body := kept.body
-	if len(body) >= leastZipped && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		body = kept.zipped()
-		h.Set("Content-Encoding", "gzip")
-		h.Set("ETag", `"`+tag+gzipSuffix+`"`)
-	}
-	_, _ = w.Write(body) // the client may be gone
+	kept.write(w, r)
 	return true
 }
 
-// WriteHeader records the headers of an answer that may be kept.
+// WriteHeader records the status of an answer with a tag.
 func (c *recorder) WriteHeader(status int) {
-	if !c.begun && status >= 200 {
-		c.begun = true
-		h := c.Header()
-		if status == http.StatusOK && c.tag != "" && h.Get("ETag") != "" &&
-			!strings.Contains(h.Get("Cache-Control"), "no-store") {
-			c.header = http.Header{}
-			for _, name := range keptHeaders {
-				if v := h.Values(name); len(v) > 0 {
-					c.header[name] = v
-				}
-			}
-		}
+	if c.tag == "" || c.passed || status < 200 {
+		c.ResponseWriter.WriteHeader(status)
+	} else if c.status == 0 {
+		c.status = status
 	}
-	c.ResponseWriter.WriteHeader(status)
 }
 
-// Write records the body of an answer that may be kept.
+// Write records the body of an answer with a tag.
 func (c *recorder) Write(b []byte) (int, error) {
-	if !c.begun {
-		c.WriteHeader(http.StatusOK)
+	if c.tag == "" || c.passed {
+		return c.ResponseWriter.Write(b)
 	}
-	if c.header != nil {
-		if c.body = append(c.body, b...); len(c.body) > keptLargest {
-			c.header, c.body = nil, nil
-		}
+	c.WriteHeader(http.StatusOK)
+	if len(c.body)+len(b) <= keptLargest {
+		c.body = append(c.body, b...)
+		return len(b), nil
 	}
+	c.passed = true
+	c.ResponseWriter.WriteHeader(c.status)
+	if _, err := c.ResponseWriter.Write(c.body); err != nil {
+		return 0, err
+	}
+	c.body = nil
 	return c.ResponseWriter.Write(b)
 }
 
 // Unwrap returns the wrapped writer for http.ResponseController.
 func (c *recorder) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
-// end passes the answer to the keeper, and releases the requests that wait for it.
+// end sends the recorded answer to the client, and passes it to the keeper.
 func (c *recorder) end() {
-	if c.tag == "" {
-		return
-	}
-	if c.header == nil || !c.whole {
+	switch {
+	case c.tag == "":
+	case !c.whole || c.passed:
 		c.keeper.made(c.tag, nil)
-		return
+	default:
+		c.WriteHeader(http.StatusOK)
+		a := c.recorded()
+		shared := a
+		// A request that was cut off, or found the store busy, fails alone: the next one tries again.
+		if !a.keep && (a.status >= http.StatusInternalServerError || c.r.Context().Err() != nil) {
+			shared = nil
+		}
+		c.keeper.made(c.tag, shared)
+		a.write(c.ResponseWriter, c.r)
 	}
-	body := c.body
-	c.keeper.made(c.tag, &keptAnswer{
-		tag: c.tag, header: c.header, body: body,
+}
+
+// recorded returns the recorded answer.
+func (c *recorder) recorded() *keptAnswer {
+	h, body := c.Header(), c.body
+	a := &keptAnswer{
+		tag: c.tag, status: c.status, header: http.Header{}, body: body,
+		keep: c.status == http.StatusOK && h.Get("ETag") != "" &&
+			!strings.Contains(h.Get("Cache-Control"), "no-store"),
 		zipped: sync.OnceValue(func() []byte {
 			var b bytes.Buffer
 			z := gzip.NewWriter(&b)
@@ -198,5 +241,11 @@ func (c *recorder) end() {
 			_ = z.Close()
 			return b.Bytes()
 		}),
-	})
+	}
+	for _, name := range keptHeaders {
+		if v := h.Values(name); len(v) > 0 {
+			a.header[name] = v
+		}
+	}
+	return a
 }

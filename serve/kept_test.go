@@ -2,6 +2,7 @@ package serve
 
 import (
 	"compress/gzip"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // TestKept checks that an answer is made once for all requests at the same time and later, and that
@@ -72,6 +75,66 @@ func TestKept(t *testing.T) {
 	}
 }
 
+// TestKeptErrors checks that an answer that may not be kept is made once for all requests that wait
+// for it. If the request that makes an answer is cut off, panics or gets an error of the server, one
+// of those that wait makes it.
+func TestKeptErrors(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k, made := newKeeper(), 0
+		cut, cancel := context.WithCancel(t.Context())
+		var gate chan struct{}
+		h := k.wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if Fresh(w, r) {
+				return
+			}
+			made++ // one at a time
+			<-gate
+			time.Sleep(time.Second) // the requests that wait for a failed one wait for this one
+			if strings.HasPrefix(r.URL.Path, "/panics") && made == 1 {
+				panic(http.ErrAbortHandler)
+			}
+			if made == 1 && r.URL.Path == "/cut" {
+				cancel()
+			}
+			w.Header().Set("Retry-After", "2")
+			status := http.StatusNotFound
+			if made == 1 && r.URL.Path == "/busy" {
+				status = http.StatusServiceUnavailable
+			}
+			w.WriteHeader(status)
+			fmt.Fprint(w, "an error")
+		}))
+		ask := func(ctx context.Context, path string) {
+			defer func() { _ = recover() }()
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil))
+			if head := w.Header(); w.Code != http.StatusNotFound && w.Code != http.StatusServiceUnavailable || w.Body.String() != "an error" || head.Get("Retry-After") != "2" || head.Get("ETag") != "" || head.Get("Cache-Control") != "no-store" {
+				t.Errorf("%s: got %d %q %v", path, w.Code, w.Body, head)
+			}
+		}
+		for _, tc := range []struct {
+			path  string
+			first context.Context
+			want  int
+		}{{"/lost", t.Context(), 1}, {"/lost", t.Context(), 1}, {"/busy", t.Context(), 2}, {"/cut", cut, 2}, {"/panics", t.Context(), 2}} {
+			made, gate = 0, make(chan struct{})
+			var all sync.WaitGroup
+			all.Go(func() { ask(tc.first, tc.path) })
+			synctest.Wait()
+			for range 20 {
+				all.Go(func() { ask(t.Context(), tc.path) })
+			}
+			synctest.Wait()
+			close(gate)
+			all.Wait()
+			if made != tc.want || len(k.flights)+len(k.byTag)+k.octets != 0 {
+				t.Errorf("%s: made %d times, want %d; %d are being made, %d are kept", tc.path, made, tc.want, len(k.flights), len(k.byTag))
+			}
+		}
+	})
+}
+
 // TestKeptBound checks that the least recently used answers go first.
 func TestKeptBound(t *testing.T) {
 	t.Parallel()
@@ -82,7 +145,7 @@ func TestKeptBound(t *testing.T) {
 		if k.get(t.Context(), tag) != nil {
 			t.Fatalf("the answer %s is there before it was made", tag)
 		}
-		k.made(tag, &keptAnswer{tag: tag, body: body})
+		k.made(tag, &keptAnswer{tag: tag, body: body, keep: true})
 		if k.get(t.Context(), "0") == nil {
 			t.Fatalf("the answer that is asked for all the time is gone after %d others", n)
 		}

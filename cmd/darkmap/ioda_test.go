@@ -55,6 +55,8 @@ func checkIODA(t *testing.T, s *served) {
 		}},
 		{"a map that asks for codf", "/v2/outages/events?" + span + "&entityType=country&format=codf", "outages.events", 1, func(r iodaReads) bool { return r.Location == "country/KP" }},
 		{"a script for the regions of a country", "/v2/outages/events?" + span + "&includeAlertsors=true&limit=2000&relatedTo=country%2FKP&overall=false", "outages.events", 2, func(r iodaReads) bool { return strings.Contains(r.Location, "/") }},
+		{"a status page of a continent", "/v2/outages/events?" + span + "&entityType=country&relatedTo=continent/NA&limit=50", "outages.events", 0, func(iodaReads) bool { return false }},
+		{"IODA's dashboard, countries of a continent", "/v2/entities/query?entityType=country&relatedTo=continent/AS", "entities.lookup", 0, func(iodaReads) bool { return false }},
 		{"IODA's dashboard, the events of an entity", "/v2/outages/events?" + span + "&entityType=country&entityCode=KP&includeAlerts=true&overall=true&format=ioda", "outages.events", 1, func(r iodaReads) bool {
 			return r.Entity != nil && r.Entity.Name == "North Korea" && r.From != nil && r.Until != nil
 		}},

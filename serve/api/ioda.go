@@ -106,6 +106,9 @@ func (s *service) answerIODA(
 	}
 	q, err := s.readIODA(r)
 	if err == nil {
+		if s.fresh(w, r, "", "") {
+			return
+		}
 		e.Data, err = f(q)
 	}
 	if err != nil {
@@ -118,8 +121,6 @@ func (s *service) answerIODA(
 			w.Header().Set("Retry-After", "2")
 		}
 		e.Error, e.Data = &text, nil
-	} else if s.fresh(w, r, "", "") {
-		return
 	}
 	e.Metadata.RequestTime, e.Metadata.ResponseTime = began.UTC().Format(time.RFC3339),
 		s.Now().UTC().Format(time.RFC3339)
@@ -140,6 +141,8 @@ type iodaQuery struct {
 	codes       []string // in the form of outages
 	families    []bgp.Family
 	limit, page int
+	// empty means that relatedTo names a kind of entity without data.
+	empty bool
 }
 
 // readIODA reads the parameters that the questions share.
@@ -239,7 +242,7 @@ func (s *service) iodaOutages(q *iodaQuery) ([]bgp.Outage, error) {
 		lq.Families = append(lq.Families, f.String())
 	}
 	lq.States = []bgp.State{bgp.StateOpen, bgp.StateClosed}
-	if err := q.related(&lq); err != nil {
+	if err := q.related(&lq); err != nil || q.empty {
 		return nil, err
 	}
 	var all []bgp.Outage
@@ -263,7 +266,8 @@ func (s *service) iodaOutages(q *iodaQuery) ([]bgp.Outage, error) {
 	}
 }
 
-// related reads relatedTo: country/KP, asn/131279. A region passes its whole country.
+// related reads relatedTo: country/KP, asn/131279. A region passes its whole country, a continent
+// nothing.
 func (q *iodaQuery) related(lq *history.OutagesQuery) error {
 	text := q.values.Get("relatedTo")
 	if text == "" {
@@ -282,6 +286,8 @@ func (q *iodaQuery) related(lq *history.OutagesQuery) error {
 			return iodaError("relatedTo names no AS: want asn/131279.")
 		}
 		lq.ASNs = append(lq.ASNs, asn)
+	case "continent", "geoasn":
+		q.empty = true
 	default:
 		return iodaError("relatedTo has to be country/CODE, region/CODE or asn/NUMBER.")
 	}
@@ -354,7 +360,10 @@ func (s *service) iodaEntities(q *iodaQuery) (any, error) {
 		return nil, err
 	}
 	kinds := []bgp.EntityType{bgp.EntityCountry, bgp.EntityRegion, bgp.EntityAS}
-	if q.kind != "" {
+	switch {
+	case q.empty:
+		kinds = nil
+	case q.kind != "":
 		kinds = []bgp.EntityType{ours}
 	}
 	seen := map[bgp.Entity]bool{}

@@ -115,7 +115,7 @@ func TestKeptErrors(t *testing.T) {
 		}
 		for _, tc := range []struct {
 			path  string
-			first context.Context
+			first context.Context //nolint:containedctx // of the first request
 			want  int
 		}{{"/lost", t.Context(), 1}, {"/lost", t.Context(), 1}, {"/busy", t.Context(), 2}, {"/cut", cut, 2}, {"/panics", t.Context(), 2}} {
 			made, gate = 0, make(chan struct{})

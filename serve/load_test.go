@@ -268,7 +268,7 @@ func engineCPU(t *testing.T, server int) (sum time.Duration) {
 		if err != nil { // the thread has ended
 			continue
 		}
-		for _, id := range strings.Fields(string(b)) {
+		for id := range strings.FieldsSeq(string(b)) {
 			if pid, err := strconv.Atoi(id); err == nil && pid != server {
 				sum += cpu(t, pid)
 			}

@@ -85,6 +85,12 @@ func fillStore(t *testing.T, server clickhouse.Server, dataset string, minute ti
 		exec(`INSERT INTO {{db}}.visibility (dataset, timestamp, entity_type, entity_code, entity_name, family, space, prefixes, baseline_space, baseline_prefixes, usual_space, usual_prefixes, voters, position_sequence, appended_at)
 			VALUES ('%s', '%s', '%s', '%s', '%s', 'ipv4', 0, 0, 4, 4, 4, 4, 40, %d, now())`, dataset, at, e.Type, e.Code, e.Name, i)
 	}
+	storeOutages(t, server, dataset, minute, all...)
+}
+
+// storeOutages stores a record of each outage, all of which are open.
+func storeOutages(t *testing.T, server clickhouse.Server, dataset string, decided time.Time, all ...bgp.Outage) {
+	t.Helper()
 	for i, o := range all {
 		o.Dataset = dataset
 		object, err := json.Marshal(o)
@@ -95,9 +101,11 @@ func fillStore(t *testing.T, server clickhouse.Server, dataset string, minute ti
 		for _, m := range o.Watch {
 			watch = append(watch, fmt.Sprintf("('%s', '%s', '%s', '', %t)", m.List, m.Title, m.Member, m.Public))
 		}
-		exec(`INSERT INTO {{db}}.outage_events (dataset, id, sequence, event, decided_at, kind, state, family, entity_type, entity_code, start, duration_seconds, severity, peak_loss_percent, watch, json, position_sequence)
+		if err := server.Ask(t.Context(), fmt.Sprintf(`INSERT INTO %s.outage_events (dataset, id, sequence, event, decided_at, kind, state, family, entity_type, entity_code, start, duration_seconds, severity, peak_loss_percent, watch, json, position_sequence)
 			VALUES ('%s', '%s', 1, 'opened', '%s', '%s', 'open', 'ipv4', '%s', '%s', '%s', 3600, 'total', 100, [%s], '%s', %d)`,
-			dataset, o.ID, at, o.Kind, o.Entity.Type, o.Entity.Code, o.Start.Format(time.DateTime), strings.Join(watch, ","), object, i)
+			server.Database, dataset, o.ID, decided.Format(time.DateTime), o.Kind, o.Entity.Type, o.Entity.Code, o.Start.Format(time.DateTime), strings.Join(watch, ","), object, i)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -198,5 +198,36 @@ func TestWords(t *testing.T) {
 	fresh.wants("a start after 3 hours without a minute", false, "Nothing was known to be dark at ", "for 3 h", "may be over")
 }
 
+// TestStoreAwayAtStart starts a server without the store, which alone has an outage of long ago. No
+// page may report that nothing is dark, also when the store is back, and then the outage is known.
+func TestStoreAwayAtStart(t *testing.T) {
+	t.Parallel()
+	sc := newScene(t)
+	past := &store{server: clickhousetest.Server(t)}
+	past.closed.Store(true)
+	minute := time.Now().Truncate(time.Minute).Add(-3 * time.Minute)
+	sc.feeds(time.Now())
+	sc.panel(minute.Add(-5*time.Minute), bgp.VerdictPossible)
+	sc.write(sc.value(minute, korea, usual))
+	sc.decide(minute)
+	began := minute.AddDate(0, 0, -100)
+	storeOutages(t, past.server, "live", began, lost(tonga, began))
+	s := startSite(t, siteConfig{kafka: sc.cfg, store: past})
+	s.wants("a start without the store", false, "Nothing is known to be dark", "the store does not answer", "The store did not answer at the start: outages that began long ago may be missing.")
+	past.closed.Store(false)
+	tries := 0
+	until(t, "the store is back", func() bool {
+		if tries++; tries%20 == 0 {
+			minute = minute.Add(time.Minute)
+			sc.decide(minute)
+		}
+		_, heading, _ := s.shown("/")
+		if strings.HasPrefix(heading, "Nothing is dark") {
+			t.Fatal(heading)
+		}
+		return strings.HasPrefix(heading, "1 country is dark")
+	}, func() string { return "" })
+}
+
 // clockText formats a time as pages do.
 func clockText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

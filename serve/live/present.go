@@ -218,12 +218,13 @@ func (p *Present) restarted(f *Fold) {
 	p.fold = f
 }
 
-// closed closes minutes up to the given one, and publishes the result.
-func (p *Present) closed(f *Fold, minute time.Time) {
+// closed closes minutes up to the given one, and publishes the result. unseeded means that the fold
+// lacks the store's data.
+func (p *Present) closed(f *Fold, minute time.Time, unseeded bool) {
 	p.mu.Lock()
 	before := p.state.minute
 	f.Close(minute)
-	p.state, p.stand.away = f.state, ""
+	p.state, p.stand.away, p.stand.unseeded = f.state, "", unseeded
 	if f.state.minute.After(before) {
 		p.stand.learnedAt = p.cfg.Now().UTC()
 	}

@@ -23,6 +23,10 @@ func (s standing) problems(minute time.Time) (stale bool, sentences []string) {
 	if s.reading {
 		sentences = append(sentences, "The present is being read: what is shown is not whole yet.")
 	}
+	if s.unseeded {
+		sentences = append(sentences,
+			"The store did not answer at the start: outages that began long ago may be missing.")
+	}
 	switch {
 	case minute.IsZero() && s.away != "":
 		return true, append(sentences, "No decided minute is known yet, so nothing can be said of outages.")

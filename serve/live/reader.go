@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/darkmap/darkmap/internal/feedlog"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/schemas"
 )
 
@@ -23,6 +26,8 @@ const (
 	// question.
 	askEvery  = time.Second / 4
 	askWithin = 5 * time.Second
+	// seedEvery is the interval of questions to a store that did not answer at the start.
+	seedEvery = 5 * time.Second
 	// valuesBack is the span before the newest decided minute for which bgp.visibility.v1 is read:
 	// an hour in which each entity has a value, and the minutes of the ring.
 	valuesBack = 2*time.Hour + 10*time.Minute
@@ -37,14 +42,29 @@ type reader struct {
 	fold *Fold
 	// at is the offset behind the last polled record, by full topic and partition.
 	at map[string]map[int32]int64
+	// unseeded means that the store did not answer when reading began.
+	unseeded bool
 	// minute is decided, but not closed until the partitions were read up to ends. It is zero if no
 	// minute is to be closed.
 	minute time.Time
 	ends   map[string]map[int32]int64
 }
 
-// follow reads until ctx ends or reading fails.
+// errStoreBack ends a reading that began without the store's data.
+var errStoreBack = errors.New("the store answers again")
+
+// follow reads until ctx ends or reading fails. If the store did not answer at the beginning, follow
+// begins again when it does: an older record of the store must not replace one from Kafka.
 func (p *Present) follow(ctx context.Context) error {
+	for {
+		if err := p.followOnce(ctx); !errors.Is(err, errStoreBack) {
+			return err
+		}
+	}
+}
+
+// followOnce reads until ctx ends, reading fails, or the store is to be read again.
+func (p *Present) followOnce(ctx context.Context) error {
 	r := &reader{p: p, cfg: p.cfg.Kafka, at: map[string]map[int32]int64{}}
 	var err error
 	if r.adm, err = kafka.NewAdmin(r.cfg, p.cfg.Log); err != nil {
@@ -55,7 +75,30 @@ func (p *Present) follow(ctx context.Context) error {
 		return err
 	}
 	defer r.cl.Close()
-	return r.loop(ctx)
+	reading, end := context.WithCancelCause(ctx)
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	defer end(nil)
+	if r.unseeded {
+		waiting.Go(func() { // ends with reading
+			r.awaitStore(reading)
+			end(errStoreBack)
+		})
+	}
+	err = r.loop(reading)
+	if ctx.Err() == nil && reading.Err() != nil {
+		return errStoreBack
+	}
+	return err
+}
+
+// awaitStore waits until the store's data can be read, or ctx ends.
+func (r *reader) awaitStore(ctx context.Context) {
+	for retry.Sleep(ctx, seedEvery) == nil {
+		if _, err := r.p.cfg.Seed(ctx, r.p.Snapshot().Until()); err == nil {
+			return
+		}
+	}
 }
 
 // begin finds the start offsets, seeds the fold, and makes the client.
@@ -103,6 +146,7 @@ func (r *reader) seed(ctx context.Context, decided int64) {
 		r.p.cfg.Log.Warn(
 			"reading the present from the store failed: values older than those in Kafka are unknown",
 			"err", err)
+		r.unseeded = true
 		return
 	}
 	for _, v := range seed.Values {
@@ -288,7 +332,7 @@ func (r *reader) settle() {
 	minute := r.minute
 	r.minute, r.ends = time.Time{}, nil
 	r.p.ready.Store(true)
-	r.p.closed(r.fold, minute)
+	r.p.closed(r.fold, minute, r.unseeded)
 }
 
 // digest returns a short name of a text: eight hex digits.

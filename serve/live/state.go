@@ -158,6 +158,8 @@ type standing struct {
 	waits          []string // sentences about the conditions that the start waits for
 	// dropped is the number of records, values and outages beyond the bounds of the fold.
 	dropped int
+	// unseeded means that the store did not answer at the start.
+	unseeded bool
 	// away is the name of the source that does not answer, Kafka or the store. It is empty while
 	// the source answers.
 	away      string

@@ -192,7 +192,7 @@ func TestCommandsExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	target := regexp.MustCompile(`(?:^|[\s;&])make ([a-z-]+)`)
+	target := regexp.MustCompile(`(?:^|[\s;&])make ([a-z][a-z0-9-]*)`)
 	called := regexp.MustCompile(`^(?:bin/)?darkmap( .*)`)
 	commands, seen := commandLine{t, parser.Model.Node, configurationKeys()}, 0
 	for _, d := range documents(t) {

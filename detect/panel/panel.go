@@ -75,9 +75,9 @@ func (p *Panel) Verdicts() bool {
 }
 
 // Close closes the window that ends at now. size returns the number of prefixes that a slot holds.
-// decided reports whether the panel was chosen again, or whether a session began or ended to doubt
-// its table. It is false if no verdict is possible, except in a panel from tables. changed reports
-// whether the set of voting slots changed.
+// decided reports whether the panel was chosen again, or a session lost its vote, or got it back,
+// because its table became doubtful or certain. If no verdict is possible and the panel has no
+// tables, decided is false. changed reports whether the set of voting slots changed.
 func (p *Panel) Close(now int64, size func(slot int) int) (decided, changed bool) {
 	for slot, s := range p.sessions {
 		if s == nil {

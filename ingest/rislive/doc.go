@@ -38,9 +38,9 @@
 //   - It lies in the last gap, and is reported to the gap (stream.Gap.AddMissing).
 //   - It has no id.
 //
-// A message is never skipped for its age alone: if the memory does not reach back to its time, it
-// is missing. If two messages of a peer have the same timestamp, the first comes too late once the
-// second is written.
+// If the memory does not reach back to the time of a message, the message is not skipped for that:
+// it is missing. If two messages of a peer have the same timestamp, the first comes too late once
+// the second is written.
 //
 // # States
 //
@@ -71,9 +71,9 @@
 //	earlier keys, link away      maxRecent a collector and link           300 KiB more
 //	peers                        stream.MaxPeers a collector              some hundred octets each
 //
-// The service brings some 5 MB a second. So the default HoldBytes holds the messages of a silent
-// leader until it is replaced, after SwitchAfter (5 s) to LagLimit (30 s). Beyond HoldBytes the
-// data of the collector that has most are evicted, and only their hashes stay.
+// The service brings some 5 MB a second. So the default HoldBytes holds some 25 s of the follower's
+// messages. A silent leader is replaced after SwitchAfter (5 s) to LagLimit (30 s). Beyond
+// HoldBytes the data of the collector that has most are evicted, and only their hashes stay.
 //
 // The hash of a written message is removed when both connections have brought the message. So there
 // are many hashes only while a connection is away: 40 MB for a minute of the whole service.

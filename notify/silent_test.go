@@ -147,7 +147,11 @@ func testSilent(t *testing.T, cfg kafka.Config, killKafka, startKafka func()) {
 		again()
 		waittest.Until(t, time.Minute, what+": DarkmapSilent is resolved", func() bool { return last() == "resolved" })
 	}
-	pause("Kafka killed", killKafka, startKafka)
+	for i := range *kafkaKills {
+		other := w.say(64500+i, bgp.StateOpen)
+		eventually(t, "Alertmanager tells of another outage", func() bool { return len(am.Told(other)) == 1 })
+		pause("Kafka killed", killKafka, startKafka)
+	}
 	pause("notify killed", func() { p.Kill() }, func() { p = startNotify() })
 
 	if got := am.Told(id); len(got) != 1 || got[0].Status != "firing" {

@@ -36,8 +36,9 @@ import (
 )
 
 var (
-	kills = flag.Int("kills", 6, "how often TestKilled kills the stage; the published bar is 50")
-	stops = flag.Duration("stops", 12*time.Second, "for how long TestStopped stops the stage; the published bar is 60s")
+	kills      = flag.Int("kills", 6, "how often TestKilled kills the stage; the published bar is 50")
+	kafkaKills = flag.Int("kafka-kills", 1, "how often TestSilent and TestKilledApache kill Kafka while a message is written down")
+	stops      = flag.Duration("stops", 12*time.Second, "for how long TestStopped stops the stage; the published bar is 60s")
 )
 
 // receiverEnv gives a child the address of the receiver.

@@ -1,14 +1,12 @@
 package kafka
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -36,46 +34,35 @@ func Spans(
 	}
 	defer adm.Close()
 	name := cfg.Topic(topic)
-	starts, err := adm.ListStartOffsets(ctx, name)
-	if err == nil {
-		err = starts.Error()
-	}
+	starts, err := listOffsets(ctx, cfg, name, adm.ListStartOffsets)
 	if err != nil {
-		return nil, fmt.Errorf("asking where %s begins: %w", name, err)
+		return nil, err
 	}
 	commits, err := committed(ctx, adm, cfg, stage, name) // before the ends
 	if err != nil {
 		return nil, err
 	}
-	ends, err := adm.ListCommittedOffsets(ctx, name)
-	if err == nil {
-		err = ends.Error()
-	}
+	ends, err := listOffsets(ctx, cfg, name, adm.ListCommittedOffsets)
 	if err != nil {
-		return nil, fmt.Errorf("asking where %s ends: %w", name, err)
+		return nil, err
 	}
 	var all []Span
-	ends.Each(func(o kadm.ListedOffset) {
-		s := Span{Partition: o.Partition, Start: starts[name][o.Partition].Offset, End: o.Offset, Committed: -1}
-		if c, ok := commits.Lookup(name, o.Partition); ok {
+	for _, p := range slices.Sorted(maps.Keys(ends)) {
+		s := Span{Partition: p, Start: starts[p], Since: starts[p], End: ends[p], Committed: -1}
+		if c, ok := commits.Lookup(name, p); ok {
 			s.Committed = c.At
 		}
-		s.Since = s.Start
 		all = append(all, s)
-	})
-	slices.SortFunc(all, func(a, b Span) int { return cmp.Compare(a.Partition, b.Partition) })
+	}
 	if since.IsZero() {
 		return all, nil
 	}
-	listed, err := adm.ListOffsetsAfterMilli(ctx, since.UnixMilli(), name)
-	if err == nil {
-		err = listed.Error()
-	}
+	listed, err := listOffsetsSince(ctx, adm, cfg, name, since)
 	if err != nil {
-		return nil, fmt.Errorf("asking what %s took at a time: %w", name, err)
+		return nil, err
 	}
 	for i := range all {
-		all[i].Since = min(listed[name][all[i].Partition].Offset, all[i].End)
+		all[i].Since = min(listed[all[i].Partition], all[i].End)
 	}
 	return all, nil
 }
@@ -90,36 +77,11 @@ func ReadRange(
 	if from >= to {
 		return nil
 	}
-	name := cfg.Topic(topic)
-	cl, err := NewClient(cfg, log, append(FetchBounds(),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{name: {partition: kgo.NewOffset().At(from)}}),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())...)
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
-	for {
-		fetches := cl.PollFetches(ctx)
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("reading %s: %w", name, err)
-		}
-		if err := cfg.FetchErr(fetches); err != nil {
-			return err
-		}
-		for it := fetches.RecordIter(); !it.Done(); {
-			rec := it.Next()
-			if rec.Offset >= to {
+	return readBounded(ctx, cfg, log, cfg.Topic(topic), map[int32]int64{partition: from},
+		map[int32]int64{partition: to}, func(rec *kgo.Record) error {
+			if _, lost := ParseLost(rec); rec.Attrs.IsControl() && !lost {
 				return nil
 			}
-			_, lost := ParseLost(rec)
-			if !rec.Attrs.IsControl() || lost {
-				if err := fn(rec); err != nil {
-					return err
-				}
-			}
-			if rec.Offset == to-1 {
-				return nil
-			}
-		}
-	}
+			return fn(rec)
+		})
 }

@@ -75,17 +75,35 @@ func CommittedEnds(ctx context.Context, cfg Config, log *slog.Logger, topic stri
 		return nil, err
 	}
 	defer adm.Close()
-	ends, err := adm.ListCommittedOffsets(ctx, cfg.Topic(topic))
+	return listOffsets(ctx, cfg, cfg.Topic(topic), adm.ListCommittedOffsets)
+}
+
+// listOffsets returns an offset of each partition of a topic, which list requests.
+func listOffsets(
+	ctx context.Context, cfg Config, name string,
+	list func(context.Context, ...string) (kadm.ListedOffsets, error),
+) (map[int32]int64, error) {
+	listed, err := list(ctx, name)
 	if err == nil {
-		err = ends.Error()
+		err = listed.Error()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("asking where %s ends: %w",
-			cfg.Topic(topic), cfg.Refused(err, "DESCRIBE", "topic "+cfg.Topic(topic)))
+		return nil, fmt.Errorf("asking where %s begins and ends: %w",
+			name, cfg.Refused(err, "DESCRIBE", "topic "+name))
 	}
 	out := map[int32]int64{}
-	ends.Each(func(o kadm.ListedOffset) { out[o.Partition] = o.Offset })
+	listed.Each(func(o kadm.ListedOffset) { out[o.Partition] = o.Offset })
 	return out, nil
+}
+
+// listOffsetsSince returns the offset of the first record of each partition that the broker took at
+// since or later.
+func listOffsetsSince(
+	ctx context.Context, adm *kadm.Client, cfg Config, name string, since time.Time,
+) (map[int32]int64, error) {
+	return listOffsets(ctx, cfg, name, func(ctx context.Context, names ...string) (kadm.ListedOffsets, error) {
+		return adm.ListOffsetsAfterMilli(ctx, since.UnixMilli(), names...)
+	})
 }
 
 // Bounds returns the range of a partition of a topic of the registry that read_committed returns:
@@ -99,22 +117,12 @@ func Bounds(
 	}
 	defer adm.Close()
 	name := cfg.Topic(topic)
-	starts, err := adm.ListStartOffsets(ctx, name)
-	if err == nil {
-		err = starts.Error()
-	}
-	ends := kadm.ListedOffsets{}
-	if err == nil {
-		ends, err = adm.ListCommittedOffsets(ctx, name)
-	}
-	if err == nil {
-		err = ends.Error()
-	}
+	starts, err := listOffsets(ctx, cfg, name, adm.ListStartOffsets)
 	if err != nil {
-		return 0, 0, fmt.Errorf("asking where %s begins and ends: %w",
-			name, cfg.Refused(err, "DESCRIBE", "topic "+name))
+		return 0, 0, err
 	}
-	return starts[name][partition].Offset, ends[name][partition].Offset, nil
+	ends, err := listOffsets(ctx, cfg, name, adm.ListCommittedOffsets)
+	return starts[partition], ends[partition], err
 }
 
 // ReadSince is a ReadToEnd that begins at the first record that the topic took at since or later.
@@ -126,16 +134,11 @@ func ReadSince(
 	if err != nil {
 		return err
 	}
-	listed, err := adm.ListOffsetsAfterMilli(ctx, since.UnixMilli(), cfg.Topic(topic))
+	from, err := listOffsetsSince(ctx, adm, cfg, cfg.Topic(topic), since)
 	adm.Close()
-	if err == nil {
-		err = listed.Error()
-	}
 	if err != nil {
-		return fmt.Errorf("listing offsets: %w", cfg.Refused(err, "DESCRIBE", "topic "+cfg.Topic(topic)))
+		return err
 	}
-	from := map[int32]int64{}
-	listed.Each(func(o kadm.ListedOffset) { from[o.Partition] = o.Offset })
 	return read(ctx, cfg, log, topic, from, fn)
 }
 
@@ -151,76 +154,25 @@ func read(
 		return err
 	}
 	defer adm.Close()
-	ends, err := adm.ListCommittedOffsets(ctx, name)
-	if err == nil {
-		err = ends.Error()
-	}
-	if err != nil {
-		return fmt.Errorf("listing offsets: %w", cfg.Refused(err, "DESCRIBE", "topic "+cfg.Topic(topic)))
-	}
-	starts, err := adm.ListStartOffsets(ctx, name)
-	if err == nil {
-		err = starts.Error()
-	}
-	if err != nil {
-		return fmt.Errorf("listing offsets: %w", cfg.Refused(err, "DESCRIBE", "topic "+cfg.Topic(topic)))
-	}
-	at, left := readRange(name, starts, ends, from)
-	if len(left) == 0 {
-		return nil
-	}
-	cl, err := NewClient(cfg, log, append(FetchBounds(),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{name: at}),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())...)
+	ends, err := listOffsets(ctx, cfg, name, adm.ListCommittedOffsets)
 	if err != nil {
 		return err
 	}
-	defer cl.Close()
-	for len(left) > 0 {
-		fetches := cl.PollFetches(ctx)
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("reading %s: %w", name, err)
-		}
-		if err := cfg.FetchErr(fetches); err != nil {
-			return err
-		}
-		for it := fetches.RecordIter(); !it.Done(); {
-			rec := it.Next()
-			end, ok := left[rec.Partition]
-			if !ok || rec.Offset >= end {
-				continue
-			}
-			if rec.Offset == end-1 {
-				delete(left, rec.Partition)
-			}
-			if rec.Attrs.IsControl() {
-				continue
-			}
-			if err := fn(rec); err != nil {
-				return err
-			}
+	starts, err := listOffsets(ctx, cfg, name, adm.ListStartOffsets)
+	if err != nil {
+		return err
+	}
+	for p, end := range ends {
+		o, ok := from[p]
+		starts[p] = max(starts[p], o)
+		if from != nil && !ok || starts[p] >= end {
+			delete(ends, p)
 		}
 	}
-	return nil
-}
-
-// readRange returns the first offsets and the ends of the partitions with records to read.
-func readRange(
-	name string, starts, ends kadm.ListedOffsets, from map[int32]int64,
-) (at map[int32]kgo.Offset, left map[int32]int64) {
-	at, left = map[int32]kgo.Offset{}, map[int32]int64{}
-	for p, end := range ends[name] {
-		begin := starts[name][p].Offset
-		if from != nil {
-			o, ok := from[p]
-			if !ok {
-				continue
-			}
-			begin = max(begin, o)
+	return readBounded(ctx, cfg, log, name, starts, ends, func(rec *kgo.Record) error {
+		if rec.Attrs.IsControl() {
+			return nil
 		}
-		if begin < end.Offset {
-			at[p], left[p] = kgo.NewOffset().At(begin), end.Offset
-		}
-	}
-	return at, left
+		return fn(rec)
+	})
 }

@@ -98,14 +98,6 @@ func NewSession(
 	return s, nil
 }
 
-// Claim makes a client the owner of its transactional id. That aborts an open transaction of an
-// earlier owner, which cannot commit any more. A Sole member calls Claim in OnPartitionsAssigned,
-// before the committed offsets are read.
-func Claim(ctx context.Context, cl *kgo.Client) error {
-	_, _, err := cl.ProducerID(ctx)
-	return err
-}
-
 // transactionTimeout caps the time of a transaction while its stage runs.
 const transactionTimeout = 10 * time.Second
 

@@ -17,8 +17,14 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// Log returns a test's logger. It discards errors of clients, because tests provoke them.
-func Log() *slog.Logger { return slog.New(slog.DiscardHandler) }
+// Log returns a test's logger. It discards errors of clients, because tests provoke them. In a child
+// it writes warnings to its output, which a failed test shows.
+func Log() *slog.Logger {
+	if _, child := os.LookupEnv(childEnv); child {
+		return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	}
+	return slog.New(slog.DiscardHandler)
+}
 
 // New returns the configuration of a cluster with all topics of a dataset that belongs to this
 // test. The cluster consists of the brokers at TEST_KAFKA_BROKERS, or of an embedded broker in

@@ -35,11 +35,12 @@ const (
 
 // reader reads the topics of one dataset into a fold. One goroutine uses it.
 type reader struct {
-	p    *Present
-	cfg  kafka.Config
-	adm  *kadm.Client
-	cl   *kgo.Client
-	fold *Fold
+	p     *Present
+	cfg   kafka.Config
+	asker *kgo.Client // asks questions, also through adm
+	adm   *kadm.Client
+	cl    *kgo.Client
+	fold  *Fold
 	// at is the offset behind the last polled record, by full topic and partition.
 	at map[string]map[int32]int64
 	// unseeded means that the store did not answer when reading began.
@@ -67,10 +68,11 @@ func (p *Present) follow(ctx context.Context) error {
 func (p *Present) followOnce(ctx context.Context) error {
 	r := &reader{p: p, cfg: p.cfg.Kafka, at: map[string]map[int32]int64{}}
 	var err error
-	if r.adm, err = kafka.NewAdmin(r.cfg, p.cfg.Log); err != nil {
+	if r.asker, err = kafka.NewClient(r.cfg, p.cfg.Log); err != nil {
 		return err
 	}
-	defer r.adm.Close()
+	defer r.asker.Close()
+	r.adm = kadm.NewClient(r.asker)
 	if err := r.begin(ctx); err != nil {
 		return err
 	}
@@ -260,6 +262,11 @@ func (r *reader) loop(ctx context.Context) error {
 			return err
 		}
 		r.take(fetches)
+		if fetches.NumRecords() == 0 && !r.minute.IsZero() {
+			if err := r.skip(ctx); err != nil {
+				return err
+			}
+		}
 		r.settle()
 	}
 }
@@ -314,6 +321,31 @@ func (r *reader) ask(ctx context.Context) error {
 		return fmt.Errorf("asking where the topics end: %w", err)
 	}
 	r.minute, r.ends = minute, offsets(ends)
+	return nil
+}
+
+// skip goes to the ends of the partitions in which no record is left up to the end.
+func (r *reader) skip(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	for topic, ends := range r.ends {
+		left := map[int32]int64{}
+		for p, end := range ends {
+			if r.at[topic][p] < end {
+				left[p] = end
+			}
+		}
+		if len(left) == 0 {
+			continue
+		}
+		empty, err := kafka.Empty(limited, r.cfg, r.asker, topic, r.at[topic], left)
+		if err != nil {
+			return err
+		}
+		for _, p := range empty {
+			r.at[topic][p] = left[p]
+		}
+	}
 	return nil
 }
 

@@ -74,7 +74,8 @@ func peek(
 		return -1, from, fmt.Errorf("fetching %s partition %d: the answer names other partitions", topic.Topic, p)
 	}
 	got, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
-		KeepControlRecords: true, Offset: from, IsolationLevel: kgo.ReadCommitted(), Topic: topic.Topic, Partition: p,
+		KeepControlRecords: true, Offset: from, IsolationLevel: kgo.ReadCommitted(),
+		Topic: topic.Topic, Partition: p,
 	}, &resp.Topics[0].Partitions[0], kgo.DefaultDecompressor(), nil)
 	if len(got.Records) > 0 {
 		return got.Records[0].Offset, next, got.Err

@@ -21,10 +21,11 @@ func votersOf(p *pb.PanelRecord) voters {
 	return v
 }
 
-// Panels lists for each family whether verdicts are possible at now. It leaves out families without
-// a panel record. The detector reports only at the end of a minute that too few voters are left,
-// and a minute may wait for silent collectors. So Panels also reports that no verdict is possible
-// if the collectors that are up, as ingest reports them, have too few voters.
+// Panels returns for each family whether verdicts are possible at now. It leaves out families
+// without a panel record. detect reports too few voters only when a minute ends, and a minute may
+// wait for silent collectors. So Panels does not rely on the record alone: if ingest reports some
+// collectors as not up, and the others have too few voters, Panels reports that no verdict is
+// possible.
 func (t *Table) Panels(now time.Time) []Panel {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -46,9 +47,9 @@ func (t *Table) Panels(now time.Time) []Panel {
 	return out
 }
 
-// Answers lists for each family whether verdicts were possible by the newest panel record, whatever
-// the present state of the collectors. It serves a dataset that is played from files, whose times
-// are not those of the clock.
+// Answers returns for each family the content of the newest panel record. It ignores the present
+// state of the collectors. Use it for a dataset that is played from files, because the times in its
+// records are in the past.
 func (t *Table) Answers() []Panel {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -61,8 +62,8 @@ func (t *Table) Answers() []Panel {
 	return out
 }
 
-// without returns the panel without the votes of collectors that are away, if that leaves too few
-// voters or collectors. Otherwise it returns p.
+// without returns p if enough voters and collectors are left when the collectors in away do not
+// count. Otherwise it returns a panel without a possible verdict and without their votes.
 func (p Panel) without(f bgp.Family, all voters, away map[string]time.Time) Panel {
 	if !p.Verdicts {
 		return p

@@ -1,10 +1,11 @@
-// Package feedlog folds the records of bgp.feeds.v1 and bgp.panel.v1 of one dataset into the state
-// of each collector's feed.
+// Package feedlog computes the state of each collector's feed from the records of bgp.feeds.v1 and
+// bgp.panel.v1 of one dataset. A feed is the stream of one collector. A status is a regular record
+// of ingest about a feed.
 //
-// In: records of both topics, from Kafka (Read, Follow) or one by one (Table.Add), in the order of
-// their partitions. Out: a row for each collector. It starts no goroutine. Several goroutines may
-// use a Table at once. A Table holds at most MaxCollectors feeds, and the counts and the verdict of
-// the newest panel of each family.
+// In: records of both topics, in the order of their partitions. Read and Follow read them from
+// Kafka; Table.Add takes them one by one. Out: a Row for each collector and a Panel for each
+// family. The package starts no goroutine. Several goroutines may use a Table at once. A Table
+// holds at most MaxCollectors feeds. Of each family it holds the newest panel record only.
 package feedlog
 
 import (
@@ -29,34 +30,34 @@ const (
 	// GoneAfter is the largest age of a collector's last status before the feed counts as gone.
 	// Statuses come every ten seconds.
 	GoneAfter = time.Minute
-	// MaxCollectors is the number of feeds that a Table holds. To add another feed, it drops the
-	// feed whose newest record is oldest.
+	// MaxCollectors is the largest number of feeds in a Table. To add another feed, the Table drops
+	// the feed whose newest record is oldest.
 	MaxCollectors = 4096
 )
 
-// Reasons by which detect marks peers with a whole table that do not vote: other peers of their AS
+// Reasons of detect for peers that have a whole table and do not vote: other peers of their AS
 // vote, or too few peers have whole tables.
 const (
 	secondFeed = "second_feed"
 	noPanel    = "no_panel"
 )
 
-// State is the state of a feed: a bgp.FeedState as ingest reported it, or a state that this package
-// concludes.
+// State is the state of a feed: a bgp.FeedState that ingest reported, or Degraded or Gone.
 type State string
 
-// States that this package concludes. They are never on the wire.
+// States that this package derives. No record has them.
 const (
 	// Degraded: ingest reports that the feed is up, and detect reports that it is degraded.
 	Degraded State = "degraded"
-	// Gone: no status came for GoneAfter.
+	// Gone: the last status is older than GoneAfter.
 	Gone State = "gone"
 )
 
 // Row is the state of one collector's feed, as `darkmap feeds --format json` prints it.
 type Row struct {
 	Collector string `json:"collector"`
-	// Source is the kind of source, Instance the ingest process that follows it.
+	// Source is the kind of source. Instance is the name of the ingest process that follows the
+	// collector.
 	Source   string `json:"source"`
 	Instance string `json:"instance"`
 	State    State  `json:"state"`
@@ -64,14 +65,14 @@ type Row struct {
 	Reason string `json:"reason,omitempty"`
 	// PeersUp is the number of BGP sessions that are up.
 	PeersUp uint32 `json:"peers_up"`
-	// FullFeedsIPv4 and FullFeedsIPv6 are the numbers of peers with a full table in the newest
-	// panels.
+	// FullFeedsIPv4 and FullFeedsIPv6 are the numbers of full feeds among the collector's peers, by
+	// the newest panel record of the family.
 	FullFeedsIPv4     int     `json:"full_feeds_ipv4"`
 	FullFeedsIPv6     int     `json:"full_feeds_ipv6"`
 	MessagesPerSecond float64 `json:"messages_per_second"`
-	// LagSeconds is the delay of the messages; nil before the first one.
+	// LagSeconds is the delay of the messages; nil before the first message.
 	LagSeconds *float64 `json:"lag_seconds,omitempty"`
-	// LastGap is the time when the newest gap began; nil if there was none.
+	// LastGap is the time when the newest gap began; nil if there was no gap.
 	LastGap *time.Time `json:"last_gap,omitempty"`
 	// Updated is the time when Kafka received the newest status.
 	Updated time.Time `json:"updated"`
@@ -81,23 +82,23 @@ type Row struct {
 // it.
 type Panel struct {
 	Family string `json:"family"`
-	// Verdicts reports whether a verdict is possible. NoVerdict is the reason if none is, and Text
+	// Verdicts reports whether a verdict is possible. If it is not, NoVerdict is the reason. Text
 	// describes both in words.
 	Verdicts  bool          `json:"verdicts"`
 	NoVerdict bgp.NoVerdict `json:"no_verdict,omitempty"`
 	bgp.Votes
-	// Table is the knowledge of tables on which verdicts rest.
+	// Table reports whether verdicts use whole tables or updates alone.
 	Table bgp.TableKnowledge `json:"table,omitempty"`
-	// Since is the event time of the first record that gave this verdict, as far as records were
-	// read. Updated is the event time of the newest record.
+	// Since is the event time of the first record with the present answer, among the records that
+	// were read. Updated is the event time of the newest record.
 	Since   time.Time `json:"since"`
 	Updated time.Time `json:"updated"`
 	Text    string    `json:"text"`
-	// PlacesNotJudged is the reason why countries, regions and the world are not judged; empty if
-	// they are.
+	// PlacesNotJudged is the reason why countries, regions and the world have no events; empty if
+	// they can have events.
 	PlacesNotJudged string `json:"places_not_judged,omitempty"`
-	// OpenEvents is the number of open outage events at that time. They stay open while no verdict
-	// is possible.
+	// OpenEvents is the number of open events at the time of the newest record. They stay open
+	// while no verdict is possible.
 	OpenEvents int `json:"open_events"`
 }
 
@@ -235,7 +236,7 @@ func (t *Table) drop() {
 	delete(t.feeds, oldest)
 }
 
-// Rows lists the feeds that have had a status, by collector, in their state at now.
+// Rows returns the state at now of each feed that has had a status, sorted by collector.
 func (t *Table) Rows(now time.Time) []Row {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -24,9 +24,9 @@ import (
 type Deps struct {
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
-	// Streams receives the messages.
+	// Streams has the streams that receive the messages.
 	Streams *stream.Set
-	// Dial opens network connections. nil means that of net.Dialer.
+	// Dial opens network connections. nil selects net.Dialer.DialContext.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Version and Instance identify the client to the service: client=darkmap-<version>-<instance>.
 	Version, Instance string
@@ -89,9 +89,9 @@ func New(cfg Config, d Deps) (*Client, error) {
 // Collectors returns the configured collectors by their canonical names, in order.
 func (c *Client) Collectors() []string { return slices.Clone(c.collectors) }
 
-// Own sets the collectors that this process follows from now on. The Client leaves all others. Own
-// does not wait for that, and may be called from any goroutine at any time. It ignores names that
-// are not RIS collectors.
+// Own sets the collectors that this process follows from now on. The Client stops following all
+// others. Own returns at once, and may be called from any goroutine at any time. It ignores names
+// that are not RIS collectors.
 func (c *Client) Own(collectors []string) {
 	wanted := map[string]bool{}
 	for _, name := range collectors {
@@ -108,8 +108,8 @@ func (c *Client) Own(collectors []string) {
 	}
 }
 
-// Ready returns nil while at least one connection is up, or no collector is owned. The error
-// describes why there is none.
+// Ready returns nil while at least one connection is up, or no collector is owned. Otherwise the
+// error has the reason why no connection is up.
 func (c *Client) Ready() error {
 	c.mu.Lock()
 	n := len(c.wanted)

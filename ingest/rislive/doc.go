@@ -1,52 +1,54 @@
 // Package rislive follows RIPE NCC's RIS Live (wss://ris-live.ripe.net) over two WebSocket
 // connections. A link keeps one connection, and connects again when it breaks.
 //
-// In: ris_message frames of the collectors that Client.Own names. Both connections subscribe to
-// each collector, with includeRaw. Out: the messages, on one stream.Stream a collector.
+// In: WebSocket frames with a ris_message, of the collectors that Client.Own names. Both
+// connections subscribe to each collector, with includeRaw. Out: the messages, on one stream.Stream
+// for each collector.
 //
 // # Merging
 //
-// One connection leads: its messages are written. The other one follows: its messages are buffered
-// undecoded until the leader brings them, for at most Config.Hold and up to HoldBytes. Messages
-// that the leader has brought and the follower has not are remembered for the same time, as hashes.
+// One connection leads: the merger writes its messages to the stream. The other one follows: the
+// merger buffers its messages undecoded until the leader brings them, for at most Config.Hold and
+// up to Config.HoldBytes. If the leader brings a message before the follower, the merger keeps the
+// hash of the message for the same time.
 //
-// If the leader breaks, is silent or lags, the follower becomes the leader, and its buffered
-// messages are written in their order. If the two connections overlap, no message is lost or
-// written twice, and a peer's messages stay in the collector's order. If they do not overlap, or no
-// connection is left, a gap begins.
+// If the leader breaks, is silent or lags, the follower becomes the leader. If the two connections
+// overlap (see below), the merger writes the buffered messages in their order. Then no message is
+// lost or written twice, and the messages of a peer stay in the collector's order. If they do not
+// overlap, or no connection is left, a gap begins.
 //
-// Two connections overlap for a collector if both brought one of its messages. For a quiet
-// collector a message of any collector is enough, if no buffered message of the quiet one is much
-// older than the leader's lag (merger.overlapping).
+// Two connections overlap for a collector if both brought the same message of it. For a quiet
+// collector the same message of any collector is enough, if no buffered message of the quiet
+// collector is much older than the leader's lag (merger.overlapping).
 //
 // A message is overdue if one connection brought it more than twice SwitchAfter ago and the other
-// one has not (docs/adr/0016-what-a-connection-owes.md). The follower replaces a leader that has a
-// message overdue, unless the follower has one overdue itself.
+// one has not (docs/adr/0016-what-a-connection-owes.md). If the leader has an overdue message and
+// the follower has none, the follower becomes the leader.
 //
-// A message is missing if it comes too late to be written, because its peer has sent more since. A
-// gap then begins at its time. A message is also missing if the leader has left it out for longer
-// than Hold, because the follower could not replace the leader or was lost. A follower that brings
-// nothing of a collector is connected again.
+// A message is missing in two cases. It comes too late to be written, because a later message of
+// its peer was written before. Or the leader did not bring it within Hold, and the follower could
+// not become the leader or was lost. A gap then begins at the time of the message. A follower that
+// brings no message of a collector is connected again.
 //
-// A message is identified by host and id, and one without an id by its whole frame. Ids are never
-// parsed. Messages are matched one to one: two equal messages count as two. A message without an id
-// is never missing.
+// Host and id identify a message; without an id, its whole frame does. Ids are never parsed. Each
+// message of one connection matches at most one message of the other, so two equal messages count
+// as two. A message without an id is never missing.
 //
-// A message that one connection brought is skipped for one of three reasons:
-//   - It was written. The memory of written messages shows it or, after a link has connected again,
-//     the keys of the link's latest frames.
-//   - It lies in the last gap, and is reported to the gap (stream.Gap.AddMissing).
+// A message is not written (it is skipped) for one of three reasons:
+//   - It was written before. The hashes of written messages show this. After a link has connected
+//     again, the keys of the link's latest frames show it too.
+//   - It lies in the last gap. The merger reports it to the gap (stream.Gap.AddMissing).
 //   - It has no id.
 //
-// If the memory does not reach back to the time of a message, the message is not skipped for that:
-// it is missing. If two messages of a peer have the same timestamp, the first comes too late once
-// the second is written.
+// If a message is older than the kept hashes, the merger cannot know whether it was written: the
+// message is missing. If two messages of a peer have the same timestamp and the second is written,
+// the first is too late.
 //
 // # States
 //
-// A link is connected or not (merger.links holds nil). Once a connected link has brought a message
-// of any collector, it delivers. A connected link leads or follows: merger.lead names the leader,
-// which is always connected. No link leads only if none is connected.
+// A link is connected or not (then merger.links has nil). A connected link delivers when it has
+// brought a message of any collector. A connected link leads or follows. merger.lead is the leader,
+// which is always connected. If any link is connected, one leads.
 //
 // For each collector a connection has a side (sideState), and the merger has a feed (feedState):
 //
@@ -55,10 +57,10 @@
 //
 //	suspended --begin--> up --suspend--> suspended --expire--> down --begin--> up
 //
-// A feed begins suspended. begin writes the gap. It waits for a leader that delivers and whose side
-// is subscribed (merger.resume). suspend follows a missing message, or a change of the leader
-// without an overlap. expire comes StaleTimeout later. Whether a side overlaps with the other one
-// is stored apart from its state: an undecodable message can show it before the subscription is
+// A feed begins suspended. begin writes the gap. It needs a leader that delivers and whose side is
+// subscribed (merger.resume). suspend follows a missing message, or a change of the leader without
+// an overlap. expire follows suspend after StaleTimeout. The overlap of the two sides has a field
+// of its own, because an undecodable message can show an overlap before the subscription is
 // confirmed.
 //
 // # Bounds
@@ -71,29 +73,31 @@
 //	earlier keys, link away      maxRecent a collector and link           300 KiB more
 //	peers                        stream.MaxPeers a collector              some hundred octets each
 //
-// The service brings some 5 MB a second. So the default HoldBytes holds some 25 s of the follower's
-// messages. A silent leader is replaced after SwitchAfter (5 s) to LagLimit (30 s). Beyond
-// HoldBytes the data of the collector that has most are evicted, and only their hashes stay.
+// The service sends some 5 MB a second. So the default HoldBytes is enough for some 25 s of the
+// follower's messages. A silent leader is replaced after SwitchAfter (5 s) to LagLimit (30 s). If
+// the buffer exceeds HoldBytes, the data of the collector with the most buffered octets are
+// evicted. Their hashes stay.
 //
 // The hash of a written message is removed when both connections have brought the message. So there
 // are many hashes only while a connection is away: 40 MB for a minute of the whole service.
 //
 // # Invariants
 //
-// Nothing is written of a collector that is not owned. A message that any connection brought is
-// written once and in its peer's order, or a gap holds it (TestMergeAtRandom).
+// No message of a collector that is not owned is written. A message that any connection brought is
+// written once and in its peer's order, or it lies in a gap (TestMergeAtRandom).
 //
-// A gap begins before the first record after it, with one exception: if a single message was left
-// out, later messages may be written already. The gap's answer repeats them.
+// The record of a gap is written before any message that follows the gap, with one exception: if
+// the leader left out a single message, later messages may be written already. The gap's answer
+// repeats them.
 //
-// A connection that brings nothing for SilentTimeout, or is late, is ended. The link connects again
-// without limit, with growing jittered pauses up to retry_max.
+// The merger ends a connection that brings no message for SilentTimeout, or is late. The link
+// connects again, any number of times, with growing random pauses up to retry_max.
 //
 // # Goroutines and locks
 //
 // Each link has one goroutine that dials and subscribes, and another that reads while the link is
-// connected. One more goroutine opens and closes streams and checks the connections. Run ends and
-// awaits them. merger.mu is held while a record is produced. So both connections wait while the
-// broker does not accept records. link.mu and Client.mu are held for a moment only, and no other
-// lock is taken under them.
+// connected. One more goroutine opens and closes streams and checks the connections. Run ends all
+// of them and waits for their end. merger.mu is held while a record is produced. So both
+// connections wait while the broker does not accept records. link.mu and Client.mu are held for a
+// short time only. No other lock is taken while one of them is held.
 package rislive

@@ -15,7 +15,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// MaxRecord is the size in octets above which a record is split.
+// MaxRecord is the largest size of a record in octets. A larger one is split into parts.
 const MaxRecord = 512 << 10
 
 // Counts holds the counters of an Enricher.
@@ -23,17 +23,18 @@ type Counts struct {
 	Announced, Withdrawn uint64
 	// Unlocated counts routes without a place.
 	Unlocated uint64
-	// Empty counts messages without a route of a family that darkmap reads and without an
+	// Empty counts messages that have neither a route of a family that darkmap reads nor an
 	// End-of-RIB.
 	Empty uint64
-	// TreatedAsWithdraw counts messages that were treated as withdrawals (RFC 7606 §2).
+	// TreatedAsWithdraw counts messages whose announcements were treated as withdrawals (RFC 7606
+	// §2).
 	TreatedAsWithdraw uint64
 	// Split counts records that were split into several parts.
 	Split uint64
 }
 
-// Enricher is the core of the stage. It reuses its memory for each record and is not safe for
-// concurrent use.
+// Enricher is the core of the stage: it enriches one record after the other. It reuses its memory
+// for each record. It is not safe for concurrent use.
 type Enricher struct {
 	// Counts may be read and reset between calls.
 	Counts Counts
@@ -59,7 +60,7 @@ type Enricher struct {
 	shares  []geo.Share
 }
 
-// NewEnricher returns an Enricher that looks up geography and owners in s.
+// NewEnricher returns an Enricher that reads geography and owners from s.
 func NewEnricher(s *Sources) *Enricher {
 	e := &Enricher{asns: s.asn, locator: geo.NewLocator(s.geo), limit: MaxRecord}
 	e.inBody.BgpMessage = &pb.BGPMessage{}
@@ -67,13 +68,13 @@ func NewEnricher(s *Sources) *Enricher {
 	return e
 }
 
-// Transform decodes value, a record of bgp.updates.v1, and appends the resulting records of
-// bgp.routes.v1 to dst, usually one. The records may share memory with value, which must not change
-// afterwards. The error is non-nil if value cannot be decoded. It names the collector, the peer and
-// the position, and wraps codec.ErrInvalid or an error of internal/bgp/wire. With an error,
-// Transform usually returns dst unchanged. Two kinds of BGP message give records and an error: a
-// message that can be read in part, whose records mark the unread part, and one whose announcements
-// count as withdrawals (RFC 7606).
+// Transform decodes value, a record of bgp.updates.v1. It appends the resulting records of
+// bgp.routes.v1 to dst, usually one, and returns the result. The records may share memory with
+// value, so value must not change afterwards. If value cannot be decoded, Transform returns an
+// error, and usually dst unchanged. The error names the collector, the peer and the position, and
+// wraps codec.ErrInvalid or an error of internal/bgp/wire. Two kinds of BGP messages give records
+// and an error: (1) a message of which only a part can be read; its records mark the unread part;
+// (2) a message whose announcements count as withdrawals (RFC 7606).
 func (e *Enricher) Transform(dst [][]byte, value []byte) ([][]byte, error) {
 	if err := e.read(value); err != nil {
 		return dst, err

@@ -14,8 +14,7 @@ import (
 	"github.com/darkmap/darkmap/enrich/geo"
 )
 
-// Sources holds the files in which enrich looks up geography and owners. It is safe for concurrent
-// use.
+// Sources holds the content of the files with geography and owners. It is safe for concurrent use.
 type Sources struct {
 	geo *geo.DB
 	asn *asn.DB
@@ -26,8 +25,8 @@ type Sources struct {
 	cfg    Config
 }
 
-// OpenSources reads the files. It warns about a missing file. A file that it cannot parse is an
-// error.
+// OpenSources reads the files that cfg names. If a file is missing, it logs a warning. If a file
+// cannot be parsed, it returns an error.
 func OpenSources(cfg Config, log *slog.Logger) (*Sources, error) {
 	s := &Sources{log: log, cfg: cfg}
 	var err error
@@ -54,8 +53,8 @@ func registrations(cfg Config) asn.Config {
 	return a
 }
 
-// Follow makes each Reload call choose for the files to read from then on, for example when newer
-// snapshots arrive. It must be called before Watch.
+// Follow sets the function choose. Each Reload calls it and then reads the files that choose
+// returns, for example because newer snapshots have arrived. Follow must be called before Watch.
 func (s *Sources) Follow(choose func() (Config, error)) { s.choose = choose }
 
 // follow switches to other files. After an error the files stay.
@@ -76,20 +75,20 @@ func (s *Sources) follow() error {
 	return nil
 }
 
-// Fingerprint identifies the content of all files: the same content in the same order gives the
-// same fingerprint.
+// Fingerprint returns a hash of the content of all files. The same content in the same order gives
+// the same fingerprint.
 func (s *Sources) Fingerprint() string {
 	sum := sha256.Sum256([]byte(s.geo.Fingerprint() + "\n" + s.asn.Fingerprint()))
 	return hex.EncodeToString(sum[:16])
 }
 
-// Snapshots returns the current states of geography and owners.
+// Snapshots returns the current geography and the current owners.
 func (s *Sources) Snapshots() (*geo.Snapshot, *asn.Snapshot) {
 	return s.geo.Snapshot(), s.asn.Snapshot()
 }
 
-// Reload reads the files that changed since the last call and reports whether the state changed. A
-// file that cannot be read keeps its old state.
+// Reload reads the files that changed since the last call. It reports whether the geography or the
+// owners changed. If a file cannot be read, its former content stays in use.
 func (s *Sources) Reload() (changed bool, err error) {
 	chosen := s.follow()
 	asnChanged, asnErr := s.asn.Reload()
@@ -122,7 +121,7 @@ func (s *Sources) Watch(ctx context.Context, interval time.Duration, report func
 	}
 }
 
-// String formats the sizes for logs.
+// String describes the sizes of geography and owners, for logs.
 func (s *Sources) String() string {
 	ases, origins := s.asn.Snapshot().Size()
 	return fmt.Sprintf("%d prefixes in %d places, %d ASes, %d origins", s.geo.Snapshot().Prefixes(),

@@ -23,15 +23,16 @@ const Name = "enrich"
 // Deps are the dependencies of a Stage.
 type Deps struct {
 	Log *slog.Logger
-	// Registerer may be nil: the metrics are not published then.
+	// Registerer registers the metrics. If it is nil, they are not published.
 	Registerer prometheus.Registerer
-	// Kafka is the configuration of the brokers. Instance is the name of this process in the group
-	// and must be stable.
+	// Kafka is the configuration of the brokers. Instance is the name of this process in the
+	// consumer group. It must be the same after a restart.
 	Kafka    kafka.Config
 	Instance string
-	// Drain bounds the last transaction after the stage is stopped. 0 is kafka.DefaultDrain.
+	// Drain is the longest time for the last transaction after the stage is stopped. 0 is
+	// kafka.DefaultDrain.
 	Drain time.Duration
-	// Sources are open. The stage looks for changes of their files while it runs.
+	// Sources has the result of OpenSources. The stage looks for changed files while it runs.
 	Sources *Sources
 }
 
@@ -43,7 +44,7 @@ type Stage struct {
 	loop    *kafka.Transform
 }
 
-// New checks the configuration and allocates. It starts no goroutine and uses no network.
+// New checks the configuration and allocates the Stage. It starts no goroutine and uses no network.
 func New(cfg Config, d Deps) (*Stage, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err
@@ -59,8 +60,8 @@ func New(cfg Config, d Deps) (*Stage, error) {
 	return s, nil
 }
 
-// Run blocks until ctx ends and the last transaction is finished. It fails only if the instance
-// runs elsewhere.
+// Run blocks until ctx ends and the last transaction is finished. It returns an error only if
+// another process runs under the same instance name.
 func (s *Stage) Run(ctx context.Context) error {
 	var watch sync.WaitGroup
 	watching, stop := context.WithCancel(ctx)

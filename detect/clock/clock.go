@@ -33,8 +33,8 @@ const (
 
 	none = math.MinInt64
 
-	// MaxRejected bounds the rejected records that are kept until Rejected is called. Further
-	// ones are only counted.
+	// MaxRejected is the largest number of rejected records that are kept whole until Rejected is
+	// called. Further ones are kept without Record and Err.
 	MaxRejected = 1000
 )
 
@@ -42,12 +42,12 @@ const (
 type Config struct {
 	// Partitions is the number of partitions of the topic.
 	Partitions int
-	// BufferBytes bounds the waiting records, in encoded octets. Each partition may use an equal
-	// share. 0 is DefaultBufferBytes.
+	// BufferBytes is the limit for all waiting records, in encoded octets. Each partition has an
+	// equal share of it. 0 is DefaultBufferBytes.
 	BufferBytes int
-	// Vanished is the most that a collector's tick may be behind the newest clock record of its
-	// partition. A collector further behind is down until its tick is within Back of that record
-	// again. 0 is DefaultVanished and DefaultBack.
+	// Vanished is the longest time by which a collector's tick may be behind the newest clock
+	// record of its partition. A collector further behind is down until its tick is at most Back
+	// behind that record again. 0 selects DefaultVanished and DefaultBack.
 	Vanished, Back time.Duration
 }
 
@@ -61,7 +61,7 @@ type Rejected struct {
 	Err    error
 }
 
-// Clock merges streams. New builds it.
+// Clock merges the streams of all collectors. New builds it.
 type Clock struct {
 	partitions []partition
 	collectors map[string]*collector
@@ -108,7 +108,7 @@ type lastRecord struct {
 	at   int64 // effective time; forget compares it with the open window
 }
 
-// New returns a clock that has read nothing yet.
+// New returns a clock that has read no record yet.
 func New(cfg Config) *Clock {
 	if cfg.BufferBytes == 0 {
 		cfg.BufferBytes = DefaultBufferBytes
@@ -137,8 +137,8 @@ func New(cfg Config) *Clock {
 }
 
 // Push takes the next record of a partition. size is its encoded length in octets. The clock keeps
-// rec. Range over Steps to the end before the next Push; otherwise Push returns ErrSteps. An error
-// is about part, or is ErrSteps; an invalid record is rejected without an error.
+// rec. Take all Steps before the next Push; otherwise Push returns ErrSteps. Any other error is
+// about part. An invalid record gives no error; it is rejected.
 func (c *Clock) Push(part int32, offset int64, rec *pb.RouteRecord, size int) error {
 	if part < 0 || int(part) >= len(c.partitions) {
 		return fmt.Errorf("a record of partition %d, with %d partitions", part, len(c.partitions))
@@ -257,9 +257,9 @@ func (c *Clock) deliver(s Step, col *collector, effective int64) {
 }
 
 // Reject rejects the record of a step. err is the reason. The record belongs to the window of its
-// effective time, or, if it has no effective time, to the window of its partition's clock. Neither
-// depends on how the partitions interleave, so the record is in the same window at every reading
-// of the log.
+// effective time. A record without an effective time belongs to the window of its partition's
+// clock. Neither time depends on the order in which partitions are read. So each reading of the log
+// puts the record into the same window.
 func (c *Clock) Reject(s Step, err error) {
 	at := s.Effective
 	if at == none {
@@ -272,8 +272,8 @@ func (c *Clock) Reject(s Step, err error) {
 	c.rejected = append(c.rejected, r)
 }
 
-// Rejected returns the rejected records of windows up to the one that begins at window (seconds
-// since 1970), in the order in which they were rejected, and forgets them.
+// Rejected returns and forgets the rejected records of all windows up to the one that begins at
+// window (seconds since 1970). They are in the order in which they were rejected.
 func (c *Clock) Rejected(window int64) []Rejected {
 	var out, later []Rejected
 	for _, r := range c.rejected {
@@ -287,15 +287,15 @@ func (c *Clock) Rejected(window int64) []Rejected {
 	return out
 }
 
-// Dropped returns the number of records that were dropped by their position.
+// Dropped returns the number of records that Push dropped because of their position.
 func (c *Clock) Dropped() uint64 { return c.dropped }
 
-// Open returns the beginning of the open window in seconds since 1970; false before the first
-// window.
+// Open returns the beginning of the open window in seconds since 1970. Before the first window it
+// returns false.
 func (c *Clock) Open() (int64, bool) { return c.open / second, c.open != none }
 
-// Holding returns the names, sorted, of the collectors for which the open window waits: those that
-// are up and whose ticks have not reached its end.
+// Holding returns the names of the collectors for which the open window waits, sorted. They are up,
+// and their ticks have not reached the end of the window.
 func (c *Clock) Holding() []string {
 	var names []string
 	for i := range c.partitions {
@@ -318,7 +318,8 @@ func (c *Clock) Buffered() int {
 	return n
 }
 
-// Flow returns the partitions to pause and the partitions to resume since the last call.
+// Flow returns the partitions that the caller must pause and resume now. It returns only changes
+// since the last call.
 func (c *Clock) Flow() (pause, resume []int32) {
 	for i := range c.partitions {
 		p := &c.partitions[i]
@@ -335,7 +336,7 @@ func (c *Clock) Flow() (pause, resume []int32) {
 	return pause, resume
 }
 
-// Paused lists the partitions that are paused by the calls of Flow.
+// Paused returns the partitions that Flow has reported as paused and not yet as resumed.
 func (c *Clock) Paused() []int32 {
 	var paused []int32
 	for i := range c.partitions {

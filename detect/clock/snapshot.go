@@ -18,16 +18,16 @@ const snapshotFormat = 1
 
 // Snapshot writes the state: clocks, last positions of lanes, waiting records, rejected records,
 // and the remaining steps of the record that was pushed last. It may be called in the loop over
-// Steps, and changes nothing.
+// Steps. It does not change the clock.
 func (c *Clock) Snapshot(w io.Writer) error {
 	s := snapshot.NewWriter(w, "the clock", snapshotFormat)
 	c.code(s)
 	return s.Close()
 }
 
-// Restore reads the output of Snapshot into a new clock of the same configuration. If steps
-// remained, range over Steps before the next Push. After an error the clock cannot be used. An
-// error about the content wraps snapshot.ErrInvalid.
+// Restore reads the output of Snapshot into a new clock with the same configuration. If steps
+// remained, take all Steps before the next Push. After an error the clock cannot be used. An error
+// about the content wraps snapshot.ErrInvalid.
 func (c *Clock) Restore(r io.Reader) error {
 	s := snapshot.NewReader(r, "the clock", snapshotFormat)
 	c.code(s)

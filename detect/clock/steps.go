@@ -7,8 +7,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// ErrSteps means that the caller did not take all steps of the last record. The states of the
-// caller and of the clock differ from then on, and the clock cannot be used any more.
+// ErrSteps means that the caller did not take all steps of the last record. Then the states of the
+// caller and of the clock differ, and the clock cannot be used any more.
 var ErrSteps = errors.New("the steps of the record before were not all taken")
 
 // Step is the next action of the caller: it applies a record or closes a window.
@@ -20,8 +20,8 @@ type Step struct {
 	Effective int64
 	// Window is the beginning of the window that closes, seconds since 1970.
 	Window int64
-	// Partition and Offset are the place in the log of the record that was read. If the clock made
-	// Record, they are the place of the record that caused it.
+	// Partition and Offset are those of the record in the log. If the clock made Record, they are
+	// those of the record that was pushed.
 	Partition int32
 	Offset    int64
 	size      int // encoded octets; 0 if the clock made the record
@@ -55,8 +55,9 @@ func (s *steps) begin() error {
 	return nil
 }
 
-// Steps yields the steps of the record that was pushed last, in order. If a loop ends early, the
-// clock cannot be used any more: Push then returns ErrSteps, and Steps yields nothing.
+// Steps yields the steps of the record that was pushed last, in order. Take all of them. After a
+// loop that ended early the clock cannot be used any more: Push returns ErrSteps, and Steps yields
+// no step.
 func (c *Clock) Steps() iter.Seq[Step] {
 	return func(yield func(Step) bool) { c.each(yield) }
 }

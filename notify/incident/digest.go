@@ -196,10 +196,10 @@ func (l *lateLine) private() bool {
 	return slices.ContainsFunc(l.d.Events, func(ev Event) bool { return ev.Private })
 }
 
-// Adopt makes one notice to each chat about the outages that are open at a first run. Older outages
-// are not sent. When an adopted incident ends, the close is sent to targets that got the notice and
-// to keyed targets (target.Traits), which may know the incident from
-// before.
+// Adopt takes the outages that are open at a first run. Each chat gets one notice about all of
+// them. Outages that ended before are not sent. When an adopted incident ends, the close is sent to
+// the targets that got the notice. It is also sent to keyed targets (target.Traits), because they
+// may know the incident from before.
 func (e *Engine) Adopt(open []*bgp.Outage, now time.Time) []*Delivery {
 	open = slices.DeleteFunc(slices.Clone(open), func(o *bgp.Outage) bool { return o.State != bgp.StateOpen })
 	slices.SortFunc(open, func(a, b *bgp.Outage) int {

@@ -59,8 +59,8 @@ type Engine struct {
 	bounds   bounds
 }
 
-// New builds the engine from saved deliveries. An error names the keys of the configuration that
-// cannot be used.
+// New builds the engine from saved deliveries. The error names the keys of the configuration that
+// have unusable values.
 func New(cfg Config, targets []TargetInfo, saved []Delivery, now time.Time) (*Engine, error) {
 	e := &Engine{
 		cfg: cfg, places: map[string]*place{}, all: map[string]*Delivery{}, dirty: map[*Delivery]bool{},
@@ -185,8 +185,8 @@ func (e *Engine) say(format string, args ...any) {
 	e.unsaid++
 }
 
-// Said returns the sentences for the log since the last call: parked messages, switched-off
-// targets, cut or unreadable records.
+// Said returns the sentences for the log since the last call. They report messages that were given
+// up, targets that were switched off, and records that were shortened or could not be read.
 func (e *Engine) Said() []string {
 	out := e.said
 	if e.unsaid > 0 {
@@ -196,13 +196,14 @@ func (e *Engine) Said() []string {
 	return out
 }
 
-// First reports whether this is a first run, without saved deliveries. The caller then reads
-// bgp.outages.v1 to its end, passes the open outages to Adopt, and continues from there.
+// First reports whether this is a first run: New got no saved deliveries. On a first run the caller
+// reads bgp.outages.v1 to its end and passes the open outages to Adopt. Then it passes new records
+// to Record.
 func (e *Engine) First() bool { return e.first }
 
-// Record processes a record of bgp.outages.v1, in order. raw is its JSON. ref holds its Partition
-// and Offset and the time of its publication (At; a zero time means now). Records that were
-// processed before change nothing.
+// Record processes the next record of bgp.outages.v1. raw is its JSON. ref has its Partition, its
+// Offset and the time of its publication (At; zero means now). A record that was processed before
+// has no effect.
 func (e *Engine) Record(o *bgp.Outage, raw []byte, ref RecordRef, now time.Time) {
 	if ref.At.IsZero() {
 		ref.At = now
@@ -220,8 +221,8 @@ func (e *Engine) Record(o *bgp.Outage, raw []byte, ref RecordRef, now time.Time)
 	}
 }
 
-// Advance decides, and returns the deliveries that were changed by records or by time since the
-// last call.
+// Advance makes all decisions that are due. It returns the deliveries that changed since the last
+// call, because of records or because time has passed.
 func (e *Engine) Advance(now time.Time) []*Delivery {
 	for {
 		x, ok := e.timers.first(func(d *Delivery) time.Time { return d.wake })
@@ -346,8 +347,8 @@ func (d *Delivery) done() bool {
 		(d.Waiting == nil || d.Parked != "") && len(d.Records) == 0
 }
 
-// Next returns the time at which Advance and Ready must be called even without new records; zero is
-// never.
+// Next returns the time at which the caller must call Advance and Ready even without new records;
+// zero means never.
 func (e *Engine) Next(now time.Time) time.Time {
 	if len(e.dirty) > 0 || len(e.changed) > 0 {
 		return now
@@ -385,5 +386,5 @@ func latest(all ...time.Time) time.Time {
 	return slices.MaxFunc(all, time.Time.Compare)
 }
 
-// Deliveries returns all deliveries of the engine, in no order.
+// Deliveries returns all deliveries of the engine, in any order.
 func (e *Engine) Deliveries() iter.Seq[*Delivery] { return maps.Values(e.all) }

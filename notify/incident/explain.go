@@ -19,13 +19,13 @@ type Verdict struct {
 	Why     string `json:"why,omitempty"`
 	// Incident is the incident that contains the outage, if there is one.
 	Incident string `json:"incident,omitempty"`
-	// Lines describe the handling in order: held, silenced, folded, waiting, sent with which
-	// answer.
+	// Lines describe the handling in the order of time: held back, silenced, moved to another
+	// incident, waiting, or sent, with the answer.
 	Lines []string `json:"lines,omitempty"`
 }
 
-// Explain describes for each route and target how an outage was handled. o is its newest record;
-// nil if unknown.
+// Explain describes for each route and target how the engine handled the outage with that id. o is
+// the newest record of the outage; nil if it is not known.
 func (e *Engine) Explain(id string, o *bgp.Outage, now time.Time) []Verdict {
 	var out []Verdict
 	for _, name := range e.names {
@@ -155,27 +155,29 @@ func because(err string) string {
 // Status is the status of a target.
 type Status struct {
 	Target string `json:"target"`
-	// Known means that the configuration has the target. Deliveries of other targets are kept.
+	// Known means that the configuration has the target. The engine keeps the deliveries of other
+	// targets too.
 	Known bool `json:"known"`
 	// Off is the reason why the target is switched off.
 	Off string `json:"off,omitempty"`
-	// Open counts the open incidents that the target knows, Waiting the waiting messages, Held
-	// those that are held back, Parked those that were given up.
+	// Open is the number of open incidents that the target knows. Waiting, Held and Parked are the
+	// numbers of messages that wait, are held back and were given up.
 	Open    int `json:"open"`
 	Waiting int `json:"waiting"`
 	Held    int `json:"held"`
 	Parked  int `json:"parked"`
-	// Oldest is the time since which the oldest message waits.
+	// Oldest is the time from which the oldest message has waited.
 	Oldest time.Time `json:"oldest,omitzero"`
-	// LastSent is the start of the last send to the target. LastError is the last error; empty
-	// after a success.
+	// LastSent is the time at which the last attempt to send began. LastError is the last error;
+	// empty after a success.
 	LastSent  time.Time `json:"last_sent,omitzero"`
 	LastError string    `json:"last_error,omitempty"`
 	// Throttled is the time until which the target asked for a pause; zero if it did not.
 	Throttled time.Time `json:"throttled,omitzero"`
 }
 
-// Status returns the status of all targets, by name. It includes targets that only the ledger has.
+// Status returns the status of all targets, sorted by name. It includes targets that have saved
+// deliveries but are not in the configuration.
 func (e *Engine) Status(now time.Time) []Status {
 	byName := map[string]*Status{}
 	out := make([]Status, len(e.names))
@@ -226,7 +228,8 @@ type Parked struct {
 	Target   string         `json:"target"`
 	Incident string         `json:"incident"`
 	Subject  target.Subject `json:"subject,omitempty"`
-	// Why is the reason for giving up. Records counts the records of an outage that were given up.
+	// Why is the reason for which the message was given up. Records counts the records of an outage
+	// that were given up.
 	Why     string    `json:"why"`
 	Records int       `json:"records,omitempty"`
 	Since   time.Time `json:"since"`
@@ -260,8 +263,8 @@ func (e *Engine) Parked() []Parked {
 	return out
 }
 
-// Retry schedules another attempt for a parked message; it returns nil if there is none. Parked
-// records are not kept.
+// Retry schedules another attempt for a message that was given up. It returns nil if there is no
+// such message. It cannot send records again that were given up, because they are not kept.
 func (e *Engine) Retry(targetName, incident string, now time.Time) *Delivery {
 	d := e.all[targetName+"/"+incident]
 	if d == nil || d.Parked == "" {

@@ -266,7 +266,7 @@ func fill(m *target.Message, o *bgp.Outage, raw []byte) {
 	}
 }
 
-// Complete adds the record that Fetch asked for to an attempt.
+// Complete adds the record that Fetch names to the attempt.
 func (a *Attempt) Complete(o *bgp.Outage, raw []byte) {
 	fill(a.Message, o, raw)
 	a.Fetch = nil

@@ -11,8 +11,8 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// PastRecord is a record with its time of publication, partition and offset. A record without these
-// cannot be sent again.
+// PastRecord is a record of bgp.outages.v1 with its time of publication, partition and offset.
+// Without a partition and an offset, a record cannot be sent again.
 type PastRecord struct {
 	Outage    *bgp.Outage
 	At        time.Time
@@ -20,9 +20,10 @@ type PastRecord struct {
 	Offset    int64
 }
 
-// Past returns the messages that would have been sent for past records, in order, if every target
-// had answered at once, and the deliveries after them. It ends with the state at until. If there
-// are more than maxPast messages, it returns the first of them and ErrTooMany.
+// Past returns the messages that the engine would have sent for past records, in order, and the
+// deliveries after these messages. It assumes that every target answers at once. After the last
+// record it advances the time to until. If there are more than maxPast messages, Past returns the
+// first maxPast and ErrTooMany.
 func Past(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord],
 	until time.Time,
 ) (sent []Attempt, after []Delivery, err error) {
@@ -38,12 +39,13 @@ func Past(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord],
 	return sent, r.deliveries(), err
 }
 
-// Rebuild returns the deliveries of a lost ledger: those after past records, if every target had
-// answered at once. Messages that may not have been sent get an intent without an answer, so that
-// they are sent again under the same id. These are (1) messages since a minute before the last
-// record, because the ledger may have been lost before they were sent, and (2) for keyed pagers,
-// feeds and targets of records the last message of each open incident, because the target may have
-// been down for longer. Chats get one notice that lists the other open incidents.
+// Rebuild computes the deliveries of a lost bgp.notify.v1 from past records. It assumes that every
+// target answered at once. Some messages may not have been sent. For these the delivery gets an
+// intent without an answer, so that they are sent again under the same id. They are (1) messages
+// since a minute before the last record, because bgp.notify.v1 may have been lost before they were
+// sent, and (2) the last message of each open incident at keyed pagers, feeds and targets of
+// records, because the target may have been down for longer. Chats get one notice that lists the
+// other open incidents.
 func Rebuild(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord],
 	until time.Time,
 ) ([]Delivery, error) {
@@ -215,7 +217,8 @@ func (d *Delivery) repeatable() bool {
 // maxPast bounds the messages that Past returns.
 const maxPast = 100_000
 
-// ErrTooMany means that Past returns the first of more than 100,000 messages.
+// ErrTooMany means that there are more than 100,000 messages and Past returns only the first
+// 100,000.
 var ErrTooMany = errors.New("there are more than 100,000 messages: these are the first")
 
 // pastEngine returns an engine for Past: without repetitions, intervals between sends and checks

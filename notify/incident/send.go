@@ -22,21 +22,22 @@ const (
 	maxThrottle = 24 * time.Hour
 )
 
-// Attempt is a message to be sent.
+// Attempt is one attempt to send a message.
 type Attempt struct {
 	Target  string
 	Message *target.Message
 	Handle  target.Handle
 	// Number is the number of the attempt, from 1.
 	Number int
-	// Doubtful means that an earlier attempt was started and had no result. A target that is not
-	// keyed may get the message twice; the caller counts that.
+	// Doubtful means that an earlier attempt was started and had no answer. A target that is not
+	// keyed may get the message twice. The caller counts such attempts.
 	Doubtful bool
-	// Repeat means that the message repeats the last sent state (Traits.Resend). No delivery is
-	// written before or after it.
+	// Repeat means that the message repeats the last sent state (Traits.Resend). The caller writes
+	// no delivery before or after it.
 	Repeat bool
-	// Fetch is the record to be read from bgp.outages.v1 and passed to Complete; nil if the message
-	// contains the record. A missing record is reported to Done as a Fault with Refused.
+	// Fetch is the record that the caller must read from bgp.outages.v1 and pass to Complete; nil
+	// if the message contains the record. If the record is missing, the caller passes a Fault with
+	// Refused to Done.
 	Fetch *RecordRef
 
 	key  string
@@ -55,8 +56,8 @@ func (p *place) free() time.Time {
 	return at
 }
 
-// Ready returns the messages that may be sent now: at most one for each target without a send in
-// progress.
+// Ready returns the messages that may be sent now: at most one for each target, and none for a
+// target with an attempt in progress.
 func (e *Engine) Ready(now time.Time) []Attempt {
 	e.settle(now)
 	var out []Attempt
@@ -104,8 +105,8 @@ func (e *Engine) repeat(d *Delivery, a *Attempt, now time.Time) {
 	}
 }
 
-// Begin records the start of an attempt. The returned delivery must be written before the message
-// is sent; it is nil for a Repeat.
+// Begin records the start of an attempt. The caller must write the returned delivery before it
+// sends the message. It is nil for a Repeat.
 func (e *Engine) Begin(a Attempt, now time.Time) *Delivery {
 	d := e.all[a.key]
 	if d == nil || d.place == nil {
@@ -139,7 +140,8 @@ func (e *Engine) end(a *Attempt) *Delivery {
 	return d
 }
 
-// Cancel records that an attempt ended without a send: the stage stops, or its epoch is over.
+// Cancel records that the message of an attempt was not sent, because the stage stops or another
+// process has taken over. It returns the deliveries to be written.
 func (e *Engine) Cancel(a Attempt, now time.Time) []*Delivery {
 	d := e.end(&a)
 	if d == nil || a.Repeat {
@@ -150,7 +152,7 @@ func (e *Engine) Cancel(a Attempt, now time.Time) []*Delivery {
 	return e.written(d)
 }
 
-// Done records the answer to an attempt. It returns the deliveries to be written.
+// Done records the answer of the target to an attempt. It returns the deliveries to be written.
 func (e *Engine) Done(a Attempt, h target.Handle, err error, now time.Time) []*Delivery {
 	d := e.end(&a)
 	if d == nil {

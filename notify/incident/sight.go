@@ -52,15 +52,15 @@ func (p *place) asks(f bgp.Family) bool {
 		func(r *route) bool { return r.takesDataset(live) && slices.Contains(r.families(), f) })
 }
 
-// IgnoreBlindness switches off the checks for blindness: for a replay, a demo or a look at the
-// past.
+// IgnoreBlindness switches off the check whether verdicts are possible. Use it for a replay, a demo
+// or past records.
 func (e *Engine) IgnoreBlindness() { e.sight.ignored = true }
 
 // Families returns the families that routes of live data take.
 func (e *Engine) Families() []bgp.Family { return slices.Clone(e.sight.asked) }
 
-// Verdicts sets whether verdicts are possible in a family, by bgp.panel.v1; if not, since when and
-// for which reason.
+// Verdicts sets whether verdicts are possible in a family, as bgp.panel.v1 reports it. If they are
+// not, since and reason are the time and the reason.
 func (e *Engine) Verdicts(family bgp.Family, possible bool, reason string, since, now time.Time) {
 	if possible {
 		delete(e.sight.since, family)
@@ -76,7 +76,7 @@ func (e *Engine) Verdicts(family bgp.Family, possible bool, reason string, since
 	e.sight.since[family], e.sight.why[family] = since, lineSize.Cut(reason)
 }
 
-// Decided sets the newest minute that detect has decided.
+// Decided sets the newest minute whose decisions detect has published.
 func (e *Engine) Decided(minute, _ time.Time) {
 	e.sight.minute = latest(e.sight.minute, minute)
 }
@@ -103,7 +103,7 @@ func (s *sight) unmeasured(f bgp.Family, now time.Time) (since time.Time, why st
 	return since, why, ok
 }
 
-// Healthy reports whether the windows of a family are decided. why is the reason if not, as a
+// Healthy reports whether detect decides the windows of a family. If not, why is the reason, as a
 // sentence without its period.
 func (e *Engine) Healthy(family bgp.Family, now time.Time) (why string, ok bool) {
 	s := &e.sight

@@ -14,9 +14,9 @@ import (
 // maxSilences bounds the silences at one time.
 const maxSilences = 1000
 
-// Silence starts a silence, or changes the one with its id. An empty id is replaced by a new one; a
-// zero From by now. It returns nil if there are too many silences, or if the silence would end
-// before it begins.
+// Silence starts the silence s, or changes the silence that has the id of s. If the id is empty, it
+// makes a new id. If From is zero, it sets From to now. It returns nil if there are too many
+// silences, or if the silence would end before it begins.
 func (e *Engine) Silence(s Silence, now time.Time) *Delivery {
 	if s.From.IsZero() {
 		s.From = now
@@ -54,7 +54,7 @@ func (e *Engine) silenceID(now time.Time) string {
 	return prefix + strconv.Itoa(last.number)
 }
 
-// EndSilence ends a silence. It returns nil if there is none with that id.
+// EndSilence ends the silence with that id. It returns nil if there is no such silence.
 func (e *Engine) EndSilence(id string, _ time.Time) *Delivery {
 	d := e.silences[id]
 	if d == nil {

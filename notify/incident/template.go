@@ -22,16 +22,16 @@ const (
 
 // TemplateData are the fields that a route's template may use.
 type TemplateData struct {
-	// Kind is open, update, close, take_back or notice. Severity and Reason have the values of
-	// outages.
+	// Kind is open, update, close, take_back or notice. Severity and Reason are those of the
+	// incident, with the values of outages.
 	Kind, Severity, Reason string
 	// Title, Headline, Post, Summary, Remainder, Link and Route are darkmap's own texts. Incident
 	// is the incident's id.
 	Title, Headline, Post, Summary, Remainder, Link, Route, Incident string
-	// Time is the time of the decision. Start and End are the begin and the end of the incident;
-	// End is zero while it lasts.
+	// Time is the time at which the engine decided to send the message. Start and End are those of
+	// the incident. End is zero while the incident lasts.
 	Time, Start, End time.Time
-	// Late and Exercise have the values that darkmap's own texts use.
+	// Late means that the message is late. Exercise means that it has no live data.
 	Late, Exercise bool
 	// Events are the incident's outages, the widest first.
 	Events []bgp.Outage

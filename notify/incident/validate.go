@@ -19,7 +19,7 @@ const maxRoutes = 1000
 // nameForm matches the allowed names of routes, targets and watch lists.
 var nameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$`)
 
-// Faults returns the faults that struct tags cannot express.
+// Faults returns the faults of the section that the struct tags do not find.
 func (c Config) Faults() []config.Fault {
 	var faults []config.Fault
 	seen := map[string]bool{}
@@ -169,7 +169,7 @@ func codeType(code string) bgp.EntityType {
 	return 0
 }
 
-// Known holds the names outside the section that routes may refer to.
+// Known holds the names in other parts of the configuration to which routes may refer.
 type Known struct {
 	// Targets holds the targets by name.
 	Targets map[string]TargetInfo

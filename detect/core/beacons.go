@@ -75,7 +75,8 @@ func (c *collector) beacon(f *familyState, k rib.Key, now int64) bool {
 	return true
 }
 
-// heartbeat returns the feed records about the heartbeat at the end of a window.
+// heartbeat returns the feed records about the heartbeat at the end of a window. Only a detector
+// that leads publishes them; each one follows the beacons of both families.
 func (d *Detector) heartbeat(start int64) []Out {
 	end := start + windowSeconds
 	var out []Out
@@ -95,6 +96,9 @@ func (d *Detector) heartbeat(start int64) []Out {
 				x.missed = end
 			}
 		}
+	}
+	if !d.cfg.Families.Leads() {
+		return nil
 	}
 	return out
 }

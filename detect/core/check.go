@@ -34,7 +34,7 @@ func (d *Detector) checkBegin(c *collector, in *pb.CheckBegin) error {
 	}
 	x := &check{id: strings.Clone(in.GetId()), families: which, peers: peers}
 	for i, f := range d.families {
-		slots := c.slotsOf(f, func(p *peer) bool { return which[i] && (peers == nil || peers[p]) })
+		slots := slotsOf(f, c.peersOf(func(p *peer) bool { return which[i] && (peers == nil || peers[p]) }))
 		x.ribs[i] = f.rib.BeginCheck(slots...)
 	}
 	c.check = x

@@ -16,6 +16,8 @@ import (
 type Config struct {
 	// Dataset is written into every outage.
 	Dataset string `yaml:"-"`
+	// Families are the families of which it takes the routes.
+	Families Families `yaml:"-"`
 	// When an outage opens, is updated, and closes.
 	Outage outage.Config `yaml:"outage"`
 	// Who votes.

@@ -34,7 +34,9 @@ type Detector struct {
 
 // familyState is the state of one address family.
 type familyState struct {
-	family  bgp.Family
+	family bgp.Family
+	// left: the detector leaves the family to another one. The family has no peers and no routes.
+	left    bool
 	rib     *rib.Table
 	panel   *panel.Panel
 	vis     *visibility.State
@@ -65,6 +67,7 @@ func New(cfg Config) (*Detector, error) {
 	}
 	for i, f := range bgp.Families {
 		d.families[i] = newFamily(f, &d.cfg, &d.owners)
+		d.families[i].left = !cfg.Families.Has(f)
 		d.families[i].watch, d.families[i].all = d.watch, &d.families
 		d.families[i].judging = judging{cfg: cfg.Geography, family: f, geography: &d.geography}
 	}
@@ -100,8 +103,12 @@ func newFamily(f bgp.Family, cfg *Config, names *owners) *familyState {
 // made, and the time up to which windows were decided (Unix seconds). Call it before CloseWindow of
 // the first window that is published. An open outage that the detector does not have is adopted if
 // its record is enough to judge it. The other ones end with that window, as lost from sight.
+// TakeOver passes over the outages of families that are left to another detector.
 func (d *Detector) TakeOver(published []bgp.Outage, until int64) {
 	for _, f := range d.families {
+		if f.left {
+			continue
+		}
 		var of []bgp.Outage
 		for i := range published {
 			if published[i].Family == f.family.String() {
@@ -244,7 +251,7 @@ func (d *Detector) changes(c *collector, ch *pb.RouteChanges, now, timestamp int
 		if !ok {
 			continue
 		}
-		if fam, s := slot(f); s >= 0 && !c.beacon(fam, k, now) {
+		if fam, s := slot(f); !c.beacon(fam, k, now) && s >= 0 {
 			fam.withdrawn(k, r)
 			fam.withdraw(s, k, r.GetPathId(), timestamp)
 		}
@@ -254,7 +261,7 @@ func (d *Detector) changes(c *collector, ch *pb.RouteChanges, now, timestamp int
 		if !ok {
 			continue
 		}
-		if fam, s := slot(f); s >= 0 && !c.beacon(fam, k, now) {
+		if fam, s := slot(f); !c.beacon(fam, k, now) && s >= 0 {
 			fam.announce(s, k, r, ch, timestamp)
 		}
 	}

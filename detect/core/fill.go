@@ -74,13 +74,13 @@ func (d *Detector) fillChanges(c *collector, ch *pb.RouteChanges, now, timestamp
 		d.fillUnread(c, p, u, now)
 	}
 	for _, r := range ch.GetWithdrawn() {
-		if f, k, ok := routeKey(r); ok && !d.family(f).beacon(k) {
+		if f, k, ok := routeKey(r); ok && !d.family(f).left && !d.family(f).beacon(k) {
 			d.family(f).withdrawn(k, r)
 			d.family(f).fillWithdraw(d.filled(d.family(f), c, p, now), k, r.GetPathId(), timestamp)
 		}
 	}
 	for _, r := range ch.GetAnnounced() {
-		if f, k, ok := routeKey(r); ok && !d.family(f).beacon(k) {
+		if f, k, ok := routeKey(r); ok && !d.family(f).left && !d.family(f).beacon(k) {
 			d.family(f).fillAnnounce(d.filled(d.family(f), c, p, now), k, r, ch, timestamp)
 		}
 	}

@@ -62,17 +62,27 @@ func (g *gap) covers(f bgp.Family, p *peer) bool {
 	return g != nil && g.families[f-bgp.IPv4] && (g.peers == nil || g.peers[p]) && !g.of(p).left
 }
 
-// covered returns the slots of a collector's peers that a gap covers.
-func (c *collector) covered(g *gap, f *familyState) []int {
-	return c.slotsOf(f, func(p *peer) bool { return g.covers(f.family, p) })
+// covered returns the peers of a collector that a gap covers in a family, with a slot or without.
+func (c *collector) covered(g *gap, f *familyState) []*peer {
+	return c.peersOf(func(p *peer) bool { return g.covers(f.family, p) })
 }
 
-// slotsOf returns the slots, sorted, that those of a collector's peers have in a family for which
-// which is true.
-func (c *collector) slotsOf(f *familyState, which func(p *peer) bool) []int {
-	var slots []int
+// peersOf returns the peers of a collector for which which is true, in no order.
+func (c *collector) peersOf(which func(p *peer) bool) []*peer {
+	var out []*peer
 	for _, p := range c.peers {
-		if ps := p.slots[f.family-bgp.IPv4]; ps.used && which(p) {
+		if which(p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// slotsOf returns the slots, sorted, that peers have in a family.
+func slotsOf(f *familyState, peers []*peer) []int {
+	var slots []int
+	for _, p := range peers {
+		if ps := p.slots[f.family-bgp.IPv4]; ps.used {
 			slots = append(slots, ps.slot)
 		}
 	}
@@ -105,16 +115,16 @@ func (d *Detector) gapBegin(c *collector, in *pb.GapBegin, timestamp, now int64)
 	} else if old != nil {
 		g.since = min(g.since, old.since)
 	}
-	var before [len(bgp.Families)][]int
+	var before [len(bgp.Families)][]*peer
 	for i, f := range d.families {
 		before[i] = c.covered(c.gap, f)
 	}
 	c.gap = g
 	for i, f := range d.families {
-		slots := c.covered(g, f)
-		for _, slot := range before[i] {
-			if !slices.Contains(slots, slot) {
-				d.settle(f, rib.Unknown, slot) // the new gap does not cover it: its gap ends unanswered
+		slots := slotsOf(f, c.covered(g, f))
+		for _, p := range before[i] {
+			if !g.covers(f.family, p) { // its gap ends unanswered
+				d.settle(f, rib.Unknown, p)
 			}
 		}
 		for _, slot := range slots {
@@ -196,12 +206,13 @@ func (d *Detector) recordsLost(c *collector, now int64) {
 	d.dropCheck(c)
 	d.giveUp(c, now)
 	for _, f := range d.families {
-		slots := c.slotsOf(f, func(*peer) bool { return true })
+		all := c.peersOf(func(*peer) bool { return true })
+		slots := slotsOf(f, all)
 		for _, slot := range slots {
 			f.panel.Session(slot).GapBegin(true)
 		}
 		f.rib.BeginGap(slots...)
-		d.settle(f, rib.Unknown, slots...)
+		d.settle(f, rib.Unknown, all...)
 		for _, slot := range slots {
 			f.panel.Session(slot).Hold()
 		}
@@ -218,27 +229,28 @@ func (d *Detector) endGap(
 		if !which[i] {
 			continue
 		}
-		var slots [rib.Partly + 1][]int
-		for _, slot := range c.covered(g, f) {
-			out := outcome(f.peers[slot])
-			slots[out] = append(slots[out], slot)
+		var peers [rib.Partly + 1][]*peer
+		for _, p := range c.covered(g, f) {
+			out := outcome(p)
+			peers[out] = append(peers[out], p)
 		}
-		for out, s := range slots {
-			d.settle(f, rib.Outcome(out), s...)
+		for out, of := range peers {
+			d.settle(f, rib.Outcome(out), of...)
 		}
-		for _, slot := range slices.Concat(slots[rib.Tabled], slots[rib.Filled], slots[rib.Partly]) {
-			d.settleSession(f, slot, now)
+		for _, p := range slices.Concat(peers[rib.Tabled], peers[rib.Filled], peers[rib.Partly]) {
+			d.settleSession(f, p, now)
 		}
 		g.families[i] = false
 	}
 }
 
-// settle ends a gap for slots of a family.
-func (d *Detector) settle(f *familyState, out rib.Outcome, slots ...int) {
+// settle ends a gap for peers in a family. A peer without a slot in it is settled too, so that the
+// state of a peer in one family does not depend on its messages about the other one.
+func (d *Detector) settle(f *familyState, out rib.Outcome, peers ...*peer) {
+	slots := slotsOf(f, peers)
 	f.rib.EndGap(out, slots...)
 	for _, slot := range slots {
-		s, p := f.panel.Session(slot), f.peers[slot]
-		switch out {
+		switch s := f.panel.Session(slot); out {
 		case rib.Tabled, rib.Partly:
 			s.GapTabled()
 		case rib.Filled:
@@ -246,6 +258,8 @@ func (d *Detector) settle(f *familyState, out rib.Outcome, slots ...int) {
 		case rib.Unknown:
 			s.GapUnknown()
 		}
+	}
+	for _, p := range peers {
 		if out != rib.Filled {
 			p.upAt = 0 // updates since the Peer Up are not all of its table
 		}
@@ -253,19 +267,24 @@ func (d *Detector) settle(f *familyState, out rib.Outcome, slots ...int) {
 }
 
 // settleSession sets a peer's session to its state in the fill.
-func (d *Detector) settleSession(f *familyState, slot int, now int64) {
-	s, p := f.panel.Session(slot), f.peers[slot]
-	x := &p.gap
+func (d *Detector) settleSession(f *familyState, p *peer, now int64) {
+	x, ps := &p.gap, p.slots[f.family-bgp.IPv4]
 	switch {
 	case x.filled == wentDown && !x.spoke:
 		p.upAt, p.down = 0, true
-		s.PeerDown()
+		if ps.used {
+			f.panel.Session(ps.slot).PeerDown()
+		}
 	case x.filled != unsaid:
-		s.PeerUp(x.since, d.cfg.Panel.TransferSeconds())
-		s.LastHeard = max(s.LastHeard, x.since)
 		if p.down = false; x.filled == cameUp {
 			p.upAt = x.since
 		}
+		if !ps.used {
+			return
+		}
+		s := f.panel.Session(ps.slot)
+		s.PeerUp(x.since, d.cfg.Panel.TransferSeconds())
+		s.LastHeard = max(s.LastHeard, x.since)
 		if x.told[f.family-bgp.IPv4] || x.since+d.cfg.Panel.TransferSeconds() <= now {
 			s.EndOfRIB()
 		}

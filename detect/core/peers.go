@@ -77,6 +77,10 @@ func (d *Detector) collector(name string) *collector {
 // Peer Up can be missing.
 func (d *Detector) heard(f *familyState, c *collector, p *peer, now int64) int {
 	ps := &p.slots[f.family-bgp.IPv4]
+	if f.left {
+		spoke(c, p)
+		return -1
+	}
 	if !ps.used && !d.seat(f, c, p, now) {
 		return -1
 	}
@@ -85,17 +89,22 @@ func (d *Detector) heard(f *familyState, c *collector, p *peer, now int64) int {
 	if !s.Up {
 		s.PeerUp(now, d.cfg.Panel.TransferSeconds())
 	}
+	spoke(c, p)
+	return ps.slot
+}
+
+// spoke notes that the live stream had a message of a peer.
+func spoke(c *collector, p *peer) {
 	p.down = false
 	if c.gap != nil {
 		c.gap.of(p).spoke = true
 	}
-	return ps.slot
 }
 
 // seat gives a peer a slot in a family. It returns false if the peer was refused.
 func (d *Detector) seat(f *familyState, c *collector, p *peer, now int64) bool {
 	ps := &p.slots[f.family-bgp.IPv4]
-	if ps.refused {
+	if ps.refused || f.left {
 		return false
 	}
 	slot, ok := f.rib.AddSlot()

@@ -29,7 +29,7 @@ func (d *Detector) Answer(q query.Question, limit int) query.Answer {
 		Outages: []query.Outage{},
 	}
 	for _, f := range d.families {
-		if q.Prefix.IsValid() && bgp.FamilyOf(q.Prefix) != f.family {
+		if f.left || q.Prefix.IsValid() && bgp.FamilyOf(q.Prefix) != f.family {
 			continue
 		}
 		a := query.Family{Family: f.family.String(), Panel: f.panelNow()}

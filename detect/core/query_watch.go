@@ -77,14 +77,13 @@ type addressOf struct {
 	nameServer bool
 }
 
-// addressesOf lists the addresses by which a host is judged.
-func addressesOf(l *watchlist.List, host string) (out []addressOf) {
+// addressesOf lists the addresses by which the detector judges a host.
+func (d *Detector) addressesOf(l *watchlist.List, host string) (out []addressOf) {
 	h := l.Hosts[host]
-	for _, a := range h.Addresses {
-		out = append(out, addressOf{a, false})
-	}
-	for _, a := range h.NameServers {
-		out = append(out, addressOf{a, true})
+	for i, a := range slices.Concat(h.Addresses, h.NameServers) {
+		if !d.family(bgp.FamilyOf(whole(a))).left {
+			out = append(out, addressOf{a, i >= len(h.Addresses)})
+		}
 	}
 	return out
 }
@@ -96,13 +95,20 @@ func whole(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 func (d *Detector) memberState(l *watchlist.List, m *watchlist.Member) query.State {
 	switch {
 	case m.Prefix.IsValid():
-		return d.family(bgp.FamilyOf(m.Prefix)).vis.JudgedBy(m.Prefix).State
+		f := d.family(bgp.FamilyOf(m.Prefix))
+		if f.left {
+			return query.NotCounted
+		}
+		return f.vis.JudgedBy(m.Prefix).State
 	case m.Host != "":
 		if len(l.Hosts[m.Host].Addresses) == 0 {
 			return query.NoAddress
 		}
-		worst := query.Visible
-		for _, a := range addressesOf(l, m.Host) {
+		all, worst := d.addressesOf(l, m.Host), query.Visible
+		if len(all) == 0 {
+			return query.NotCounted
+		}
+		for _, a := range all {
 			if s := d.family(bgp.FamilyOf(whole(a.Addr))).vis.JudgedAddress(a.Addr).State; visibility.Worse(s, worst) {
 				worst = s
 			}
@@ -155,6 +161,10 @@ func (d *Detector) answerMember(l *watchlist.List, m *watchlist.Member, state qu
 	case m.Prefix.IsValid():
 		out.Kind = query.MemberPrefix
 		f := d.family(bgp.FamilyOf(m.Prefix))
+		if f.left {
+			out.Why = "the detector of " + f.family.Title() + " decides on it"
+			return out
+		}
 		j := f.vis.JudgedBy(m.Prefix)
 		f.answerRoutes(l, &out, j, addressOf{})
 		out.Why = j.Why
@@ -164,7 +174,7 @@ func (d *Detector) answerMember(l *watchlist.List, m *watchlist.Member, state qu
 		out.Kind = query.MemberHost
 		h := l.Hosts[m.Host]
 		out.ResolvedAt, out.Problem = timeOf(h.ResolvedAt), h.Problem
-		all := addressesOf(l, m.Host)
+		all := d.addressesOf(l, m.Host)
 		out.Cut = len(all) > maxHostRoutes
 		for _, a := range all[:min(len(all), maxHostRoutes)] {
 			f := d.family(bgp.FamilyOf(whole(a.Addr)))

@@ -14,7 +14,7 @@ import (
 // again from the state, or has content only while a window is being closed.
 var stateFields = map[string]string{
 	"core.Detector":    "-cfg collectors families owners geography watch trimmed",
-	"core.familyState": "-family rib panel vis engine -owners -watch -all -beacons -beats -peers swept refused judging covers verdicts -gate -gateTurned",
+	"core.familyState": "-left -family rib panel vis engine -owners -watch -all -beacons -beats -peers swept refused judging covers verdicts -gate -gateTurned",
 	"core.collector":   "name masked peers same at gap gaps check beacons",
 	"core.peer":        "key upAt down slots gap reading",
 	"core.peerSlot":    "slot used named refused",

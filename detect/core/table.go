@@ -43,6 +43,11 @@ func (d *Detector) tableChunk(c *collector, in *pb.TableChunk, now int64) error 
 	}
 	if forGap {
 		c.gap.chunks[f-bgp.IPv4] = true
+	}
+	switch {
+	case fam.left:
+		return fam.eachPrefix(in, func(rib.Key, *pb.TablePrefix) {})
+	case forGap:
 		return fam.tabulate(in, slots)
 	}
 	return c.check.tabulate(fam, in, slots)

@@ -177,12 +177,14 @@ func (f *familyState) noteVerdict(start int64) bool {
 		func() []panel.ReasonCount { return f.panel.Reasons(start + windowSeconds) })
 }
 
-// Verdicts returns, for each family, the minutes in which a verdict was possible. Do not call it
+// Verdicts returns, for each family of the detector, the minutes in which a verdict was possible. Do not call it
 // while Apply or CloseWindow runs.
 func (d *Detector) Verdicts() []Verdicts {
-	out := make([]Verdicts, len(d.families))
-	for i, f := range d.families {
-		out[i] = f.verdicts.report(f)
+	var out []Verdicts
+	for _, f := range d.families {
+		if !f.left {
+			out = append(out, f.verdicts.report(f))
+		}
 	}
 	return out
 }

@@ -44,11 +44,15 @@ func (f *familyState) hostOf(l *watchlist.List, h *watchlist.Host) *bgp.WatchHos
 	}
 }
 
-// hostAddresses returns the state of addresses, the worst first.
+// hostAddresses returns the state of addresses, the worst first. Addresses of a family that is left
+// to another detector are not among them.
 func (f *familyState) hostAddresses(l *watchlist.List, all []netip.Addr, nameServer bool) []bgp.HostAddress {
 	var out []bgp.HostAddress
 	for _, a := range all[:min(len(all), maxAddressesJudged)] {
 		of := f.all[bgp.FamilyOf(whole(a))-bgp.IPv4]
+		if of.left {
+			continue
+		}
 		j := of.vis.JudgedAddress(a)
 		x := bgp.HostAddress{Address: a.String(), NameServer: nameServer, State: string(j.State)}
 		if len(j.Routes) > 0 {

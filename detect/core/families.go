@@ -1,0 +1,28 @@
+package core
+
+import "github.com/darkmap/darkmap/internal/bgp"
+
+// Families names the address families on which a detector decides. The zero value is BothFamilies.
+type Families string
+
+// The families of a detector.
+const (
+	BothFamilies Families = "both"
+	OnlyIPv4     Families = "ipv4"
+	OnlyIPv6     Families = "ipv6"
+)
+
+// Valid reports whether x is one of the values above, or "".
+func (x Families) Valid() bool {
+	return x == "" || x == BothFamilies || x == OnlyIPv4 || x == OnlyIPv6
+}
+
+// Has reports whether the detector decides on f.
+func (x Families) Has(f bgp.Family) bool {
+	return x == "" || x == BothFamilies || string(x) == f.String()
+}
+
+// Leads reports whether the detector publishes the records that belong to no family: the heartbeat
+// of the feeds, and dead letters of records that it reads. Of two detectors that share a log, the
+// one of IPv4 does.
+func (x Families) Leads() bool { return x.Has(bgp.IPv4) }

@@ -123,7 +123,7 @@ func (x *session) followDetect(ctx context.Context, _ time.Time) error {
 	}
 	defer adm.Close()
 	for {
-		w, err := kafka.LastWindow(ctx, adm, x.d.Kafka, detectName, schemas.TopicRoutes)
+		w, err := kafka.Decided(ctx, adm, x.d.Kafka)
 		if err == nil && w >= 0 {
 			if err := x.pass(ctx, input{decided: time.Unix(w, 0).UTC()}); err != nil {
 				return err

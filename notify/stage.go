@@ -22,9 +22,6 @@ import (
 // Name is the name of the stage, its group and its members.
 const Name = "notify"
 
-// detectName is the name of the group whose commits contain the newest decided minute.
-const detectName = "detect"
-
 // Place is an opened target of the configuration.
 type Place struct {
 	target.Target

@@ -12,8 +12,9 @@ type Access struct {
 	Describe []string
 	// Create are topics that it makes, compares and changes.
 	Create []string
-	// Group is set if it is a member of the group of its name.
-	Group bool
+	// Group is set if it is a member of the group of its name. Apart is set if the name of the group
+	// may end with an address family (DetectApart).
+	Group, Apart bool
 	// DescribeGroups are the stages whose groups it asks for their offsets.
 	DescribeGroups []string
 	// Transactional is set if it writes in transactions.
@@ -24,7 +25,7 @@ type Access struct {
 const (
 	accessIngest = "ingest"
 	accessEnrich = "enrich"
-	accessDetect = "detect"
+	accessDetect = StageDetect
 	accessSink   = "sink"
 	accessNotify = "notify"
 	accessServe  = "serve"
@@ -53,7 +54,7 @@ var Accesses = []Access{
 			TopicVisibility, TopicPrefixes, TopicPanel, TopicOutages, TopicOutagesJSON,
 			TopicFeeds, TopicCheckpoints, TopicDeadLetter,
 		},
-		Group: true, Transactional: true,
+		Group: true, Apart: true, Transactional: true,
 	},
 	{
 		Name: accessSink,
@@ -64,7 +65,8 @@ var Accesses = []Access{
 	},
 	{
 		Name: accessNotify, Read: []string{TopicOutages, TopicNotify, TopicPanel},
-		Write: []string{TopicNotify}, Group: true, Transactional: true,
+		Write: []string{TopicNotify}, Describe: []string{TopicRoutes}, Group: true,
+		DescribeGroups: []string{accessDetect}, Transactional: true,
 	},
 	{
 		Name:           accessServe,

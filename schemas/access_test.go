@@ -51,14 +51,22 @@ func TestAccesses(t *testing.T) {
 	}
 }
 
+// groupOf returns the group of a stage, with * if the name of the group may go on.
+func groupOf(stage string) string {
+	if a, ok := schemas.AccessOf(stage); ok && a.Apart {
+		return "darkmap." + stage + "*"
+	}
+	return "darkmap." + stage
+}
+
 // accessLine returns a row of the table in docs/kafka.md.
 func accessLine(a schemas.Access) string {
 	var groups []string
 	if a.Group {
-		groups = append(groups, "READ darkmap."+a.Name)
+		groups = append(groups, "READ "+groupOf(a.Name))
 	}
 	for _, stage := range a.DescribeGroups {
-		groups = append(groups, "DESCRIBE darkmap."+stage)
+		groups = append(groups, "DESCRIBE "+groupOf(stage))
 	}
 	transactional := ""
 	if a.Transactional {

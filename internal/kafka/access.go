@@ -64,15 +64,17 @@ func (c Config) Grants(a schemas.Access) []Grant {
 	add(a.Write, kmsg.ACLOperationWrite)
 	add(a.Describe, kmsg.ACLOperationDescribe)
 	add(a.Create, kmsg.ACLOperationCreate, kmsg.ACLOperationDescribe, kmsg.ACLOperationAlterConfigs)
-	if a.Group {
+	group := func(stage string, op kmsg.ACLOperation) {
+		of, _ := schemas.AccessOf(stage)
 		out = append(out, Grant{
-			Resource: kmsg.ACLResourceTypeGroup, Name: c.Group(a.Name), Operation: kmsg.ACLOperationRead,
+			Resource: kmsg.ACLResourceTypeGroup, Name: c.Group(stage), Prefixed: of.Apart, Operation: op,
 		})
 	}
+	if a.Group {
+		group(a.Name, kmsg.ACLOperationRead)
+	}
 	for _, stage := range a.DescribeGroups {
-		out = append(out, Grant{
-			Resource: kmsg.ACLResourceTypeGroup, Name: c.Group(stage), Operation: kmsg.ACLOperationDescribe,
-		})
+		group(stage, kmsg.ACLOperationDescribe)
 	}
 	if a.Transactional {
 		out = append(out, Grant{

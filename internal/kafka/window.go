@@ -2,11 +2,15 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/darkmap/darkmap/schemas"
 )
 
 // windowKey is the prefix of a commit's metadata that name a window.
@@ -51,4 +55,26 @@ func LastWindow(ctx context.Context, adm *kadm.Client, cfg Config, stage, topic 
 		last = max(last, w)
 	}
 	return last, nil
+}
+
+// Decided returns the newest window that detect has decided in both address families, in seconds
+// since 1970, or -1 if there is none. Of two detectors, one for each family, the one that is behind
+// counts. A family without a detector does not count, nor does one whose group the client may not
+// describe.
+func Decided(ctx context.Context, adm *kadm.Client, cfg Config) (int64, error) {
+	both, err := LastWindow(ctx, adm, cfg, schemas.StageDetect, schemas.TopicRoutes)
+	if err != nil {
+		return 0, err
+	}
+	apart := int64(-1)
+	for _, stage := range schemas.DetectApart {
+		switch w, err := LastWindow(ctx, adm, cfg, stage, schemas.TopicRoutes); {
+		case errors.Is(err, kerr.GroupAuthorizationFailed):
+		case err != nil:
+			return 0, err
+		case w >= 0 && (apart < 0 || w < apart):
+			apart = w
+		}
+	}
+	return max(both, apart), nil
 }

@@ -20,8 +20,6 @@ import (
 )
 
 const (
-	// detectName is the group whose commits name the newest decided minute.
-	detectName = "detect"
 	// askEvery is the interval of questions for the newest decided minute. askWithin bounds such a
 	// question.
 	askEvery  = time.Second / 4
@@ -107,7 +105,7 @@ func (r *reader) awaitStore(ctx context.Context) {
 func (r *reader) begin(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, 4*askWithin)
 	defer cancel()
-	decided, err := kafka.LastWindow(limited, r.adm, r.cfg, detectName, schemas.TopicRoutes)
+	decided, err := kafka.Decided(limited, r.adm, r.cfg)
 	if err != nil {
 		return err
 	}
@@ -292,7 +290,7 @@ func (r *reader) take(fetches kgo.Fetches) {
 func (r *reader) decided(ctx context.Context) (time.Time, error) {
 	limited, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
-	decided, err := kafka.LastWindow(limited, r.adm, r.cfg, detectName, schemas.TopicRoutes)
+	decided, err := kafka.Decided(limited, r.adm, r.cfg)
 	return time.Unix(max(0, decided), 0).UTC(), err
 }
 

@@ -47,7 +47,7 @@ type keeper struct {
 
 // checkpoints returns the store of the stage's checkpoints.
 func (s *Stage) checkpoints() checkpoint.Store {
-	return checkpoint.Store{Kafka: s.d.Kafka, Log: s.d.Log, Detector: Name}
+	return checkpoint.Store{Kafka: s.d.Kafka, Log: s.d.Log, Detector: s.cfg.Families.Group()}
 }
 
 // newClock returns a clock that has read no record.
@@ -84,7 +84,7 @@ func (x *session) load(ctx context.Context, p progress) (r *restored, slot uint3
 		x.refuse(fault)
 	}
 	now := checkpoint.Situation{
-		Settings: checkpoint.Hash(x.d.Settings), TopicID: p.log.topicID, Ends: p.log.ends, Published: p.published,
+		Settings: checkpoint.Hash(x.d.Settings), TopicID: p.log.topicID, Ends: p.log.ends, Published: p.published.least(x.cfg.Families),
 	}
 	for _, m := range found.Manifests {
 		if r, err = x.restore(ctx, m, now); err == nil {
@@ -161,7 +161,7 @@ func (x *session) checkpoint(window int64, partition int32, offset int64) error 
 	k := x.keeper
 	k.begun = x.now()
 	if k.writer == nil {
-		w, err := checkpoint.NewWriter(x.ctx, x.d.Kafka, x.d.Log, Name)
+		w, err := checkpoint.NewWriter(x.ctx, x.d.Kafka, x.d.Log, x.cfg.Families.Group())
 		if err != nil {
 			return err
 		}
@@ -190,7 +190,7 @@ func (x *session) checkpointDue(window int64) bool {
 		k.writing != nil || k.whole != nil || x.now().Sub(k.begun) < time.Duration(x.cfg.CheckpointInterval) {
 		return false
 	}
-	if x.lasting != nil || x.rebuilding() || window != x.publisher.last {
+	if len(x.lasting) > 0 || x.rebuilding() || window != x.publisher.last {
 		return false
 	}
 	open := x.now().Sub(time.Unix(window+clock.Window, 0))
@@ -238,7 +238,7 @@ func (x *session) collect() error {
 		x.failed(err)
 		return nil
 	}
-	rec, err := m.Record(x.d.Kafka.Topic(schemas.TopicCheckpoints), Name)
+	rec, err := m.Record(x.d.Kafka.Topic(schemas.TopicCheckpoints), x.cfg.Families.Group())
 	if err != nil {
 		return err
 	}

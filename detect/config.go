@@ -12,6 +12,10 @@ import (
 type Config struct {
 	// What it decides by.
 	Core core.Config `yaml:",inline"`
+	// The families on which `darkmap detect` decides: both, ipv4 or ipv6. A detector for ipv4 and one
+	// for ipv6, side by side, publish what one for both does. up and runs of files always decide on
+	// both.
+	Families core.Families `yaml:"families" want:"both, ipv4 or ipv6"`
 	// The most records of one transaction.
 	PollMaxRecords int `yaml:"poll_max_records" min:"1" max:"1000000"`
 	// The most octets, as encoded, of records that wait for their minute.
@@ -36,10 +40,18 @@ type DoorConfig struct {
 	Key config.Secret `yaml:"key"`
 }
 
+// Faults returns the faults that the tags cannot express.
+func (c Config) Faults() []config.Fault {
+	if c.Families.Valid() {
+		return nil
+	}
+	return []config.Fault{{Key: "families", Value: c.Families}}
+}
+
 // DefaultConfig returns the defaults that docs/detection.md describes.
 func DefaultConfig() Config {
 	return Config{
-		Core: core.DefaultConfig(), PollMaxRecords: 10_000, BufferMaxBytes: clock.DefaultBufferBytes,
+		Core: core.DefaultConfig(), Families: core.BothFamilies, PollMaxRecords: 10_000, BufferMaxBytes: clock.DefaultBufferBytes,
 		CheckpointInterval: config.DurationOrOff(5 * time.Minute),
 	}
 }

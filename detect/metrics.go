@@ -5,6 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/darkmap/darkmap/detect/checkpoint"
+	"github.com/darkmap/darkmap/detect/core"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/schemas"
 )
@@ -30,7 +31,8 @@ type metrics struct {
 	window, buffered              prometheus.Gauge
 	success, active               prometheus.Gauge
 	refusedPeers, refusedPrefixes prometheus.Gauge
-	gateShut                      [len(bgp.Families)]prometheus.Gauge
+	// gateShut is nil for a family of another detector.
+	gateShut [len(bgp.Families)]prometheus.Gauge
 
 	refusedCheckpoints                    map[string]prometheus.Counter // by reason
 	checkpointsWritten, checkpointsFailed prometheus.Counter
@@ -39,7 +41,7 @@ type metrics struct {
 }
 
 // newMetrics registers the metrics with reg; with nil they are not registered.
-func newMetrics(reg prometheus.Registerer) *metrics {
+func newMetrics(reg prometheus.Registerer, families core.Families) *metrics {
 	f := promauto.With(reg)
 	m := &metrics{
 		in: f.NewCounter(prometheus.CounterOpts{
@@ -85,19 +87,21 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 	}
 	m.checkpoints(f)
-	m.byLabel(f)
+	m.byLabel(f, families)
 	return m
 }
 
 // byLabel registers the metrics with a series by family, topic or reason.
-func (m *metrics) byLabel(f promauto.Factory) {
+func (m *metrics) byLabel(f promauto.Factory, families core.Families) {
 	gate := f.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "darkmap_detect_gate_shut",
 		Help: "Whether nothing is decided because many own feeds were lost at once (1) or not (0), " +
 			"by address family.",
 	}, []string{"family"})
 	for i, family := range bgp.Families {
-		m.gateShut[i] = gate.WithLabelValues(family.String())
+		if families.Has(family) {
+			m.gateShut[i] = gate.WithLabelValues(family.String())
+		}
 	}
 	out := f.NewCounterVec(prometheus.CounterOpts{
 		Name: "darkmap_detect_records_out_total", Help: "Records published, by topic.",
@@ -162,6 +166,9 @@ func (m *metrics) gate(d Detector) {
 		return
 	}
 	for i, f := range bgp.Families {
+		if m.gateShut[i] == nil {
+			continue
+		}
 		shut := 0.
 		if g.Gated(f) {
 			shut = 1

@@ -19,7 +19,7 @@ type assignment struct {
 	given     bool
 	lost      bool
 	committed map[int32]int64 // of every partition of the topic; -1: no offset was committed
-	published int64           // last window published; -1: none
+	published published
 	log       extent
 	restored  *restored // nil if the state begins with the log
 	slot      uint32    // slot of the next checkpoint
@@ -28,7 +28,7 @@ type assignment struct {
 // progress is the position that the group has reached.
 type progress struct {
 	committed map[int32]int64
-	published int64
+	published published
 	log       extent
 }
 
@@ -115,48 +115,35 @@ func (x *session) again() bool {
 	return x.a.given
 }
 
-// progress reads the group's offsets, the last window published, and the extent of the log. No
-// transaction is pending: the client has just waited for the end of pending transactions, and only
-// the present member can begin another.
+// progress reads the offsets of the detector's group and of the groups before it, the last window
+// published, and the extent of the log. No transaction of the group is pending: the client has just
+// waited for the end of pending transactions, and only the present member can begin another.
 func (x *session) progress(ctx context.Context) (progress, error) {
 	adm, err := kafka.NewAdmin(x.d.Kafka, x.d.Log)
 	if err != nil {
 		return progress{}, err
 	}
 	defer adm.Close()
-	resp, err := adm.FetchOffsetsForTopics(kadm.RequireStable(ctx), x.d.Kafka.Group(Name), x.topic)
-	if err == nil {
-		err = resp.Error()
+	if err := x.alone(ctx); err != nil {
+		return progress{}, err
 	}
-	if err != nil {
-		return progress{}, fmt.Errorf("reading the group's offsets: %w", err)
-	}
-	// Read the extent after the offsets, because it bounds them.
-	log, err := x.extent(ctx, adm)
+	p, err := x.reached(ctx, adm)
 	if err != nil {
 		return progress{}, err
 	}
-	committed, published := map[int32]int64{}, int64(-1)
-	for p, o := range resp[x.topic] {
-		committed[p] = o.At
-		if end, ok := log.ends[p]; ok && o.At > end {
+	// Read the extent after the offsets, because it bounds them.
+	if p.log, err = x.extent(ctx, adm); err != nil {
+		return progress{}, err
+	}
+	for part, at := range p.committed {
+		if end, ok := p.log.ends[part]; ok && at > end {
 			x.d.Log.Warn(
 				"the offset that was committed lies behind the end of the log: reading goes on at the end",
-				"topic", x.topic, "partition", p, "committed", o.At, "end", end)
-			committed[p] = end
-		}
-		w, err := kafka.ParseWindow(o.Metadata)
-		if err != nil {
-			return progress{}, fmt.Errorf("reading the committed window of partition %d: %w", p, err)
-		}
-		published = max(published, w)
-	}
-	if published < 0 {
-		if published, err = x.publishedBefore(ctx); err != nil {
-			return progress{}, err
+				"topic", x.topic, "partition", part, "committed", at, "end", end)
+			p.committed[part] = end
 		}
 	}
-	return progress{committed, published, log}, nil
+	return p, x.publishedBefore(ctx, &p.published)
 }
 
 // extent asks the broker for the beginning and the end of the log.

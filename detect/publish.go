@@ -12,6 +12,7 @@ import (
 	"github.com/darkmap/darkmap/detect/clock"
 	"github.com/darkmap/darkmap/detect/core"
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/codec"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
@@ -30,14 +31,19 @@ const indexBits = 24
 type publisher struct {
 	cfg        kafka.Config
 	m          *metrics
+	families   core.Families
 	partitions map[string]int32 // number of partitions of each topic of outTopics
+	before     published        // last windows that earlier sessions published
 	last       int64            // last window gathered or published, seconds since 1970; -1: none
 	pending    []*kgo.Record
 	windows    int // number of windows closed since the last transaction
 }
 
 func newPublisher(ctx context.Context, x *session) (*publisher, error) {
-	p := &publisher{cfg: x.d.Kafka, m: x.m, partitions: map[string]int32{}, last: x.a.published}
+	p := &publisher{
+		cfg: x.d.Kafka, m: x.m, families: x.cfg.Families, partitions: map[string]int32{},
+		before: x.a.published, last: x.a.published.least(x.cfg.Families),
+	}
 	adm := kadm.NewClient(x.s.Client()) // Close would close the session's client.
 	for _, t := range outTopics {
 		n, err := kafka.Partitions(ctx, adm, x.d.Kafka, t)
@@ -59,7 +65,7 @@ func (p *publisher) window(start int64, outs []core.Out, rejected []clock.Reject
 	p.windows++
 	for i, r := range rejected {
 		p.m.dropped[dropInvalid].Inc()
-		if i >= clock.MaxRejected { // its record was not kept
+		if i >= clock.MaxRejected || !p.leads(start) { // its record was not kept, or is a dead letter
 			continue
 		}
 		value, err := r.Record.MarshalVT()
@@ -74,6 +80,9 @@ func (p *publisher) window(start int64, outs []core.Out, rejected []clock.Reject
 	}
 	index := map[string]uint64{}
 	for _, o := range outs {
+		if start <= p.before[familyOf(o.Record, p.families)-bgp.IPv4] {
+			continue
+		}
 		if err := p.out(start, o, index); err != nil {
 			return err
 		}
@@ -88,7 +97,7 @@ func (p *publisher) out(start int64, o core.Out, index map[string]uint64) error 
 	if !ok {
 		return fmt.Errorf("a record for topic %q, to which detect does not publish", o.Topic)
 	}
-	collector := family(o.Record)
+	collector := p.collector(o.Record)
 	index[collector]++
 	i := index[collector]
 	if i >= 1<<indexBits {
@@ -146,22 +155,34 @@ func (p *publisher) outageJSON(key []byte, r *pb.OutageRecord) *kgo.Record {
 	}
 }
 
-// family returns the collector of a record that detect publishes: detect/<family>, or detect if the
-// record belongs to no family.
-func family(r core.Record) string {
+// collector returns the collector of a record that detect publishes: detect/<family>, or detect if
+// the record belongs to no family and the detector decides on both.
+func (p *publisher) collector(r core.Record) string {
 	f, ok := r.(interface{ GetFamily() pb.Family })
-	if !ok {
+	if p.families.Group() == Name && (!ok || f.GetFamily() == pb.Family_FAMILY_UNSPECIFIED) {
 		return Name
 	}
-	switch f.GetFamily() {
-	case pb.Family_FAMILY_IPV4:
-		return Name + "/ipv4"
-	case pb.Family_FAMILY_IPV6:
-		return Name + "/ipv6"
-	default:
-		return Name
-	}
+	return Name + "/" + familyOf(r, p.families).String()
 }
+
+// familyOf returns the family of a record, or the detector's first family if the record has none.
+func familyOf(r core.Record, of core.Families) bgp.Family {
+	if x, ok := r.(interface{ GetFamily() pb.Family }); ok {
+		if f, err := codec.ParseFamily(x.GetFamily()); err == nil {
+			return f
+		}
+	}
+	if x, ok := r.(*pb.FeedRecord); ok && x.GetCollector() == Name+"/"+bgp.IPv6.String() {
+		return bgp.IPv6
+	}
+	if of.Has(bgp.IPv4) {
+		return bgp.IPv4
+	}
+	return bgp.IPv6
+}
+
+// leads reports whether the dead letters of a window's records are the detector's to publish.
+func (p *publisher) leads(start int64) bool { return p.families.Leads() && start > p.before[0] }
 
 func (p *publisher) deadLetter(rec *kgo.Record, reason error) {
 	p.pending = append(p.pending, kafka.DeadLetter(p.cfg, Name, rec, reason.Error()))

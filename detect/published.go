@@ -32,10 +32,31 @@ var windowTopics = map[string]func() positioned{
 // may belong to the end of a transaction.
 const newestLook = 64
 
-// publishedBefore finds the last window published from the newest records. It serves when the
-// group's commits name no window: commits expire when no detector runs for a week. It returns -1 if
-// nothing was published.
-func (x *session) publishedBefore(ctx context.Context) (int64, error) {
+// publishedBefore sets the last window published from the newest records for each family of the
+// detector of which it is not known. It serves when the commits name no window: commits expire when
+// no detector runs for a week. The window stays -1 if nothing was published.
+func (x *session) publishedBefore(ctx context.Context, p *published) error {
+	none := published{-1, -1}
+	if *p == none && x.cfg.Families.Group() == Name {
+		last, err := x.newestWindow(ctx, Name)
+		*p = published{last, last}
+		return err
+	}
+	for i, f := range bgp.Families {
+		if p[i] < 0 && x.cfg.Families.Has(f) {
+			last, err := x.newestWindow(ctx, Name+"/"+f.String())
+			if err != nil {
+				return err
+			}
+			p[i] = last
+		}
+	}
+	return nil
+}
+
+// newestWindow returns the window of the newest records whose collector begins with prefix; -1:
+// there is none.
+func (x *session) newestWindow(ctx context.Context, prefix string) (int64, error) {
 	last := int64(-1)
 	for topic, empty := range windowTopics {
 		spans, err := kafka.Spans(ctx, x.d.Kafka, x.d.Log, Name, topic, time.Time{})
@@ -46,7 +67,7 @@ func (x *session) publishedBefore(ctx context.Context) (int64, error) {
 					return
 				}
 				if pos := r.GetPosition(); pos.GetLane() == string(bgp.LaneOut) &&
-					strings.HasPrefix(pos.GetCollector(), Name) {
+					strings.HasPrefix(pos.GetCollector(), prefix) {
 					last = max(last, int64(pos.GetSequence()>>indexBits)*clock.Window)
 				}
 			})
@@ -57,7 +78,7 @@ func (x *session) publishedBefore(ctx context.Context) (int64, error) {
 	}
 	if last >= 0 {
 		x.d.Log.Warn("no commit names the last window that was published: it is taken from the newest records",
-			"window", time.Unix(last, 0).UTC())
+			"of", prefix, "window", time.Unix(last, 0).UTC())
 	}
 	return last, nil
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/query"
 )
 
@@ -51,6 +52,9 @@ type asked struct {
 func (s *Stage) Ask(ctx context.Context, q query.Question, limit int) (query.Answer, error) {
 	if err := s.asking.Ready(); err != nil {
 		return query.Answer{}, err
+	}
+	if f := bgp.FamilyOf(q.Prefix); q.Prefix.IsValid() && !s.cfg.Families.Has(f) {
+		return query.Answer{}, fmt.Errorf("this detector does not decide on %s: ask the one of %s", f.Title(), f)
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, answerWithin, errLate)
 	defer cancel()

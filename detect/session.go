@@ -13,6 +13,7 @@ import (
 
 	"github.com/darkmap/darkmap/detect/checkpoint"
 	"github.com/darkmap/darkmap/detect/clock"
+	"github.com/darkmap/darkmap/detect/core"
 	"github.com/darkmap/darkmap/internal/codec"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/retry"
@@ -62,9 +63,8 @@ type session struct {
 	keeper    *keeper
 	restored  *restored       // the checkpoint that the state begins with; nil after resume
 	starts    map[int32]int64 // offsets of the first records of the log when the state began
-	// lasting holds the published outages that have not ended; nil after the detector took them
-	// over.
-	lasting   *lasting
+	// lasting holds the published outages that have not ended, until the detector takes them over.
+	lasting   []lasting
 	next      map[int32]int64 // offset of the next record of each partition
 	committed map[int32]int64 // assignment.committed as of the beginning of the state
 	topicID   [16]byte
@@ -73,6 +73,7 @@ type session struct {
 	// incomplete: records are missing, and tables were not requested yet because the state has not
 	// caught up.
 	incomplete bool
+	waited     bool // requestTables has waited for a window
 	// ended is the wall-clock time when the last window was closed, or else when the state began.
 	ended time.Time
 	// due is the time by which the records read so far must be committed; zero: none waits.
@@ -83,12 +84,12 @@ type session struct {
 // session runs one life of the state.
 func (s *Stage) session(ctx context.Context, wait *retry.Backoff) error {
 	x := &session{
-		Stage: s, a: &assignment{published: -1}, topic: s.d.Kafka.Topic(schemas.TopicRoutes),
+		Stage: s, a: &assignment{published: published{-1, -1}}, topic: s.d.Kafka.Topic(schemas.TopicRoutes),
 		given: make(chan struct{}), ctx: ctx,
 	}
 	gs, err := kafka.NewSession(ctx, s.d.Kafka,
 		kafka.SessionConfig{
-			Stage: Name, Instance: s.d.Instance, Topics: []string{schemas.TopicRoutes}, Sole: true,
+			Stage: s.cfg.Families.Group(), Instance: s.d.Instance, Topics: []string{schemas.TopicRoutes}, Sole: true,
 		},
 		s.d.Log, s.d.Registerer,
 		kgo.Balancers(kafka.SingleOwner()),
@@ -344,7 +345,8 @@ func (x *session) decode(rec *kgo.Record) *pb.RouteRecord {
 	r := &pb.RouteRecord{}
 	if err := r.UnmarshalVT(rec.Value); err != nil {
 		x.m.dropped[dropUndecodable].Inc()
-		if rec.Offset >= x.committed[rec.Partition] { // otherwise it is a dead letter already
+		// A record below the committed offset is a dead letter already.
+		if x.cfg.Families.Leads() && rec.Offset >= x.committed[rec.Partition] {
 			x.publisher.deadLetter(rec, err)
 		}
 		return nil
@@ -369,10 +371,13 @@ func (x *session) apply(step clock.Step) error {
 
 // closeWindow closes a window, and gathers its records to publish.
 func (x *session) closeWindow(start int64) error {
-	if x.lasting != nil && start >= x.lasting.until {
-		x.detector.TakeOver(x.lasting.outages, x.lasting.until)
-		x.lasting = nil
-	}
+	x.lasting = slices.DeleteFunc(x.lasting, func(l lasting) bool {
+		if start < l.until {
+			return false
+		}
+		x.detector.TakeOver(l.family, l.outages, l.until)
+		return true
+	})
 	x.ended = time.Now()
 	outs, err := x.detector.CloseWindow(start)
 	if err != nil {
@@ -384,10 +389,21 @@ func (x *session) closeWindow(start int64) error {
 		}
 	}
 	if x.incomplete && start > x.publisher.last && x.caughtUp() {
-		outs = append(outs, x.detector.RequestTables(start)...)
-		x.incomplete = false
+		outs = append(outs, x.requestTables(start)...)
 	}
 	return x.publisher.window(start, outs, x.clock.Rejected(start))
+}
+
+// requestTables returns the requests for tables at the end of the window that began at start. A
+// detector that does not lead waits for one more window: the tables that the other detector
+// requests are those of both families, and by then their gaps are in the log.
+func (x *session) requestTables(start int64) []core.Out {
+	if !x.cfg.Families.Leads() && !x.waited {
+		x.waited = true
+		return nil
+	}
+	x.incomplete, x.waited = false, false
+	return x.detector.RequestTables(start)
 }
 
 // recordsMissing records that the log has gaps. The stage requests tables, and the detector learns

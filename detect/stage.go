@@ -22,7 +22,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// Name is the name of the stage, of its group and of its members.
+// Name is the name of the stage, and of the group of a detector for both families.
 const Name = core.Name
 
 // outTopics are the topics to which a detector publishes.
@@ -41,10 +41,10 @@ type Detector interface {
 	// CloseWindow closes the minute that began at start, seconds since 1970, and returns the
 	// records to publish.
 	CloseWindow(start int64) ([]core.Out, error)
-	// TakeOver is called once, before the first unpublished window is closed, if anything was
-	// published before. published are the outages that were suspected or open at until, seconds
-	// since 1970. With that window the detector ends those that it does not know.
-	TakeOver(published []bgp.Outage, until int64)
+	// TakeOver is called once for each family, before its first unpublished window is closed, if
+	// anything was published before. published are the family's outages that were suspected or open
+	// at until, seconds since 1970. With that window the detector ends those that it does not know.
+	TakeOver(family bgp.Family, published []bgp.Outage, until int64)
 	// RecordsMissing is called before the first record if the log has lost its beginning, and
 	// whenever records are lost.
 	RecordsMissing()
@@ -118,7 +118,7 @@ func New(cfg Config, d Deps) (*Stage, error) {
 		return nil, errors.New("building detect: no detector, no logger or no name of the instance")
 	}
 	d.Drain = cmp.Or(d.Drain, kafka.DefaultDrain)
-	s := &Stage{cfg: cfg, d: d, m: newMetrics(d.Registerer)}
+	s := &Stage{cfg: cfg, d: d, m: newMetrics(d.Registerer, cfg.Families)}
 	s.unready(errors.New("not started"))
 	return s, nil
 }

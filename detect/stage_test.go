@@ -28,7 +28,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if kafkatest.Child(map[string]func(context.Context, kafka.Config, string) error{"detect": runCounter, "core": runCore}) {
+	if kafkatest.Child(map[string]func(context.Context, kafka.Config, string) error{"detect": runCounter, "core": runCore, "ipv4": runFamily(core.OnlyIPv4), "ipv6": runFamily(core.OnlyIPv6)}) {
 		return
 	}
 	code := m.Run()
@@ -91,7 +91,7 @@ func (c *counter) RecordsMissing() {}
 
 func (c *counter) RequestTables(int64) []core.Out { return nil }
 
-func (c *counter) TakeOver([]bgp.Outage, int64) {}
+func (c *counter) TakeOver(bgp.Family, []bgp.Outage, int64) {}
 
 func (c *counter) NoVerdict() []string { return nil }
 

@@ -80,23 +80,35 @@ func (d *dark) send(t *testing.T, p *kafka.Producer, r *pb.RouteRecord) {
 	}
 }
 
-// table returns the beginning of a gap, its table with the prefixes, and its end.
+// table returns the beginning of a gap, its table with the prefixes, and its end, which names the
+// families of the prefixes.
 func (d *dark) table(id string, prefixes ...string) []*pb.RouteRecord {
-	chunk := &pb.TableChunk{Id: id, Family: pb.Family_FAMILY_IPV4}
+	var chunks []*pb.TableChunk
+	end := &pb.GapEnd{Id: id, Complete: true}
 	for i := range darkPeers {
-		chunk.Peers = append(chunk.Peers, d.peer(i))
+		end.Peers = append(end.Peers, d.peer(i))
 	}
-	for _, p := range prefixes {
-		chunk.Prefixes = append(chunk.Prefixes, &pb.TablePrefix{
-			Prefix: codec.AppendPrefix(nil, netip.MustParsePrefix(p)), Paths: []*pb.TablePath{{OriginAs: 64496, UpstreamAs: 64497, Peers: []byte{1<<darkPeers - 1}}},
-		})
+	for _, f := range bgp.Families {
+		chunk := &pb.TableChunk{Id: id, Family: codec.Family(f), Peers: end.Peers}
+		for _, s := range prefixes {
+			if p := netip.MustParsePrefix(s); bgp.FamilyOf(p) == f {
+				chunk.Prefixes = append(chunk.Prefixes, &pb.TablePrefix{
+					Prefix: codec.AppendPrefix(nil, p), Paths: []*pb.TablePath{{OriginAs: 64496, UpstreamAs: 64497, Peers: []byte{1<<darkPeers - 1}}},
+				})
+			}
+		}
+		if len(chunk.Prefixes) > 0 {
+			chunks, end.Families = append(chunks, chunk), append(end.Families, chunk.Family)
+		}
 	}
-	return []*pb.RouteRecord{
+	out := []*pb.RouteRecord{
 		{Body: &pb.RouteRecord_CollectorUp{CollectorUp: &pb.CollectorUp{}}},
 		{Body: &pb.RouteRecord_GapBegin{GapBegin: &pb.GapBegin{Id: id}}},
-		{Body: &pb.RouteRecord_TableChunk{TableChunk: chunk}},
-		{Body: &pb.RouteRecord_GapEnd{GapEnd: &pb.GapEnd{Id: id, Complete: true, Families: []pb.Family{pb.Family_FAMILY_IPV4}, Peers: chunk.Peers}}},
 	}
+	for _, chunk := range chunks {
+		out = append(out, &pb.RouteRecord{Body: &pb.RouteRecord_TableChunk{TableChunk: chunk}})
+	}
+	return append(out, &pb.RouteRecord{Body: &pb.RouteRecord_GapEnd{GapEnd: end}})
 }
 
 // changes returns the announcements or withdrawals of a prefix by all peers.
@@ -173,11 +185,17 @@ func newCore(t *testing.T, cfg kafka.Config) *detect.Stage {
 // coreStage returns a stage with the real core, which needs three voters and writes checkpoints
 // every five minutes of its windows.
 func coreStage(cfg kafka.Config, instance, settings string, ev *keptEvents) (*detect.Stage, error) {
+	return familyStage(cfg, core.BothFamilies, instance, settings, ev)
+}
+
+// familyStage is coreStage for a detector of some families.
+func familyStage(cfg kafka.Config, families core.Families, instance, settings string, ev *keptEvents) (*detect.Stage, error) {
 	c := detect.DefaultConfig()
+	c.Families, c.Core.Families = families, families
 	c.Core.Panel.MinVoters, c.Core.Panel.MinCollectors, c.Core.NotAddressSpace = 3, 1, nil
 	ev.now.CompareAndSwap(0, minute0)
 	return detect.New(c, detect.Deps{
-		Kafka: cfg, Log: kafkatest.Log(), Instance: instance, Settings: settings,
+		Kafka: cfg, Log: kafkatest.Log(), Instance: instance, Settings: settings, Registerer: ev.registry,
 		Now: func() time.Time { return time.Unix(ev.now.Load(), 0) },
 		NewDetector: func() (detect.Detector, error) {
 			d, err := core.New(c.Core)

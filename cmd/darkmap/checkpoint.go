@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/darkmap/darkmap/detect"
 	"github.com/darkmap/darkmap/detect/checkpoint"
+	"github.com/darkmap/darkmap/detect/core"
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
@@ -23,16 +23,22 @@ type checkpointFlags struct {
 	Dataset string `help:"Dataset whose detector it is (default: that of what runs, else live)." placeholder:"NAME"`
 }
 
-// store calls do with the store of the dataset's checkpoints.
+// store calls do with the store of the checkpoints of the dataset's detector for detect.families.
 func (f checkpointFlags) store(ctx context.Context, g *globals, do func(checkpoint.Store) error) error {
 	cfg, running, err := g.reachKafka(f.Dataset)
 	if err != nil {
 		return err
 	}
+	families := core.BothFamilies // up has one detector
 	if running == nil {
 		defer g.tellBroker(ctx, cfg)()
+		all, err := g.configuration()
+		if err != nil {
+			return err
+		}
+		families = all.Detect.Families
 	}
-	return do(checkpoint.Store{Kafka: cfg, Log: g.log, Detector: detect.Name})
+	return do(checkpoint.Store{Kafka: cfg, Log: g.log, Detector: families.Group()})
 }
 
 type checkpointListCmd struct {

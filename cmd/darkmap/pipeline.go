@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/darkmap/darkmap/detect"
+	"github.com/darkmap/darkmap/detect/core"
 	"github.com/darkmap/darkmap/enrich"
 	"github.com/darkmap/darkmap/ingest"
 	"github.com/darkmap/darkmap/ingest/playback"
@@ -119,9 +120,11 @@ func (c *consumers) add(r *runner.Runner) error {
 	if c.notify != nil {
 		r.Add(notify.Name, c.notify)
 	}
-	d, err := detect.New(c.cfg.Detect, detect.Deps{
+	dc := c.cfg.Detect
+	dc.Families = core.BothFamilies
+	d, err := detect.New(dc, detect.Deps{
 		Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, Instance: instance, Drain: c.cfg.Drain,
-		Settings: resultSettings(c.cfg), NewDetector: c.cfg.newDetector(c.dataset),
+		Settings: resultSettings(c.cfg), NewDetector: c.cfg.newDetector(c.dataset, dc.Families),
 	})
 	if err != nil {
 		return err

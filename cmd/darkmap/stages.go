@@ -297,7 +297,7 @@ func (c *detectCmd) Run(ctx context.Context, g *globals) error {
 	reg := telemetry.NewRegistry(version)
 	s, err := detect.New(cfg.Detect, detect.Deps{
 		Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Instance: c.Instance, Drain: cfg.Drain,
-		Settings: resultSettings(cfg), NewDetector: cfg.newDetector(c.Dataset),
+		Settings: resultSettings(cfg), NewDetector: cfg.newDetector(c.Dataset, cfg.Detect.Families),
 	})
 	if err != nil {
 		return err
@@ -306,10 +306,12 @@ func (c *detectCmd) Run(ctx context.Context, g *globals) error {
 	return c.runDetect(ctx, g, cfg, reg, s)
 }
 
-// newDetector returns a function that makes the dataset's detector.
-func (c *configuration) newDetector(dataset string) func() (detect.Detector, error) {
+// newDetector returns a function that makes the dataset's detector of some families.
+func (c *configuration) newDetector(
+	dataset string, families core.Families,
+) func() (detect.Detector, error) {
 	cfg := c.Detect.Core
-	cfg.Dataset = dataset
+	cfg.Dataset, cfg.Families = dataset, families
 	return func() (detect.Detector, error) { return core.New(cfg) }
 }
 

@@ -34,6 +34,7 @@ var unfit = map[string]string{
 	"ingest.follow.collectors":     "[rrc00]",
 	"detect.beacons":               "[192.0.2.0/25]",
 	"detect.not_address_space":     "[2002::1/16]",
+	"detect.families":              "ipv5",
 	"detect.outage.label":          "a label that is far too long",
 	"watch[].name":                 "My Customers",
 	"watch[].home":                 "EU",

@@ -38,7 +38,7 @@ func TestAdopted(t *testing.T) {
 		if r.TimestampUs/1e6 >= cut && !took {
 			after.until(cut)
 			after.outs, took = nil, true
-			after.detector.TakeOver(published, cut)
+			after.detector.TakeOver(bgp.IPv4, published, cut)
 		}
 		after.apply(r)
 	}

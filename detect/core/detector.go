@@ -99,24 +99,14 @@ func newFamily(f bgp.Family, cfg *Config, names *owners) *familyState {
 	return fam
 }
 
-// TakeOver passes the outages that were published as suspected or open before the detector was
-// made, and the time up to which windows were decided (Unix seconds). Call it before CloseWindow of
-// the first window that is published. An open outage that the detector does not have is adopted if
-// its record is enough to judge it. The other ones end with that window, as lost from sight.
-// TakeOver passes over the outages of families that are left to another detector.
-func (d *Detector) TakeOver(published []bgp.Outage, until int64) {
-	for _, f := range d.families {
-		if f.left {
-			continue
-		}
-		var of []bgp.Outage
-		for i := range published {
-			if published[i].Family == f.family.String() {
-				of = append(of, published[i])
-			}
-		}
-		f.vis.Expect(f.engine.TakeOver(of, until))
-	}
+// TakeOver passes the outages of a family that were published as suspected or open before the
+// detector was made, and the time up to which its windows were decided (Unix seconds). Call it
+// before CloseWindow of the first window that is published. An open outage that the detector does
+// not have is adopted if its record is enough to judge it. The other ones end with that window, as
+// lost from sight.
+func (d *Detector) TakeOver(family bgp.Family, published []bgp.Outage, until int64) {
+	f := d.family(family)
+	f.vis.Expect(f.engine.TakeOver(published, until))
 }
 
 // family returns the state of f, which is one of bgp.Families.

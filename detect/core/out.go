@@ -1,7 +1,9 @@
 package core
 
+import "github.com/darkmap/darkmap/schemas"
+
 // Name is the name of the stage, and the source in the feed records that the detector writes.
-const Name = "detect"
+const Name = schemas.StageDetect
 
 // Record is a message of schemas/darkmapv1 that detect publishes: VisibilityRecord, PrefixRecord,
 // PanelRecord, OutageRecord or FeedRecord. The detector leaves its position empty. The stage sets

@@ -163,7 +163,7 @@ func TestListReturns(t *testing.T) {
 		if r.TimestampUs/1e6 >= cut && !took {
 			after.until(cut)
 			after.outs, took = nil, true
-			after.detector.TakeOver(published, cut)
+			after.detector.TakeOver(bgp.IPv4, published, cut)
 		}
 		after.apply(r)
 	}

@@ -84,7 +84,8 @@ func (x *session) load(ctx context.Context, p progress) (r *restored, slot uint3
 		x.refuse(fault)
 	}
 	now := checkpoint.Situation{
-		Settings: checkpoint.Hash(x.d.Settings), TopicID: p.log.topicID, Ends: p.log.ends, Published: p.published.least(x.cfg.Families),
+		Settings: checkpoint.Hash(x.d.Settings), TopicID: p.log.topicID, Ends: p.log.ends,
+		Published: p.published.least(x.cfg.Families),
 	}
 	for _, m := range found.Manifests {
 		if r, err = x.restore(ctx, m, now); err == nil {

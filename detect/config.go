@@ -51,7 +51,8 @@ func (c Config) Faults() []config.Fault {
 // DefaultConfig returns the defaults that docs/detection.md describes.
 func DefaultConfig() Config {
 	return Config{
-		Core: core.DefaultConfig(), Families: core.BothFamilies, PollMaxRecords: 10_000, BufferMaxBytes: clock.DefaultBufferBytes,
+		Core: core.DefaultConfig(), Families: core.BothFamilies,
+		PollMaxRecords: 10_000, BufferMaxBytes: clock.DefaultBufferBytes,
 		CheckpointInterval: config.DurationOrOff(5 * time.Minute),
 	}
 }

@@ -113,11 +113,11 @@ func lanes(t *testing.T, cfg kafka.Config) map[string][]string {
 	return out
 }
 
-// TestTwoDetectors: one for each family, they publish the records of one for both: the same outages
+// TestInterleaving12TwoDetectors: one for each family, they publish the records of one for both: the same outages
 // under the same ids, panels and visibility, at the same positions of the same lanes. Each has a
 // member that stands by. When one is killed, its other member goes on, and the other detector does
 // not build its state again.
-func TestTwoDetectors(t *testing.T) {
+func TestInterleaving12TwoDetectors(t *testing.T) {
 	t.Parallel()
 	tell := func(d *dark, between func()) {
 		d.produce(t, 30, d.table("a", dark4, lit4, dark6, lit6)...)

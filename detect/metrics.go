@@ -28,16 +28,38 @@ type metrics struct {
 	out                           map[string]prometheus.Counter // by topic
 	dropped                       [drops]prometheus.Counter
 	batch                         prometheus.Histogram
-	window, buffered              prometheus.Gauge
-	success, active               prometheus.Gauge
+	buffered, success             prometheus.Gauge
 	refusedPeers, refusedPrefixes prometheus.Gauge
-	// gateShut is nil for a family of another detector.
-	gateShut [len(bgp.Families)]prometheus.Gauge
+	active, window                byFamily
+	gateShut                      byFamily
 
 	refusedCheckpoints                    map[string]prometheus.Counter // by reason
 	checkpointsWritten, checkpointsFailed prometheus.Counter
 	checkpointBytes, checkpointWindow     prometheus.Gauge
 	checkpointSeconds                     prometheus.Histogram
+}
+
+// byFamily holds a gauge of each family, in the order of bgp.Families. It is nil for a family of
+// another detector.
+type byFamily [len(bgp.Families)]prometheus.Gauge
+
+func newByFamily(f promauto.Factory, families core.Families, o prometheus.GaugeOpts) (out byFamily) {
+	vec := f.NewGaugeVec(o, []string{"family"})
+	for i, family := range bgp.Families {
+		if families.Has(family) {
+			out[i] = vec.WithLabelValues(family.String())
+		}
+	}
+	return out
+}
+
+// set sets the gauges of all families of the detector.
+func (g *byFamily) set(value float64) {
+	for _, gauge := range g {
+		if gauge != nil {
+			gauge.Set(value)
+		}
+	}
 }
 
 // newMetrics registers the metrics with reg; with nil they are not registered.
@@ -50,9 +72,10 @@ func newMetrics(reg prometheus.Registerer, families core.Families) *metrics {
 		windows: f.NewCounter(prometheus.CounterOpts{
 			Name: "darkmap_detect_windows_closed_total", Help: "One-minute windows closed and published.",
 		}),
-		active: f.NewGauge(prometheus.GaugeOpts{
+		active: newByFamily(f, families, prometheus.GaugeOpts{
 			Name: "darkmap_detect_active",
-			Help: "Whether this process decides about outages (1), or is on standby or starting (0).",
+			Help: "Whether this process decides about outages (1), or is on standby or starting (0), " +
+				"by address family.",
 		}),
 		rebuilds: f.NewCounter(prometheus.CounterOpts{
 			Name: "darkmap_detect_rebuilds_total", Help: "Times the state was built again from bgp.routes.",
@@ -64,9 +87,14 @@ func newMetrics(reg prometheus.Registerer, families core.Families) *metrics {
 			Name: "darkmap_detect_batch_seconds", Help: "Time from a poll to its commit.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}),
-		window: f.NewGauge(prometheus.GaugeOpts{
+		window: newByFamily(f, families, prometheus.GaugeOpts{
 			Name: "darkmap_detect_window_timestamp_seconds",
-			Help: "Event time at which the open window begins, Unix seconds.",
+			Help: "Event time at which the open window begins, by address family, Unix seconds.",
+		}),
+		gateShut: newByFamily(f, families, prometheus.GaugeOpts{
+			Name: "darkmap_detect_gate_shut",
+			Help: "Whether nothing is decided because many own feeds were lost at once (1) or not (0), " +
+				"by address family.",
 		}),
 		buffered: f.NewGauge(prometheus.GaugeOpts{
 			Name: "darkmap_detect_buffered_bytes", Help: "Octets of records that wait for their window.",
@@ -87,22 +115,12 @@ func newMetrics(reg prometheus.Registerer, families core.Families) *metrics {
 		}),
 	}
 	m.checkpoints(f)
-	m.byLabel(f, families)
+	m.byLabel(f)
 	return m
 }
 
-// byLabel registers the metrics with a series by family, topic or reason.
-func (m *metrics) byLabel(f promauto.Factory, families core.Families) {
-	gate := f.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "darkmap_detect_gate_shut",
-		Help: "Whether nothing is decided because many own feeds were lost at once (1) or not (0), " +
-			"by address family.",
-	}, []string{"family"})
-	for i, family := range bgp.Families {
-		if families.Has(family) {
-			m.gateShut[i] = gate.WithLabelValues(family.String())
-		}
-	}
+// byLabel registers the metrics with a series by topic or reason.
+func (m *metrics) byLabel(f promauto.Factory) {
 	out := f.NewCounterVec(prometheus.CounterOpts{
 		Name: "darkmap_detect_records_out_total", Help: "Records published, by topic.",
 	}, []string{"topic"})

@@ -103,7 +103,7 @@ func (s *Stage) session(ctx context.Context, wait *retry.Backoff) error {
 	}
 	x.s = gs
 	defer gs.CloseAllowingRebalance()
-	defer x.m.active.Set(0)
+	defer x.m.active.set(0)
 	defer x.tellVerdicts()
 	defer x.endCheckpoints()
 	for {
@@ -171,7 +171,7 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 	}
 	x.unready(errors.New("rebuilding the state"))
 	x.publisher = p
-	x.m.active.Set(1)
+	x.m.active.set(1)
 	x.ended = time.Now()
 	// The callbacks replace these maps; they do not write to them.
 	x.next, x.committed, x.ends, x.high = map[int32]int64{}, x.a.committed, x.a.log.ends, map[int32]int64{}
@@ -269,7 +269,7 @@ func (x *session) poll(ctx context.Context, fetches kgo.Fetches) error {
 	x.m.refused(x.detector)
 	x.m.gate(x.detector)
 	if w, ok := x.clock.Open(); ok {
-		x.m.window.Set(float64(w))
+		x.m.window.set(float64(w))
 	}
 	x.follow()
 	return nil

@@ -177,8 +177,8 @@ func (f *familyState) noteVerdict(start int64) bool {
 		func() []panel.ReasonCount { return f.panel.Reasons(start + windowSeconds) })
 }
 
-// Verdicts returns, for each family of the detector, the minutes in which a verdict was possible. Do not call it
-// while Apply or CloseWindow runs.
+// Verdicts returns, for each family of the detector, the minutes in which a verdict was possible. Do
+// not call it while Apply or CloseWindow runs.
 func (d *Detector) Verdicts() []Verdicts {
 	var out []Verdicts
 	for _, f := range d.families {

@@ -2,6 +2,9 @@
 app.kubernetes.io/name: darkmap
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .name }}
+{{- with .family }}
+darkmap/family: {{ . }}
+{{- end }}
 {{- end }}
 
 {{- define "darkmap.labels" -}}

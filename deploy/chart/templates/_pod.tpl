@@ -85,6 +85,9 @@ spec:
         - --set=clickhouse.user={{ $v.config.clickhouse.reader.user }}
         - --set=clickhouse.password.file={{ $v.config.clickhouse.reader.password.file }}
         {{- end }}
+        {{- with .family }}
+        - --set=detect.families={{ . }}
+        {{- end }}
         {{- toYaml $c.extraArgs | trimPrefix "[]" | nindent 8 }}
         {{- if and $kafka $v.kafka.tls.enabled }}
         - --set=kafka.tls.enabled=true

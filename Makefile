@@ -252,6 +252,16 @@ bench-pipeline: ## Measure the stages: RECORDS or SECONDS, RATE, FILES, STAGES, 
 	  -bench-partitions $(PARTITIONS) -bench-copies $(COPIES) -bench-procs $(PROCS) -bench-warm $(WARM) -bench-idle $(IDLE) \
 	  -bench-profile '$(PROFILE)'
 
+# Pairs of stores, one with the views that copy rows and one without WITHOUT (names of views after a comma;
+# empty: all). Both get the same rows, those of RECORDS route changes of FILES or a scenario.
+PAIRS   ?= 3
+WITHOUT ?=
+.PHONY: bench-insert
+bench-insert: ## Measure what the views cost sink and engine: PAIRS, WITHOUT, RECORDS, FILES, SCENARIO, COPIES
+	TEST_INTEGRATION=1 $(GO) test -vet=off -tags $(TAGS) -v -timeout 30h -run '^TestBenchInsert$$' ./cmd/darkmap \
+	  -bench-pairs $(PAIRS) -bench-without '$(WITHOUT)' -bench-records $(RECORDS) -bench-dir '$(CURDIR)' -bench-files '$(FILES)' \
+	  -bench-scenario $(SCENARIO) -bench-heap $(HEAP) -bench-partitions $(PARTITIONS) -bench-copies $(COPIES) -bench-idle 0
+
 .PHONY: breaking
 breaking: ## Compare the schemas with the newest released ones
 	@tag=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null) || { echo "no release yet: nothing to compare with"; exit 0; }; \

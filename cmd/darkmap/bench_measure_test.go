@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -287,7 +288,7 @@ func (b *bench) octets(ctx context.Context) map[string]int64 {
 	for p, size := range largest {
 		out[p.topic] += size
 	}
-	for _, t := range b.parts(ctx) {
+	for _, t := range storeParts(ctx, b.t, b.store) {
 		out[storeOctets] += t.octets
 	}
 	return out
@@ -299,29 +300,29 @@ type storePart struct {
 	rows, octets int64
 }
 
-// parts returns the sizes of the tables with rows, the largest first.
-func (b *bench) parts(ctx context.Context) (out []storePart) {
-	b.t.Helper()
-	conn, err := clickhouse.Open(ctx, b.store)
+// storeParts returns the sizes of a store's tables with rows, the largest first.
+func storeParts(ctx context.Context, t *testing.T, s clickhouse.Server) (out []storePart) {
+	t.Helper()
+	conn, err := clickhouse.Open(ctx, s)
 	if err != nil {
-		b.t.Fatal(err)
+		t.Fatal(err)
 	}
 	defer conn.Close() //nolint:errcheck // only read
 	rows, err := conn.Query(ctx, `SELECT table, toInt64(sum(rows)), toInt64(sum(bytes_on_disk)) AS octets FROM system.parts
-		WHERE active AND database = '`+b.store.Database+`' AND rows > 0 GROUP BY table ORDER BY octets DESC, table`)
+		WHERE active AND database = '`+s.Database+`' AND rows > 0 GROUP BY table ORDER BY octets DESC, table`)
 	if err != nil {
-		b.t.Fatal(err)
+		t.Fatal(err)
 	}
 	defer rows.Close() //nolint:errcheck // only read
 	for rows.Next() {
 		var p storePart
 		if err := rows.Scan(&p.table, &p.rows, &p.octets); err != nil {
-			b.t.Fatal(err)
+			t.Fatal(err)
 		}
 		out = append(out, p)
 	}
 	if err := rows.Err(); err != nil {
-		b.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return out
 }

@@ -196,7 +196,7 @@ func (b *bench) topics() string {
 func (b *bench) tables() string {
 	b.t.Helper()
 	all := [][]string{{"table", "rows", "MB on disk", "octets a row"}}
-	for _, p := range b.parts(b.t.Context()) {
+	for _, p := range storeParts(b.t.Context(), b.t, b.store) {
 		all = append(all, []string{p.table, fmt.Sprint(p.rows), fmt.Sprintf("%.1f", float64(p.octets)/1e6), fmt.Sprintf("%.1f", float64(p.octets)/float64(p.rows))})
 	}
 	return markdown(all)

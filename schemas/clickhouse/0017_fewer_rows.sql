@@ -234,8 +234,9 @@ ASOF JOIN (
 ) AS found ON steps.one = found.one AND steps.minute >= found.row_at
 COMMENT 'The visibility of an entity at each time step, from its last row at or before the step. Steps before its first row are left out. Steps of whole hours that begin on the hour are read from visibility_hours, which is quick for years; so is the row before from, if it is older than a day. Parameters: dataset, entity_type (country), entity_code (KP), family (ipv4, ipv6), from and to (UTC), step (seconds). Columns as those of entity_history; minute is the step, row_at the minute of the row that is used.';
 
--- Copies of a row are equal, so the index by_prefix finds all of them. In its exact mode, FINAL also reads all rows between the first and the
--- last row that the index finds.
+-- Rows that replace each other have the same begin and length, and so the same prefix. The index by_prefix finds all of them, so no answer holds
+-- a replaced row (TestIndexUnderFinal). In its exact mode, FINAL also reads all rows between the first and the last row that the index finds.
+-- An index by a column that is not determined by the sorting key would need that mode.
 CREATE OR REPLACE VIEW {{database}}.prefix_history {{cluster}}
 (
     dataset LowCardinality(String) COMMENT 'live, demo, or the name of a replay',

@@ -256,11 +256,12 @@ bench-pipeline: ## Measure the stages: RECORDS or SECONDS, RATE, FILES, STAGES, 
 # empty: all). Both get the same rows, those of RECORDS route changes of FILES or a scenario.
 PAIRS   ?= 3
 WITHOUT ?=
+BATCH   ?= 65536
 .PHONY: bench-insert
-bench-insert: ## Measure what the views cost sink and engine: PAIRS, WITHOUT, RECORDS, FILES, SCENARIO, COPIES
+bench-insert: ## Measure what the views cost sink and engine: PAIRS, WITHOUT, BATCH, RECORDS, FILES, SCENARIO
 	TEST_INTEGRATION=1 $(GO) test -vet=off -tags $(TAGS) -v -timeout 30h -run '^TestBenchInsert$$' ./cmd/darkmap \
-	  -bench-pairs $(PAIRS) -bench-without '$(WITHOUT)' -bench-records $(RECORDS) -bench-dir '$(CURDIR)' -bench-files '$(FILES)' \
-	  -bench-scenario $(SCENARIO) -bench-heap $(HEAP) -bench-partitions $(PARTITIONS) -bench-copies $(COPIES) -bench-idle 0
+	  -bench-pairs $(PAIRS) -bench-without '$(WITHOUT)' -bench-batch $(BATCH) -bench-records $(RECORDS) \
+	  -bench-dir '$(CURDIR)' -bench-files '$(FILES)' -bench-scenario $(SCENARIO) -bench-heap $(HEAP) -bench-partitions $(PARTITIONS) -bench-copies $(COPIES) -bench-idle 0
 
 .PHONY: breaking
 breaking: ## Compare the schemas with the newest released ones

@@ -32,6 +32,7 @@ import (
 var (
 	benchPairs   = flag.Int("bench-pairs", 0, "how many pairs of stores TestBenchInsert fills: one with the views that copy rows, one without")
 	benchWithout = flag.String("bench-without", "", "names of views after a comma: TestBenchInsert measures what these cost; empty: what all cost")
+	benchBatch   = flag.Int("bench-batch", sink.DefaultConfig().BatchMaxRows, "sink.batch_max_rows of TestBenchInsert")
 )
 
 // TestBenchInsert measures what the views that copy rows cost the sink and the engine, and prints
@@ -80,6 +81,7 @@ type filling struct {
 	// CPU seconds. insert is that of the engine without its merges. later is that of merges after the
 	// last insert.
 	sink, insert, merges, later float64
+	peak                        int64 // octets, the most resident memory of the sink
 }
 
 // wholeFirst reports whether the n-th store, from 0, has all views. A pair begins with the kind of
@@ -132,13 +134,16 @@ func (x *insertBench) fill(whole bool) filling {
 	before := merging.look()
 
 	began := time.Now()
-	c := sinkChild{Sink: sink.DefaultConfig(), Brokers: x.topics.Brokers, Kafka: x.kafka, ClickHouse: e.Server(), Dataset: x.dataset, ID: "0"}
+	cfg := sink.DefaultConfig()
+	cfg.BatchMaxRows = *benchBatch
+	c := sinkChild{Sink: cfg, Brokers: x.topics.Brokers, Kafka: x.kafka, ClickHouse: e.Server(), Dataset: x.dataset, ID: "0"}
 	child := c.start(t)
 	own := &metered{group: sink.Name, pids: func() []int { return []int{child.Process.Pid} }}
 	x.drain(ctx, merging)
 	f := filling{whole: whole, took: time.Since(began)}
 	own.look(ctx)
 	engine.look(ctx)
+	f.peak = peakMemory(t, child.Process.Pid)
 	f.sink, f.merges = own.used(), merging.look()-before
 	f.insert = engine.used() - f.merges
 	_ = child.Process.Kill()
@@ -149,6 +154,20 @@ func (x *insertBench) fill(whole bool) filling {
 	f.rows, f.copies = x.count(ctx, conn, e.Server())
 	x.forget(ctx, c.ID)
 	return f
+}
+
+// peakMemory returns the most resident memory that a process has had, in octets.
+func peakMemory(t *testing.T, pid int) int64 {
+	t.Helper()
+	p, err := procfs.NewProc(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, err := p.NewStatus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int64(status.VmHWM)
 }
 
 // drop drops the views, and the tables that they fill.
@@ -284,7 +303,7 @@ func (f *filling) rate() float64 { return float64(f.count()) / f.took.Seconds() 
 // report returns a table of all stores, and the ratios of the pairs.
 func (all fillings) report() string {
 	cells := [][]string{{
-		"store", "rows/s", "us of CPU a row: sink", "engine without merges", "both", "merges meanwhile", "merges afterwards",
+		"store", "rows/s", "us of CPU a row: sink", "engine without merges", "both", "merges meanwhile", "merges afterwards", "RSS MB of the sink",
 	}}
 	for i := range all {
 		f := &all[i]
@@ -292,7 +311,7 @@ func (all fillings) report() string {
 		for _, seconds := range []float64{f.sink, f.insert, f.sink + f.insert, f.merges, f.later} {
 			row = append(row, perMillion(seconds, f.count()))
 		}
-		cells = append(cells, row)
+		cells = append(cells, append(row, fmt.Sprint(f.peak/1e6)))
 	}
 	var out strings.Builder
 	fmt.Fprintf(&out, "\nrows of a store: %v\nof the tables that views fill: %v\n\n%s\n", all[0].rows, all[0].copies, markdown(cells))
@@ -364,8 +383,8 @@ func TestFillPairs(t *testing.T) {
 		t.Errorf("the store without the views has copies %v", other.copies)
 	}
 	for _, f := range all {
-		if f.sink <= 0 || f.insert <= 0 {
-			t.Errorf("%s: got %v s of CPU of the sink and %v s of the engine", f.name(), f.sink, f.insert)
+		if f.sink <= 0 || f.insert <= 0 || f.peak <= 0 {
+			t.Errorf("%s: got %v s of CPU and %d octets of the sink, and %v s of the engine", f.name(), f.sink, f.peak, f.insert)
 		}
 	}
 }

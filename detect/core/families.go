@@ -32,6 +32,7 @@ func (x Families) Group() string {
 		return schemas.DetectApart[0]
 	case OnlyIPv6:
 		return schemas.DetectApart[1]
+	case BothFamilies:
 	}
 	return schemas.StageDetect
 }

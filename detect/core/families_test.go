@@ -40,7 +40,7 @@ func (x *dual) peer(c, p int) *pb.Peer {
 	return codec.Peer(bgp.Peer{Address: netip.AddrFrom4([4]byte{192, 0, 2, byte(c*16 + p)}), ASN: bgp.ASN(100 + c*16 + p)}, netip.Addr{})
 }
 
-func (x *dual) route(f int, prefix string) *pb.Route {
+func (x *dual) route(prefix string) *pb.Route {
 	p := netip.MustParsePrefix(prefix)
 	return &pb.Route{Prefix: codec.AppendPrefix(nil, p), PlaceShares: []uint64{0, bgp.Space(p)}}
 }
@@ -52,7 +52,7 @@ func (x *dual) chunk(c, f int, id string, peers ...int) *pb.TableChunk {
 		chunk.Peers = append(chunk.Peers, x.peer(c, p))
 	}
 	for i, prefix := range x.prefixes[f] {
-		r := x.route(f, prefix)
+		r := x.route(prefix)
 		chunk.Prefixes = append(chunk.Prefixes, &pb.TablePrefix{
 			Prefix: r.Prefix, PlaceShares: r.PlaceShares,
 			Paths: []*pb.TablePath{{OriginAs: uint32(64500 + i), UpstreamAs: 64400, Peers: []byte{1<<len(peers) - 1}}},
@@ -71,15 +71,15 @@ func (x *dual) changes(c, p int, announced bool) *pb.RouteChanges {
 			continue
 		}
 		if announced {
-			ch.Announced = append(ch.Announced, x.route(f, x.prefixes[f][i]))
+			ch.Announced = append(ch.Announced, x.route(x.prefixes[f][i]))
 		} else {
-			ch.Withdrawn = append(ch.Withdrawn, x.route(f, x.prefixes[f][i]))
+			ch.Withdrawn = append(ch.Withdrawn, x.route(x.prefixes[f][i]))
 		}
 		if x.IntN(40) == 0 {
 			ch.EndOfRib = append(ch.EndOfRib, codec.Family(bgp.Families[f]))
 		}
 		if x.IntN(60) == 0 {
-			ch.Unread = &pb.Unread{Prefixes: [][]byte{x.route(f, x.prefixes[f][i]).Prefix}}
+			ch.Unread = &pb.Unread{Prefixes: [][]byte{x.route(x.prefixes[f][i]).Prefix}}
 		}
 	}
 	return ch
@@ -151,10 +151,10 @@ func (x *dual) records() []*pb.RouteRecord {
 						if announced {
 							add(c, dawn+60*minute, "live", &pb.RouteChanges{
 								Peer: x.peer(c, p), OriginAs: uint32(64500 + i), UpstreamAs: 64400,
-								Places: []*pb.Place{{Country: "KP"}}, Announced: []*pb.Route{x.route(f, prefix)},
+								Places: []*pb.Place{{Country: "KP"}}, Announced: []*pb.Route{x.route(prefix)},
 							})
 						} else {
-							ch.Withdrawn = append(ch.Withdrawn, x.route(f, prefix))
+							ch.Withdrawn = append(ch.Withdrawn, x.route(prefix))
 						}
 					}
 					if !announced {

@@ -43,9 +43,10 @@ var stateFields = map[string]string{
 
 	"rib.Table":    "family -index keys -words free status pairs -bits slots watch doubts dirty -dirtyBits refused",
 	"rib.index":    "-slots -n -seed",
-	"rib.statuses": "-packed usual -words -buf",
+	"rib.statuses": "-packed usual -pending -words -buf",
+	"rib.pending":  "-held -left -gone -some",
 	"rib.standing": "held gone",
-	"rib.pairs":    "-packed -words -buf",
+	"rib.pairs":    "-packed -words -several -buf",
 	"rib.packed":   "-blocks",
 	"rib.block":    "-data -ends",
 	"rib.rowBits":  "-asked -paired -slots -heard",

@@ -19,14 +19,17 @@
 // The usual status of a slot and the largest pair of a row take no memory of their own (statuses,
 // pairs): a row has a run of octets for its differences alone. So the budget of a prefix is
 //
-//	8 key + 3 to 6 index + 10 runs + 8 main pair + differences + 1/8 dirty
+//	8 key + 3 to 6 index + 10 runs + 8 main pair + differences + 1/4 bits
 //
-// octets. The differences are 1 octet, and 2 for each slot with another status than its usual one;
-// and for each other pair 6 octets (10 if it has another origin), and 2 for each slot. Bitsets of 8
-// octets for 64 slots replace longer lists. At 400 slots and 4 pairs that is some 80 octets, 0.2
-// for each prefix and slot. While a gap or a check is open, a prefix takes up to 16 octets more for
-// each 64 slots of which some are in it. A check takes up to 16 MB beside that. TestBudget checks
-// the budget.
+// octets. The bits mark a row that changed, and one that may have several origins. The differences
+// are 1 octet, and 2 for each slot with another status than its usual one; and for each other pair
+// 6 octets (10 if it has another origin), and 2 for each slot. Bitsets of 8 octets for 64 slots
+// replace longer lists. At 400 slots and 4 pairs that is some 80 octets, 0.2 for each prefix and
+// slot. While a gap or a check is open, a prefix takes up to 16 octets more for each 64 slots of
+// which some are in it. A check takes up to 16 MB beside that. TestBudget checks the budget.
+//
+// The end of a session changes the status of its slot in every row. One pass over the rows serves
+// all sessions that end in a window (pending).
 //
 // Rows and slots are numbered in the order in which they came. That order depends on how collectors
 // are interleaved, so no decision and no output may depend on the numbers. A Table is for one

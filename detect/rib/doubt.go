@@ -10,6 +10,12 @@ func (x *rowSet) add(r Row) {
 	(*x)[r>>6] |= 1 << (r & 63)
 }
 
+func (x rowSet) remove(r Row) {
+	if int(r>>6) < len(x) {
+		x[r>>6] &^= 1 << (r & 63)
+	}
+}
+
 func (x rowSet) has(r Row) bool { return int(r>>6) < len(x) && x[r>>6]&(1<<(r&63)) != 0 }
 
 // Doubt notes that a message of slot s was lost, and that it may have held any prefix. The status

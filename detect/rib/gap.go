@@ -145,7 +145,10 @@ func (t *Table) Tabulate(mask []uint64, r Row, origin, upstream bgp.ASN) {
 // hold makes slots hold row r, heard over e.
 func (t *Table) hold(r Row, slots []uint64, e edge) {
 	x := &t.bits.asked
-	t.status.read(r, x)
+	if t.status.pending.meets(slots) {
+		t.status.settle()
+	}
+	t.status.decode(t.status.get(r), x)
 	changed := false
 	for w, m := range slots {
 		t.gain(w, m&^x.held[w])

@@ -2,6 +2,7 @@ package rib
 
 import (
 	"maps"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -71,6 +72,8 @@ func (p plain) compare(t *rapid.T, tb *Table, keys []Key) {
 		}
 		if a, one := tb.OneOrigin(r); one && (len(origins) > 1 || len(origins) == 1 && !origins[a]) {
 			t.Fatalf("prefix %d: one origin %d, want %v", i, a, origins)
+		} else if !one && len(tb.pairs.get(r)) == mainOctets {
+			t.Fatalf("prefix %d: several origins in one pair", i)
 		}
 	}
 }
@@ -99,7 +102,7 @@ func TestLayout(t *testing.T) {
 			}
 		}
 		for n := range rapid.IntRange(1, 60).Draw(t, "steps") {
-			if p.step(t, tb, keys); n%15 == 0 {
+			if p.step(t, tb, keys); n%6 == 0 {
 				p.compare(t, tb, keys)
 			}
 		}
@@ -111,7 +114,7 @@ func TestLayout(t *testing.T) {
 func (p plain) step(t *rapid.T, tb *Table, keys []Key) {
 	i, s := rapid.IntRange(0, len(keys)-1).Draw(t, "prefix"), rapid.IntRange(0, len(tb.slots)-1).Draw(t, "slot")
 	x, end := &p[i], s+rapid.SampledFrom([]int{1, 1, 70}).Draw(t, "slots")
-	switch rapid.IntRange(0, 10).Draw(t, "step") {
+	switch rapid.IntRange(0, 11).Draw(t, "step") {
 	case 0, 1, 2, 3:
 		e := edge{bgp.ASN(64500 + rapid.IntRange(0, 1).Draw(t, "origin")), bgp.ASN(rapid.IntRange(1, 4).Draw(t, "upstream"))}
 		for s := s; s < min(end, len(tb.slots)); s++ {
@@ -140,6 +143,14 @@ func (p plain) step(t *rapid.T, tb *Table, keys []Key) {
 	case 9:
 		tb.Repack()
 	case 10:
+		tb.ForgetLapsed(s)
+		p.column(s, func(was status) status {
+			if was == gone {
+				return unheard
+			}
+			return was
+		})
+	case 11:
 		if r, ok := tb.Row(keys[i]); ok && tb.Forget(r) {
 			clear(x.of)
 			clear(x.over)
@@ -156,6 +167,45 @@ func (p plain) column(s int, becomes func(status) status) {
 				delete(p[i].over, s)
 			}
 		}
+	}
+}
+
+// TestEndsShareAPass: the ends of sessions change no row until a row is written for one of their
+// slots, or the window ends. The rows are read as if they had changed.
+func TestEndsShareAPass(t *testing.T) {
+	t.Parallel()
+	for name, write := range map[string]func(tb *Table){
+		"the window ends":          (*Table).Repack,
+		"an announcement of a row": func(tb *Table) { tb.Announce(1, modelKey(1), 0, 64500, 1) },
+	} {
+		tb := New(bgp.IPv4)
+		slotsOf(t, tb, 70)
+		for s := range 70 {
+			tb.Announce(s, modelKey(0), 0, 64500, 1)
+		}
+		r, _ := tb.Row(modelKey(0))
+		before := slices.Clone(tb.status.get(r))
+		tb.Vacate(true, 1)
+		tb.Announce(0, modelKey(0), 0, 64500, 2) // of another slot
+		tb.Vacate(false, 66)
+		tb.ClearSlots(tb.mask([]int{2}))
+		check := func(when string) {
+			t.Helper()
+			held, heard := tb.Heard(r)
+			if got, want := [...]uint64{held[0], held[1], heard[0], heard[1]}, [...]uint64{
+				^uint64(6), 1<<6 - 1 - 1<<2, ^uint64(4), 1<<6 - 1,
+			}; got != want {
+				t.Errorf("%s, %s: held and heard %x, want %x", name, when, got, want)
+			}
+		}
+		check("before the pass")
+		if !slices.Equal(tb.status.get(r), before) {
+			t.Errorf("%s: an end of a session changed a row", name)
+		}
+		if write(tb); slices.Equal(tb.status.get(r), before) {
+			t.Errorf("%s: the row did not change", name)
+		}
+		check("after the pass")
 	}
 }
 

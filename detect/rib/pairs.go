@@ -21,8 +21,9 @@ import (
 // it.
 type pairs struct {
 	packed
-	words int
-	buf   []byte
+	words   int
+	several rowSet // rows that may have pairs of several origins; each of them is in it
+	buf     []byte
 }
 
 const (
@@ -188,6 +189,7 @@ func (p *pairs) of(r Row, s int) edge {
 func (p *pairs) move(r Row, mask []uint64, e edge) {
 	run := p.get(r)
 	if len(run) == 0 {
+		p.several.remove(r)
 		p.buf = appendMain(p.buf[:0], e)
 		p.set(r, p.buf)
 		return
@@ -217,11 +219,36 @@ func (p *pairs) move(r Row, mask []uint64, e edge) {
 		}
 	}
 	if !found {
+		p.noteOrigin(r, o.main, e)
 		buf, changed = appendPair(buf, o.main, e, mask), true
 	}
 	if p.buf = buf; changed {
 		p.set(r, buf)
 	}
+}
+
+// noteOrigin notes the origin of a pair that row r gets beside its main pair.
+func (p *pairs) noteOrigin(r Row, main, e edge) {
+	if e.origin != main.origin {
+		p.several.add(r)
+	}
+}
+
+// oneOrigin returns the origin of all pairs of row r. ok is false if they have several origins, or
+// if the row has no pair.
+func (p *pairs) oneOrigin(r Row) (origin bgp.ASN, ok bool) {
+	run := p.get(r)
+	if len(run) == 0 {
+		return 0, false
+	}
+	if p.several.has(r) {
+		for o := othersOf(run); o.next(); {
+			if o.origin != o.main.origin {
+				return 0, false
+			}
+		}
+	}
+	return mainOf(run).origin, true
 }
 
 // shorten appends the shortest form of a row's run: the largest pair is the main one, and slots

@@ -57,11 +57,12 @@ func (t *Table) lose(w int, bits uint64) (n int) {
 	return n
 }
 
-// Repack makes the rows short again after tables came or went. It is called once a window. It does
-// something if a slot that usually does not hold a row holds more than three fifths of the rows, or
-// if a slot that usually holds a row holds less than two fifths. No status and no
-// pair changes.
+// Repack makes the pending changes of whole columns in the rows, and makes the rows short again
+// after tables came or went. It is called once a window. It makes the rows short only if a slot that
+// usually does not hold a row holds more than three fifths of the rows, or if a slot that usually
+// holds a row holds less than two fifths. No status and no pair changes.
 func (t *Table) Repack() {
+	t.status.settle()
 	usual, rows := t.status.usual, t.index.n
 	for s := range t.slots {
 		switch n, was := int(t.slots[s].size), usual.of(s); {
@@ -110,7 +111,7 @@ func (t *Table) ClearSlots(mask []uint64) {
 		}
 	}
 	if some {
-		t.status.remap(len(t.keys), mask, [3]status{unheard, unheard, unheard})
+		t.status.remap(mask, [3]status{unheard, unheard, unheard})
 		t.unwatch(mask)
 	}
 }
@@ -134,7 +135,7 @@ func (t *Table) Vacate(whole bool, slots ...int) {
 	if whole {
 		becomes[gone] = unheard
 	}
-	t.status.remap(len(t.keys), mask, becomes)
+	t.status.remap(mask, becomes)
 	t.unwatch(mask)
 }
 
@@ -149,7 +150,7 @@ func (t *Table) Lapsed(s int, f func(r Row)) {
 
 // ForgetLapsed makes the rows unknown that are gone from a slot.
 func (t *Table) ForgetLapsed(s int) {
-	t.status.remap(len(t.keys), t.mask([]int{s}), [3]status{unheard, unheard, holding})
+	t.status.remap(t.mask([]int{s}), [3]status{unheard, unheard, holding})
 }
 
 // widen gives every bitset more words.

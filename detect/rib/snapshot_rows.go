@@ -42,6 +42,7 @@ func (t *Table) codeRows(c *snapshot.Coder) {
 		c.Fail("%d rows, which is more than %d", n, MaxRows)
 		return
 	}
+	t.status.settle()
 	snapshot.Bits(c, t.status.usual.held[:t.words])
 	snapshot.Bits(c, t.status.usual.gone[:t.words])
 	bitset := func() []uint64 { return make([]uint64, t.words) }
@@ -241,7 +242,9 @@ func (t *Table) fillRow(r Row, x *rowCoder) {
 	x.run = appendMain(x.run[:0], main)
 	for i := range x.pairs[1:] {
 		p := &x.pairs[1+i]
-		x.run = appendPair(x.run, main, edge{p.origin, p.upstream}, x.slotsOf(p))
+		e := edge{p.origin, p.upstream}
+		t.pairs.noteOrigin(r, main, e)
+		x.run = appendPair(x.run, main, e, x.slotsOf(p))
 	}
 	t.pairs.set(r, x.run)
 }

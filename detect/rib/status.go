@@ -61,13 +61,14 @@ func statusOf(held, left uint64, s int) status {
 //	all   8 octets a word             the slots that hold the row; the others are unheard
 //	both  8 octets a word, 8 a word   the slots that hold it, the slots that are gone; others unheard
 //
-// The two octets, little-endian, are the slot x 4 + its status. A change of usual changes the
-// status of many rows at once (remap).
+// The two octets, little-endian, are the slot x 4 + its status. A change of whole columns changes
+// the status of many rows at once, later (pending).
 type statuses struct {
 	packed
-	usual standing
-	words int
-	buf   []byte
+	usual   standing // without the pending changes
+	pending pending
+	words   int
+	buf     []byte
 }
 
 // The forms. The first octet of a run is its form.
@@ -99,8 +100,14 @@ func word(b []byte, i int) uint64 {
 	return binary.LittleEndian.Uint64(b[8*i:])
 }
 
+// remap gives each slot of mask another status in each row: becomes[x] instead of x.
+func (t *statuses) remap(mask []uint64, becomes [3]status) { t.pending.add(mask, becomes) }
+
 // of returns the status of a slot in a row.
-func (t *statuses) of(r Row, s int) status {
+func (t *statuses) of(r Row, s int) status { return t.pending.of(s, t.kept(r, s)) }
+
+// kept is of without the pending changes.
+func (t *statuses) kept(r Row, s int) status {
 	b := t.get(r)
 	if len(b) == 0 {
 		return t.usual.of(s)
@@ -124,10 +131,18 @@ func (t *statuses) of(r Row, s int) status {
 
 // heldOf returns word w of the slots that hold a row. goneOf returns word w of the slots from which
 // the row is gone.
-func (t *statuses) heldOf(r Row, w int) uint64 { return t.wordOf(r, w, holding) }
-func (t *statuses) goneOf(r Row, w int) uint64 { return t.wordOf(r, w, gone) }
+func (t *statuses) heldOf(r Row, w int) uint64 { return t.wordOf(r, w, holding) &^ t.pending.held[w] }
 
-// wordOf returns word w of the slots with status which in a row. which is not unheard.
+func (t *statuses) goneOf(r Row, w int) uint64 {
+	x := t.wordOf(r, w, gone) &^ t.pending.gone[w]
+	if m := t.pending.left[w]; m != 0 {
+		x |= t.wordOf(r, w, holding) & m
+	}
+	return x
+}
+
+// wordOf returns word w of the slots with status which in a row, without the pending changes. which
+// is not unheard.
 func (t *statuses) wordOf(r Row, w int, which status) uint64 {
 	b, usual := t.get(r), t.usual.held[w]
 	if which == gone {
@@ -172,8 +187,16 @@ func listedOr(list []byte, s int, other status) (i int, x status, ok bool) {
 }
 
 // read fills to with the statuses of a row.
-func (t *statuses) read(r Row, to *standing) { t.decode(t.get(r), to) }
+func (t *statuses) read(r Row, to *standing) { t.readRun(t.get(r), to) }
 
+// readRun fills to with the statuses of a run.
+func (t *statuses) readRun(run []byte, to *standing) {
+	if t.decode(run, to); t.pending.some {
+		t.pending.apply(to, t.words)
+	}
+}
+
+// decode fills to with the statuses of a run, without the pending changes.
 func (t *statuses) decode(b []byte, to *standing) {
 	if len(b) == 0 || b[0] == formBut {
 		copy(to.held[:t.words], t.usual.held[:t.words])
@@ -205,6 +228,9 @@ func (t *statuses) decode(b []byte, to *standing) {
 
 // set sets the status of a slot in a row.
 func (t *statuses) set(r Row, s int, to status) {
+	if t.pending.has(s) {
+		t.settle()
+	}
 	b := t.get(r)
 	other := unheard
 	switch {
@@ -276,12 +302,12 @@ func (t *statuses) setBit(b []byte, s int, to status) bool {
 
 func (t *statuses) setSlow(r Row, s int, to status) {
 	var x standing
-	t.read(r, &x)
+	t.decode(t.get(r), &x)
 	x.set(s, to)
 	t.write(r, &x)
 }
 
-// write sets all statuses of a row.
+// write sets all statuses of a row. x is without the pending changes.
 func (t *statuses) write(r Row, x *standing) {
 	t.buf = t.encode(t.buf[:0], x)
 	t.packed.set(r, t.buf)
@@ -334,79 +360,6 @@ func (t *statuses) encode(to []byte, x *standing) []byte {
 		}
 	}
 	return to
-}
-
-// remap gives each slot of mask another status in each of the first n rows: becomes[x] instead of
-// x.
-func (t *statuses) remap(n int, mask []uint64, becomes [3]status) {
-	for w, m := range mask {
-		for b := range eachBit(m) {
-			s := w<<6 + b
-			t.usual.set(s, becomes[t.usual.of(s)])
-		}
-	}
-	for at, blk := range t.blocks {
-		if len(blk.data) == 0 {
-			continue
-		}
-		from := uint32(0)
-		for i := range min(blockRows, n-at*blockRows) {
-			if to := blk.ends[i]; to > from {
-				t.remapRow(Row(at*blockRows+i), blk.data[from:to], mask, becomes)
-			}
-			from = blk.ends[i] // remapRow may move it
-		}
-	}
-}
-
-// remapRow is remap for a row with a form. t.usual is already remapped.
-func (t *statuses) remapRow(r Row, b []byte, mask []uint64, becomes [3]status) {
-	if !meets(b, mask) {
-		return
-	}
-	rest := b[1:]
-	switch b[0] {
-	case formBut, formOnly:
-		t.buf = append(t.buf[:0], b[0])
-		buf := t.buf
-		for ; len(rest) > 0; rest = rest[2:] {
-			e := binary.LittleEndian.Uint16(rest)
-			if s := int(e >> 2); mask[s>>6]&(1<<(s&63)) != 0 {
-				to, other := becomes[e&3], unheard
-				if b[0] == formBut {
-					other = t.usual.of(s)
-				}
-				if to == other {
-					continue
-				}
-				e = entryOf(s, to)
-			}
-			buf = binary.LittleEndian.AppendUint16(buf, e)
-		}
-		if len(buf) == 1 && b[0] == formBut {
-			buf = buf[:0]
-		}
-		t.buf = buf
-		t.packed.set(r, buf)
-	default:
-		var x standing
-		t.decode(b, &x)
-		for w, m := range mask {
-			h, g := x.held[w]&m, x.gone[w]&m
-			x.held[w] &^= m
-			x.gone[w] &^= m
-			for from, set := range [3]uint64{holding: h, gone: g} {
-				switch becomes[from] {
-				case holding:
-					x.held[w] |= set
-				case gone:
-					x.gone[w] |= set
-				case unheard:
-				}
-			}
-		}
-		t.write(r, &x)
-	}
 }
 
 // meets reports whether a form names a slot of mask.

@@ -90,11 +90,15 @@ func (t *Table) Held(r Row) []uint64 {
 // Heard returns the bitset of Held, and the bitset of the slots that ever heard the row, which
 // includes those that hold it. Both are valid as long as that of Held, and until the next call of
 // Usual.
-func (t *Table) Heard(r Row) (held, heard []uint64) {
-	t.status.read(r, &t.bits.asked)
-	held, heard = t.bits.asked.held[:t.words:t.words], t.bits.heard[:t.words:t.words]
+func (t *Table) Heard(r Row) (held, heard []uint64) { return t.heard(t.status.get(r)) }
+
+// heard is Heard for a run of statuses.
+func (t *Table) heard(run []byte) (held, heard []uint64) {
+	x := &t.bits.asked
+	t.status.readRun(run, x)
+	held, heard = x.held[:t.words:t.words], t.bits.heard[:t.words:t.words]
 	for w := range heard {
-		heard[w] = held[w] | t.bits.asked.gone[w]
+		heard[w] = held[w] | x.gone[w]
 	}
 	return held, heard
 }
@@ -140,34 +144,16 @@ func (t *Table) EachPair(r Row, f func(origin, upstream bgp.ASN, slots []uint64)
 }
 
 // Usual returns the usual statuses, which most rows have: the slots that hold the row, and the
-// slots that ever heard it. They belong to the table, and are valid until the next call of
-// Heard or a method that changes the table. IsUsual reports whether a row has them.
-func (t *Table) Usual() (held, heard []uint64) {
-	held, heard = t.status.usual.held[:t.words:t.words], t.bits.heard[:t.words:t.words]
-	for w := range heard {
-		heard[w] = held[w] | t.status.usual.gone[w]
-	}
-	return held, heard
-}
+// slots that ever heard it. They belong to the table, and are valid as long as those of Heard.
+// IsUsual reports whether a row has them.
+func (t *Table) Usual() (held, heard []uint64) { return t.heard(nil) }
 
 // IsUsual reports whether a row has the statuses that Usual returns.
 func (t *Table) IsUsual(r Row) bool { return len(t.status.get(r)) == 0 }
 
 // OneOrigin returns the origin of all pairs of a row. ok is false if they have several origins, or
 // if the row has no pair.
-func (t *Table) OneOrigin(r Row) (origin bgp.ASN, ok bool) {
-	run := t.pairs.get(r)
-	if len(run) == 0 {
-		return 0, false
-	}
-	o := othersOf(run)
-	for o.next() {
-		if o.origin != o.main.origin {
-			return 0, false
-		}
-	}
-	return o.main.origin, true
-}
+func (t *Table) OneOrigin(r Row) (origin bgp.ASN, ok bool) { return t.pairs.oneOrigin(r) }
 
 // Announced is the change that an announcement made.
 type Announced uint8

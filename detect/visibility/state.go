@@ -227,7 +227,7 @@ func (s *State) Close(w Window) []outage.Sample {
 		s.hour = w.End / 3600
 		s.each(s.sampleHour)
 	case s.stale || w.Changed:
-		s.each(s.look)
+		s.sweep()
 	default:
 		s.lookAt(dirty)
 		s.lookAt(s.staged)

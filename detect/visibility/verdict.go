@@ -81,35 +81,12 @@ func (s *State) judge(r rib.Row, t tally) change {
 }
 
 // decide returns the state of a row after this window. c is its state before, with its new place.
-// t counts its voters now. A prefix is lost when v < b/2 and more of the voters that ever had it
-// have lost it than still hold it. So the departure of a voter does not count as a withdrawal, and
-// neither does a new panel that sees other parts of the network.
+// t counts its voters now.
 func (s *State) decide(c change, t tally) change {
-	p, n := &s.prefixes[c.row], s.voters.N
-	share := 1000
-	switch usual := int(p.usual) * n; {
-	case c.flags&known == 0:
-		c.flags &^= seen
-		if 2*t.held >= n && t.held >= leastKnown(n) {
-			c.flags |= seen
-		}
-	case c.flags&lost != 0:
-		share = min(1000, t.held*wholeShare*1000/usual)
-		if 2*t.held*wholeShare >= usual {
-			c.flags = c.flags&^lost | seen
-		}
-	default:
-		share = min(1000, t.held*wholeShare*1000/usual)
-		switch {
-		case t.held+t.gone == 0:
-			share = 1000
-		case 2*t.held*wholeShare < usual && t.held < t.gone:
-			c.flags = c.flags&^seen | lost
-		default:
-			share = max(share, t.held*1000/(t.held+t.gone))
-		}
-	}
-	widen(&c, t.held, n)
+	p := &s.prefixes[c.row]
+	var share int
+	c.flags, share = s.weigh(c.flags, p.usual, t)
+	widen(&c, t.held, s.voters.N)
 	before := p.since != 0
 	s.note(p, c.flags, share)
 	switch {
@@ -127,6 +104,37 @@ func (s *State) decide(c change, t tally) change {
 		s.noteMove(&c, t)
 	}
 	return c
+}
+
+// weigh returns the flags of a row after this window, and the share of its usual voters that hold
+// it. flags are those before, usual is its usual visibility, and t counts its voters now. A prefix
+// is lost when v < b/2 and more of the voters that ever had it have lost it than still hold it. So
+// the departure of a voter does not count as a withdrawal, and neither does a new panel that sees
+// other parts of the network.
+func (s *State) weigh(flags, usual uint8, t tally) (after uint8, share int) {
+	n := s.voters.N
+	if flags&known == 0 {
+		flags &^= seen
+		if 2*t.held >= n && t.held >= leastKnown(n) {
+			flags |= seen
+		}
+		return flags, 1000
+	}
+	of := int(usual) * n
+	share = min(1000, t.held*wholeShare*1000/of)
+	switch {
+	case flags&lost != 0:
+		if 2*t.held*wholeShare >= of {
+			flags = flags&^lost | seen
+		}
+	case t.held+t.gone == 0:
+		share = 1000
+	case 2*t.held*wholeShare < of && t.held < t.gone:
+		flags = flags&^seen | lost
+	default:
+		share = max(share, t.held*1000/(t.held+t.gone))
+	}
+	return flags, share
 }
 
 // judgeLearned decides the state of a row from updates alone. v is held/(held+withdrawn) over the

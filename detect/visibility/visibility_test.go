@@ -59,11 +59,13 @@ func (b *bench) restore() {
 	s := New(t, b)
 	s.leftOut, s.steps = b.s.leftOut, b.s.steps
 	s.NeedStrangers(b.s.strangers.voters, b.s.strangers.collectors)
-	code := func(s *State) func(*snapshot.Coder) {
-		return func(c *snapshot.Coder) { s.Code(c, b.s.watch.lists, b.s.voters) }
-	}
-	snapshottest.Copy(b.t, code(b.s), code(s))
+	snapshottest.Copy(b.t, b.code(b.s), b.code(s))
 	b.rib, b.s = t, s
+}
+
+// code returns a function that writes a snapshot of s, or reads one into s.
+func (b *bench) code(s *State) func(*snapshot.Coder) {
+	return func(c *snapshot.Coder) { s.Code(c, b.s.watch.lists, b.s.voters) }
 }
 
 // close ends a window and returns the samples by entity. From time to time it continues with a

@@ -106,7 +106,8 @@ func (t *statuses) settleRow(r Row, b []byte, p *pending, mask []uint64) {
 		t.write(r, &x)
 		return
 	}
-	buf := append(t.buf[:0], b[0])
+	t.buf = append(t.buf[:0], b[0])
+	buf := t.buf
 	for rest := b[1:]; len(rest) > 0; rest = rest[2:] {
 		e := binary.LittleEndian.Uint16(rest)
 		if s := int(e >> 2); mask[s>>6]&(1<<(s&63)) != 0 {

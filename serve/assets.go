@@ -103,7 +103,7 @@ func (a *Assets) serve(w http.ResponseWriter, r *http.Request) {
 		h.Set("Content-Type", t)
 	}
 	body, tag := f.plain, f.hash
-	if f.zipped != nil && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if f.zipped != nil && acceptsGzip(r) {
 		body, tag = f.zipped, tag+gzipSuffix
 		h.Set("Content-Encoding", "gzip")
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -42,6 +43,26 @@ func Fresh(w http.ResponseWriter, r *http.Request, parts ...string) bool {
 	}
 	rec, ok := r.Context().Value(recorderKey{}).(*recorder)
 	return ok && rec.answer(w, r, tag)
+}
+
+// acceptsGzip reports whether the client of a request takes a body compressed by gzip (RFC 9110
+// §12.5.3). A weight of 0 excludes it, and its own name counts more than an asterisk.
+func acceptsGzip(r *http.Request) bool {
+	takes, named := false, false
+	for entry := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
+		coding, params, _ := strings.Cut(entry, ";")
+		coding = strings.ToLower(strings.TrimSpace(coding))
+		own := coding == "gzip" || coding == "x-gzip"
+		if !own && (coding != "*" || named) {
+			continue
+		}
+		takes, named = true, named || own
+		if name, value, ok := strings.Cut(params, "="); ok && strings.EqualFold(strings.TrimSpace(name), "q") {
+			weight, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			takes = err == nil && weight > 0
+		}
+	}
+	return takes
 }
 
 // matches compares tags as If-None-Match does (RFC 9110 §13.1.2). Weak tags equal the strong ones

@@ -14,8 +14,8 @@ import (
 
 // The bounds of the kept answers.
 const (
-	// keptOctets bounds the bodies of all kept answers, and keptLargest a single one. A larger
-	// answer is made for each request.
+	// keptOctets bounds the bodies of all kept answers, with their compressed copies, and keptLargest
+	// a single body. A larger answer is made for each request.
 	keptOctets  = 64 << 20
 	keptLargest = 4 << 20
 	// leastZipped is the least length of an answer that is compressed.
@@ -117,11 +117,20 @@ func (k *keeper) made(tag string, answer *keptAnswer) {
 		return
 	}
 	k.byTag[tag] = k.order.PushFront(answer)
-	for k.octets += len(answer.body); k.octets > keptOctets; {
+	for k.octets += answer.octets(); k.octets > keptOctets; {
 		last := k.order.Remove(k.order.Back()).(*keptAnswer)
 		delete(k.byTag, last.tag)
-		k.octets -= len(last.body)
+		k.octets -= last.octets()
 	}
+}
+
+// octets returns the most octets that the answer takes. Its compressed copy, which the first client
+// that takes one makes, is hardly larger than the body.
+func (a *keptAnswer) octets() int {
+	if len(a.body) < leastZipped {
+		return len(a.body)
+	}
+	return 2 * len(a.body)
 }
 
 // write sends the answer to the client of a request. The headers of w are those of the client's own
@@ -134,7 +143,7 @@ func (a *keptAnswer) write(w http.ResponseWriter, r *http.Request) {
 		h.Set("Cache-Control", "no-store")
 	}
 	body := a.body
-	if len(body) >= leastZipped && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if len(body) >= leastZipped && acceptsGzip(r) {
 		body = a.zipped()
 		h.Set("Content-Encoding", "gzip")
 		if a.keep {

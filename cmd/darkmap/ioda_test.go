@@ -63,7 +63,8 @@ func checkIODA(t *testing.T, s *served) {
 		{"IODA's dashboard, the summary", "/v2/outages/summary?" + span + "&entityType=country&limit=170&page=0", "outages.summary", 1, func(r iodaReads) bool { return r.Entity.Code == "KP" && r.Scores["overall"] > 0 }},
 		{"a script with the summary alone", "/v2/outages/summary?" + span, "outages.summary", 2, func(r iodaReads) bool { return r.Entity != nil }},
 		{"IODA's dashboard, the search", "/v2/entities/query?entityType=country&search=korea", "entities.lookup", 1, func(r iodaReads) bool { return r.Code != "" }},
-		{"IODA's dashboard, networks of a country", "/v2/entities/query?entityType=asn&relatedTo=country/KP&limit=20", "entities.lookup", 0, func(iodaReads) bool { return true }},
+		{"IODA's dashboard, networks of a country", "/v2/entities/query?entityType=asn&relatedTo=country/KP&limit=20", "entities.lookup", 1, func(r iodaReads) bool { return r.Code == "131279" }},
+		{"a script for the countries of a network", "/v2/entities/query?entityType=country&relatedTo=asn/131279", "entities.lookup", 1, func(r iodaReads) bool { return r.Code == "KP" }},
 		{"IODA's dashboard, the sources", "/v2/datasources/", "datasources", 2, func(r iodaReads) bool { return r.Datasource != "" }},
 	} {
 		got := iodaGet(t, s, tt.path)

@@ -348,33 +348,31 @@ func sourceOf(family string) string {
 	return sourceIPv4
 }
 
-// iodaEntities finds entities by kind, code, a part of the name, or country.
+// iodaEntities finds entities by kind, code, a part of the name, or a related entity.
 func (s *service) iodaEntities(q *iodaQuery) (any, error) {
 	ours := iodaTypes[q.kind]
 	text := strings.ToLower(q.values.Get("search"))
 	if len(text) > 200 {
 		return nil, iodaError("search has to be 200 characters or less.")
 	}
-	var related history.OutagesQuery
-	if err := q.related(&related); err != nil {
+	kinds := []bgp.EntityType{bgp.EntityCountry, bgp.EntityRegion, bgp.EntityAS}
+	if q.kind != "" {
+		kinds = []bgp.EntityType{ours}
+	}
+	related, err := s.relation(q, kinds)
+	if err != nil {
 		return nil, err
 	}
-	kinds := []bgp.EntityType{bgp.EntityCountry, bgp.EntityRegion, bgp.EntityAS}
-	switch {
-	case q.empty:
+	if q.empty {
 		kinds = nil
-	case q.kind != "":
-		kinds = []bgp.EntityType{ours}
 	}
 	seen := map[bgp.Entity]bool{}
 	var all []bgp.Entity
 	for _, t := range kinds {
 		for v := range q.present.Values(t) {
 			e := v.Entity
-			inside := len(related.Countries) == 0 || e.Code == related.Countries[0] ||
-				t == bgp.EntityRegion && strings.HasPrefix(e.Code, related.Countries[0]+"-")
 			named := text == "" || strings.Contains(strings.ToLower(e.Name), text) || strings.EqualFold(e.Code, text)
-			if key := (bgp.Entity{Type: e.Type, Code: e.Code}); inside && named &&
+			if key := (bgp.Entity{Type: e.Type, Code: e.Code}); related.has(e) && named &&
 				(len(q.codes) == 0 || slices.Contains(q.codes, e.Code)) && !seen[key] {
 				seen[key] = true
 				all = append(all, e)

@@ -68,7 +68,7 @@ func answer[T any](
 	}
 }
 
-// answered returns a kept answer. ErrNotFound is kept as an answer too.
+// answered returns a kept answer. ErrNotFound is kept too, but not for long.
 func answered[T any](kept any) (got T, err error) {
 	if err, ok := kept.(error); ok {
 		return got, err

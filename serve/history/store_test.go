@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -433,4 +434,27 @@ func TestCache(t *testing.T) {
 	if _, ok := c.get("too big"); ok || c.octets > maxOctets || len(c.byKey) != 4 {
 		t.Errorf("got %d answers, %d octets", len(c.byKey), c.octets)
 	}
+}
+
+// TestNotFoundIsAskedAgain checks that a question without an answer is asked again after a short
+// time, because the store may have the answer by then.
+func TestNotFoundIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache()
+		c.put("outage", ErrNotFound, 0)
+		c.put("list", 1, 7)
+		if _, ok := c.get("outage"); !ok {
+			t.Error("it is asked at once")
+		}
+		time.Sleep(noneFor)
+		if _, ok := c.get("outage"); ok {
+			t.Errorf("it is not asked after %v", noneFor)
+		}
+		c.put("outage", 2, 5)
+		time.Sleep(time.Hour)
+		if got, _ := c.get("outage"); got != 2 || c.octets != 12 || len(c.byKey) != 2 || c.order.Len() != 2 {
+			t.Errorf("got %v of %d answers with %d octets", got, len(c.byKey), c.octets)
+		}
+	})
 }

@@ -30,12 +30,14 @@ func TestRouters(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	lab := routertest.Start(t, port, routertest.FRR, routertest.GoBGP, routertest.FRR)
+	tap := routertest.NewTap(t, port)
+	lab := routertest.Start(t, tap.Port, routertest.FRR, routertest.GoBGP, routertest.FRR)
+	tap.Watch(lab)
 	cfg := kafkatest.New(t, 1)
 	bc := bmp.DefaultConfig()
 	bc.Listen = fmt.Sprintf(":%d", port)
 	for _, r := range lab.Routers {
-		bc.Routers = append(bc.Routers, bmp.Router{Address: r.Address.String(), Name: r.Name})
+		bc.Routers = append(bc.Routers, bmp.Router{Address: tap.Address(r).String(), Name: r.Name})
 	}
 	text, err := json.Marshal(job{Config: bc})
 	if err != nil {
@@ -48,6 +50,7 @@ func TestRouters(t *testing.T) {
 		Kill:  func() { p.Kill() },
 		Stop:  func() { p.Stop() },
 		Read:  func() *routertest.View { return readUpdates(t, cfg) },
+		Tap:   tap,
 	}
 	script.Run()
 }
